@@ -1,0 +1,74 @@
+"""The boto3 clients with which emulated services call one another, made once and shared."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+from botocore.config import Config
+
+
+class Clients:
+    """Hands out one cached boto3 client for each service and region.
+
+    A service that this emulator runs is reached at its own address, another where boto3's own
+    ``AWS_ENDPOINT_URL_<SERVICE>`` points. There is no third way: no call can reach real AWS from here.
+
+    Args:
+        endpoint_url: address of this emulator.
+        local_services: boto3 names of the services answered there; None means all.
+        region: used when a call names none.
+    """
+
+    def __init__(self, endpoint_url: str, local_services: frozenset[str] | None, region: str) -> None:
+        self._endpoint_url = endpoint_url
+        self._local_services = local_services
+        self._region = region
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._lock = threading.Lock()
+
+    def endpoint_for(self, service: str) -> str:
+        """Address that answers *service*.
+
+        Raises:
+            LookupError: the service is not run here and no variable says where it is.
+        """
+        if self._local_services is None or service in self._local_services:
+            return self._endpoint_url
+        variable = f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}"
+        address = os.environ.get(variable)
+        if not address:
+            raise LookupError(f"{service} is not run by this emulator: set {variable} to where it answers.")
+        return address
+
+    def get(self, service: str, region: str | None = None) -> Any:
+        """The client for boto3 service *service*, e.g. ``s3`` or ``sagemaker-runtime``. Safe between threads."""
+        key = (service, region or self._region)
+        client = self._clients.get(key)
+        if client is None:
+            with self._lock:
+                client = self._clients.get(key)
+                if client is None:
+                    client = self._clients[key] = self._make(*key)
+        return client
+
+    def _make(self, service: str, region: str) -> Any:
+        import boto3
+
+        return boto3.session.Session().client(
+            service,
+            region_name=region,
+            endpoint_url=self.endpoint_for(service),
+            aws_access_key_id="harness",
+            aws_secret_access_key="harness",
+            config=Config(
+                parameter_validation=False,
+                retries={"total_max_attempts": 1},
+                max_pool_connections=64,
+                connect_timeout=5,
+                read_timeout=3600,
+                s3={"addressing_style": "path"},
+                tcp_keepalive=True,
+            ),
+        )

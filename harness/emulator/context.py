@@ -1,0 +1,27 @@
+"""What every emulated service is given to work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from werkzeug import Request, Response
+
+from harness.emulator.clients import Clients
+
+
+@dataclass(frozen=True)
+class EmulatorContext:
+    """The surroundings of an emulated service, handed down by the emulator that runs it."""
+
+    account_id: str
+    region: str
+    endpoint_url: str
+    """Address of this emulator, for child processes and printed hints."""
+    clients: Clients
+    """boto3 clients for calls to other services."""
+    moto: Callable[[Request], Response]
+    """Answers a request with moto's implementation: for the actions that we leave to it."""
+    folder: Path
+    """Scratch folder of this emulator; removed when it stops."""

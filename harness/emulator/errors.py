@@ -1,0 +1,47 @@
+"""AWS's errors on the wire, in the protocols that the emulated services speak."""
+
+from __future__ import annotations
+
+import json
+
+from werkzeug import Response
+
+JSON_1_0 = "application/x-amz-json-1.0"
+JSON_1_1 = "application/x-amz-json-1.1"
+
+
+class AwsError(Exception):
+    """An error that AWS answers: its code, message, HTTP status and the members beside them.
+
+    Attributes:
+        code: what boto3 shows as ``response["Error"]["Code"]``, e.g. ``ResourceNotFoundException``.
+        message: AWS's own words.
+        status: HTTP status.
+        members: further members of the error's shape, e.g. ``OriginalStatusCode``.
+    """
+
+    def __init__(self, code: str, message: str, status: int = 400, **members: object) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+        self.members = members
+
+
+def error_response(error: AwsError, request_id: str, message_key: str = "message") -> Response:
+    """The HTTP answer for *error* in AWS's REST-JSON and JSON protocols.
+
+    Both read the code from ``X-Amzn-ErrorType`` (or ``__type`` in the body) and the message from the body.
+
+    Args:
+        error: what to answer.
+        request_id: goes out as ``x-amzn-RequestId``.
+        message_key: ``message`` for most services, ``Message`` for Lambda's and SageMaker Runtime's shapes.
+    """
+    body = {"__type": error.code, message_key: error.message, **error.members}
+    return Response(
+        json.dumps(body, separators=(",", ":")),
+        status=error.status,
+        content_type=JSON_1_1,
+        headers={"x-amzn-ErrorType": error.code, "x-amzn-RequestId": request_id},
+    )

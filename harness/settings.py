@@ -1,0 +1,74 @@
+"""Names and numbers that every part agrees on, and the only reader of ``HARNESS_*`` variables.
+
+Each field of :class:`Settings` can be set by the environment variable ``HARNESS_<FIELD>`` in capitals:
+``HARNESS_THRESHOLD=0.8``, ``HARNESS_PORT=0``, ``HARNESS_REGION=eu-west-1``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+
+
+class SettingsError(ValueError):
+    """A ``HARNESS_*`` variable holds a value that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run is called, where it happens and which limit it applies."""
+
+    target: str = "embedded"
+    """Where AWS answers: ``embedded``, ``compose`` or ``aws``."""
+    host: str = "127.0.0.1"
+    """Address the emulator listens on. Loopback unless asked otherwise."""
+    port: int = 4566
+    """Port the emulator listens on; 0 picks a free one."""
+    region: str = "us-east-1"
+    account_id: str = "123456789012"
+    """Account the local targets answer for: the placeholder of AWS's own documentation."""
+    threshold: float = 0.93
+    """Confidence, between 0 and 1, that a prediction must exceed."""
+    bucket: str = "scones-unlimited"
+    """Prefix of the bucket that holds images and captures; the account number is appended."""
+    endpoint: str = "scones-image-classification"
+    capture_prefix: str = "data_capture"
+    """S3 prefix below which the endpoint's Data Capture files are written."""
+    training_instance: str = "ml.p3.2xlarge"
+    endpoint_instance: str = "ml.m5.xlarge"
+    cache: Path = Path(".harness")
+    """Folder for what can be downloaded or made again: archives, images, logs."""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Settings:
+        """Read the ``HARNESS_*`` variables of *environ*; fields without one keep their default.
+
+        Raises:
+            SettingsError: naming the variable, its value and what was expected.
+        """
+        values: dict[str, object] = {}
+        for field in fields(cls):
+            name = f"HARNESS_{field.name.upper()}"
+            text = environ.get(name)
+            if text is None or text == "":
+                continue
+            kind = type(field.default)
+            try:
+                values[field.name] = kind(text)  # type: ignore[operator]
+            except ValueError:
+                raise SettingsError(f"{name}={text!r}: expected {kind.__name__}.") from None
+        settings = cls(**values)  # type: ignore[arg-type]
+        if not 0 <= settings.threshold <= 1:
+            raise SettingsError(f"HARNESS_THRESHOLD={settings.threshold}: expected a number from 0 to 1.")
+        if not 0 <= settings.port <= 65535:
+            raise SettingsError(f"HARNESS_PORT={settings.port}: expected a port from 0 to 65535.")
+        return settings
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings.from_environment(os.environ)
