@@ -7,7 +7,7 @@ Each field of :class:`Settings` can be set by the environment variable ``HARNESS
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
@@ -55,11 +55,11 @@ class Settings:
             text = environ.get(name)
             if text is None or text == "":
                 continue
-            kind = type(field.default)
+            kind: Callable[[str], object] = type(getattr(cls, field.name))
             try:
-                values[field.name] = kind(text)  # type: ignore[operator]
+                values[field.name] = kind(text)
             except ValueError:
-                raise SettingsError(f"{name}={text!r}: expected {kind.__name__}.") from None
+                raise SettingsError(f"{name}={text!r}: expected {type(getattr(cls, field.name)).__name__}.") from None
         settings = cls(**values)  # type: ignore[arg-type]
         if not 0 <= settings.threshold <= 1:
             raise SettingsError(f"HARNESS_THRESHOLD={settings.threshold}: expected a number from 0 to 1.")

@@ -1,0 +1,1 @@
+"""Lambda: deployed handlers run as AWS runs them."""

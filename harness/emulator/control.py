@@ -1,0 +1,45 @@
+"""The emulator's own API, below ``/_harness/``: health, processes, flushing, stub endpoints."""
+
+from __future__ import annotations
+
+from werkzeug import Request, Response
+
+from harness import __version__
+from harness.emulator.functions.service import Functions
+from harness.emulator.gateway import CONTROL_PREFIX, json_response
+from harness.emulator.sagemaker.service import SageMaker
+
+
+class Control:
+    """Answers ``/_harness/...``.
+
+    ``GET health``: version and state; ``GET functions/processes``: process numbers of execution environments;
+    ``POST flush``: write buffered logs and capture records; ``endpoints/...``, ``captures/...``: see the
+    SageMaker service.
+
+    A web page must not drive an emulator on this machine, so a request that a browser sent from elsewhere (one
+    with an ``Origin`` header) is refused.
+    """
+
+    def __init__(self, functions: Functions, sagemaker: SageMaker) -> None:
+        self._functions = functions
+        self._sagemaker = sagemaker
+
+    def answer(self, request: Request) -> Response:
+        """Answer one request of the emulator's own API."""
+        if request.headers.get("Origin"):
+            return json_response({"message": "requests from web pages are refused"}, 403)
+        path = request.path.removeprefix(CONTROL_PREFIX).rstrip("/")
+        match request.method, path.split("/"):
+            case "GET", ["health"]:
+                return json_response({"status": "running", "version": __version__})
+            case "GET", ["functions", "processes"]:
+                return json_response({"processes": self._functions.process_ids()})
+            case "POST", ["flush"]:
+                self._functions.flush()
+                self._sagemaker.flush()
+                return json_response({"status": "flushed"})
+            case _, ["endpoints" | "captures", *_]:
+                return self._sagemaker.api(request)
+            case _:
+                return json_response({"message": f"no {request.method} {request.path} here"}, 404)

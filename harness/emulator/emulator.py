@@ -1,0 +1,200 @@
+"""The emulator as a whole: its services put together on one port, started and stopped as one resource."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.emulator.clients import Clients
+from harness.emulator.context import EmulatorContext
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from werkzeug import Request, Response
+
+    from harness.emulator.functions.service import Functions
+    from harness.emulator.gateway import Handler
+    from harness.emulator.http_server import HttpServer
+    from harness.emulator.moto_app import MotoApp
+    from harness.emulator.sagemaker.service import SageMaker
+    from harness.emulator.states import States
+
+SERVICES = {
+    "s3": ("s3",),
+    "iam": ("iam",),
+    "sts": ("sts",),
+    "logs": ("logs",),
+    "lambda": ("lambda",),
+    "stepfunctions": ("stepfunctions",),
+    "sagemaker": ("sagemaker", "sagemaker-runtime"),
+}
+"""What ``--services`` takes, and the boto3 clients that each stands for."""
+
+
+class Emulator:
+    """AWS on one loopback port, for as long as the ``with`` block lasts.
+
+    Args:
+        host: address to listen on.
+        port: port to listen on; 0 picks a free one.
+        region: region for requests that name none.
+        account_id: the account that answers.
+        services: names out of :data:`SERVICES` to run here, None for all. Calls to the others go where boto3's
+            ``AWS_ENDPOINT_URL_<SERVICE>`` variables point.
+
+    Raises:
+        OSError: on entering, when the port is taken.
+        ValueError: a service that the emulator does not have.
+        RuntimeError: on entering, when this process runs an emulator already.
+
+    Attributes:
+        url: ``http://host:port``, once started.
+    """
+
+    _running = threading.Lock()
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        region: str = "us-east-1",
+        account_id: str = "123456789012",
+        services: frozenset[str] | None = None,
+    ) -> None:
+        unknown = sorted((services or frozenset()) - SERVICES.keys())
+        if unknown:
+            raise ValueError(f"no such service: {', '.join(unknown)}; there are {', '.join(SERVICES)}")
+        self._host = host
+        self._port = port
+        self._region = region
+        self._account_id = account_id
+        self._services = services
+        self._folder: Path | None = None
+        self._server: HttpServer | None = None
+        self._functions: Functions | None = None
+        self._sagemaker: SageMaker | None = None
+        self._states: States | None = None
+        self._moto: MotoApp | None = None
+        self.url = ""
+
+    def __enter__(self) -> Emulator:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start all services and begin to answer."""
+        from harness.emulator.control import Control
+        from harness.emulator.functions.service import Functions
+        from harness.emulator.gateway import Gateway
+        from harness.emulator.http_server import HttpServer
+        from harness.emulator.moto_app import MotoApp
+        from harness.emulator.sagemaker.service import SageMaker
+        from harness.emulator.states import States
+
+        if not self._running.acquire(blocking=False):
+            raise RuntimeError("this process runs an emulator already, and moto keeps one account to a process")
+        try:
+            self._moto = MotoApp()
+            self._moto.reset()
+            self._folder = Path(tempfile.mkdtemp(prefix="harness-")).resolve()
+            gateway = Gateway(self._region, self._moto.answer)
+            self._server = HttpServer(gateway, self._host, self._port)
+            self.url = self._server.url
+            clients = Clients(self.url, self._boto3_names(), self._region)
+            context = EmulatorContext(
+                self._account_id, self._region, self.url, clients, self._moto.answer, self._folder
+            )
+            self._functions = Functions(context, self.environment())
+            self._sagemaker = SageMaker(context)
+            self._states = States(context)
+            gateway.connect(self._handlers(), Control(self._functions, self._sagemaker).answer)
+            self._server.start()
+        except BaseException:
+            self._release()
+            raise
+
+    def stop(self) -> None:
+        """Finish what is under way, write what is buffered, end all processes and forget all resources."""
+        self._release()
+
+    def environment(self) -> dict[str, str]:
+        """Variables with which any boto3 program, or the AWS CLI, talks to this emulator and to nothing else."""
+        variables = {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": "harness",
+            "AWS_SECRET_ACCESS_KEY": "harness",
+            "AWS_SESSION_TOKEN": "harness",
+            "AWS_REGION": self._region,
+            "AWS_DEFAULT_REGION": self._region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
+        if self._services is not None:
+            for name, value in os.environ.items():
+                if name.startswith("AWS_ENDPOINT_URL_"):
+                    variables[name] = value
+            for name in self._boto3_names() or ():
+                variables[f"AWS_ENDPOINT_URL_{name.upper().replace('-', '_')}"] = self.url
+        return variables
+
+    def flush(self) -> None:
+        """Write buffered logs and capture records now."""
+        if self._functions is not None:
+            self._functions.flush()
+        if self._sagemaker is not None:
+            self._sagemaker.flush()
+
+    def _boto3_names(self) -> frozenset[str] | None:
+        if self._services is None:
+            return None
+        return frozenset(name for service in self._services for name in SERVICES[service])
+
+    def _handlers(self) -> dict[str, Callable[[Request], Handler | None]]:
+        functions, sagemaker, states = self._functions, self._sagemaker, self._states
+        assert functions is not None and sagemaker is not None and states is not None
+
+        def find_lambda(request: Request) -> Handler | None:
+            return functions.invoke_request if functions.is_invocation(request.path) else None
+
+        def find_sagemaker(request: Request) -> Handler | None:
+            runtime = request.path.startswith("/endpoints/")
+            answer: Callable[[Request], Response] = sagemaker.runtime if runtime else sagemaker.control
+            return lambda request, request_id, region: answer(request)
+
+        return {
+            "lambda": find_lambda,
+            "sagemaker": find_sagemaker,
+            "states": lambda request: states.request,
+        }
+
+    def _release(self) -> None:
+        # Captures and logs are written through this very server, so it stops last.
+        try:
+            if self._functions is not None:
+                self._functions.close()
+            if self._sagemaker is not None:
+                self._sagemaker.close()
+            if self._server is not None:
+                self._server.stop()
+        finally:
+            self._functions = self._sagemaker = self._states = self._server = None
+            if self._moto is not None:
+                self._moto.reset()
+                self._moto = None
+            if self._folder is not None:
+                shutil.rmtree(self._folder, ignore_errors=True)
+                self._folder = None
+            self._running.release()

@@ -1,0 +1,75 @@
+"""The data of one invocation: what goes to a function and what comes back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class FunctionVersion:
+    """A deployed function as its execution environments need it."""
+
+    arn: str
+    """Unqualified ARN."""
+    name: str
+    version: str
+    """``$LATEST`` or a number."""
+    handler: str
+    runtime: str
+    code: bytes = field(repr=False)
+    """The deployment package, a ZIP file."""
+    code_sha256: str
+    variables: tuple[tuple[str, str], ...]
+    """The function's environment variables."""
+    timeout: float
+    """Seconds that an invocation may take."""
+    memory_mb: int
+    region: str
+    account_id: str
+    log_group: str
+
+    @property
+    def revision(self) -> tuple[object, ...]:
+        """Equal for two versions whose environments are interchangeable."""
+        return (
+            self.arn,
+            self.version,
+            self.handler,
+            self.runtime,
+            self.code_sha256,
+            self.variables,
+            self.timeout,
+            self.memory_mb,
+        )
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One event on its way to a function."""
+
+    request_id: str
+    payload: bytes = field(repr=False)
+    """The event, JSON text."""
+    invoked_arn: str
+    trace_id: str
+    client_context: str | None = None
+    """JSON text, decoded from the request's base64."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an invocation came to."""
+
+    payload: bytes = field(repr=False)
+    """The handler's result, or the error object, as JSON text."""
+    error: bool = False
+    """Whether AWS would answer with ``X-Amz-Function-Error: Unhandled``."""
+    log_tail: bytes = b""
+    """The last 4 KB of what the invocation logged."""
+
+    @classmethod
+    def platform_error(cls, error_type: str, message: str) -> Outcome:
+        """An error that Lambda itself reports, not the handler: a time-out, a crash, a result too large."""
+        text = json.dumps({"errorType": error_type, "errorMessage": message}, separators=(",", ":"))
+        return cls(text.encode(), error=True)

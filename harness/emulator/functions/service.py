@@ -1,0 +1,263 @@
+"""Lambda's Invoke API over real processes; the control plane stays moto's.
+
+https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import logging
+import os
+import re
+import threading
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from werkzeug import Request, Response
+
+from harness.emulator.context import EmulatorContext
+from harness.emulator.errors import AwsError
+from harness.emulator.functions.environment import ExecutionEnvironment
+from harness.emulator.functions.invocation import FunctionVersion, Invocation, Outcome
+from harness.emulator.functions.logs import LogStream, LogWriter
+from harness.emulator.functions.package import make_runtime_folder, unpack
+from harness.emulator.functions.pool import EnvironmentPool
+
+logger = logging.getLogger(__name__)
+
+MAX_PAYLOAD = 6 * 1024 * 1024
+"""Bytes of a request or a response of a synchronous invocation.
+
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+"""
+_INVOCATIONS = re.compile(r"^/2015-03-31/functions/([^/]+)/invocations/?$")
+_FUNCTION_NAME = re.compile(
+    r"^(?:arn:[^:]+:lambda:(?P<region>[^:]+):(?P<account>\d{12}):function:|(?:\d{12}:)?(?:function:)?)?"
+    r"(?P<name>[a-zA-Z0-9-_]+)(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9-_]+))?$"
+)
+
+
+class Functions:
+    """Runs deployed functions.
+
+    Args:
+        context: the emulator's surroundings.
+        variables: environment variables for handlers that say where AWS answers and as whom.
+    """
+
+    def __init__(self, context: EmulatorContext, variables: dict[str, str]) -> None:
+        self._context = context
+        self._variables = variables
+        self._folder = context.folder / "functions"
+        self._runtime_folder: Path | None = None
+        self._lock = threading.Lock()
+        self._logs = LogWriter(context.clients)
+        self._pool = EnvironmentPool(self._start, comfortable=max(4, 2 * (os.cpu_count() or 1)))
+        self._events = ThreadPoolExecutor(thread_name_prefix="asynchronous-invocation")
+
+    @staticmethod
+    def is_invocation(path: str) -> bool:
+        """Whether *path* is that of the Invoke operation."""
+        return _INVOCATIONS.match(path) is not None
+
+    def invoke_request(self, request: Request, request_id: str, region: str) -> Response:
+        """Answer an Invoke request.
+
+        Raises:
+            AwsError: as the Invoke operation documents: function missing, payload no JSON or too large, throttled.
+        """
+        match = _INVOCATIONS.match(request.path)
+        assert match is not None
+        payload = request.get_data(cache=True)
+        kind = request.headers.get("X-Amz-Invocation-Type", "RequestResponse")
+        invocation, function = self.prepare(
+            unquote(match.group(1)),
+            request.args.get("Qualifier"),
+            payload,
+            region,
+            request_id,
+            request.headers.get("X-Amz-Client-Context"),
+        )
+        headers = {"x-amzn-RequestId": request_id, "X-Amz-Executed-Version": function.version}
+        if kind == "DryRun":
+            return Response(status=204, headers=headers)
+        headers["X-Amzn-Trace-Id"] = invocation.trace_id
+        if kind == "Event":
+            self._events.submit(self._run_event, function, invocation)
+            return Response(status=202, headers=headers)
+        outcome = self.run(function, invocation)
+        if outcome.error:
+            headers["X-Amz-Function-Error"] = "Unhandled"
+        if request.headers.get("X-Amz-Log-Type") == "Tail":
+            headers["X-Amz-Log-Result"] = base64.b64encode(outcome.log_tail).decode()
+        return Response(outcome.payload, 200, headers, content_type="application/json")
+
+    def prepare(
+        self,
+        name: str,
+        qualifier: str | None,
+        payload: bytes,
+        region: str,
+        request_id: str,
+        client_context: str | None = None,
+    ) -> tuple[Invocation, FunctionVersion]:
+        """Check an invocation and find its function.
+
+        Raises:
+            AwsError: as :meth:`invoke_request`.
+        """
+        if len(payload) > MAX_PAYLOAD:
+            raise AwsError(
+                "RequestEntityTooLargeException",
+                f"Request must be smaller than {MAX_PAYLOAD} bytes for the InvokeFunction operation",
+                413,
+                Type="User",
+            )
+        function, limit = self._find(name, qualifier, region)
+        if limit == 0:
+            raise AwsError(
+                "TooManyRequestsException",
+                "Rate Exceeded.",
+                429,
+                Type="User",
+                Reason="ReservedFunctionConcurrentInvocationLimitExceeded",
+            )
+        if payload:
+            _require_json(payload)
+        arn = function.arn if qualifier is None else f"{function.arn}:{qualifier}"
+        return (
+            Invocation(request_id, payload or b"{}", arn, _trace_id(), _decode_client_context(client_context)),
+            function,
+        )
+
+    def run(self, function: FunctionVersion, invocation: Invocation) -> Outcome:
+        """Run one invocation in a warm environment, or in a new one."""
+        with self._pool.environment(function) as environment:
+            outcome = environment.invoke(invocation)
+        if len(outcome.payload) > MAX_PAYLOAD + 100:
+            return Outcome.platform_error(
+                "Function.ResponseSizeTooLarge",
+                "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
+            )
+        return outcome
+
+    def process_ids(self) -> list[int]:
+        """Process numbers of all running environments, for those who look at or kill them."""
+        return [environment.pid for environment in self._pool.environments()]
+
+    def retire(self, arn: str) -> None:
+        """Let go of the environments of a deleted function."""
+        self._pool.retire(arn)
+
+    def flush(self) -> None:
+        """Write what functions have logged to CloudWatch Logs now."""
+        self._logs.flush()
+
+    def close(self) -> None:
+        """End all environments and write what they logged."""
+        self._events.shutdown(wait=False, cancel_futures=True)
+        self._pool.close()
+        self._logs.close()
+
+    def _run_event(self, function: FunctionVersion, invocation: Invocation) -> None:
+        outcome = self.run(function, invocation)
+        if outcome.error:
+            logger.warning("asynchronous invocation of %s failed: %s", function.name, outcome.payload.decode())
+
+    def _find(self, name: str, qualifier: str | None, region: str) -> tuple[FunctionVersion, int | None]:
+        from moto.awslambda.models import lambda_backends
+
+        match = _FUNCTION_NAME.match(name)
+        if match is None or len(name) > 170:
+            raise AwsError(
+                "ValidationException",
+                f"1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint: "
+                r"Member must satisfy regular expression pattern: (arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}"
+                r"((-gov)|(-iso(b?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)"
+                r"(:(\$LATEST|[a-zA-Z0-9-_]+))?",
+            )
+        region = match["region"] or region
+        qualifier = qualifier or match["qualifier"]
+        account = self._context.account_id
+        arn = f"arn:aws:lambda:{region}:{account}:function:{match['name']}"
+        try:
+            found = lambda_backends[account][region].get_function(match["name"], qualifier)
+        except Exception:
+            found = None
+        if found is None:
+            missing = arn if qualifier is None else f"{arn}:{qualifier}"
+            raise AwsError("ResourceNotFoundException", f"Function not found: {missing}", 404, Type="User")
+        return self._version(found, arn, region), found.reserved_concurrency
+
+    def _version(self, found: Any, arn: str, region: str) -> FunctionVersion:
+        logging_config = getattr(found, "logging_config", None) or {}
+        return FunctionVersion(
+            arn=arn,
+            name=found.function_name,
+            version=str(found.version),
+            handler=found.handler or "",
+            runtime=found.run_time or "",
+            code=found.code_bytes,
+            code_sha256=found.code_sha_256,
+            variables=tuple(sorted(found.environment_vars.items())),
+            timeout=float(found.timeout),
+            memory_mb=int(found.memory_size),
+            region=region,
+            account_id=self._context.account_id,
+            log_group=logging_config.get("LogGroup") or f"/aws/lambda/{found.function_name}",
+        )
+
+    def _start(self, function: FunctionVersion) -> ExecutionEnvironment:
+        digest = hashlib.sha256(function.code_sha256.encode()).hexdigest()[:16]
+        task_root = self._folder / "code" / digest
+        with self._lock:
+            if self._runtime_folder is None:
+                self._runtime_folder = make_runtime_folder(self._folder / "runtime")
+            if not task_root.exists():
+                unpack(function.code, task_root)
+        return ExecutionEnvironment(
+            function,
+            task_root,
+            self._runtime_folder,
+            self._folder / "environments" / uuid.uuid4().hex,
+            LogStream(self._logs, function.region, function.log_group, function.version),
+            self._variables,
+        )
+
+
+def _require_json(payload: bytes) -> None:
+    try:
+        json.loads(payload)
+    except (UnicodeDecodeError, ValueError) as error:
+        raise AwsError(
+            "InvalidRequestContentException",
+            f"Could not parse request body into json: {error}",
+            Type="User",
+        ) from None
+
+
+def _decode_client_context(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        decoded = base64.b64decode(text, validate=True).decode()
+        json.loads(decoded)
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        raise AwsError(
+            "InvalidRequestContentException",
+            "Client context must be a valid Base64-encoded JSON object.",
+            Type="User",
+        ) from None
+    return decoded
+
+
+def _trace_id() -> str:
+    root = f"1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}"
+    return f"Root={root};Parent={uuid.uuid4().hex[:16]};Sampled=0"

@@ -1,0 +1,82 @@
+"""One port for every service: finds out whose request it is and lets that service answer."""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from werkzeug import Request, Response
+
+from harness.emulator.errors import AwsError, error_response
+from harness.emulator.moto_app import region_of, service_of
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[[Request, str, str], Response]
+"""Answers a request, given its id and region."""
+
+CONTROL_PREFIX = "/_harness/"
+"""Paths of the emulator's own API; no AWS service has any below it."""
+
+
+class Gateway:
+    """The emulator's WSGI application.
+
+    The services behind it need its address to be made, so it exists before them and is connected afterwards.
+
+    Args:
+        region: for requests whose signature names none.
+        fallback: answers everything that no service takes.
+    """
+
+    def __init__(self, region: str, fallback: Callable[[Request], Response]) -> None:
+        self._region = region
+        self._handlers: dict[str, Callable[[Request], Handler | None]] = {}
+        self._control: Callable[[Request], Response] = fallback
+        self._fallback = fallback
+
+    def connect(
+        self,
+        handlers: dict[str, Callable[[Request], Handler | None]],
+        control: Callable[[Request], Response],
+    ) -> None:
+        """Say who answers.
+
+        Args:
+            handlers: by signing name, what finds a request's handler; None leaves it to the fallback.
+            control: answers what lies below :data:`CONTROL_PREFIX`.
+        """
+        self._handlers = handlers
+        self._control = control
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        request = Request(environ)
+        response = self._answer(request)
+        return response(environ, start_response)
+
+    def _answer(self, request: Request) -> Response:
+        if request.path.startswith(CONTROL_PREFIX):
+            return self._control(request)
+        authorization = request.headers.get("Authorization", "")
+        service = service_of(authorization)
+        find = self._handlers.get(service) if service else None
+        handler = find(request) if find else None
+        if handler is None:
+            return self._fallback(request)
+        request_id = str(uuid.uuid4())
+        try:
+            return handler(request, request_id, region_of(authorization) or self._region)
+        except AwsError as error:
+            return error_response(error, request_id, "Message" if service == "lambda" else "message")
+        except Exception:
+            logger.exception("%s %s failed", request.method, request.path)
+            failure = AwsError("InternalFailure", "The emulator failed; its log says why.", 500)
+            return error_response(failure, request_id)
+
+
+def json_response(body: object, status: int = 200) -> Response:
+    """An answer of the emulator's own API."""
+    return Response(json.dumps(body), status, content_type="application/json")

@@ -1,0 +1,69 @@
+"""moto's server application, in this process, as the answer to everything that is not ours."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from werkzeug import Request, Response
+
+
+class MotoApp:
+    """moto's WSGI application, with the look-ups that it repeats for every request remembered.
+
+    moto keeps its resources in the process, so there is one emulator to a process at a time; :meth:`reset`
+    empties it.
+    """
+
+    def __init__(self) -> None:
+        from moto.core import config
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        config.default_user_config["stepfunctions"] = {"execute_state_machine": True}
+        self._dispatcher = DomainDispatcherApplication(create_backend_app)
+        self._apps: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        return self._app_for(environ)(environ, start_response)
+
+    def answer(self, request: Request) -> Response:
+        """moto's answer to *request*."""
+        request.environ["wsgi.input"].seek(0)
+        return Response.from_app(self, request.environ)
+
+    def _app_for(self, environ: dict[str, Any]) -> Any:
+        # moto tries hundreds of patterns to find whose request this is; for a signed one of a service that is
+        # told by its name alone, the name has the answer.
+        service = service_of(environ.get("HTTP_AUTHORIZATION", ""))
+        if service not in _TOLD_BY_NAME:
+            return self._dispatcher.get_application(environ)
+        app = self._apps.get(service)
+        if app is None:
+            with self._lock:
+                app = self._apps.setdefault(service, self._dispatcher.get_application(environ))
+        return app
+
+    def reset(self) -> None:
+        """Forget every resource of every service."""
+        from moto.moto_api._internal.models import moto_api_backend
+
+        moto_api_backend.reset()
+
+
+_TOLD_BY_NAME = frozenset({"states", "lambda", "iam", "logs"})
+_CREDENTIAL = re.compile(r"Credential=[^/]*/\d+/([^/]*)/([^/]*)/aws4_request")
+
+
+def service_of(authorization: str) -> str | None:
+    """Signing name of the service that a Signature Version 4 header is for, or None without one."""
+    match = _CREDENTIAL.search(authorization)
+    return match.group(2).lower() if match else None
+
+
+def region_of(authorization: str) -> str | None:
+    """Region that a Signature Version 4 header is for, or None without one."""
+    match = _CREDENTIAL.search(authorization)
+    return match.group(1) if match else None

@@ -1,0 +1,29 @@
+"""The embedded target: the emulator in this very process, on a free loopback port."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from harness.settings import Settings
+from harness.targets.target import Target, environment_of
+
+
+@contextlib.contextmanager
+def embedded(settings: Settings, port: int = 0) -> Iterator[Target]:
+    """Start the emulator, lead boto3 to it while the block lasts, and stop it.
+
+    Args:
+        settings: region and account.
+        port: port to listen on; 0 picks a free one.
+
+    Raises:
+        OSError: the port is taken.
+        RuntimeError: this process runs an emulator already.
+    """
+    from harness.emulator.emulator import Emulator
+
+    with Emulator(host=settings.host, port=port, region=settings.region, account_id=settings.account_id) as emulator:
+        target = Target("embedded", emulator.environment(), is_local=True, control_url=emulator.url)
+        with environment_of(target):
+            yield target
