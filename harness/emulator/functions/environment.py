@@ -247,6 +247,7 @@ class ExecutionEnvironment:
     def _on_init_error(self, payload: bytes) -> None:
         self._init = time.monotonic() - self._started
         self._outcome = Outcome(self._as_on_aws(payload), error=True)
+        self.alive = False  # the runtime exits after this
         self._idle.set()
         self._done.set()
 

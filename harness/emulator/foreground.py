@@ -1,0 +1,48 @@
+"""``harness up``: the emulator in the foreground, until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+from harness.emulator.announcement import announced
+from harness.emulator.emulator import Emulator
+from harness.settings import Settings
+
+HINT = """\
+[bold]The emulator answers at {url}[/bold]  (region {region}, account {account})
+
+  In this folder, from another shell:
+
+    [cyan]eval "$(harness env)"[/cyan]          then any AWS CLI command, boto3 or SageMaker SDK program
+    [cyan]aws s3 ls[/cyan]
+
+  or in Python:
+
+    [cyan]boto3.client("s3", endpoint_url="{url}")[/cyan]
+
+Stop it with Ctrl-C; everything in it is gone then."""
+
+
+def run_in_foreground(*, host: str, port: int, settings: Settings, services: frozenset[str] | None) -> None:
+    """Run an emulator until SIGINT or SIGTERM, saying how to reach it.
+
+    Raises:
+        OSError: the port is taken.
+        ValueError: there is no such service.
+    """
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    stop = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda number, frame: stop.set())
+    emulator = Emulator(
+        host=host, port=port, region=settings.region, account_id=settings.account_id, services=services
+    )
+    with emulator, announced(settings.cache, emulator.url, emulator.environment()):
+        console.print(HINT.format(url=emulator.url, region=settings.region, account=settings.account_id))
+        while not stop.wait(1):
+            pass
+        console.print("Stopping ...")
+    console.print("Stopped.")

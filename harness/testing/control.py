@@ -1,0 +1,48 @@
+"""The emulator's own API, from a test or a script."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ControlApi:
+    """The emulator's own API.
+
+    Args:
+        url: address of the emulator.
+    """
+
+    url: str
+
+    def get(self, path: str) -> Any:
+        """What ``GET /_harness/<path>`` answers, read from JSON."""
+        return self._call("GET", path, None)
+
+    def post(self, path: str, body: object = None) -> Any:
+        """Send *body* as JSON to ``/_harness/<path>``.
+
+        Raises:
+            ValueError: the emulator refuses, in its words.
+        """
+        return self._call("POST", path, body)
+
+    def flush(self) -> None:
+        """Have buffered logs and capture records written now."""
+        self.post("flush")
+
+    def _call(self, method: str, path: str, body: object) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            f"{self.url}/_harness/{path}", data=data, method=method, headers={"Content-Type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            text = error.read().decode("utf-8", "replace")
+            raise ValueError(f"{method} /_harness/{path}: {error.code} {text}") from None

@@ -1,0 +1,81 @@
+"""The pytest plugin: a session's target, and the marker that says on which a test runs.
+
+Installed with the package, so a project's tests have these fixtures without further ado:
+
+``target``
+    The session's :class:`~harness.targets.target.Target`: boto3 is led there for as long as the tests run.
+``control``
+    The emulator's own API, for flushing and for scripting stub endpoints; skips where there is none.
+
+A test marked ``workflow`` runs on any target and gets the marker of the one in use: ``local`` on the targets that stay
+on this machine, ``aws`` on a real account. ``pytest -m local`` and ``pytest -m aws`` therefore run the same tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from harness.targets.target import Target
+    from harness.testing.control import ControlApi
+
+LOCAL_TARGETS = ("embedded", "compose")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("harness", "AWS emulation")
+    group.addoption("--target", metavar="NAME", help="where AWS answers: embedded (default), compose or aws")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "workflow: runs on every target, under the marker of the one in use")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    workflow = [item for item in items if item.get_closest_marker("workflow")]
+    if not workflow:
+        return
+    marker = pytest.mark.local if _target_name(config) in LOCAL_TARGETS else pytest.mark.aws
+    for item in workflow:
+        item.add_marker(marker)
+
+
+@pytest.fixture(scope="session")
+def target(pytestconfig: pytest.Config) -> Iterator[Target]:
+    """The place where AWS answers for this session, with boto3 led there."""
+    from dataclasses import replace
+
+    from harness.settings import get_settings
+    from harness.targets import open_target
+
+    try:
+        opened = open_target(replace(get_settings(), target=_target_name(pytestconfig)))
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+    with opened as target:
+        yield target
+
+
+@pytest.fixture(scope="session")
+def control(target: Target) -> ControlApi:
+    """The emulator's own API."""
+    from harness.testing.control import ControlApi
+
+    if target.control_url is None:
+        pytest.skip(f"the {target.name} target has no emulator to control")
+    return ControlApi(target.control_url)
+
+
+def _target_name(config: pytest.Config) -> str:
+    from harness.settings import get_settings
+
+    chosen = config.getoption("--target")
+    if chosen:
+        return str(chosen)
+    if config.getoption("markexpr") == "aws":
+        return "aws"
+    return get_settings().target

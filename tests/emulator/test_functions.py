@@ -1,0 +1,328 @@
+"""Lambda through boto3: what a handler gets, and how its failures are reported."""
+
+import base64
+import io
+import json
+import os
+import re
+import signal
+import time
+import uuid
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+pytestmark = pytest.mark.local
+
+ECHO = "def lambda_handler(event, context):\n    return event\n"
+
+
+def package(source, **files):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("lambda_function.py", source)
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def role(target):
+    iam = boto3.client("iam")
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+    name = f"functions-{uuid.uuid4().hex[:8]}"
+    yield iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    iam.delete_role(RoleName=name)
+
+
+@pytest.fixture(scope="module")
+def client(target):
+    return boto3.client("lambda")
+
+
+@pytest.fixture
+def deploy(client, role):
+    """Creates a function from its source and gives back its name."""
+    made = []
+
+    def make(source, handler="lambda_function.lambda_handler", **settings):
+        name = f"function-{uuid.uuid4().hex[:8]}"
+        client.create_function(
+            FunctionName=name,
+            Runtime="python3.12",
+            Role=role,
+            Handler=handler,
+            Code={"ZipFile": package(source)},
+            **settings,
+        )
+        made.append(name)
+        return name
+
+    yield make
+    for name in made:
+        client.delete_function(FunctionName=name)
+
+
+def invoke(client, name, event=None, **arguments):
+    answer = client.invoke(FunctionName=name, Payload=json.dumps(event or {}), **arguments)
+    return answer, json.loads(answer["Payload"].read())
+
+
+def test_a_handler_gets_its_event_and_answers(client, deploy):
+    answer, result = invoke(client, deploy(ECHO), {"a": [1, "é", None]})
+    assert result == {"a": [1, "é", None]}
+    assert answer["StatusCode"] == 200
+    assert answer["ExecutedVersion"] == "$LATEST"
+    assert "FunctionError" not in answer
+
+
+def test_bytes_in_a_result_become_text_as_on_aws(client, deploy):
+    _, result = invoke(client, deploy("def lambda_handler(event, context):\n    return {'data': b'abc'}\n"))
+    assert result == {"data": "abc"}
+
+
+def test_a_handler_sees_the_variables_that_aws_sets(client, deploy):
+    name = deploy(
+        "import os\ndef lambda_handler(event, context):\n    return dict(os.environ)\n",
+        MemorySize=192,
+        Environment={"Variables": {"STAGE": "test"}},
+    )
+    _, seen = invoke(client, name)
+    assert seen["STAGE"] == "test"
+    assert seen["AWS_LAMBDA_FUNCTION_NAME"] == name
+    assert seen["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "192"
+    assert seen["AWS_LAMBDA_FUNCTION_VERSION"] == "$LATEST"
+    assert seen["AWS_LAMBDA_LOG_GROUP_NAME"] == f"/aws/lambda/{name}"
+    assert seen["_HANDLER"] == "lambda_function.lambda_handler"
+    assert seen["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.12"
+    assert seen["AWS_REGION"] == seen["AWS_DEFAULT_REGION"]
+    assert not [name for name in seen if name.startswith(("HARNESS_", "PYTEST_"))]
+
+
+def test_the_context_tells_request_arn_and_time_left(client, deploy):
+    name = deploy(
+        "def lambda_handler(event, context):\n"
+        "    return [context.aws_request_id, context.invoked_function_arn, context.get_remaining_time_in_millis(),\n"
+        "            context.function_name, context.memory_limit_in_mb, context.client_context.custom['who']]\n",
+        Timeout=7,
+    )
+    who = base64.b64encode(json.dumps({"custom": {"who": "me"}}).encode()).decode()
+    answer, (request_id, arn, left, function_name, memory, custom) = invoke(client, name, ClientContext=who)
+    assert request_id == answer["ResponseMetadata"]["RequestId"]
+    assert arn.endswith(f":function:{name}")
+    assert 6000 < left <= 7000
+    assert (function_name, memory, custom) == (name, "128", "me")
+
+
+def test_an_environment_starts_cold_once_and_stays_warm(client, deploy):
+    name = deploy("import os\nn = 0\ndef lambda_handler(event, context):\n    global n\n    n += 1\n    return [n, os.getpid()]\n")
+    (first, pid), (second, same) = (invoke(client, name)[1] for _ in range(2))
+    assert (first, second) == (1, 2)
+    assert pid == same != os.getpid()
+
+
+def test_concurrent_invocations_run_in_environments_of_their_own(client, deploy):
+    name = deploy("import os, time\ndef lambda_handler(event, context):\n    time.sleep(0.3)\n    return os.getpid()\n")
+    with ThreadPoolExecutor(3) as threads:
+        pids = list(threads.map(lambda _: invoke(client, name)[1], range(3)))
+    assert len(set(pids)) == 3
+
+
+def test_new_code_takes_effect(client, deploy):
+    name = deploy("def lambda_handler(event, context):\n    return 'old'\n")
+    assert invoke(client, name)[1] == "old"
+    client.update_function_code(
+        FunctionName=name, ZipFile=package("def lambda_handler(event, context):\n    return 'new'\n")
+    )
+    assert invoke(client, name)[1] == "new"
+
+
+def test_new_variables_take_effect(client, deploy):
+    name = deploy("import os\ndef lambda_handler(event, context):\n    return os.environ.get('STAGE')\n")
+    assert invoke(client, name)[1] is None
+    client.update_function_configuration(FunctionName=name, Environment={"Variables": {"STAGE": "two"}})
+    assert invoke(client, name)[1] == "two"
+
+
+def test_an_exception_is_reported_with_its_type_and_trace(client, deploy):
+    name = deploy("class Unsure(Exception): pass\ndef lambda_handler(event, context):\n    raise Unsure('0.5 < 0.9')\n")
+    answer, error = invoke(client, name)
+    assert answer["StatusCode"] == 200
+    assert answer["FunctionError"] == "Unhandled"
+    assert error == {
+        "errorType": "Unsure",
+        "errorMessage": "0.5 < 0.9",
+        "requestId": answer["ResponseMetadata"]["RequestId"],
+        "stackTrace": [
+            '  File "/var/task/lambda_function.py", line 3, in lambda_handler\n    raise Unsure(\'0.5 < 0.9\')\n'
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "error_type", "message"),
+    [
+        ("import nowhere\n", "Runtime.ImportModuleError", "Unable to import module 'lambda_function': No module"),
+        ("def lambda_handler(event, context)\n", "Runtime.UserCodeSyntaxError", "Syntax error in module"),
+        ("def other(): pass\n", "Runtime.HandlerNotFound", "Handler 'lambda_handler' missing on module"),
+        ("raise ValueError('at import')\n", "ValueError", "at import"),
+        ("def lambda_handler(e, c):\n    return object()\n", "Runtime.MarshalError", "Unable to marshal response"),
+        ("def lambda_handler(e, c):\n    raise 'text'\n", "TypeError", "exceptions must derive from BaseException"),
+        ("def lambda_handler(e, c):\n    import os\n    os._exit(3)\n", "Runtime.ExitError", "exit status 3"),
+        ("def lambda_handler(e, c):\n    import os\n    os._exit(0)\n", "Runtime.ExitError", "without providing a reason"),
+        ("def lambda_handler(e, c):\n    import os\n    os.kill(os.getpid(), 11)\n", "Runtime.ExitError", "segmentation"),
+    ],
+)
+def test_what_goes_wrong_is_named_as_lambda_names_it(client, deploy, source, error_type, message):
+    name = deploy(source)
+    for _ in range(2):  # the second finds no healthy environment left over either
+        answer, error = invoke(client, name)
+        assert answer["FunctionError"] == "Unhandled"
+        assert error["errorType"] == error_type
+        assert message in error["errorMessage"]
+
+
+def test_a_handler_sees_no_packages_that_aws_lacks(client, deploy):
+    _, error = invoke(client, deploy("import numpy\n"))
+    assert error["errorMessage"] == "Unable to import module 'lambda_function': No module named 'numpy'"
+    assert invoke(client, deploy("import boto3\n" + ECHO), {"a": 1})[1] == {"a": 1}
+
+
+def test_a_time_out_ends_the_environment_and_nothing_else(client, deploy):
+    name = deploy(
+        "import os, time\ndef lambda_handler(event, context):\n"
+        "    time.sleep(event['seconds'])\n    return os.getpid()\n",
+        Timeout=1,
+    )
+    pid = invoke(client, name, {"seconds": 0})[1]
+    began = time.monotonic()
+    answer, error = invoke(client, name, {"seconds": 30})
+    assert 0.9 < time.monotonic() - began < 5
+    request_id = answer["ResponseMetadata"]["RequestId"]
+    assert error == {
+        "errorType": "Sandbox.Timedout",
+        "errorMessage": f"RequestId: {request_id} Error: Task timed out after 1.00 seconds",
+    }
+    assert invoke(client, name, {"seconds": 0})[1] != pid
+
+
+def test_too_much_memory_ends_the_environment(client, deploy):
+    name = deploy(
+        "import time\ndef lambda_handler(event, context):\n    kept = []\n"
+        "    while True:\n        kept.append(bytearray(8 << 20))\n        time.sleep(0.005)\n",
+        MemorySize=128,
+        Timeout=20,
+    )
+    answer, error = invoke(client, name, LogType="Tail")
+    assert error["errorType"] == "Runtime.OutOfMemory"
+    assert "signal: killed" in error["errorMessage"]
+    assert b"Max Memory Used: 128 MB" in base64.b64decode(answer["LogResult"])
+
+
+def test_a_killed_worker_is_replaced(client, deploy, control):
+    name = deploy("import os\ndef lambda_handler(event, context):\n    return os.getpid()\n")
+    pid = invoke(client, name)[1]
+    assert pid in control.get("functions/processes")["processes"]
+    os.kill(pid, signal.SIGKILL)
+    time.sleep(0.1)
+    answer, result = invoke(client, name)
+    assert "FunctionError" not in answer
+    assert result != pid
+
+
+def test_a_worker_killed_in_the_middle_is_an_exit_error(client, deploy, control):
+    name = deploy("import time\ndef lambda_handler(event, context):\n    time.sleep(20)\n", Timeout=30)
+    before = set(control.get("functions/processes")["processes"])
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(invoke, client, name)
+        while not (new := set(control.get("functions/processes")["processes"]) - before):
+            time.sleep(0.02)
+        time.sleep(0.3)
+        os.kill(new.pop(), signal.SIGKILL)
+        _, error = answer.result(10)
+    assert error["errorType"] == "Runtime.ExitError"
+    assert "Runtime exited with error: signal: killed" in error["errorMessage"]
+
+
+def test_output_goes_to_the_log_with_start_end_and_report(client, deploy, control):
+    name = deploy(
+        "import logging\ndef lambda_handler(event, context):\n    print('first')\n"
+        "    logging.warning('two\\nlines')\n    print('last')\n"
+    )
+    answer, _ = invoke(client, name, LogType="Tail")
+    control.flush()
+    events = boto3.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+    messages = [event["message"] for event in events]
+    request_id = answer["ResponseMetadata"]["RequestId"]
+    assert messages[0] == f"START RequestId: {request_id} Version: $LATEST\n"
+    assert messages[1] == "first\n"
+    assert re.fullmatch(rf"\[WARNING\]\t[\d:.TZ-]+\t{request_id}\ttwo\nlines\n", messages[2])
+    assert messages[3] == "last\n"
+    assert messages[4] == f"END RequestId: {request_id}\n"
+    assert re.fullmatch(
+        rf"REPORT RequestId: {request_id}\tDuration: [\d.]+ ms\tBilled Duration: \d+ ms\tMemory Size: 128 MB\t"
+        r"Max Memory Used: \d+ MB\tInit Duration: [\d.]+ ms\t\n",
+        messages[5],
+    )
+    assert len(messages) == 6
+    assert "first\n" in base64.b64decode(answer["LogResult"]).decode()
+
+
+def test_an_event_invocation_answers_before_it_runs(client, deploy, control):
+    name = deploy("def lambda_handler(event, context):\n    print('ran', event)\n")
+    answer = client.invoke(FunctionName=name, InvocationType="Event", Payload=b'{"n": 1}')
+    assert answer["StatusCode"] == 202
+    logs = boto3.client("logs")
+    for _ in range(100):
+        control.flush()
+        try:
+            events = logs.filter_log_events(logGroupName=f"/aws/lambda/{name}", filterPattern="ran")["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            events = []
+        if events:
+            break
+        time.sleep(0.05)
+    assert [event["message"] for event in events] == ["ran {'n': 1}\n"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "status"),
+    [
+        ({"FunctionName": "missing"}, "ResourceNotFoundException", 404),
+        ({"FunctionName": "FUNCTION", "Payload": b"{not json"}, "InvalidRequestContentException", 400),
+        ({"FunctionName": "FUNCTION", "Payload": b'"' + b"a" * 6291456 + b'"'}, "RequestEntityTooLargeException", 413),
+    ],
+)
+def test_requests_are_refused_as_lambda_refuses_them(client, deploy, arguments, code, status):
+    name = deploy(ECHO)
+    arguments = {key: name if value == "FUNCTION" else value for key, value in arguments.items()}
+    with pytest.raises(ClientError) as refused:
+        client.invoke(**arguments)
+    assert refused.value.response["Error"]["Code"] == code
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+
+
+def test_reserved_concurrency_of_nothing_throttles(client, deploy):
+    name = deploy(ECHO)
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    once = boto3.client("lambda", config=Config(retries={"total_max_attempts": 1}))
+    with pytest.raises(once.exceptions.TooManyRequestsException) as refused:
+        once.invoke(FunctionName=name)
+    assert refused.value.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+
+
+def test_a_result_past_six_megabytes_is_refused(client, deploy):
+    name = deploy("def lambda_handler(event, context):\n    return 'a' * event\n")
+    assert len(invoke(client, name, 6 * 1024 * 1024 - 2)[1]) == 6 * 1024 * 1024 - 2
+    answer, error = invoke(client, name, 7 * 1024 * 1024)
+    assert answer["FunctionError"] == "Unhandled"
+    assert error["errorType"] == "Function.ResponseSizeTooLarge"
