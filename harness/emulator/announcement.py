@@ -53,7 +53,9 @@ def as_shell(environment: Mapping[str, str], shell: str) -> str:
         return "\n".join(
             ["set -e AWS_PROFILE;", *(f"set -gx {name} {shlex.quote(value)};" for name, value in environment.items())]
         )
-    return "\n".join(["unset AWS_PROFILE", *(f"export {name}={shlex.quote(value)}" for name, value in environment.items())])
+    return "\n".join(
+        ["unset AWS_PROFILE", *(f"export {name}={shlex.quote(value)}" for name, value in environment.items())]
+    )
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -16,7 +16,7 @@ from harness.emulator.context import EmulatorContext
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from werkzeug import Request, Response
+    from werkzeug import Request
 
     from harness.emulator.functions.service import Functions
     from harness.emulator.gateway import Handler
@@ -170,9 +170,7 @@ class Emulator:
             return functions.invoke_request if functions.is_invocation(request.path) else None
 
         def find_sagemaker(request: Request) -> Handler | None:
-            runtime = request.path.startswith("/endpoints/")
-            answer: Callable[[Request], Response] = sagemaker.runtime if runtime else sagemaker.control
-            return lambda request, request_id, region: answer(request)
+            return sagemaker.runtime if request.path.startswith("/endpoints/") else sagemaker.control
 
         return {
             "lambda": find_lambda,

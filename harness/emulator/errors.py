@@ -38,10 +38,8 @@ def error_response(error: AwsError, request_id: str, message_key: str = "message
         request_id: goes out as ``x-amzn-RequestId``.
         message_key: ``message`` for most services, ``Message`` for Lambda's and SageMaker Runtime's shapes.
     """
-    body = {"__type": error.code, message_key: error.message, **error.members}
-    return Response(
-        json.dumps(body, separators=(",", ":")),
-        status=error.status,
-        content_type=JSON_1_1,
-        headers={"x-amzn-ErrorType": error.code, "x-amzn-RequestId": request_id},
-    )
+    body: dict[str, object] = {message_key: error.message, **error.members}
+    headers = {"x-amzn-RequestId": request_id}
+    if not error.code.isdigit():  # AWS's front end refuses without a code, and SDKs show the status instead
+        body["__type"] = headers["x-amzn-ErrorType"] = error.code
+    return Response(json.dumps(body, separators=(",", ":")), error.status, headers, content_type=JSON_1_1)

@@ -37,9 +37,7 @@ def run_in_foreground(*, host: str, port: int, settings: Settings, services: fro
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda number, frame: stop.set())
-    emulator = Emulator(
-        host=host, port=port, region=settings.region, account_id=settings.account_id, services=services
-    )
+    emulator = Emulator(host=host, port=port, region=settings.region, account_id=settings.account_id, services=services)
     with emulator, announced(settings.cache, emulator.url, emulator.environment()):
         console.print(HINT.format(url=emulator.url, region=settings.region, account=settings.account_id))
         while not stop.wait(1):

@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 Handler = Callable[[Request, str, str], Response]
 """Answers a request, given its id and region."""
 
+_MESSAGE_IN_CAPITALS = ("lambda", "sagemaker")
 CONTROL_PREFIX = "/_harness/"
 """Paths of the emulator's own API; no AWS service has any below it."""
 
@@ -70,7 +71,7 @@ class Gateway:
         try:
             return handler(request, request_id, region_of(authorization) or self._region)
         except AwsError as error:
-            return error_response(error, request_id, "Message" if service == "lambda" else "message")
+            return error_response(error, request_id, "Message" if service in _MESSAGE_IN_CAPITALS else "message")
         except Exception:
             logger.exception("%s %s failed", request.method, request.path)
             failure = AwsError("InternalFailure", "The emulator failed; its log says why.", 500)

@@ -28,7 +28,8 @@ INIT_LIMIT = 10.0
 """Seconds that the init phase may take before Lambda starts it anew on the invocation's time."""
 _WATCH_INTERVAL = 0.05
 _TASK_ROOT = "/var/task"
-"""Where a function's code lies on AWS, which its stack traces name."""
+_PACKAGES = "/var/lang/lib/{runtime}/site-packages"
+"""Where a function's code and its runtime's packages lie on AWS, which stack traces name."""
 _MEMORY_BACKSTOP = 2 << 30
 
 
@@ -55,9 +56,10 @@ class ExecutionEnvironment:
     ) -> None:
         self.function = function
         self._task_root = task_root
+        self._runtime_folder = runtime_folder
         self._folder = folder
         self._log = log
-        self._output = ProcessOutput(lambda line: log.line(line.replace(str(task_root), _TASK_ROOT)))
+        self._output = ProcessOutput(lambda line: log.line(self._as_on_aws(line)))
         self._idle = threading.Event()
         self._done = threading.Event()
         self._outcome: Outcome | None = None
@@ -73,7 +75,7 @@ class ExecutionEnvironment:
         )
         self._started = time.monotonic()
         self._init: float | None = None
-        self._process = self._start(runtime_folder, variables)
+        self._process = self._start(variables)
         threading.Thread(target=self._await_exit, name="function-exit", daemon=True).start()
 
     @property
@@ -125,7 +127,7 @@ class ExecutionEnvironment:
 
     # The process
 
-    def _start(self, runtime_folder: Path, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    def _start(self, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
         scratch = self._folder / "tmp"
         scratch.mkdir(parents=True)
         function = self.function
@@ -144,11 +146,11 @@ class ExecutionEnvironment:
             "AWS_LAMBDA_RUNTIME_API": self._api.address,
             "AWS_REGION": function.region,
             "AWS_DEFAULT_REGION": function.region,
-            "LAMBDA_RUNTIME_DIR": str(runtime_folder),
+            "LAMBDA_RUNTIME_DIR": str(self._runtime_folder),
             "LAMBDA_TASK_ROOT": str(self._task_root),
             "LANG": "en_US.UTF-8",
             "PATH": os.defpath,
-            "PYTHONPATH": os.pathsep.join((str(self._task_root), str(runtime_folder))),
+            "PYTHONPATH": os.pathsep.join((str(self._task_root), str(self._runtime_folder))),
             "PYTHONDONTWRITEBYTECODE": "1",
             "TMPDIR": str(scratch),
             "TZ": ":UTC",
@@ -242,11 +244,11 @@ class ExecutionEnvironment:
         self._finish(request_id, Outcome(payload))
 
     def _on_error(self, request_id: str, payload: bytes) -> None:
-        self._finish(request_id, Outcome(self._as_on_aws(payload), error=True))
+        self._finish(request_id, Outcome(self._as_on_aws(payload.decode()).encode(), error=True))
 
     def _on_init_error(self, payload: bytes) -> None:
         self._init = time.monotonic() - self._started
-        self._outcome = Outcome(self._as_on_aws(payload), error=True)
+        self._outcome = Outcome(self._as_on_aws(payload.decode()).encode(), error=True)
         self.alive = False  # the runtime exits after this
         self._idle.set()
         self._done.set()
@@ -256,8 +258,9 @@ class ExecutionEnvironment:
             self._outcome = outcome
             self._done.set()
 
-    def _as_on_aws(self, payload: bytes) -> bytes:
-        return payload.replace(str(self._task_root).encode(), _TASK_ROOT.encode())
+    def _as_on_aws(self, text: str) -> str:
+        packages = _PACKAGES.format(runtime=self.function.runtime)
+        return text.replace(str(self._task_root), _TASK_ROOT).replace(str(self._runtime_folder), packages)
 
 
 _SIGNAL_WORDS: dict[int, str] = {

@@ -1,0 +1,234 @@
+"""Data Capture: records of invocations, written to S3 in the background.
+
+https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpoint.html
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import random
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.emulator.clients import Clients
+from harness.emulator.sagemaker.model_server import ModelAnswer, ModelRequest
+
+logger = logging.getLogger(__name__)
+
+MAX_PENDING_BYTES = 512 << 20
+"""Bytes of bodies that may wait for S3. Past that the oldest are given up, and reported."""
+_RETRY_PAUSE = 1.0
+
+
+@dataclass(frozen=True)
+class CaptureConfig:
+    """An endpoint's DataCaptureConfig, as far as writing goes."""
+
+    destination: str
+    """``s3://bucket/prefix`` without a slash at its end."""
+    sampling_percentage: int
+    modes: frozenset[str]
+    """``Input``, ``Output`` or both."""
+    csv_types: frozenset[str]
+    json_types: frozenset[str]
+    kms_key_id: str | None = None
+
+    @classmethod
+    def read(cls, config: Mapping[str, Any] | None) -> CaptureConfig | None:
+        """From CreateEndpointConfig's ``DataCaptureConfig``; None where capture is off."""
+        if not config or not config.get("EnableCapture"):
+            return None
+        headers = config.get("CaptureContentTypeHeader") or {}
+        return cls(
+            destination=config["DestinationS3Uri"].rstrip("/"),
+            sampling_percentage=int(config["InitialSamplingPercentage"]),
+            modes=frozenset(option["CaptureMode"] for option in config["CaptureOptions"]),
+            csv_types=frozenset(headers.get("CsvContentTypes") or ()),
+            json_types=frozenset(headers.get("JsonContentTypes") or ()),
+            kms_key_id=config.get("KmsKeyId") or None,
+        )
+
+    def samples(self) -> bool:
+        """Whether the next invocation is among those to capture."""
+        return self.sampling_percentage >= 100 or random.uniform(0, 100) < self.sampling_percentage
+
+
+@dataclass(frozen=True)
+class Captured:
+    """One invocation, kept as it was until it is written."""
+
+    config: CaptureConfig
+    region: str
+    endpoint: str
+    variant: str
+    request: ModelRequest = field(repr=False)
+    answer: ModelAnswer = field(repr=False)
+    inference_id: str | None
+    time: float
+    """Seconds since the epoch."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of both bodies."""
+        return len(self.request.body) + len(self.answer.body)
+
+
+def record_of(captured: Captured) -> dict[str, Any]:
+    """The capture record of an invocation, its keys in AWS's order."""
+    data: dict[str, Any] = {}
+    config = captured.config
+    if "Input" in config.modes:
+        data["endpointInput"] = _side(config, "INPUT", captured.request.content_type, captured.request.body)
+    if "Output" in config.modes:
+        data["endpointOutput"] = _side(config, "OUTPUT", captured.answer.content_type, captured.answer.body)
+    metadata: dict[str, Any] = {"eventId": str(uuid.uuid4())}
+    if captured.request.custom_attributes:
+        metadata["customAttributes"] = [captured.request.custom_attributes]
+    if captured.inference_id:
+        metadata["inferenceId"] = captured.inference_id
+    metadata["inferenceTime"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(captured.time))
+    return {"captureData": data, "eventMetadata": metadata, "eventVersion": "0"}
+
+
+def _side(config: CaptureConfig, mode: str, content_type: str, body: bytes) -> dict[str, str]:
+    kind = content_type.partition(";")[0].strip().lower()
+    encoding = "CSV" if kind in config.csv_types else "JSON" if kind in config.json_types else "BASE64"
+    if encoding != "BASE64":
+        try:
+            text = body.decode("utf-8")
+        except UnicodeDecodeError:
+            encoding = "BASE64"
+    if encoding == "BASE64":
+        text = base64.b64encode(body).decode("ascii")
+    return {"observedContentType": content_type, "mode": mode, "data": text, "encoding": encoding}
+
+
+class CaptureWriter:
+    """Takes invocations and writes them to S3, some to a file, at an interval.
+
+    Taking costs an invocation an append to a queue. A bucket that cannot be reached loses nothing: the records wait,
+    are tried again, and the trouble is logged and shown by :meth:`status`.
+
+    Args:
+        clients: where S3 answers.
+        interval: seconds between two writes.
+    """
+
+    def __init__(self, clients: Clients, interval: float = 1.0) -> None:
+        self._clients = clients
+        self._interval = interval
+        self._queue: deque[Captured] = deque()
+        self._pending_bytes = 0
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._wake = threading.Event()
+        self._closed = False
+        self._written = 0
+        self._given_up = 0
+        self._trouble: str | None = None
+        self._thread = threading.Thread(target=self._run, name="data-capture", daemon=True)
+        self._thread.start()
+
+    def put(self, captured: Captured) -> None:
+        """Take one invocation."""
+        with self._lock:
+            self._queue.append(captured)
+            self._pending_bytes += captured.size
+            while self._pending_bytes > MAX_PENDING_BYTES and len(self._queue) > 1:
+                self._pending_bytes -= self._queue.popleft().size
+                self._given_up += 1
+        self._wake.set()
+
+    def flush(self) -> bool:
+        """Write all that was taken before; gives whether that worked."""
+        with self._writing:
+            with self._lock:
+                taken = list(self._queue)
+                self._queue.clear()
+                self._pending_bytes = 0
+            failed: list[Captured] = []
+            for key, group in _by_file(taken).items():
+                try:
+                    self._write(key, group)
+                    self._written += len(group)
+                except Exception as error:
+                    failed += group
+                    self._report(f"{len(group)} capture records for {key[0].destination} wait: {error}")
+            if failed:
+                with self._lock:
+                    self._queue.extendleft(reversed(failed))
+                    self._pending_bytes += sum(captured.size for captured in failed)
+            elif self._trouble is not None:
+                logger.info("data capture works again")
+                self._trouble = None
+            return not failed
+
+    def status(self) -> dict[str, Any]:
+        """How many records were written, wait and were given up, and what is in the way."""
+        with self._lock:
+            return {
+                "written": self._written,
+                "pending": len(self._queue),
+                "given_up": self._given_up,
+                "trouble": self._trouble,
+            }
+
+    def close(self) -> None:
+        """Write what is left and stop; what cannot be written is reported as lost."""
+        self._closed = True
+        self._wake.set()
+        self._thread.join()
+        if not self.flush():
+            with self._lock:
+                logger.error("%d capture records are lost: %s", len(self._queue), self._trouble)
+
+    def _run(self) -> None:
+        while not self._closed:
+            self._wake.wait()
+            self._wake.clear()
+            self._pause(self._interval)
+            while not self._closed and not self.flush():
+                self._pause(_RETRY_PAUSE)
+
+    def _pause(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not self._closed and (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(left, 0.1))
+
+    def _report(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            logger.warning("%s", trouble)
+        self._trouble = trouble
+
+    def _write(self, key: tuple[CaptureConfig, str, str, str, str], group: list[Captured]) -> None:
+        config, region, endpoint, variant, hour = key
+        bucket, _, prefix = config.destination.removeprefix("s3://").partition("/")
+        first = group[0].time
+        name = time.strftime("%M-%S", time.gmtime(first)) + f"-{int(first * 1000) % 1000:03d}-{uuid.uuid4()}.jsonl"
+        path = "/".join(part for part in (prefix, endpoint, variant, hour, name) if part)
+        records = (json.dumps(record_of(captured), separators=(",", ":"), ensure_ascii=False) for captured in group)
+        body = "".join(f"{record}\n" for record in records).encode()
+        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": config.kms_key_id} if config.kms_key_id else {}
+        self._clients.get("s3", region).put_object(
+            Bucket=bucket,
+            Key=path,
+            Body=body,
+            ContentType="application/jsonlines",
+            **encryption,
+        )
+
+
+def _by_file(taken: list[Captured]) -> dict[tuple[CaptureConfig, str, str, str, str], list[Captured]]:
+    files: dict[tuple[CaptureConfig, str, str, str, str], list[Captured]] = {}
+    for captured in taken:
+        hour = time.strftime("%Y/%m/%d/%H", time.gmtime(captured.time))
+        key = (captured.config, captured.region, captured.endpoint, captured.variant, hour)
+        files.setdefault(key, []).append(captured)
+    return files
