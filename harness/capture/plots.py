@@ -1,0 +1,123 @@
+"""Plots of captures. Each function draws into an axes and returns it; colours are the Okabe-Ito set, told apart by the
+colour-blind, and markers and hatches tell the same in grey."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.settings import get_settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+CLASS_NAMES = ("bicycle", "motorcycle")
+PASSED = "#0072B2"
+BELOW = "#D55E00"
+_LINE = "#000000"
+
+
+def confidence_over_time(frame: pd.DataFrame, *, threshold: float | None = None, axes: Axes | None = None) -> Axes:
+    """Scatter of each prediction's confidence over time, with the threshold as a line.
+
+    Args:
+        frame: from :func:`harness.capture.records.to_frame`.
+        threshold: confidence to exceed; the setting when None.
+        axes: where to draw; a new figure when None.
+    """
+    import matplotlib.dates as dates
+
+    limit = get_settings().threshold if threshold is None else threshold
+    axes = axes or _new_axes()
+    known = frame[frame["confidence"].notna()]
+    above = known["confidence"] > limit
+    for chosen, marker, colour, label in (
+        (above, "o", PASSED, "above the threshold"),
+        (~above, "X", BELOW, "not above"),
+    ):
+        axes.scatter(
+            known["time"][chosen],
+            known["confidence"][chosen],
+            marker=marker,
+            color=colour,
+            s=42,
+            alpha=0.85,
+            edgecolors="white",
+            linewidths=0.6,
+            label=f"{label} ({int(chosen.sum())})",
+        )
+    axes.axhline(limit, color=_LINE, linestyle="--", linewidth=1.2, label=f"threshold {limit:g}")
+    axes.set_ylim(min(0.48, float(known["confidence"].min()) - 0.02) if len(known) else 0.48, 1.02)
+    axes.set_xlabel("time of inference (UTC)")
+    axes.set_ylabel("confidence (probability, 0 to 1)")
+    axes.set_title(f"Confidence of {len(known)} captured predictions")
+    locator = dates.AutoDateLocator()
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+    _finish(axes)
+    return axes
+
+
+def predictions_by_class(frame: pd.DataFrame, *, threshold: float | None = None, axes: Axes | None = None) -> Axes:
+    """Bars of how many predictions fell to each class, above the threshold and not.
+
+    Args:
+        frame: from :func:`harness.capture.records.to_frame`.
+        threshold: confidence to exceed; the setting when None.
+        axes: where to draw; a new figure when None.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    limit = get_settings().threshold if threshold is None else threshold
+    axes = axes or _new_axes()
+    known = frame[frame["confidence"].notna()]
+    classes = sorted({*range(len(CLASS_NAMES)), *(int(number) for number in known["predicted"])})
+    names = [CLASS_NAMES[number] if number < len(CLASS_NAMES) else f"class {number}" for number in classes]
+    above = known["confidence"] > limit
+    bottom = [0] * len(classes)
+    for chosen, hatch, colour, label in (
+        (above, "", PASSED, "above the threshold"),
+        (~above, "///", BELOW, "not above"),
+    ):
+        counts = [int((chosen & (known["predicted"] == number)).sum()) for number in classes]
+        bars = axes.bar(
+            names, counts, bottom=bottom, color=colour, hatch=hatch, edgecolor="white", width=0.6, label=label
+        )
+        labels = [str(count) if count else "" for count in counts]
+        axes.bar_label(bars, labels, label_type="center", bbox={"facecolor": "white", "edgecolor": "none", "pad": 2})
+        bottom = [low + count for low, count in zip(bottom, counts, strict=True)]
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("predictions (count)")
+    axes.set_title(f"Predictions by class, threshold {limit:g}")
+    axes.set_ylim(0, max([*bottom, 1]) * 1.2)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    _finish(axes)
+    return axes
+
+
+def save(axes: Axes, path: Path) -> Path:
+    """Write the figure of *axes* as a PNG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure: Any = axes.figure
+    figure.savefig(path, dpi=120, bbox_inches="tight")
+    return path
+
+
+def _new_axes() -> Axes:
+    # Not pyplot: that keeps every figure, and draws differently where a display is.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure: Any = Figure(figsize=(7.5, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes: Axes = figure.add_subplot()
+    return axes
+
+
+def _finish(axes: Axes) -> None:
+    axes.grid(axis="y", color="#dddddd", linewidth=0.8)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=3, frameon=False)

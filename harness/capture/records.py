@@ -1,0 +1,286 @@
+"""Reads Data Capture files: every record of every file, into objects or a pandas frame.
+
+https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpoint.html
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import json
+import math
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "time",
+    "event_id",
+    "inference_id",
+    "content_type",
+    "predicted",
+    "confidence",
+    "passed",
+    "probabilities",
+    "image",
+    "source",
+    "line",
+)
+Progress = Callable[[int], None]
+_GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class Payload:
+    """What went into a model, or came out of it."""
+
+    content_type: str
+    encoding: str
+    """``BASE64``, ``JSON`` or ``CSV``."""
+    data: str = field(repr=False)
+
+    def content(self) -> bytes:
+        """The bytes as they went over the wire.
+
+        Raises:
+            ValueError: the data is not base64 though it says so.
+        """
+        if self.encoding != "BASE64":
+            return self.data.encode()
+        try:
+            return base64.b64decode(self.data, validate=True)
+        except binascii.Error as error:
+            raise ValueError(f"captured data is not base64: {error}") from None
+
+
+@dataclass(frozen=True)
+class CaptureRecord:
+    """One captured invocation."""
+
+    event_id: str
+    time: datetime
+    """When it was invoked, UTC, to the second."""
+    inference_id: str | None
+    input: Payload | None
+    output: Payload | None
+    source: str
+    """File that it stands in."""
+    line: int
+    """Line of that file, from 1."""
+
+    def probabilities(self) -> list[float] | None:
+        """The output as a list of numbers, or None where it is not one."""
+        if self.output is None:
+            return None
+        try:
+            values = json.loads(self.output.content())
+        except ValueError:
+            return None
+        if not isinstance(values, list) or not values:
+            return None
+        if not all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
+            return None
+        return [float(value) for value in values]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A line that holds no record."""
+
+    source: str
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Captures:
+    """All that was read."""
+
+    records: list[CaptureRecord]
+    """In order of time."""
+    skipped: list[Skipped]
+
+
+def read_folder(folder: Path) -> Captures:
+    """Read all capture files below a folder.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}")
+    paths = sorted(path for path in folder.rglob("*") if path.name.endswith((".jsonl", ".jsonl.gz")))
+    return _collect((str(path.relative_to(folder)), path.read_bytes()) for path in paths)
+
+
+def read_s3(s3: Any, uri: str, *, threads: int = 8) -> Captures:
+    """Read all capture files below an S3 URI.
+
+    Args:
+        s3: an S3 client.
+        uri: ``s3://bucket/prefix``.
+        threads: files to fetch at a time.
+
+    Raises:
+        ValueError: *uri* is no S3 URI.
+        botocore.exceptions.ClientError: S3 refuses.
+    """
+    if not uri.startswith("s3://"):
+        raise ValueError(f"{uri!r} is no S3 URI: expected s3://bucket/prefix")
+    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    objects = (item["Key"] for page in pages for item in page.get("Contents", []))
+    keys = [key for key in objects if key.endswith((".jsonl", ".jsonl.gz"))]
+
+    def get(key: str) -> tuple[str, bytes]:
+        return key, s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    with ThreadPoolExecutor(threads, thread_name_prefix="captures") as pool:
+        return _collect(pool.map(get, keys))
+
+
+def await_s3(
+    s3: Any, uri: str, count: int, *, timeout: float = 900, progress: Progress = lambda have: None
+) -> Captures:
+    """Read all capture files below an S3 URI, again and again until they hold *count* records.
+
+    On AWS a record can take minutes to appear; locally, about a second.
+
+    Args:
+        s3: an S3 client.
+        uri: ``s3://bucket/prefix``.
+        count: records to wait for.
+        timeout: seconds after which to give up.
+        progress: told, after each look, how many there are.
+
+    Raises:
+        TimeoutError: fewer were there by then.
+    """
+    deadline = time.monotonic() + timeout
+    pause = 0.1
+    while True:
+        captures = read_s3(s3, uri)
+        progress(len(captures.records))
+        if len(captures.records) >= count:
+            return captures
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{uri} held {len(captures.records)} of {count} capture records after {timeout:g} s")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 10)
+
+
+def parse_file(source: str, data: bytes) -> Iterator[CaptureRecord | Skipped]:
+    """The records of one file, compressed or not, and the lines that hold none.
+
+    A file that was being written when it was read ends in a broken line, and a gzip file perhaps in a broken block:
+    what comes before is read all the same.
+    """
+    broken = None
+    if data.startswith(_GZIP):
+        data, broken = _decompress(data)
+    lines = data.split(b"\n")
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            yield _record(json.loads(line), source, number)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            yield Skipped(source, number, f"not a capture record: {error!r}")
+    if broken is not None:
+        yield Skipped(source, len(lines), f"the compressed file is broken: {broken}")
+
+
+def to_frame(records: Iterable[CaptureRecord], threshold: float | None = None) -> pd.DataFrame:
+    """A line a record.
+
+    Columns: ``time`` (UTC), ``event_id``, ``inference_id``, ``content_type`` (of the input), ``predicted`` (number of
+    the likeliest class), ``confidence`` (its probability), ``passed`` (whether that exceeds the threshold),
+    ``probabilities``, ``image`` (the input as it is in the record), ``source``, ``line``.
+
+    Args:
+        records: capture records.
+        threshold: confidence to exceed; the setting when None.
+    """
+    import pandas as pd
+
+    from harness.settings import get_settings
+
+    limit = get_settings().threshold if threshold is None else threshold
+    rows = []
+    for record in records:
+        probabilities = record.probabilities()
+        confidence = max(probabilities) if probabilities else math.nan
+        rows.append(
+            {
+                "time": record.time,
+                "event_id": record.event_id,
+                "inference_id": record.inference_id,
+                "content_type": record.input.content_type if record.input else None,
+                "predicted": probabilities.index(confidence) if probabilities else None,
+                "confidence": confidence,
+                "passed": bool(confidence > limit),
+                "probabilities": probabilities,
+                "image": record.input.data if record.input else None,
+                "source": record.source,
+                "line": record.line,
+            }
+        )
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    frame["time"] = pd.to_datetime(frame["time"], utc=True)
+    frame["predicted"] = frame["predicted"].astype("Int64")
+    return frame
+
+
+def _collect(files: Iterable[tuple[str, bytes]]) -> Captures:
+    records: list[CaptureRecord] = []
+    skipped: list[Skipped] = []
+    for source, data in files:
+        for item in parse_file(source, data):
+            if isinstance(item, CaptureRecord):
+                records.append(item)
+            else:
+                skipped.append(item)
+    records.sort(key=lambda record: (record.time, record.source, record.line))
+    return Captures(records, skipped)
+
+
+def _record(document: dict[str, Any], source: str, line: int) -> CaptureRecord:
+    data, metadata = document["captureData"], document["eventMetadata"]
+    return CaptureRecord(
+        event_id=metadata["eventId"],
+        time=datetime.strptime(metadata["inferenceTime"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC),
+        inference_id=metadata.get("inferenceId"),
+        input=_payload(data.get("endpointInput")),
+        output=_payload(data.get("endpointOutput")),
+        source=source,
+        line=line,
+    )
+
+
+def _payload(side: dict[str, str] | None) -> Payload | None:
+    return None if side is None else Payload(side["observedContentType"], side["encoding"], side["data"])
+
+
+def _decompress(data: bytes) -> tuple[bytes, str | None]:
+    try:
+        return gzip.decompress(data), None
+    except (EOFError, OSError, zlib.error) as error:
+        # All that can be had of a truncated file, member by member.
+        whole = b""
+        while data.startswith(_GZIP):
+            member = zlib.decompressobj(wbits=31)
+            try:
+                whole += member.decompress(data)
+            except zlib.error:
+                break
+            data = member.unused_data
+        return whole, str(error)

@@ -1,0 +1,71 @@
+"""Removes all that a run has made, and looks whether it is gone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness.workflow.deployment import Step, destroy
+from harness.workflow.endpoint import delete_endpoint
+from harness.workflow.template import Plan
+
+if TYPE_CHECKING:
+    import boto3
+
+
+def clean_up(
+    plan: Plan, endpoint: str, bucket: str, session: boto3.Session, on_step: Step = lambda line: None
+) -> list[str]:
+    """Remove endpoint, functions, state machine, roles, log groups and bucket, the endpoint (which costs most) first.
+
+    What is not there, after a run that broke off for instance, is passed over.
+
+    Returns:
+        What is still there afterwards, a line each; empty when all is gone.
+    """
+    delete_endpoint(endpoint, session, on_step)
+    destroy(plan, session, on_step)
+    _delete_bucket(session.client("s3"), bucket, on_step)
+    return leftovers(plan, endpoint, bucket, session)
+
+
+def leftovers(plan: Plan, endpoint: str, bucket: str, session: boto3.Session) -> list[str]:
+    """What of a run is still there, found by listing."""
+    sagemaker, functions = session.client("sagemaker"), session.client("lambda")
+    states, iam = session.client("stepfunctions"), session.client("iam")
+    logs, s3 = session.client("logs"), session.client("s3")
+    wanted = {
+        "endpoint": ({endpoint}, _names(sagemaker, "list_endpoints", "Endpoints", "EndpointName")),
+        "function": (
+            {function.name for function in plan.functions},
+            _names(functions, "list_functions", "Functions", "FunctionName"),
+        ),
+        "state machine": (
+            {machine.name for machine in plan.state_machines},
+            _names(states, "list_state_machines", "stateMachines", "name"),
+        ),
+        "role": ({role.name for role in plan.roles}, _names(iam, "list_roles", "Roles", "RoleName")),
+        "log group": (
+            {group.name for group in plan.log_groups},
+            _names(logs, "describe_log_groups", "logGroups", "logGroupName"),
+        ),
+        "bucket": ({bucket}, {item["Name"] for item in s3.list_buckets()["Buckets"]}),
+    }
+    return [f"{kind} {name}" for kind, (made, present) in wanted.items() for name in sorted(made & present)]
+
+
+def _names(client: Any, operation: str, members: str, name: str) -> set[str]:
+    return {item[name] for page in client.get_paginator(operation).paginate() for item in page[members]}
+
+
+def _delete_bucket(s3: Any, bucket: str, on_step: Step) -> None:
+    count = 0
+    try:
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+            keys = [{"Key": item["Key"]} for item in page.get("Contents", [])]
+            if keys:
+                s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+                count += len(keys)
+        s3.delete_bucket(Bucket=bucket)
+    except s3.exceptions.NoSuchBucket:
+        return
+    on_step(f"deleted bucket {bucket} with {count} objects")

@@ -1,0 +1,1 @@
+"""The data set: extracted from CIFAR-100's archive or synthesized, transformed to PNG files, loaded to S3."""
