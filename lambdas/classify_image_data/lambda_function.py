@@ -45,7 +45,8 @@ def image_of(event: Any) -> bytes:
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer with the endpoint's JSON, as text, for the event's image."""
+    image = image_of(event)
     answer = runtime_client().invoke_endpoint(
-        EndpointName=os.environ["ENDPOINT_NAME"], ContentType="image/png", Body=image_of(event)
+        EndpointName=os.environ["ENDPOINT_NAME"], ContentType="image/png", Body=image
     )
     return {"statusCode": 200, "body": answer["Body"].read().decode("utf-8")}

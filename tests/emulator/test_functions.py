@@ -124,7 +124,9 @@ def test_the_context_tells_request_arn_and_time_left(client, deploy):
 
 
 def test_an_environment_starts_cold_once_and_stays_warm(client, deploy):
-    name = deploy("import os\nn = 0\ndef lambda_handler(event, context):\n    global n\n    n += 1\n    return [n, os.getpid()]\n")
+    name = deploy(
+        "import os\nn = 0\ndef lambda_handler(event, context):\n    global n\n    n += 1\n    return [n, os.getpid()]\n"
+    )
     (first, pid), (second, same) = (invoke(client, name)[1] for _ in range(2))
     assert (first, second) == (1, 2)
     assert pid == same != os.getpid()
@@ -163,7 +165,7 @@ def test_an_exception_is_reported_with_its_type_and_trace(client, deploy):
         "errorMessage": "0.5 < 0.9",
         "requestId": answer["ResponseMetadata"]["RequestId"],
         "stackTrace": [
-            '  File "/var/task/lambda_function.py", line 3, in lambda_handler\n    raise Unsure(\'0.5 < 0.9\')\n'
+            "  File \"/var/task/lambda_function.py\", line 3, in lambda_handler\n    raise Unsure('0.5 < 0.9')\n"
         ],
     }
 
@@ -178,8 +180,16 @@ def test_an_exception_is_reported_with_its_type_and_trace(client, deploy):
         ("def lambda_handler(e, c):\n    return object()\n", "Runtime.MarshalError", "Unable to marshal response"),
         ("def lambda_handler(e, c):\n    raise 'text'\n", "TypeError", "exceptions must derive from BaseException"),
         ("def lambda_handler(e, c):\n    import os\n    os._exit(3)\n", "Runtime.ExitError", "exit status 3"),
-        ("def lambda_handler(e, c):\n    import os\n    os._exit(0)\n", "Runtime.ExitError", "without providing a reason"),
-        ("def lambda_handler(e, c):\n    import os\n    os.kill(os.getpid(), 11)\n", "Runtime.ExitError", "segmentation"),
+        (
+            "def lambda_handler(e, c):\n    import os\n    os._exit(0)\n",
+            "Runtime.ExitError",
+            "without providing a reason",
+        ),
+        (
+            "def lambda_handler(e, c):\n    import os\n    os.kill(os.getpid(), 11)\n",
+            "Runtime.ExitError",
+            "segmentation",
+        ),
     ],
 )
 def test_what_goes_wrong_is_named_as_lambda_names_it(client, deploy, source, error_type, message):

@@ -1,0 +1,179 @@
+"""template.yaml: valid for AWS's own tools, and read here as those read it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from harness.workflow.deployment import deploy, destroy, package
+from harness.workflow.template import TemplateError, read_plan
+
+pytestmark = pytest.mark.local
+
+ACCOUNT, REGION = "123456789012", "us-east-1"
+PARAMETERS = {"BucketName": "images", "EndpointName": "the-endpoint", "Threshold": "0.8"}
+
+
+@pytest.fixture(scope="module")
+def plan(root):
+    return read_plan(root / "template.yaml", PARAMETERS, account_id=ACCOUNT, region=REGION)
+
+
+def test_cfn_lint_finds_nothing(root):
+    checked = subprocess.run(
+        [Path(sys.executable).with_name("cfn-lint"), "template.yaml"], cwd=root, capture_output=True, text=True
+    )
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.fixture(scope="module")
+def translated(root):
+    """The template as AWS's own translator turns it into CloudFormation."""
+    from cfnlint.decode.cfn_yaml import load
+    from samtranslator.parser.parser import Parser
+    from samtranslator.translator.translator import Translator
+
+    template = json.loads(json.dumps(load(str(root / "template.yaml"))))
+    for resource in template["Resources"].values():
+        properties = resource["Properties"]
+        if "CodeUri" in properties:  # as `sam package` does
+            properties["CodeUri"] = {"Bucket": "bucket", "Key": properties["CodeUri"]}
+        if "DefinitionUri" in properties:
+            properties["DefinitionUri"] = {"Bucket": "bucket", "Key": properties["DefinitionUri"]}
+    session = boto3.Session(region_name=REGION)
+    return Translator({}, Parser(), boto_session=session).translate(template, PARAMETERS)
+
+
+def test_the_plan_agrees_with_the_translator(plan, translated):
+    functions = {
+        resource["Properties"]["FunctionName"]: resource["Properties"]
+        for resource in translated["Resources"].values()
+        if resource["Type"] == "AWS::Lambda::Function"
+    }
+    assert functions.keys() == {function.name for function in plan.functions}
+    for function in plan.functions:
+        theirs = functions[function.name]
+        assert (function.runtime, function.handler) == (theirs["Runtime"], theirs["Handler"])
+        assert (function.timeout, function.memory_mb) == (theirs["Timeout"], theirs["MemorySize"])
+        assert function.code.as_posix().endswith(theirs["Code"]["S3Key"])
+        assert function.variables.keys() == theirs.get("Environment", {}).get("Variables", {}).keys()
+    kinds = {resource["Type"] for resource in translated["Resources"].values()}
+    assert kinds == {
+        "AWS::IAM::Role",
+        "AWS::Logs::LogGroup",
+        "AWS::Lambda::Function",
+        "AWS::StepFunctions::StateMachine",
+    }
+    roles = [r for r in translated["Resources"].values() if r["Type"] == "AWS::IAM::Role"]
+    assert {role["Properties"]["RoleName"] for role in roles} == {role.name for role in plan.roles}
+
+
+def test_values_and_references_are_resolved(plan):
+    functions = {function.name: function for function in plan.functions}
+    assert functions["classifyImageData"].variables == {"ENDPOINT_NAME": "the-endpoint"}
+    assert functions["thresholdImageData"].variables == {"THRESHOLD": "0.8"}
+    assert functions["serializeImageData"].role_arn == f"arn:aws:iam::{ACCOUNT}:role/scones-serialize-image-data"
+    roles = {role.name: role for role in plan.roles}
+    (statement,) = roles["scones-serialize-image-data"].policies["read-images"]["Statement"]
+    assert statement["Resource"] == "arn:aws:s3:::images/*"
+    assert roles["scones-serialize-image-data"].trust["Version"] == "2012-10-17"
+
+
+def test_the_definition_is_the_one_that_was_asked_for(plan):
+    (machine,) = plan.state_machines
+    assert machine.name == "ImageClassificationStateMachine"
+    definition = json.loads(machine.definition)
+    names = ["Lambda Invoke(serializeImageData)", "Lambda Invoke(ClassifyImageData)", "Lambda Invoke(CheckThreshold)"]
+    functions = ["serializeImageData", "classifyImageData", "thresholdImageData"]
+    assert definition["StartAt"] == names[0]
+    assert list(definition["States"]) == names
+    for number, (name, function) in enumerate(zip(names, functions, strict=True)):
+        state = dict(definition["States"][name])
+        assert (state.pop("Next", None), state.pop("End", None)) == ([*names, None][number + 1], number == 2 or None)
+        assert state == {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke",
+            "OutputPath": "$.Payload",
+            "Parameters": {
+                "FunctionName": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}:$LATEST",
+                "Payload.$": "$",
+            },
+            "Retry": [
+                {
+                    "ErrorEquals": [
+                        "Lambda.ServiceException",
+                        "Lambda.AWSLambdaException",
+                        "Lambda.SdkClientException",
+                    ],
+                    "IntervalSeconds": 2,
+                    "MaxAttempts": 6,
+                    "BackoffRate": 2,
+                }
+            ],
+        }
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("AWS::Serverless::StateMachine", "AWS::SQS::Queue"), "AWS::SQS::Queue is not supported by the local targets"),
+        (("!GetAtt SerializeRole.Arn", "!ImportValue Role"), "Fn::ImportValue is not supported"),
+        (("!GetAtt SerializeRole.Arn", "!GetAtt Nothing.Arn"), "Nothing.Arn is not supported"),
+        (("      FunctionName: serializeImageData\n", ""), "SerializeFunction.FunctionName: needed"),
+        (("lambdas/serialize_image_data", "lambdas/nowhere"), "CodeUri: there is no folder"),
+        (("SerializeFunctionArn:", "OtherArn:"), "wants 'SerializeFunctionArn'"),
+        (("Resources:", "Resources: ["), "not YAML"),
+    ],
+)
+def test_what_is_not_supported_is_named(root, tmp_path, change, message):
+    text = (root / "template.yaml").read_text()
+    assert change[0] in text
+    (tmp_path / "lambdas").symlink_to(root / "lambdas")
+    (tmp_path / "statemachine").symlink_to(root / "statemachine")
+    (tmp_path / "template.yaml").write_text(text.replace(*change))
+    with pytest.raises(TemplateError, match=message):
+        read_plan(tmp_path / "template.yaml", PARAMETERS, account_id=ACCOUNT, region=REGION)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"BucketName": "b"}, "Parameters.EndpointName: a value is needed"),
+        ({**PARAMETERS, "Bucket": "b"}, "the template has no Bucket"),
+        ({**PARAMETERS, "LogRetentionDays": "2"}, "LogRetentionDays: '2' is not one of 1, 3"),
+    ],
+)
+def test_parameters_are_checked(root, parameters, message):
+    with pytest.raises(TemplateError, match=message):
+        read_plan(root / "template.yaml", parameters, account_id=ACCOUNT, region=REGION)
+
+
+def test_a_package_is_the_same_whenever_the_files_are(root, tmp_path):
+    folder = root / "lambdas" / "serialize_image_data"
+    (tmp_path / "lambda_function.py").write_bytes((folder / "lambda_function.py").read_bytes())
+    assert package(folder) == package(tmp_path)
+    (tmp_path / "lambda_function.py").write_text("other")
+    assert package(folder) != package(tmp_path)
+
+
+@mock_aws
+def test_deploying_twice_changes_nothing_and_destroying_removes_all(root, plan, monkeypatch):
+    session = boto3.Session(region_name=REGION)
+    first, second, third = [], [], []
+    deployed = deploy(plan, session, first.append)
+    assert len(first) == 11
+    assert deploy(plan, session, second.append) == deployed
+    assert second == []
+    other = read_plan(root / "template.yaml", {**PARAMETERS, "Threshold": "0.5"}, account_id=ACCOUNT, region=REGION)
+    deploy(other, session, third.append)
+    assert third == ["updated configuration of thresholdImageData"]
+    destroy(plan, session)
+    assert session.client("lambda").list_functions()["Functions"] == []
+    assert session.client("stepfunctions").list_state_machines()["stateMachines"] == []
+    assert session.client("iam").list_roles()["Roles"] == []
+    assert session.client("logs").describe_log_groups()["logGroups"] == []
+    destroy(plan, session)
