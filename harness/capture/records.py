@@ -35,7 +35,6 @@ COLUMNS = (
     "source",
     "line",
 )
-Progress = Callable[[int], None]
 _GZIP = b"\x1f\x8b"
 
 
@@ -149,9 +148,15 @@ def read_s3(s3: Any, uri: str, *, threads: int = 8) -> Captures:
 
 
 def await_s3(
-    s3: Any, uri: str, count: int, *, timeout: float = 900, progress: Progress = lambda have: None
-) -> Captures:
-    """Read all capture files below an S3 URI, again and again until they hold *count* records.
+    s3: Any,
+    uri: str,
+    count: int,
+    *,
+    select: Callable[[CaptureRecord], bool] = lambda record: True,
+    timeout: float = 900,
+    progress: Callable[[int], None] = lambda have: None,
+) -> list[CaptureRecord]:
+    """Read all capture files below an S3 URI, again and again until *count* records of the wanted kind are there.
 
     On AWS a record can take minutes to appear; locally, about a second.
 
@@ -159,8 +164,12 @@ def await_s3(
         s3: an S3 client.
         uri: ``s3://bucket/prefix``.
         count: records to wait for.
+        select: which records are wanted; all unless given.
         timeout: seconds after which to give up.
         progress: told, after each look, how many there are.
+
+    Returns:
+        The wanted records, in order of time.
 
     Raises:
         TimeoutError: fewer were there by then.
@@ -168,12 +177,12 @@ def await_s3(
     deadline = time.monotonic() + timeout
     pause = 0.1
     while True:
-        captures = read_s3(s3, uri)
-        progress(len(captures.records))
-        if len(captures.records) >= count:
-            return captures
+        records = [record for record in read_s3(s3, uri).records if select(record)]
+        progress(len(records))
+        if len(records) >= count:
+            return records
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{uri} held {len(captures.records)} of {count} capture records after {timeout:g} s")
+            raise TimeoutError(f"{uri} held {len(records)} of {count} capture records after {timeout:g} s")
         time.sleep(pause)
         pause = min(pause * 1.5, 10)
 

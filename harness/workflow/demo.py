@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.capture.records import Captures, await_s3, to_frame
+from harness.capture.records import CaptureRecord, await_s3, to_frame
 from harness.settings import Settings
 from harness.workflow.dataset.transform import CLASS_NAMES, Dataset
 from harness.workflow.executions import ExecutionResult, history, inferences_of, run_all
@@ -57,7 +57,7 @@ class DemoResult:
     """What a demo left behind."""
 
     rows: list[DemoRow]
-    captures: Captures
+    records: list[CaptureRecord]
     report: Path
     plots: list[Path]
 
@@ -97,9 +97,9 @@ def run_demo(options: DemoOptions, settings: Settings, console: Console) -> Demo
             console.rule(f"3  {options.executions} executions", align="left")
             rows = _execute(options, scones, dataset, console)
             console.rule("4  What the endpoint captured", align="left")
-            captures = await_s3(session.client("s3"), scones.capture_uri, len(rows))
-            step(f"{len(captures.records)} capture records in {len({r.source for r in captures.records})} files")
-            result = _write(options, settings, rows, captures, dataset, stubs, scones, target.name)
+            records = await_s3(session.client("s3"), scones.capture_uri, len(rows))
+            step(f"{len(records)} capture records in {len({record.source for record in records})} files")
+            result = _write(options, settings, rows, records, dataset, stubs, scones, target.name)
             for path in (result.report, *result.plots):
                 step(f"wrote {path}")
             console.rule("5  Clean up", align="left")
@@ -198,7 +198,7 @@ def _write(
     options: DemoOptions,
     settings: Settings,
     rows: list[DemoRow],
-    captures: Captures,
+    records: list[CaptureRecord],
     dataset: Dataset,
     stubs: list[str],
     scones: Scones,
@@ -208,7 +208,7 @@ def _write(
     from harness.capture.report import ReportRow, write_report
 
     limit = settings.threshold
-    frame = to_frame(captures.records, limit)
+    frame = to_frame(records, limit)
     scatter = plots.confidence_over_time(frame, threshold=limit)
     bars = plots.predictions_by_class(frame, threshold=limit)
     written = [
@@ -248,7 +248,7 @@ def _write(
         stubs=stubs,
         made=datetime.now(UTC),
     )
-    return DemoResult(rows, captures, report, written)
+    return DemoResult(rows, records, report, written)
 
 
 def _stubs(kind: str, *, stub: bool) -> list[str]:

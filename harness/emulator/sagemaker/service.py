@@ -167,7 +167,11 @@ class SageMaker:
                 f"1 validation error detected: Value '{role}' at 'executionRoleArn' failed to satisfy constraint: "
                 f"Member must satisfy regular expression pattern: {_ROLE_ARN.pattern}"
             )
-        return self._context.moto(request)
+        answer = self._context.moto(request)
+        model = backend._models.get(name)
+        if model is not None and not model.vpc_config:
+            model.vpc_config = None  # moto would describe an empty one, which the service model does not allow
+        return answer
 
     def _create_endpoint_config(self, parameters: Mapping[str, Any], region: str, request: Request) -> Response:
         backend = self._backend(region)
