@@ -166,14 +166,11 @@ class Emulator:
         functions, sagemaker, states = self._functions, self._sagemaker, self._states
         assert functions is not None and sagemaker is not None and states is not None
 
-        def find_lambda(request: Request) -> Handler | None:
-            return functions.invoke_request if functions.is_invocation(request.path) else None
-
         def find_sagemaker(request: Request) -> Handler | None:
             return sagemaker.runtime if request.path.startswith("/endpoints/") else sagemaker.control
 
         return {
-            "lambda": find_lambda,
+            "lambda": functions.handler_for,
             "sagemaker": find_sagemaker,
             "states": lambda request: states.request,
         }

@@ -336,3 +336,32 @@ def test_a_result_past_six_megabytes_is_refused(client, deploy):
     answer, error = invoke(client, name, 7 * 1024 * 1024)
     assert answer["FunctionError"] == "Unhandled"
     assert error["errorType"] == "Function.ResponseSizeTooLarge"
+
+
+def test_a_deleted_log_group_stays_deleted(client, deploy, control):
+    logs = boto3.client("logs")
+    name = deploy(ECHO)
+    invoke(client, name)
+    control.flush()
+    invoke(client, name)
+    logs.delete_log_group(logGroupName=f"/aws/lambda/{name}")
+    control.flush()
+    assert logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")["logGroups"] == []
+
+
+def test_deleting_a_function_writes_its_log_and_ends_its_environments(client, role, control):
+    name = f"function-{uuid.uuid4().hex[:8]}"
+    client.create_function(
+        FunctionName=name,
+        Runtime="python3.12",
+        Role=role,
+        Handler="lambda_function.lambda_handler",
+        Code={"ZipFile": package("import os\ndef lambda_handler(event, context):\n    return os.getpid()\n")},
+    )
+    pid = invoke(client, name)[1]
+    client.delete_function(FunctionName=name)
+    events = boto3.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+    assert [event["message"].split()[0] for event in events] == ["START", "END", "REPORT"]
+    assert pid not in control.get("functions/processes")["processes"]
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        client.invoke(FunctionName=name)

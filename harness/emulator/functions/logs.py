@@ -91,8 +91,8 @@ class LogWriter:
             try:
                 client.put_log_events(**batch)
             except client.exceptions.ResourceNotFoundException:
-                self._make(client, group, stream)
-                client.put_log_events(**batch)
+                # Somebody deleted the group or the stream: what is left of this environment's log goes with it.
+                return
 
     @staticmethod
     def _make(client: Any, group: str, stream: str) -> None:

@@ -29,6 +29,7 @@ from harness.emulator.functions.invocation import FunctionVersion, Invocation, O
 from harness.emulator.functions.logs import LogStream, LogWriter
 from harness.emulator.functions.package import make_runtime_folder, unpack
 from harness.emulator.functions.pool import EnvironmentPool
+from harness.emulator.gateway import Handler
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ MAX_PAYLOAD = 6 * 1024 * 1024
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 """
 _INVOCATIONS = re.compile(r"^/2015-03-31/functions/([^/]+)/invocations/?$")
+_FUNCTION = re.compile(r"^/2015-03-31/functions/([^/]+)/?$")
 _FUNCTION_NAME = re.compile(
     r"^(?:arn:[^:]+:lambda:(?P<region>[^:]+):(?P<account>\d{12}):function:|(?:\d{12}:)?(?:function:)?)?"
     r"(?P<name>[a-zA-Z0-9-_]+)(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9-_]+))?$"
@@ -62,10 +64,13 @@ class Functions:
         self._pool = EnvironmentPool(self._start, comfortable=max(4, 2 * (os.cpu_count() or 1)))
         self._events = ThreadPoolExecutor(thread_name_prefix="asynchronous-invocation")
 
-    @staticmethod
-    def is_invocation(path: str) -> bool:
-        """Whether *path* is that of the Invoke operation."""
-        return _INVOCATIONS.match(path) is not None
+    def handler_for(self, request: Request) -> Handler | None:
+        """What answers *request* here, or None for what is moto's alone."""
+        if _INVOCATIONS.match(request.path):
+            return self.invoke_request
+        if request.method == "DELETE" and _FUNCTION.match(request.path):
+            return self.delete_request
+        return None
 
     def invoke_request(self, request: Request, request_id: str, region: str) -> Response:
         """Answer an Invoke request.
@@ -98,6 +103,16 @@ class Functions:
         if request.headers.get("X-Amz-Log-Type") == "Tail":
             headers["X-Amz-Log-Result"] = base64.b64encode(outcome.log_tail).decode()
         return Response(outcome.payload, 200, headers, content_type="application/json")
+
+    def delete_request(self, request: Request, request_id: str, region: str) -> Response:
+        """Delete a function, as moto does, and end its environments once their logs are written."""
+        response = self._context.moto(request)
+        name = _FUNCTION_NAME.match(unquote(request.path.rstrip("/").rpartition("/")[2]))
+        if response.status_code == 204 and name is not None:
+            self._logs.flush()
+            account = self._context.account_id
+            self._pool.retire(f"arn:aws:lambda:{name['region'] or region}:{account}:function:{name['name']}")
+        return response
 
     def prepare(
         self,
@@ -151,10 +166,6 @@ class Functions:
     def process_ids(self) -> list[int]:
         """Process numbers of all running environments, for those who look at or kill them."""
         return [environment.pid for environment in self._pool.environments()]
-
-    def retire(self, arn: str) -> None:
-        """Let go of the environments of a deleted function."""
-        self._pool.retire(arn)
 
     def flush(self) -> None:
         """Write what functions have logged to CloudWatch Logs now."""

@@ -1,0 +1,53 @@
+"""The measured program: the Scones workflow on the embedded target, in a process of its own.
+
+Prints a JSON line ``{"event": "first"}`` when the first execution has SUCCEEDED, and one with the milliseconds of each
+warm execution at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import boto3
+
+from harness.settings import Settings
+from harness.targets import open_target
+from harness.workflow.dataset.load import ensure_bucket
+from harness.workflow.executions import run
+from harness.workflow.scones import deployed
+
+ROOT = Path(__file__).resolve().parent.parent
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def main(executions: int) -> None:
+    """Deploy, run one execution cold and *executions* warm, clean up."""
+    settings = replace(Settings(), threshold=0.0)
+    with open_target(settings):
+        session = boto3.Session()
+        with deployed(session, settings, ROOT) as scones:
+            s3 = session.client("s3")
+            ensure_bucket(s3, scones.bucket)
+            # As large as a CIFAR image of the real data set.
+            s3.put_object(Bucket=scones.bucket, Key="image.png", Body=PNG + bytes(2500))
+            states = session.client("stepfunctions")
+            event = scones.event("image.png")
+
+            def once() -> float:
+                began = time.perf_counter()
+                result = run(states, scones.state_machine_arn, event)
+                if not result.succeeded:
+                    raise RuntimeError(f"{result.error}: {result.cause}")
+                return (time.perf_counter() - began) * 1000
+
+            once()
+            print(json.dumps({"event": "first"}), flush=True)
+            print(json.dumps({"event": "warm", "milliseconds": [once() for _ in range(executions)]}), flush=True)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

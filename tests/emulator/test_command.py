@@ -1,0 +1,132 @@
+"""The harness command as a user runs it: in a process of its own."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import boto3
+import pytest
+
+pytestmark = pytest.mark.local
+
+HARNESS = [sys.executable, "-m", "harness"]
+
+
+def clean_environment(**more):
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "HARNESS_"))} | more
+
+
+def run(*arguments, cwd, **more):
+    return subprocess.run(
+        [*HARNESS, *arguments], cwd=cwd, env=clean_environment(**more), capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.fixture
+def emulator(tmp_path):
+    process = subprocess.Popen(
+        [*HARNESS, "up", "--port", "0"], cwd=tmp_path, env=clean_environment(), stdout=subprocess.PIPE, text=True
+    )
+    line = process.stdout.readline()
+    assert "The emulator answers at http://127.0.0.1:" in line
+    yield process, line.split()[4]
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+
+
+def test_up_tells_where_it_answers_and_env_leads_there(emulator, tmp_path):
+    _, url = emulator
+    told = run("env", "--shell", "json", cwd=tmp_path)
+    environment = json.loads(told.stdout)
+    assert environment["AWS_ENDPOINT_URL"] == url
+    script = "import boto3; print(boto3.client('sts').get_caller_identity()['Account'])"
+    shell = run("env", cwd=tmp_path).stdout + f'\n{sys.executable} -c "{script}"'
+    answered = subprocess.run(
+        ["sh", "-c", shell], env=clean_environment(AWS_PROFILE="nobody"), capture_output=True, text=True
+    )
+    assert answered.stdout.strip() == "123456789012", answered.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_up_stops_cleanly(emulator, tmp_path, number):
+    process, url = emulator
+    s3 = boto3.session.Session().client(
+        "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    s3.create_bucket(Bucket="bucket")
+    began = time.monotonic()
+    process.send_signal(number)
+    assert process.wait(10) == 0
+    assert time.monotonic() - began < 5
+    assert "Stopped." in process.stdout.read()
+    assert not (tmp_path / ".harness" / "emulator.json").exists()
+    assert "no emulator runs for this folder" in run("env", cwd=tmp_path).stderr
+
+
+def test_a_taken_port_is_a_clear_error(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        refused = run("up", "--port", str(taken.getsockname()[1]), cwd=tmp_path)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("Error: the port is taken")
+    assert "--port" in refused.stderr and "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "message"),
+    [
+        (["up", "--services", "s3,sqs"], {}, "no such service: sqs"),
+        (["up"], {"HARNESS_PORT": "http"}, "HARNESS_PORT='http': expected int"),
+        (["demo"], {"HARNESS_THRESHOLD": "93"}, "HARNESS_THRESHOLD=93.0: expected a number from 0 to 1"),
+        (["demo", "--source", "nowhere.tar.gz"], {}, "there is no file nowhere.tar.gz"),
+        (["demo"], {"HARNESS_TARGET": "moon"}, "no such target: 'moon'"),
+    ],
+)
+def test_bad_input_is_named_without_a_traceback(tmp_path, arguments, variables, message):
+    refused = run(*arguments, cwd=tmp_path, **variables)
+    assert refused.returncode == 1
+    assert message in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_the_demo_runs_from_images_to_report_and_leaves_nothing(root, tmp_path):
+    for name in ("lambdas", "statemachine", "template.yaml"):
+        (tmp_path / name).symlink_to(root / name)
+    done = run("demo", "--executions", "12", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "12 executions: " in done.stdout
+    assert "failed with ThresholdConfidenceNotMet" in done.stdout
+    assert "12 capture records" in done.stdout
+    assert "all of it is gone" in done.stdout
+    assert "The endpoint was a stub" in done.stdout
+    made = sorted(path.name for path in (tmp_path / "demo-output").iterdir())
+    assert made == ["confidence_over_time.png", "predictions_by_class.png", "report.html"]
+
+
+@pytest.mark.usefixtures("emulator")
+def test_dataset_commands_run_one_after_the_other(tmp_path):
+    assert run("dataset", "synthesize", "a.tar.gz", "--train", "3", "--test", "2", cwd=tmp_path).returncode == 0
+    assert run("dataset", "extract", "b.tar.gz", "--source", "a.tar.gz", cwd=tmp_path).returncode == 0
+    made = run("dataset", "transform", "b.tar.gz", "images", cwd=tmp_path)
+    assert made.stdout == "wrote 6 training and 4 test images to images\n"
+    environment = json.loads(run("env", "--shell", "json", cwd=tmp_path).stdout)
+    loaded = run("dataset", "load", "images", "s3://pictures/set", cwd=tmp_path, **environment)
+    assert loaded.stdout.startswith("uploaded 12 files"), loaded.stderr
+    again = run("dataset", "load", "images", "s3://pictures/set", cwd=tmp_path, **environment)
+    assert again.stdout == "uploaded 0 files (0 bytes), 12 were unchanged\n"
+
+
+def test_help_is_quick_to_import():
+    listing = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", "import harness.cli, harness.testing.plugin"],
+        capture_output=True,
+        text=True,
+        env=clean_environment(),
+    ).stderr
+    imported = {line.rpartition("|")[2].strip() for line in listing.splitlines()}
+    assert "click" in imported
+    assert not imported & {"boto3", "moto", "numpy", "pandas", "matplotlib", "rich"}
