@@ -16,7 +16,7 @@ import boto3
 
 from harness.settings import Settings
 from harness.targets import open_target
-from harness.workflow.dataset.load import ensure_bucket
+from harness.workflow.bucket import ensure_bucket
 from harness.workflow.executions import run
 from harness.workflow.scones import deployed
 

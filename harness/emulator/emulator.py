@@ -8,7 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.emulator.clients import Clients
 from harness.emulator.context import EmulatorContext
@@ -78,6 +78,7 @@ class Emulator:
         self._services = services
         self._folder: Path | None = None
         self._server: HttpServer | None = None
+        self._clients: Clients | None = None
         self._functions: Functions | None = None
         self._sagemaker: SageMaker | None = None
         self._states: States | None = None
@@ -112,13 +113,13 @@ class Emulator:
             gateway = Gateway(self._region, self._moto.answer)
             self._server = HttpServer(gateway, self._host, self._port)
             self.url = self._server.url
-            clients = Clients(self.url, self._boto3_names(), self._region)
+            clients = self._clients = Clients(self.url, self._boto3_names(), self._region)
             context = EmulatorContext(
                 self._account_id, self._region, self.url, clients, self._moto.answer, self._folder
             )
             self._functions = Functions(context, self.environment())
             self._sagemaker = SageMaker(context)
-            self._states = States(context)
+            self._states = States(context, self._engine_client)
             gateway.connect(self._handlers(), Control(self._functions, self._sagemaker).answer)
             self._server.start()
         except BaseException:
@@ -161,6 +162,14 @@ class Emulator:
         if self._services is None:
             return None
         return frozenset(name for service in self._services for name in SERVICES[service])
+
+    def _engine_client(self, service: str, region: str) -> Any:
+        from harness.emulator.functions.direct import DirectLambda
+
+        assert self._clients is not None and self._functions is not None
+        if service == "lambda" and (self._services is None or "lambda" in self._services):
+            return DirectLambda(self._functions, region)
+        return self._clients.get(service, region)
 
     def _handlers(self) -> dict[str, Callable[[Request], Handler | None]]:
         functions, sagemaker, states = self._functions, self._sagemaker, self._states

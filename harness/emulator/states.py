@@ -1,44 +1,21 @@
-"""Step Functions on moto's engine, the LocalStack interpreter, with what the engine itself leaves open.
+"""Step Functions on moto's engine, the LocalStack interpreter, with what moto's API around it leaves open.
 
-The engine calls other services through boto3 clients that it makes anew for every task; most of an execution's
-time went there. :func:`share_clients` gives it the emulator's own. A StartExecution without a name gets one, as on
-AWS, and DescribeExecution answers in AWS's form.
+A StartExecution without a name gets one, as on AWS, and DescribeExecution answers in AWS's form.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import logging
-import sys
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from werkzeug import Request, Response
 
-from harness.emulator.clients import Clients
 from harness.emulator.context import EmulatorContext
+from harness.emulator.engine import load_engine
 from harness.emulator.errors import JSON_1_0
-
-_ENGINE = "moto.stepfunctions.parser"
-_SEAM = "boto_client_for"
-
-
-def share_clients(clients: Clients) -> None:
-    """Make the engine use *clients* for its calls to Lambda, S3 and the rest.
-
-    The engine's modules import the function that makes a client by name, so those that are loaded already are
-    given the replacement too.
-    """
-    from moto.stepfunctions.parser.asl.utils import boto_client
-
-    def boto_client_for(region: str, service: str, state_credentials: Any = None) -> Any:
-        return clients.get(service, region)
-
-    setattr(boto_client, _SEAM, boto_client_for)
-    for name, module in list(sys.modules.items()):
-        if name.startswith(_ENGINE) and hasattr(module, _SEAM):
-            setattr(module, _SEAM, boto_client_for)
 
 
 class States:
@@ -46,41 +23,46 @@ class States:
 
     Args:
         context: the emulator's surroundings.
+        client_for: the clients, by service and region, with which the engine calls other services.
     """
 
-    def __init__(self, context: EmulatorContext) -> None:
+    def __init__(self, context: EmulatorContext, client_for: Callable[[str, str], Any]) -> None:
         self._context = context
-        # The engine logs every failed state as an error of its own; the history has it.
-        logging.getLogger(_ENGINE).setLevel(logging.CRITICAL)
-        share_clients(context.clients)
+        load_engine(client_for)
 
     def request(self, request: Request, request_id: str, region: str) -> Response:
         """Answer one request; what is not ours goes to moto."""
         operation = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
-        if operation == "StartExecution":
-            self._name_execution(request)
-        elif operation == "DescribeExecution":
-            answer = self._describe_execution(json.loads(request.get_data()), region)
-            if answer is not None:
-                body = json.dumps(answer, separators=(",", ":"))
-                headers = {"x-amzn-RequestId": request_id}
-                return Response(body, 200, headers, content_type=JSON_1_0)
-        return self._context.moto(request)
+        act = {"StartExecution": self._start_execution, "DescribeExecution": self._describe_execution}.get(operation)
+        answer = act(request, region) if act else None
+        if answer is None:
+            return self._context.moto(request)
+        body = json.dumps(answer, separators=(",", ":"))
+        return Response(body, 200, {"x-amzn-RequestId": request_id}, content_type=JSON_1_0)
 
-    def _name_execution(self, request: Request) -> None:
+    def _start_execution(self, request: Request, region: str) -> dict[str, Any] | None:
         parameters = json.loads(request.get_data() or b"{}")
         if parameters.get("name") is None:
             parameters["name"] = str(uuid.uuid4())
             body = json.dumps(parameters).encode()
             request.environ["wsgi.input"] = io.BytesIO(body)
             request.environ["CONTENT_LENGTH"] = str(len(body))
+        try:
+            execution = self._backend(region).start_execution(
+                parameters["stateMachineArn"], parameters["name"], parameters.get("input", "{}")
+            )
+        except Exception:
+            return None  # moto words the refusal
+        return {"executionArn": execution.execution_arn, "startDate": execution.start_date.timestamp()}
 
-    def _describe_execution(self, parameters: dict[str, Any], region: str) -> dict[str, Any] | None:
+    def _backend(self, region: str) -> Any:
         from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
-        backend = stepfunctions_parser_backends[self._context.account_id][region]
+        return stepfunctions_parser_backends[self._context.account_id][region]
+
+    def _describe_execution(self, request: Request, region: str) -> dict[str, Any] | None:
         try:
-            execution = backend.describe_execution(parameters["executionArn"])
+            execution = self._backend(region).describe_execution(json.loads(request.get_data())["executionArn"])
         except Exception:
             return None  # moto words the refusal
         status = execution.status

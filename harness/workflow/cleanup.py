@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harness.workflow.bucket import delete_bucket
 from harness.workflow.deployment import Step, destroy
 from harness.workflow.endpoint import delete_endpoint
 from harness.workflow.template import Plan
@@ -24,7 +25,7 @@ def clean_up(
     """
     delete_endpoint(endpoint, session, on_step)
     destroy(plan, session, on_step)
-    _delete_bucket(session.client("s3"), bucket, on_step)
+    delete_bucket(session.client("s3"), bucket, on_step)
     return leftovers(plan, endpoint, bucket, session)
 
 
@@ -55,17 +56,3 @@ def leftovers(plan: Plan, endpoint: str, bucket: str, session: boto3.Session) ->
 
 def _names(client: Any, operation: str, members: str, name: str) -> set[str]:
     return {item[name] for page in client.get_paginator(operation).paginate() for item in page[members]}
-
-
-def _delete_bucket(s3: Any, bucket: str, on_step: Step) -> None:
-    count = 0
-    try:
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-            keys = [{"Key": item["Key"]} for item in page.get("Contents", [])]
-            if keys:
-                s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
-                count += len(keys)
-        s3.delete_bucket(Bucket=bucket)
-    except s3.exceptions.NoSuchBucket:
-        return
-    on_step(f"deleted bucket {bucket} with {count} objects")

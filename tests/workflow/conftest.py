@@ -8,8 +8,8 @@ import boto3
 import pytest
 
 from harness.settings import get_settings
+from harness.workflow.bucket import ensure_bucket
 from harness.workflow.dataset.archive import read_archive
-from harness.workflow.dataset.load import ensure_bucket
 from harness.workflow.dataset.synthesize import synthesize
 from harness.workflow.dataset.transform import from_folder, transform
 from harness.workflow.scones import Scones, deployed

@@ -135,7 +135,7 @@ class Functions:
                 413,
                 Type="User",
             )
-        function, limit = self._find(name, qualifier, region)
+        function, qualifier, limit = self._find(name, qualifier, region)
         if limit == 0:
             raise AwsError(
                 "TooManyRequestsException",
@@ -182,7 +182,7 @@ class Functions:
         if outcome.error:
             logger.warning("asynchronous invocation of %s failed: %s", function.name, outcome.payload.decode())
 
-    def _find(self, name: str, qualifier: str | None, region: str) -> tuple[FunctionVersion, int | None]:
+    def _find(self, name: str, qualifier: str | None, region: str) -> tuple[FunctionVersion, str | None, int | None]:
         from moto.awslambda.models import lambda_backends
 
         match = _FUNCTION_NAME.match(name)
@@ -205,7 +205,7 @@ class Functions:
         if found is None:
             missing = arn if qualifier is None else f"{arn}:{qualifier}"
             raise AwsError("ResourceNotFoundException", f"Function not found: {missing}", 404, Type="User")
-        return self._version(found, arn, region), found.reserved_concurrency
+        return self._version(found, arn, region), qualifier, found.reserved_concurrency
 
     def _version(self, found: Any, arn: str, region: str) -> FunctionVersion:
         logging_config = getattr(found, "logging_config", None) or {}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.workflow.bucket import ensure_bucket
 from harness.workflow.dataset.transform import PARTS, Dataset
 
 Progress = Callable[[int, int], None]
@@ -79,20 +80,6 @@ def load(
                 uploaded_bytes += size
                 progress(done, total)
     return LoadReport(bucket, uploaded, total - uploaded, uploaded_bytes)
-
-
-def ensure_bucket(s3: Any, bucket: str) -> None:
-    """Make *bucket* in the client's region unless it is there."""
-    try:
-        s3.head_bucket(Bucket=bucket)
-        return
-    except s3.exceptions.ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
-            raise
-    region = s3.meta.region_name
-    # us-east-1 is the one region that must not be named here.
-    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-    s3.create_bucket(Bucket=bucket, **where)
 
 
 def _etags(s3: Any, bucket: str, prefix: str) -> dict[str, str]:

@@ -1,0 +1,74 @@
+"""Loads moto's Step Functions engine, and fits it out from outside, through the names that its modules import.
+
+What it would otherwise spend most of its time on (measured; see ``benchmarks/``):
+
+- its Batch task imports moto's Batch, which imports moto's EC2, which lists every region and instance type: 1 s at
+  start for two texts, which it is given instead;
+- it makes boto3 clients for every task: it is given shared ones, and for Lambda one that does without HTTP;
+- it parses the definition for every execution, and every JSONPath for every state: what was parsed is remembered, for
+  the parsed forms hold no state of an execution (Map and Parallel states share them between threads).
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import types
+from collections.abc import Callable
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+
+_ENGINE = "moto.stepfunctions.parser"
+_BATCH = "moto.batch.utils"
+_SEAM = "boto_client_for"
+_REMEMBERED = 512
+
+
+class _JobStatus(StrEnum):
+    """The states of a Batch job in which the engine stops waiting."""
+
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+
+def load_engine(client_for: Callable[[str, str], Any]) -> None:
+    """Import the engine, and have it call other services through *client_for* (service and region)."""
+    _import_without_batch()
+    _share_clients(client_for)
+    _remember_what_was_parsed()
+    # It logs every failed state as an error of its own; the history has it.
+    logging.getLogger(_ENGINE).setLevel(logging.CRITICAL)
+
+
+def _import_without_batch() -> None:
+    placeholder = None
+    if _BATCH not in sys.modules:
+        placeholder = types.ModuleType(_BATCH)
+        placeholder.JobStatus = _JobStatus  # type: ignore[attr-defined]
+        sys.modules[_BATCH] = placeholder
+    try:
+        import moto.stepfunctions.parser.models  # noqa: F401
+    finally:
+        if placeholder is not None:
+            # Whoever uses moto's Batch itself imports the real one.
+            del sys.modules[_BATCH]
+
+
+def _share_clients(client_for: Callable[[str, str], Any]) -> None:
+    def boto_client_for(region: str, service: str, state_credentials: Any = None) -> Any:
+        return client_for(service, region)
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith(_ENGINE) and hasattr(module, _SEAM):
+            setattr(module, _SEAM, boto_client_for)
+
+
+def _remember_what_was_parsed() -> None:
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+    from moto.stepfunctions.parser.asl.utils import json_path
+
+    if not hasattr(json_path.parse, "cache_info"):
+        json_path.parse = lru_cache(_REMEMBERED)(json_path.parse)
+    if not hasattr(AmazonStateLanguageParser.parse, "cache_info"):
+        AmazonStateLanguageParser.parse = staticmethod(lru_cache(_REMEMBERED)(AmazonStateLanguageParser.parse))

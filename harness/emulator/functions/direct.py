@@ -1,0 +1,63 @@
+"""The Lambda client that Step Functions uses here: boto3's Invoke without the HTTP in between."""
+
+from __future__ import annotations
+
+import io
+import uuid
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from harness.emulator.errors import AwsError
+from harness.emulator.functions.service import Functions
+
+
+class DirectLambda:
+    """Has the one operation that the engine calls, with boto3's arguments and answers.
+
+    Args:
+        functions: who runs it.
+        region: of functions that are called by name.
+    """
+
+    def __init__(self, functions: Functions, region: str) -> None:
+        self._functions = functions
+        self._region = region
+
+    def invoke(
+        self,
+        *,
+        FunctionName: str,
+        Payload: bytes = b"",
+        Qualifier: str | None = None,
+        ClientContext: str | None = None,
+        **_: Any,
+    ) -> dict[str, Any]:
+        """Invoke a function and wait for its answer.
+
+        Raises:
+            botocore.exceptions.ClientError: Lambda refuses.
+        """
+        request_id = str(uuid.uuid4())
+        try:
+            invocation, function = self._functions.prepare(
+                FunctionName, Qualifier, Payload, self._region, request_id, ClientContext
+            )
+        except AwsError as error:
+            raise ClientError(
+                {
+                    "Error": {"Code": error.code, "Message": error.message},
+                    "ResponseMetadata": {"RequestId": request_id, "HTTPStatusCode": error.status},
+                },
+                "Invoke",
+            ) from None
+        outcome = self._functions.run(function, invocation)
+        answer: dict[str, Any] = {
+            "ResponseMetadata": {"RequestId": request_id, "HTTPStatusCode": 200, "HTTPHeaders": {}, "RetryAttempts": 0},
+            "StatusCode": 200,
+            "ExecutedVersion": function.version,
+            "Payload": io.BytesIO(outcome.payload),
+        }
+        if outcome.error:
+            answer["FunctionError"] = "Unhandled"
+        return answer
