@@ -249,15 +249,17 @@ def test_a_killed_worker_is_replaced(client, deploy, control):
     assert result != pid
 
 
-def test_a_worker_killed_in_the_middle_is_an_exit_error(client, deploy, control):
-    name = deploy("import time\ndef lambda_handler(event, context):\n    time.sleep(20)\n", Timeout=30)
-    before = set(control.get("functions/processes")["processes"])
+def test_a_worker_killed_in_the_middle_is_an_exit_error(client, deploy):
+    name = deploy(
+        "import os, time\ndef lambda_handler(event, context):\n"
+        "    time.sleep(event['seconds'])\n    return os.getpid()\n",
+        Timeout=30,
+    )
+    pid = invoke(client, name, {"seconds": 0})[1]
     with ThreadPoolExecutor(1) as threads:
-        answer = threads.submit(invoke, client, name)
-        while not (new := set(control.get("functions/processes")["processes"]) - before):
-            time.sleep(0.02)
+        answer = threads.submit(invoke, client, name, {"seconds": 20})
         time.sleep(0.3)
-        os.kill(new.pop(), signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
         _, error = answer.result(10)
     assert error["errorType"] == "Runtime.ExitError"
     assert "Runtime exited with error: signal: killed" in error["errorMessage"]
