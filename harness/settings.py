@@ -68,6 +68,11 @@ class Settings:
         return settings
 
 
+def surrounding_proxy(environ: Mapping[str, str]) -> str | None:
+    """The HTTP proxy by which this machine reaches others, from the variables that every HTTP client reads."""
+    return environ.get("https_proxy") or environ.get("HTTPS_PROXY") or None
+
+
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
     """The settings of this process, read once."""

@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from harness.emulator.clients import Clients
 from harness.emulator.context import EmulatorContext
+from harness.emulator.identity import ACCESS_KEY_ID
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from werkzeug import Request
 
+    from harness.emulator.certificates import CertificateAuthority
     from harness.emulator.functions.service import Functions
     from harness.emulator.gateway import Handler
     from harness.emulator.http_server import HttpServer
+    from harness.emulator.identity import Identity
     from harness.emulator.moto_app import MotoApp
     from harness.emulator.sagemaker.service import SageMaker
     from harness.emulator.states import States
@@ -37,6 +40,9 @@ SERVICES = {
 """What ``--services`` takes, and the boto3 clients that each stands for."""
 
 
+_DIRECT = "localhost,127.0.0.1,::1"
+
+
 class Emulator:
     """AWS on one loopback port, for as long as the ``with`` block lasts.
 
@@ -47,6 +53,7 @@ class Emulator:
         account_id: the account that answers.
         services: names out of :data:`SERVICES` to run here, None for all. Calls to the others go where boto3's
             ``AWS_ENDPOINT_URL_<SERVICE>`` variables point.
+        upstream_proxy: the HTTP proxy by which this machine reaches other hosts, None where it needs none.
 
     Raises:
         OSError: on entering, when the port is taken.
@@ -67,6 +74,7 @@ class Emulator:
         region: str = "us-east-1",
         account_id: str = "123456789012",
         services: frozenset[str] | None = None,
+        upstream_proxy: str | None = None,
     ) -> None:
         unknown = sorted((services or frozenset()) - SERVICES.keys())
         if unknown:
@@ -76,12 +84,15 @@ class Emulator:
         self._region = region
         self._account_id = account_id
         self._services = services
+        self._upstream_proxy = upstream_proxy
+        self._authority: CertificateAuthority | None = None
         self._folder: Path | None = None
         self._server: HttpServer | None = None
         self._clients: Clients | None = None
         self._functions: Functions | None = None
         self._sagemaker: SageMaker | None = None
         self._states: States | None = None
+        self._identity: Identity | None = None
         self._moto: MotoApp | None = None
         self.url = ""
 
@@ -96,10 +107,13 @@ class Emulator:
 
     def start(self) -> None:
         """Start all services and begin to answer."""
+        from harness.emulator.certificates import CertificateAuthority
         from harness.emulator.control import Control
+        from harness.emulator.forward_proxy import ForwardProxy
         from harness.emulator.functions.service import Functions
         from harness.emulator.gateway import Gateway
         from harness.emulator.http_server import HttpServer
+        from harness.emulator.identity import Identity
         from harness.emulator.moto_app import MotoApp
         from harness.emulator.sagemaker.service import SageMaker
         from harness.emulator.states import States
@@ -111,7 +125,9 @@ class Emulator:
             self._moto.reset()
             self._folder = Path(tempfile.mkdtemp(prefix="harness-")).resolve()
             gateway = Gateway(self._region, self._moto.answer)
-            self._server = HttpServer(gateway, self._host, self._port)
+            self._authority = CertificateAuthority(self._folder)
+            proxy = ForwardProxy(self._authority, self._upstream_proxy)
+            self._server = HttpServer(gateway, self._host, self._port, proxy)
             self.url = self._server.url
             clients = self._clients = Clients(self.url, self._boto3_names(), self._region)
             context = EmulatorContext(
@@ -119,6 +135,7 @@ class Emulator:
             )
             self._functions = Functions(context, self.environment())
             self._sagemaker = SageMaker(context)
+            self._identity = Identity(context)
             self._states = States(context, self._engine_client)
             gateway.connect(self._handlers(), Control(self._functions, self._sagemaker).answer)
             self._server.start()
@@ -131,10 +148,15 @@ class Emulator:
         self._release()
 
     def environment(self) -> dict[str, str]:
-        """Variables with which any boto3 program, or the AWS CLI, talks to this emulator and to nothing else."""
+        """Variables with which any boto3 program, or the AWS CLI, talks to this emulator and to nothing else.
+
+        ``AWS_ENDPOINT_URL`` leads there all who ask boto3 for an address. Those who name AWS's hosts themselves come
+        through the proxy, and could not get through any other way: they trust the emulator's certificates alone.
+        """
+        assert self._authority is not None
         variables = {
             "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": "harness",
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
             "AWS_SECRET_ACCESS_KEY": "harness",
             "AWS_SESSION_TOKEN": "harness",
             "AWS_REGION": self._region,
@@ -142,6 +164,11 @@ class Emulator:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_CA_BUNDLE": str(self._authority.bundle),
+            "HTTPS_PROXY": self.url,
+            "https_proxy": self.url,
+            "NO_PROXY": _DIRECT,
+            "no_proxy": _DIRECT,
         }
         if self._services is not None:
             for name, value in os.environ.items():
@@ -172,8 +199,8 @@ class Emulator:
         return self._clients.get(service, region)
 
     def _handlers(self) -> dict[str, Callable[[Request], Handler | None]]:
-        functions, sagemaker, states = self._functions, self._sagemaker, self._states
-        assert functions is not None and sagemaker is not None and states is not None
+        functions, sagemaker, states, identity = self._functions, self._sagemaker, self._states, self._identity
+        assert functions is not None and sagemaker is not None and states is not None and identity is not None
 
         def find_sagemaker(request: Request) -> Handler | None:
             return sagemaker.runtime if request.path.startswith("/endpoints/") else sagemaker.control
@@ -182,6 +209,8 @@ class Emulator:
             "lambda": functions.handler_for,
             "sagemaker": find_sagemaker,
             "states": lambda request: states.request,
+            "iam": lambda request: identity.request,
+            "sts": lambda request: identity.request,
         }
 
     def _release(self) -> None:
@@ -194,7 +223,7 @@ class Emulator:
             if self._server is not None:
                 self._server.stop()
         finally:
-            self._functions = self._sagemaker = self._states = self._server = None
+            self._functions = self._sagemaker = self._states = self._identity = self._server = None
             if self._moto is not None:
                 self._moto.reset()
                 self._moto = None

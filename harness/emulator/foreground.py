@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 
 from harness.emulator.announcement import announced
 from harness.emulator.emulator import Emulator
-from harness.settings import Settings
+from harness.settings import Settings, surrounding_proxy
 
 HINT = """\
 [bold]The emulator answers at {url}[/bold]  (region {region}, account {account})
@@ -37,7 +38,14 @@ def run_in_foreground(*, host: str, port: int, settings: Settings, services: fro
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda number, frame: stop.set())
-    emulator = Emulator(host=host, port=port, region=settings.region, account_id=settings.account_id, services=services)
+    emulator = Emulator(
+        host=host,
+        port=port,
+        region=settings.region,
+        account_id=settings.account_id,
+        services=services,
+        upstream_proxy=surrounding_proxy(os.environ),
+    )
     with emulator, announced(settings.cache, emulator.url, emulator.environment()):
         console.print(HINT.format(url=emulator.url, region=settings.region, account=settings.account_id))
         while not stop.wait(1):

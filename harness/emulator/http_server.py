@@ -10,14 +10,19 @@ from __future__ import annotations
 
 import io
 import logging
+import ssl
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
+if TYPE_CHECKING:
+    from harness.emulator.forward_proxy import ForwardProxy
+
 logger = logging.getLogger(__name__)
 
+_TLS_HANDSHAKE_LIMIT = 10.0
 _BODILESS = ("204", "304")
 
 
@@ -28,11 +33,35 @@ class KeepAliveRequestHandler(MotoRequestHandler):  # type: ignore[misc]
     disable_nagle_algorithm = True
     wbufsize = 1 << 16
 
+    def do_CONNECT(self) -> None:
+        """Open a tunnel, as a proxy does."""
+        proxy: ForwardProxy | None = getattr(self.server, "forward_proxy", None)
+        if proxy is None:
+            self.send_error(405)
+        else:
+            proxy.connect(self)
+
+    def speak_tls(self, context: ssl.SSLContext) -> None:
+        """Go on with this connection under TLS; a client that does not trust *context* is let go."""
+        self.close_connection = True
+        self.connection.settimeout(_TLS_HANDSHAKE_LIMIT)
+        try:
+            self.connection = context.wrap_socket(self.connection, server_side=True)
+        except OSError as error:
+            logger.info("TLS with %s failed: %s", self.client_address[0], error)
+            return
+        self.connection.settimeout(self.timeout)
+        self.rfile = self.connection.makefile("rb", self.rbufsize)
+        self.wfile = self.connection.makefile("wb", self.wbufsize)
+        self.close_connection = False
+
     def run_wsgi(self) -> None:
         if self.headers.get("Expect", "").strip().lower() == "100-continue":
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.wfile.flush()
         environ = self.make_environ()
+        if isinstance(self.connection, ssl.SSLSocket):
+            environ["wsgi.url_scheme"] = "https"
         self._buffer_body(environ)
         self.environ = environ  # werkzeug's own logging looks for it here
         head: list[tuple[str, list[tuple[str, str]]]] = []
@@ -102,13 +131,15 @@ class HttpServer:
         application: the WSGI application.
         host: address to listen on.
         port: port to listen on; 0 picks a free one.
+        forward_proxy: answers those who take this server for a proxy.
 
     Raises:
         OSError: the port is taken, or the address is not this machine's.
     """
 
-    def __init__(self, application: Any, host: str, port: int) -> None:
+    def __init__(self, application: Any, host: str, port: int, forward_proxy: ForwardProxy | None = None) -> None:
         self._server: BaseWSGIServer = _listen(application, host, port)
+        self._server.forward_proxy = forward_proxy  # type: ignore[attr-defined]
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="http", daemon=True
         )

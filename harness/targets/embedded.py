@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 
-from harness.settings import Settings
+from harness.settings import Settings, surrounding_proxy
 from harness.targets.target import Target, environment_of
 
 
@@ -23,7 +24,14 @@ def embedded(settings: Settings, port: int = 0) -> Iterator[Target]:
     """
     from harness.emulator.emulator import Emulator
 
-    with Emulator(host=settings.host, port=port, region=settings.region, account_id=settings.account_id) as emulator:
+    emulator = Emulator(
+        host=settings.host,
+        port=port,
+        region=settings.region,
+        account_id=settings.account_id,
+        upstream_proxy=surrounding_proxy(os.environ),
+    )
+    with emulator:
         target = Target("embedded", emulator.environment(), is_local=True, control_url=emulator.url)
         with environment_of(target):
             yield target

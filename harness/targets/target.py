@@ -17,6 +17,7 @@ ROUTING_VARIABLES = (
     "AWS_ROLE_ARN",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_CA_BUNDLE",
 )
 """Variables by which boto3 finds an account or an address; a target sets them all or has them unset."""
 
