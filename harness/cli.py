@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,6 +120,37 @@ def demo(data: str | None, source: str, executions: int, seed: int, output: str)
     )
     with _clear_errors():
         run_demo(options, _settings(), Console(highlight=False))
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("script", type=click.Path(exists=True, dir_okay=False))
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.option("--target", help="Where AWS answers.  [default: the emulator that runs for this folder, else a new one]")
+@click.option("--output", type=click.Path(dir_okay=False), help="Executed notebook.  [default: NAME.executed.ipynb]")
+def run(script: str, arguments: tuple[str, ...], target: str | None, output: str | None) -> None:
+    """Run a Python SCRIPT or notebook, unmodified, against a target."""
+    from dataclasses import replace
+
+    from harness.scripts import run_notebook, run_script, target_environment
+
+    settings = _settings()
+    if target:
+        settings = replace(settings, target=target)
+    path = Path(script)
+    with _clear_errors(), target_environment(settings) as (environment, where):
+        click.echo(f"running {path} against {where}", err=True)
+        if path.suffix != ".ipynb":
+            code = run_script(path, arguments, environment)
+        else:
+            executed = Path(output) if output else path.with_suffix(".executed.ipynb")
+            failure = run_notebook(
+                path, executed, environment, lambda cell, count: click.echo(f"cell {cell} of {count}", err=True)
+            )
+            click.echo(f"wrote {executed}", err=True)
+            if failure is not None:
+                click.echo(failure, err=True)
+            code = 1 if failure is not None else 0
+    sys.exit(code)
 
 
 @main.group()

@@ -12,6 +12,8 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 
+RECIPES = ("auto", "aws", "fast", "linear")
+
 
 class SettingsError(ValueError):
     """A ``HARNESS_*`` variable holds a value that cannot be used."""
@@ -39,6 +41,9 @@ class Settings:
     """S3 prefix below which the endpoint's Data Capture files are written."""
     training_instance: str = "ml.p3.2xlarge"
     endpoint_instance: str = "ml.m5.xlarge"
+    recipe: str = "auto"
+    """How the built-in image-classification trains here: ``aws`` as the hyperparameters say, ``fast`` or ``linear`` as
+    our own recipes do, ``auto``: ``fast`` where torch is installed, else ``linear``."""
     cache: Path = Path(".harness")
     """Folder for what can be downloaded or made again: archives, images, logs."""
 
@@ -63,6 +68,8 @@ class Settings:
         settings = cls(**values)  # type: ignore[arg-type]
         if not 0 <= settings.threshold <= 1:
             raise SettingsError(f"HARNESS_THRESHOLD={settings.threshold}: expected a number from 0 to 1.")
+        if settings.recipe not in RECIPES:
+            raise SettingsError(f"HARNESS_RECIPE={settings.recipe!r}: expected one of {', '.join(RECIPES)}.")
         if not 0 <= settings.port <= 65535:
             raise SettingsError(f"HARNESS_PORT={settings.port}: expected a port from 0 to 65535.")
         return settings
@@ -71,6 +78,12 @@ class Settings:
 def surrounding_proxy(environ: Mapping[str, str]) -> str | None:
     """The HTTP proxy by which this machine reaches others, from the variables that every HTTP client reads."""
     return environ.get("https_proxy") or environ.get("HTTPS_PROXY") or None
+
+
+def surrounding_authorities(environ: Mapping[str, str]) -> Path | None:
+    """The file of certificate authorities that this machine was told to trust, where it was."""
+    path = environ.get("REQUESTS_CA_BUNDLE")
+    return Path(path) if path and Path(path).is_file() else None
 
 
 @lru_cache(maxsize=1)

@@ -11,6 +11,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import certifi
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -24,12 +25,14 @@ class CertificateAuthority:
 
     Args:
         folder: where the certificates are kept.
+        others: PEM file of the authorities that this machine trusts otherwise; None for the Mozilla list.
 
     Attributes:
-        bundle: PEM file with the authority's own certificate, for ``AWS_CA_BUNDLE``.
+        bundle: PEM file with the authority's own certificate alone, for ``AWS_CA_BUNDLE``.
+        wide_bundle: PEM file with the others' certificates as well, for ``REQUESTS_CA_BUNDLE``.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, others: Path | None = None) -> None:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._leaf_key = ec.generate_private_key(ec.SECP256R1())
@@ -43,7 +46,10 @@ class CertificateAuthority:
             .add_extension(_key_usage(signs_certificates=True), critical=True)
             .sign(self._key, hashes.SHA256())
         )
-        self.bundle.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        own = certificate.public_bytes(serialization.Encoding.PEM)
+        self.bundle.write_bytes(own)
+        self.wide_bundle = folder / "certificate-authorities.pem"
+        self.wide_bundle.write_bytes(Path(others or certifi.where()).read_bytes() + b"\n" + own)
 
     def context_for(self, host: str) -> ssl.SSLContext:
         """What a server needs to speak TLS as *host*."""
@@ -85,9 +91,7 @@ class CertificateAuthority:
             .not_valid_before(now - timedelta(hours=1))
             .not_valid_after(now + _LIFE)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
 
 

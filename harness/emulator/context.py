@@ -9,6 +9,7 @@ from pathlib import Path
 from werkzeug import Request, Response
 
 from harness.emulator.clients import Clients
+from harness.emulator.log_writer import LogWriter
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class EmulatorContext:
     endpoint_url: str
     """Address of this emulator, for child processes and printed hints."""
     clients: Clients
+    logs: LogWriter
     """boto3 clients for calls to other services."""
     moto: Callable[[Request], Response]
     """Answers a request with moto's implementation: for the actions that we leave to it."""

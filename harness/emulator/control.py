@@ -39,7 +39,7 @@ class Control:
                 self._functions.flush()
                 self._sagemaker.flush()
                 return json_response({"status": "flushed"})
-            case _, ["endpoints" | "captures", *_]:
+            case _, ["endpoints" | "captures" | "training-jobs", *_]:
                 return self._sagemaker.api(request)
             case _:
                 return json_response({"message": f"no {request.method} {request.path} here"}, 404)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from harness.emulator.clients import Clients
 from harness.emulator.context import EmulatorContext
 from harness.emulator.identity import ACCESS_KEY_ID
+from harness.emulator.log_writer import LogWriter
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -54,6 +55,8 @@ class Emulator:
         services: names out of :data:`SERVICES` to run here, None for all. Calls to the others go where boto3's
             ``AWS_ENDPOINT_URL_<SERVICE>`` variables point.
         upstream_proxy: the HTTP proxy by which this machine reaches other hosts, None where it needs none.
+        authorities: PEM file of the certificate authorities that this machine trusts, None for the usual ones.
+        recipe: how built-in algorithms train: ``aws``, ``fast``, ``linear``, or ``auto``, which is what is installed.
 
     Raises:
         OSError: on entering, when the port is taken.
@@ -75,6 +78,8 @@ class Emulator:
         account_id: str = "123456789012",
         services: frozenset[str] | None = None,
         upstream_proxy: str | None = None,
+        authorities: Path | None = None,
+        recipe: str = "auto",
     ) -> None:
         unknown = sorted((services or frozenset()) - SERVICES.keys())
         if unknown:
@@ -85,6 +90,8 @@ class Emulator:
         self._account_id = account_id
         self._services = services
         self._upstream_proxy = upstream_proxy
+        self._authorities = authorities
+        self._recipe = recipe
         self._authority: CertificateAuthority | None = None
         self._folder: Path | None = None
         self._server: HttpServer | None = None
@@ -93,6 +100,7 @@ class Emulator:
         self._sagemaker: SageMaker | None = None
         self._states: States | None = None
         self._identity: Identity | None = None
+        self._logs: LogWriter | None = None
         self._moto: MotoApp | None = None
         self.url = ""
 
@@ -125,16 +133,17 @@ class Emulator:
             self._moto.reset()
             self._folder = Path(tempfile.mkdtemp(prefix="harness-")).resolve()
             gateway = Gateway(self._region, self._moto.answer)
-            self._authority = CertificateAuthority(self._folder)
+            self._authority = CertificateAuthority(self._folder, self._authorities)
             proxy = ForwardProxy(self._authority, self._upstream_proxy)
             self._server = HttpServer(gateway, self._host, self._port, proxy)
             self.url = self._server.url
             clients = self._clients = Clients(self.url, self._boto3_names(), self._region)
+            self._logs = LogWriter(clients)
             context = EmulatorContext(
-                self._account_id, self._region, self.url, clients, self._moto.answer, self._folder
+                self._account_id, self._region, self.url, clients, self._logs, self._moto.answer, self._folder
             )
             self._functions = Functions(context, self.environment())
-            self._sagemaker = SageMaker(context)
+            self._sagemaker = SageMaker(context, ("--recipe", self._recipe))
             self._identity = Identity(context)
             self._states = States(context, self._engine_client)
             gateway.connect(self._handlers(), Control(self._functions, self._sagemaker).answer)
@@ -165,6 +174,7 @@ class Emulator:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_CA_BUNDLE": str(self._authority.bundle),
+            "REQUESTS_CA_BUNDLE": str(self._authority.wide_bundle),
             "HTTPS_PROXY": self.url,
             "https_proxy": self.url,
             "NO_PROXY": _DIRECT,
@@ -180,8 +190,8 @@ class Emulator:
 
     def flush(self) -> None:
         """Write buffered logs and capture records now."""
-        if self._functions is not None:
-            self._functions.flush()
+        if self._logs is not None:
+            self._logs.flush()
         if self._sagemaker is not None:
             self._sagemaker.flush()
 
@@ -220,10 +230,13 @@ class Emulator:
                 self._functions.close()
             if self._sagemaker is not None:
                 self._sagemaker.close()
+            if self._logs is not None:
+                self._logs.close()
             if self._server is not None:
                 self._server.stop()
         finally:
-            self._functions = self._sagemaker = self._states = self._identity = self._server = None
+            self._functions = self._sagemaker = self._states = self._identity = None
+            self._logs = self._server = None
             if self._moto is not None:
                 self._moto.reset()
                 self._moto = None

@@ -8,7 +8,7 @@ import threading
 
 from harness.emulator.announcement import announced
 from harness.emulator.emulator import Emulator
-from harness.settings import Settings, surrounding_proxy
+from harness.settings import Settings, surrounding_authorities, surrounding_proxy
 
 HINT = """\
 [bold]The emulator answers at {url}[/bold]  (region {region}, account {account})
@@ -45,6 +45,8 @@ def run_in_foreground(*, host: str, port: int, settings: Settings, services: fro
         account_id=settings.account_id,
         services=services,
         upstream_proxy=surrounding_proxy(os.environ),
+        authorities=surrounding_authorities(os.environ),
+        recipe=settings.recipe,
     )
     with emulator, announced(settings.cache, emulator.url, emulator.environment()):
         console.print(HINT.format(url=emulator.url, region=settings.region, account=settings.account_id))

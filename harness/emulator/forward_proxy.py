@@ -1,9 +1,9 @@
 """The way to the emulator for programs that name AWS's hosts themselves.
 
 Some code builds its endpoints on its own (the SageMaker SDK asks ``https://sts.<region>.amazonaws.com``) and so never
-looks at ``AWS_ENDPOINT_URL``. Every HTTP client looks at ``HTTPS_PROXY``. The emulator is that proxy: a tunnel to one of
-AWS's names ends in the emulator itself, under a certificate of its own authority; every other tunnel is passed on as it
-is. So neither users' code nor an installed SDK is touched, and no request can reach real AWS.
+looks at ``AWS_ENDPOINT_URL``. Every HTTP client looks at ``HTTPS_PROXY``. The emulator is that proxy: a tunnel to one
+of AWS's names ends in the emulator itself, under a certificate of its own authority; every other tunnel is passed on as
+it is. So neither users' code nor an installed SDK is touched, and no request can reach real AWS.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import logging
+import socket
 import ssl
 import threading
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ _BODILESS = ("204", "304")
 class KeepAliveRequestHandler(MotoRequestHandler):  # type: ignore[misc]
     """Answers WSGI requests over HTTP/1.1 on connections that are kept."""
 
+    connection: socket.socket
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = 1 << 16
@@ -162,8 +164,6 @@ class HttpServer:
 
 
 def _listen(application: Any, host: str, port: int) -> BaseWSGIServer:
-    import socket
-
     # werkzeug ends the process when a port is taken; bound beforehand, the failure is an exception.
     listener = socket.create_server((host, port), backlog=256)
     server = make_server(

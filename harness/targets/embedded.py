@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from harness.settings import Settings, surrounding_proxy
+from harness.settings import Settings, surrounding_authorities, surrounding_proxy
 from harness.targets.target import Target, environment_of
 
 
@@ -30,6 +30,8 @@ def embedded(settings: Settings, port: int = 0) -> Iterator[Target]:
         region=settings.region,
         account_id=settings.account_id,
         upstream_proxy=surrounding_proxy(os.environ),
+        authorities=surrounding_authorities(os.environ),
+        recipe=settings.recipe,
     )
     with emulator:
         target = Target("embedded", emulator.environment(), is_local=True, control_url=emulator.url)

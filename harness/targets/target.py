@@ -36,6 +36,16 @@ class Target:
     """Address of the emulator's own API, where there is one."""
 
 
+def with_variables(environ: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
+    """*environ* with a target's variables, and without any others that lead boto3 somewhere."""
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(ROUTING_PREFIXES) and name not in ROUTING_VARIABLES
+    }
+    return kept | dict(variables)
+
+
 @contextlib.contextmanager
 def environment_of(target: Target) -> Iterator[None]:
     """Lead all of this process's boto3 calls to *target* while the block lasts, and the child processes' too.
@@ -43,10 +53,9 @@ def environment_of(target: Target) -> Iterator[None]:
     Profiles, keys and endpoints of the surrounding shell are put aside, so that no call can slip to another place.
     """
     before = dict(os.environ)
-    for name in before:
-        if name.startswith(ROUTING_PREFIXES) or name in ROUTING_VARIABLES:
-            del os.environ[name]
-    os.environ.update(target.environment)
+    inside = with_variables(before, target.environment)
+    os.environ.clear()
+    os.environ.update(inside)
     _forget_default_session()
     try:
         yield

@@ -12,7 +12,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="image-classification", description=__doc__)
     programs = parser.add_subparsers(dest="program", required=True)
     train = programs.add_parser("train", help="train a model from DIR/input into DIR/model")
-    train.add_argument("--recipe", choices=("aws", "fast"), default="aws", help="aws: as the hyperparameters say")
+    train.add_argument(
+        "--recipe",
+        choices=("auto", "aws", "fast", "linear"),
+        default="aws",
+        help="aws: as the hyperparameters say; auto: fast where torch is installed, else linear [%(default)s]",
+    )
     train.add_argument("--seed", type=int, default=0, help="of everything random [%(default)s]")
     serve = programs.add_parser("serve", help="answer GET /ping and POST /invocations with DIR/model")
     serve.add_argument("--port", type=int, default=8080, help="0 picks a free one [%(default)s]")

@@ -97,12 +97,3 @@ def _cut_out(pixels: Tensor, generator: torch.Generator) -> Tensor:
     columns = (torch.arange(width) - torch.randint(width, (count, 1), generator=generator)).abs() < half
     covered = (rows[:, None, :, None] & columns[:, None, None, :]).to(pixels.device)
     return pixels.masked_fill(covered, _MID_GREY)
-
-
-def set_aside(given: dict[str, object]) -> list[str]:
-    """Names of the *given* hyperparameters that the recipe takes the place of."""
-    replaced = {
-        "augmentation_type", "beta_1", "beta_2", "epochs", "eps", "gamma", "learning_rate", "lr_scheduler_factor",
-        "lr_scheduler_step", "mini_batch_size", "momentum", "num_layers", "optimizer", "weight_decay",
-    }  # fmt: skip
-    return sorted(replaced & set(given))

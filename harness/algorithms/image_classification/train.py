@@ -6,8 +6,9 @@ import logging
 import signal
 import threading
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.algorithms.image_classification.artifact import (
     TAR_FILE,
@@ -26,9 +27,18 @@ if TYPE_CHECKING:
     from harness.algorithms.image_classification.samples import Sample
     from harness.algorithms.image_classification.torch_graph import SymbolModule
 
+AUTO = "auto"
 AWS = "aws"
 FAST = "fast"
-RECIPES = (AWS, FAST)
+LINEAR = "linear"
+RECIPES = (AUTO, AWS, FAST, LINEAR)
+_SET_ASIDE = frozenset(
+    {
+        "augmentation_type", "beta_1", "beta_2", "epochs", "eps", "gamma", "learning_rate", "lr_scheduler_factor",
+        "lr_scheduler_step", "mini_batch_size", "momentum", "num_layers", "optimizer", "weight_decay",
+    }
+)  # fmt: skip
+"""Hyperparameters that a local recipe takes the place of."""
 
 
 def run_training(root: Path, recipe: str = AWS, seed: int = 0) -> int:
@@ -36,7 +46,8 @@ def run_training(root: Path, recipe: str = AWS, seed: int = 0) -> int:
 
     Args:
         root: the folder that stands in for ``/opt/ml``.
-        recipe: ``aws`` trains as the hyperparameters say, ``fast`` as the local recipe does.
+        recipe: ``aws`` trains as the hyperparameters say, ``fast`` and ``linear`` as those local recipes do; ``auto``
+            is ``fast`` where torch is installed, else ``linear``.
         seed: of everything random; the same seed, data and machine give the same model.
 
     Returns:
@@ -46,7 +57,7 @@ def run_training(root: Path, recipe: str = AWS, seed: int = 0) -> int:
     print("Docker entrypoint called with argument(s): train", flush=True)
     logger = set_up_log()
     try:
-        _train(container, recipe, seed, logger)
+        _train(container, _installed(recipe), seed, logger)
     except Exception as error:
         if not isinstance(error, CustomerError):
             logger.exception(log_line(error))
@@ -55,6 +66,17 @@ def run_training(root: Path, recipe: str = AWS, seed: int = 0) -> int:
         container.write_failure(failure_reason(error))
         return 1
     return 0
+
+
+def _installed(recipe: str) -> str:
+    has_torch = find_spec("torch") is not None
+    if recipe == AUTO:
+        return FAST if has_torch else LINEAR
+    if recipe != LINEAR and not has_torch:
+        raise CustomerError(
+            f"The recipe '{recipe}' needs torch: pip install 'aws-ml-harness[train]'. The recipe 'linear' does not."
+        )
+    return recipe
 
 
 def _train(container: Container, recipe: str, seed: int, logger: logging.Logger) -> None:
@@ -68,8 +90,11 @@ def _train(container: Container, recipe: str, seed: int, logger: logging.Logger)
     samples = _read_samples(container, hyperparameters, logger)
     parent = _parent_model(container, hyperparameters, recipe, logger)
     _log_parameters(hyperparameters, logger)
-    if recipe == FAST:
-        _log_recipe(given, logger)
+    if recipe != AWS:
+        _log_recipe(recipe, given, logger)
+    if recipe == LINEAR:
+        _fit_linear(container, hyperparameters, samples, parent, seed, logger, stop)
+        return
     _fit(container, hyperparameters, samples, parent, recipe, seed, logger, stop)
 
 
@@ -181,12 +206,50 @@ def _log_parameters(hyperparameters: Hyperparameters, logger: logging.Logger) ->
     logger.info("--------------------")
 
 
-def _log_recipe(given: Mapping[str, object], logger: logging.Logger) -> None:
-    from harness.algorithms.image_classification.recipe import describe, set_aside
+def _log_recipe(recipe: str, given: Mapping[str, object], logger: logging.Logger) -> None:
+    if recipe == LINEAR:
+        from harness.algorithms.image_classification.linear import describe
+    else:
+        from harness.algorithms.image_classification.recipe import describe
 
-    logger.info("Local recipe 'fast' (not AWS's training): %s", describe())
-    if names := set_aside(dict(given)):
-        logger.info("Local recipe 'fast' sets aside the hyperparameters %s", ", ".join(names))
+    logger.info("Local recipe '%s' (not AWS's training): %s", recipe, describe())
+    replaced = _SET_ASIDE - {"epochs"} if recipe == LINEAR else _SET_ASIDE
+    if names := sorted(replaced & given.keys()):
+        logger.info("Local recipe '%s' sets aside the hyperparameters %s", recipe, ", ".join(names))
+
+
+def _fit_linear(
+    container: Container,
+    hyperparameters: Hyperparameters,
+    samples: Mapping[str, list[Sample]],
+    parent: Artifact | None,
+    seed: int,
+    logger: logging.Logger,
+    stop: threading.Event,
+) -> None:
+    import numpy as np
+
+    from harness.algorithms.image_classification.dataset import ImageDataset
+    from harness.algorithms.image_classification.linear import build_linear_symbol, train_linear
+
+    if parent is not None:
+        raise CustomerError("The recipe 'linear' cannot go on from a model: pip install 'aws-ml-harness[train]'.")
+    shape = (hyperparameters.image_shape[0], hyperparameters.image_shape[1], hyperparameters.image_shape[2])
+    train, validation = (
+        ImageDataset(samples[name], shape, hyperparameters.num_classes, hyperparameters.resize)
+        for name in ("train", "validation")
+    )
+    symbol = build_linear_symbol(hyperparameters.num_classes, bool(hyperparameters.multi_label))
+    folder = _ModelFolder(container, shape, hyperparameters.mini_batch_size, keep_all=False)
+    train_linear(
+        hyperparameters,
+        train,
+        validation,
+        lambda weights, epoch: folder.store(symbol, weights, epoch),
+        logger,
+        stop.is_set,
+        np.random.default_rng(seed),
+    )
 
 
 def _fit(
@@ -233,7 +296,11 @@ def _fit(
     logger.info("Setting number of threads: %d", torch.get_num_threads())
     logger.info("Training on %s with torch %s, seed %d", device, torch.__version__, seed)
     save = _ModelFolder(container, shape, plan.batch, keep_all=hyperparameters.checkpoint_frequency is not None)
-    Trainer(plan, module, train, datasets["validation"], hyperparameters, save.store, logger, stop.is_set, random).run()
+
+    def store(trained: SymbolModule, epoch: int) -> str:
+        return save.store(trained.symbol, trained.weights(), epoch)
+
+    Trainer(plan, module, train, datasets["validation"], hyperparameters, store, logger, stop.is_set, random).run()
 
 
 class _ModelFolder:
@@ -246,8 +313,8 @@ class _ModelFolder:
         self._keep_all = keep_all
         self._last: Path | None = None
 
-    def store(self, module: SymbolModule, epoch: int) -> str:
-        artifact = Artifact(module.symbol, module.weights(), self._shape, epoch)
+    def store(self, symbol: Symbol, weights: Mapping[str, Any], epoch: int) -> str:
+        artifact = Artifact(symbol, weights, self._shape, epoch)
         path = save_artifact(artifact, self._container.model, self._batch)
         if self._last and not self._keep_all and self._last != path:
             self._last.unlink(missing_ok=True)

@@ -21,8 +21,8 @@ import psutil
 
 from harness.emulator.functions.invocation import FunctionVersion, Invocation, Outcome
 from harness.emulator.functions.logs import LogStream
-from harness.emulator.functions.output import ProcessOutput
 from harness.emulator.functions.runtime_api import RuntimeApi, RuntimeEvents
+from harness.emulator.process_output import ProcessOutput
 
 INIT_LIMIT = 10.0
 """Seconds that the init phase may take before Lambda starts it anew on the invocation's time."""

@@ -1,109 +1,14 @@
-"""CloudWatch Logs for functions: START, END and REPORT lines, written in the background.
+"""A function's log: START, END and REPORT lines around what it prints.
 
 https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
 """
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 import uuid
-from collections import defaultdict
-from typing import Any
 
-from harness.emulator.clients import Clients
-
-logger = logging.getLogger(__name__)
-
-_MOST_EVENTS = 10_000
-"""Events that one PutLogEvents call takes.
-
-https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
-"""
-
-
-class LogWriter:
-    """Collects log events and puts them to CloudWatch Logs at an interval, never on an invocation's time.
-
-    Args:
-        clients: where the Logs service answers.
-        interval: seconds between two writes.
-    """
-
-    def __init__(self, clients: Clients, interval: float = 0.25) -> None:
-        self._clients = clients
-        self._interval = interval
-        self._pending: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
-        self._known: set[tuple[str, str, str]] = set()
-        self._lock = threading.Lock()
-        self._writing = threading.Lock()
-        self._wake = threading.Event()
-        self._closed = False
-        self._thread = threading.Thread(target=self._run, name="function-logs", daemon=True)
-        self._thread.start()
-
-    def put(self, region: str, group: str, stream: str, message: str) -> None:
-        """Add one event, stamped now, to a stream; group and stream are made when they are missing."""
-        event = {"timestamp": time.time_ns() // 1_000_000, "message": message}
-        with self._lock:
-            self._pending[region, group, stream].append(event)
-        self._wake.set()
-
-    def flush(self) -> None:
-        """Write all that was put before; returns when it is written."""
-        with self._writing:
-            with self._lock:
-                pending, self._pending = self._pending, defaultdict(list)
-            for key, events in pending.items():
-                try:
-                    self._write(key, events)
-                except Exception as error:
-                    logger.warning("%d log events of %s were not written: %s", len(events), key[1], error)
-
-    def close(self) -> None:
-        """Write what is left and stop."""
-        self._closed = True
-        self._wake.set()
-        self._thread.join()
-        self.flush()
-
-    def _run(self) -> None:
-        while not self._closed:
-            self._wake.wait()
-            if not self._closed:
-                time.sleep(self._interval)
-            self._wake.clear()
-            self.flush()
-
-    def _write(self, key: tuple[str, str, str], events: list[dict[str, Any]]) -> None:
-        region, group, stream = key
-        client = self._clients.get("logs", region)
-        for start in range(0, len(events), _MOST_EVENTS):
-            batch = {
-                "logGroupName": group,
-                "logStreamName": stream,
-                "logEvents": events[start:][:_MOST_EVENTS],
-            }
-            if key not in self._known:
-                self._make(client, group, stream)
-                self._known.add(key)
-            try:
-                client.put_log_events(**batch)
-            except client.exceptions.ResourceNotFoundException:
-                # Somebody deleted the group or the stream: what is left of this environment's log goes with it.
-                return
-
-    @staticmethod
-    def _make(client: Any, group: str, stream: str) -> None:
-        for create, name in (
-            (client.create_log_group, {"logGroupName": group}),
-            (client.create_log_stream, {"logGroupName": group, "logStreamName": stream}),
-        ):
-            try:
-                create(**name)
-            except client.exceptions.ResourceAlreadyExistsException:
-                continue
+from harness.emulator.log_writer import LogWriter
 
 
 class LogStream:

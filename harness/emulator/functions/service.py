@@ -26,7 +26,7 @@ from harness.emulator.context import EmulatorContext
 from harness.emulator.errors import AwsError
 from harness.emulator.functions.environment import ExecutionEnvironment
 from harness.emulator.functions.invocation import FunctionVersion, Invocation, Outcome
-from harness.emulator.functions.logs import LogStream, LogWriter
+from harness.emulator.functions.logs import LogStream
 from harness.emulator.functions.package import make_runtime_folder, unpack
 from harness.emulator.functions.pool import EnvironmentPool
 from harness.emulator.gateway import Handler
@@ -61,7 +61,7 @@ class Functions:
         self._folder = context.folder / "functions"
         self._runtime_folder: Path | None = None
         self._lock = threading.Lock()
-        self._logs = LogWriter(context.clients)
+        self._logs = context.logs
         self._pool = EnvironmentPool(self._start, comfortable=max(4, 2 * (os.cpu_count() or 1)))
         self._events = ThreadPoolExecutor(thread_name_prefix="asynchronous-invocation")
 
@@ -197,7 +197,6 @@ class Functions:
         """End all environments and write what they logged."""
         self._events.shutdown(wait=False, cancel_futures=True)
         self._pool.close()
-        self._logs.close()
 
     def _run_event(self, function: FunctionVersion, invocation: Invocation) -> None:
         outcome = self.run(function, invocation)

@@ -1,102 +1,359 @@
-"""Running endpoints: variants with weights, the model servers behind them, and the invocation itself."""
+"""Endpoints and their configurations: from Creating over InService to gone.
+
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpoint.html
+"""
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
 
+from werkzeug import Request, Response
+
+from harness.emulator.context import EmulatorContext
 from harness.emulator.errors import AwsError
-from harness.emulator.sagemaker.capture import CaptureConfig, Captured, CaptureWriter
-from harness.emulator.sagemaker.model_server import (
-    ModelAnswer,
-    ModelRequest,
-    ModelServer,
-    ModelTimeout,
-    ModelUnreachable,
-)
+from harness.emulator.sagemaker.backend import arn_of, backend_of, refusal
+from harness.emulator.sagemaker.capture import CaptureConfig
+from harness.emulator.sagemaker.images import ImageKind, kind_of
+from harness.emulator.sagemaker.model_server import ModelServer
+from harness.emulator.sagemaker.models import model_data_of
+from harness.emulator.sagemaker.process_server import ProcessServer, ServedModel
+from harness.emulator.sagemaker.running import RunningEndpoint, Variant
+from harness.emulator.sagemaker.stub import StubServer
+from harness.emulator.sagemaker.validation import check
 
-_TIMED_OUT = (
-    "Your invocation timed out while waiting for a response from container primary. Review the latency metrics for "
-    "each container in Amazon CloudWatch, resolve the issue, and try again."
-)
+logger = logging.getLogger(__name__)
+
+STUB_TAG = {"Key": "harness:stub", "Value": "true"}
+"""Tag on every endpoint whose answers are made up."""
+PATIENCE = 5.0
+"""Seconds for which DescribeEndpoint waits for an endpoint on its way before it answers.
+
+AWS answers at once, and its SDKs therefore ask every 30 seconds: an endpoint ready in one would cost thirty.
+"""
+_ON_THE_WAY = frozenset({"Creating", "Updating", "SystemUpdating", "Deleting"})
+_AT_ONCE = 0.1
 
 
-@dataclass(frozen=True)
-class Variant:
-    """A production variant that serves."""
+class Endpoints:
+    """All endpoints.
 
-    name: str
-    weight: float
-    server: ModelServer = field(repr=False)
+    Args:
+        context: the emulator's surroundings.
+        flush: writes waiting capture records.
+    """
 
+    def __init__(self, context: EmulatorContext, flush: Callable[[], object]) -> None:
+        self._context = context
+        self._flush = flush
+        self._running: dict[tuple[str, str], RunningEndpoint] = {}
+        self._settled: dict[tuple[str, str], threading.Event] = {}
+        self._lock = threading.RLock()
 
-@dataclass(frozen=True)
-class RunningEndpoint:
-    """An endpoint as the runtime sees it. Replaced as a whole when the endpoint is updated."""
+    # Actions
 
-    name: str
-    region: str
-    account_id: str
-    variants: tuple[Variant, ...]
-    capture: CaptureConfig | None
+    def create_config(self, parameters: Mapping[str, Any], region: str, request: Request) -> Response:
+        """Answer CreateEndpointConfig."""
+        check("CreateEndpointConfig", parameters)
+        backend = self._backend(region)
+        name = parameters["EndpointConfigName"]
+        if name in backend.endpoint_configs:
+            raise refusal(
+                f'Cannot create already existing endpoint configuration "{self._arn("endpoint-config", name, region)}".'
+            )
+        names = [variant["VariantName"] for variant in parameters["ProductionVariants"]]
+        if len(set(names)) != len(names):
+            raise refusal("Production variant names must be unique within an endpoint configuration.")
+        for variant in parameters["ProductionVariants"]:
+            if "ServerlessConfig" in variant:
+                raise refusal("not emulated: serverless inference")
+            model = variant.get("ModelName", "")
+            if model not in backend._models:
+                raise refusal(f'Could not find model "{self._arn("model", model, region)}".')
+        if parameters.get("AsyncInferenceConfig"):
+            raise refusal("not emulated: asynchronous inference")
+        if parameters.get("ShadowProductionVariants"):
+            raise refusal("not emulated: shadow variants")
+        return self._context.moto(request)
 
-    def choose(self, target: str | None) -> Variant:
-        """The variant for one request: the one asked for, or one at random by weight.
+    def create(self, parameters: Mapping[str, Any], region: str) -> dict[str, Any]:
+        """Answer CreateEndpoint."""
+        check("CreateEndpoint", parameters)
+        name, config_name = parameters["EndpointName"], parameters["EndpointConfigName"]
+        backend = self._backend(region)
+        arn = self._arn("endpoint", name, region)
+        with self._lock:
+            if name in backend.endpoints:
+                raise refusal(f'Cannot create already existing endpoint "{arn}".')
+            self._require_config(config_name, region)
+            backend.create_endpoint(name, config_name, list(parameters.get("Tags") or []))
+        self.bring_up(name, region, "Creating")
+        return {"EndpointArn": arn}
 
-        Raises:
-            AwsError: the endpoint has no such variant.
-        """
-        if target is not None:
-            for variant in self.variants:
-                if variant.name == target:
-                    return variant
-            raise AwsError("ValidationError", f"Variant {target} not found for endpoint {self.name}.")
-        if len(self.variants) == 1:
-            return self.variants[0]
-        weights = [variant.weight for variant in self.variants]
-        if not sum(weights):
-            raise AwsError("ValidationError", f"Endpoint {self.name} has no variant that takes traffic.")
-        return random.choices(self.variants, weights)[0]
+    def update(self, parameters: Mapping[str, Any], region: str) -> dict[str, Any]:
+        """Answer UpdateEndpoint: the old configuration serves until the new one does."""
+        check("UpdateEndpoint", parameters)
+        name, config_name = parameters["EndpointName"], parameters["EndpointConfigName"]
+        arn = self._arn("endpoint", name, region)
+        with self._lock:
+            endpoint = self._require(name, region)
+            if endpoint.endpoint_status not in ("InService", "Failed"):
+                raise refusal(f'Cannot update in-progress endpoint "{arn}".')
+            config = self._require_config(config_name, region)
+            endpoint.endpoint_config_name = config_name
+            endpoint.production_variants = endpoint._process_production_variants(config["ProductionVariants"])
+            endpoint.data_capture_config = config.get("DataCaptureConfig") or {}
+        self.bring_up(name, region, "Updating")
+        return {"EndpointArn": arn}
 
-    def invoke(
-        self, variant: Variant, request: ModelRequest, inference_id: str | None, writer: CaptureWriter
-    ) -> ModelAnswer:
-        """One invocation of a variant, captured when the endpoint captures.
-
-        Raises:
-            AwsError: ``ModelError`` (424) when the model answers an error, too late, or not at all.
-        """
-        now = time.time()
-        try:
-            answer = variant.server.invoke(request)
-        except ModelTimeout:
-            raise self._model_error("server", 0, _TIMED_OUT) from None
-        except ModelUnreachable as error:
-            raise self._model_error("server", 500, str(error)) from None
-        if answer.status >= 400:
-            kind = "client" if answer.status < 500 else "server"
-            raise self._model_error(kind, answer.status, answer.body.decode("utf-8", "replace"))
-        if self.capture is not None and self.capture.samples():
-            writer.put(Captured(self.capture, self.region, self.name, variant.name, request, answer, inference_id, now))
+    def update_weights(self, parameters: Mapping[str, Any], region: str, request: Request) -> Response:
+        """Answer UpdateEndpointWeightsAndCapacities."""
+        check("UpdateEndpointWeightsAndCapacities", parameters)
+        name = parameters["EndpointName"]
+        self._require(name, region)
+        answer = self._context.moto(request)
+        if answer.status_code == 200:
+            weights = {
+                item["VariantName"]: float(item["DesiredWeight"])
+                for item in parameters["DesiredWeightsAndCapacities"]
+                if "DesiredWeight" in item
+            }
+            with self._lock:
+                running = self._running.get((region, name))
+                if running is not None:
+                    self._running[region, name] = running.weighted(weights)
+                    for variant in self._require(name, region).production_variants:
+                        if variant["VariantName"] in weights:
+                            weight = weights[variant["VariantName"]]
+                            variant["CurrentWeight"] = variant["DesiredWeight"] = weight
         return answer
 
-    def close(self, kept: Sequence[ModelServer] = ()) -> None:
-        """Stop all model servers but those in *kept*."""
-        for variant in self.variants:
-            if variant.server not in kept:
-                variant.server.close()
+    def describe(self, parameters: Mapping[str, Any], region: str) -> dict[str, Any]:
+        """Answer DescribeEndpoint, after :data:`PATIENCE` seconds at most when the endpoint is on its way."""
+        name = parameters["EndpointName"]
+        if self._require(name, region).endpoint_status in _ON_THE_WAY and (region, name) in self._settled:
+            self._settled[region, name].wait(PATIENCE)
+        with self._lock:
+            endpoint = self._require(name, region)
+            answer: dict[str, Any] = {
+                "EndpointName": name,
+                "EndpointArn": self._arn("endpoint", name, region),
+                "EndpointConfigName": endpoint.endpoint_config_name,
+                "ProductionVariants": [
+                    _variant_summary(variant, self._model_image(endpoint, variant["VariantName"], region))
+                    for variant in endpoint.production_variants
+                ],
+                "EndpointStatus": endpoint.endpoint_status,
+                "CreationTime": endpoint.creation_time,
+                "LastModifiedTime": endpoint.last_modified_time,
+            }
+            if endpoint.failure_reason:
+                answer["FailureReason"] = endpoint.failure_reason
+            if endpoint.data_capture_config:
+                answer["DataCaptureConfig"] = _capture_summary(endpoint.data_capture_config)
+        return answer
 
-    def _model_error(self, kind: str, status: int, message: str) -> AwsError:
-        console = f"https://{self.region}.console.aws.amazon.com/cloudwatch/home?region={self.region}"
-        group = f"/aws/sagemaker/Endpoints/{self.name}"
-        return AwsError(
-            "ModelError",
-            f'Received {kind} error ({status}) from primary with message "{message}". '
-            f"See {console}#logEventViewer:group={group} in account {self.account_id} for more information.",
-            424,
-            OriginalStatusCode=status,
-            OriginalMessage=message,
-            LogStreamArn=f"arn:aws:logs:{self.region}:{self.account_id}:log-group:{group}",
+    def delete(self, parameters: Mapping[str, Any], region: str, request: Request) -> Response:
+        """Answer DeleteEndpoint, once requests under way are answered and their captures are written."""
+        name = parameters["EndpointName"]
+        with self._lock:
+            self._require(name, region).endpoint_status = "Deleting"
+            running = self._running.pop((region, name), None)
+        if running is not None:
+            running.close()
+        self._flush()
+        with self._lock:
+            self._settled.pop((region, name), None)
+            return self._context.moto(request)
+
+    # Life
+
+    def bring_up(self, name: str, region: str, status: str) -> None:
+        """Start the model servers that an endpoint's configuration asks for, and put them into service."""
+        endpoint = self._backend(region).endpoints[name]
+        endpoint.endpoint_status = status
+        endpoint.failure_reason = None
+        settled = self._settled[region, name] = threading.Event()
+        thread = threading.Thread(
+            target=self._start, args=(name, region, endpoint, settled), name=f"endpoint-{name}", daemon=True
         )
+        thread.start()
+        settled.wait(_AT_ONCE)
+
+    def find(self, name: str, region: str) -> RunningEndpoint:
+        """The endpoint that answers invocations.
+
+        Raises:
+            AwsError: there is none, or none in service.
+        """
+        running = self._running.get((region, name))
+        if running is not None:
+            return running
+        account = self._context.account_id
+        if name in self._backend(region).endpoints:
+            raise AwsError(
+                "ValidationError",
+                f"Endpoint {name} of account {account} is not in InService state and cannot be invoked.",
+            )
+        raise AwsError("ValidationError", f"Endpoint {name} of account {account} not found.")
+
+    def find_stub(self, name: str) -> StubServer | None:
+        """The stub behind an endpoint, None where there is none."""
+        with self._lock:
+            for (_, running_name), endpoint in self._running.items():
+                if running_name == name:
+                    for variant in endpoint.variants:
+                        if isinstance(variant.server, StubServer):
+                            return variant.server
+        return None
+
+    def overview(self) -> list[dict[str, Any]]:
+        """What is in service, stubs marked, with the process numbers of model servers."""
+        with self._lock:
+            return [
+                {
+                    "name": endpoint.name,
+                    "region": endpoint.region,
+                    "variants": [
+                        {
+                            "name": variant.name,
+                            "weight": variant.weight,
+                            "stub": variant.server.is_stub,
+                            "pid": getattr(variant.server, "pid", None),
+                            "restarts": getattr(variant.server, "restarts", 0),
+                        }
+                        for variant in endpoint.variants
+                    ],
+                    "capture": endpoint.capture.destination if endpoint.capture else None,
+                }
+                for endpoint in self._running.values()
+            ]
+
+    def close(self) -> None:
+        """Stop all model servers."""
+        with self._lock:
+            endpoints, self._running = list(self._running.values()), {}
+        closing = [threading.Thread(target=endpoint.close) for endpoint in endpoints]
+        for thread in closing:
+            thread.start()
+        for thread in closing:
+            thread.join()
+
+    def _start(self, name: str, region: str, endpoint: Any, settled: threading.Event) -> None:
+        variants: list[Variant] = []
+        previous: RunningEndpoint | None = None
+        try:
+            config = self._require_config(endpoint.endpoint_config_name, region)
+            for variant in config["ProductionVariants"]:
+                server = self._model_server(name, variant, region)
+                weight = float(variant.get("InitialVariantWeight", 1.0))
+                variants.append(Variant(variant["VariantName"], weight, server))
+            for started in variants:
+                started.server.start()
+            running = RunningEndpoint(
+                name,
+                region,
+                self._context.account_id,
+                tuple(variants),
+                CaptureConfig.read(config.get("DataCaptureConfig")),
+            )
+            with self._lock:
+                if self._backend(region).endpoints.get(name) is not endpoint or endpoint.endpoint_status == "Deleting":
+                    raise RuntimeError("the endpoint was deleted before it was in service")
+                previous = self._running.get((region, name))
+                self._running[region, name] = running
+                stub = any(variant.server.is_stub for variant in variants)
+                endpoint.tags = [tag for tag in endpoint.tags if tag != STUB_TAG] + ([STUB_TAG] if stub else [])
+                endpoint.last_modified_time = datetime.now(UTC).replace(tzinfo=None)
+                endpoint.endpoint_status = "InService"
+            if stub:
+                logger.warning("endpoint %s is a stub: its answers are made up", name)
+        except Exception as error:
+            for variant in variants:
+                variant.server.close()
+            with self._lock:
+                if endpoint.endpoint_status != "Deleting":
+                    endpoint.failure_reason = str(error)
+                    # An update that fails leaves the old configuration in service.
+                    updated = endpoint.endpoint_status == "Updating" and (region, name) in self._running
+                    endpoint.endpoint_status = "InService" if updated else "Failed"
+            logger.warning("endpoint %s failed: %s", name, error)
+        finally:
+            settled.set()
+        if previous is not None:
+            previous.close()
+
+    def _model_server(self, endpoint: str, variant: Mapping[str, Any], region: str) -> ModelServer:
+        model = self._backend(region)._models.get(variant["ModelName"])
+        if model is None:
+            raise RuntimeError(f'Could not find model "{self._arn("model", variant["ModelName"], region)}".')
+        container = model.primary_container or (model.containers or [{}])[0]
+        image = str(container.get("Image", ""))
+        if kind_of(image) is ImageKind.STUB:
+            return StubServer()
+        group = f"/aws/sagemaker/Endpoints/{endpoint}"
+        stream = f"{variant['VariantName']}/i-{uuid.uuid4().hex[:17]}"
+        folder = self._context.folder / "endpoints" / uuid.uuid4().hex
+        return ProcessServer(
+            ServedModel(
+                variant["VariantName"],
+                image,
+                {"SAGEMAKER_REGION": region, "AWS_REGION": region, **(container.get("Environment") or {})},
+                model_data_of(container),
+                folder,
+                self._context.clients.get("s3", region),
+                lambda line: self._context.logs.put(region, group, stream, line),
+            )
+        )
+
+    # Look-ups
+
+    def _backend(self, region: str) -> Any:
+        return backend_of(self._context.account_id, region)
+
+    def _arn(self, kind: str, name: str, region: str) -> str:
+        return arn_of(kind, name, region, self._context.account_id)
+
+    def _require(self, name: str, region: str) -> Any:
+        endpoint = self._backend(region).endpoints.get(name)
+        if endpoint is None:
+            raise refusal(f'Could not find endpoint "{self._arn("endpoint", name, region)}".')
+        return endpoint
+
+    def _require_config(self, name: str, region: str) -> dict[str, Any]:
+        config = self._backend(region).endpoint_configs.get(name)
+        if config is None:
+            raise refusal(f'Could not find endpoint configuration "{self._arn("endpoint-config", name, region)}".')
+        return dict(config.response_object)
+
+    def _model_image(self, endpoint: Any, variant_name: str, region: str) -> str:
+        config = self._backend(region).endpoint_configs.get(endpoint.endpoint_config_name)
+        for variant in config.production_variants if config else ():
+            model = self._backend(region)._models.get(variant.get("ModelName"))
+            if variant["VariantName"] == variant_name and model is not None:
+                return str((model.primary_container or {}).get("Image", ""))
+        return ""
+
+
+def _variant_summary(variant: Mapping[str, Any], image: str) -> dict[str, Any]:
+    summary = dict(variant)
+    summary.setdefault("CurrentWeight", 1.0)
+    summary.setdefault("DesiredWeight", 1.0)
+    if image:
+        summary["DeployedImages"] = [{"SpecifiedImage": image, "ResolvedImage": image}]
+    return summary
+
+
+def _capture_summary(config: Mapping[str, Any]) -> dict[str, Any]:
+    on = bool(config.get("EnableCapture"))
+    return {
+        "EnableCapture": on,
+        "CaptureStatus": "Started" if on else "Stopped",
+        "CurrentSamplingPercentage": config["InitialSamplingPercentage"],
+        "DestinationS3Uri": config["DestinationS3Uri"],
+        "KmsKeyId": config.get("KmsKeyId", ""),
+    }

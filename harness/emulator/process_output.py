@@ -1,4 +1,4 @@
-"""What a function process writes, split into log events."""
+"""What a process of a function, a training job or a model server writes, split into log events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _LONGEST_EVENT = 256 * 1024
 class ProcessOutput:
     """Reads a process's output and hands each log event, without its line end, to *sink*.
 
-    awslambdaric sends what ``logging`` writes, and its own errors, as frames to ``_LAMBDA_TELEMETRY_LOG_FD``, so that
+    A line is an event. awslambdaric sends what ``logging`` writes, and its own errors, as frames to
+    ``_LAMBDA_TELEMETRY_LOG_FD``, so that
     a message of several lines stays one event, as on AWS. Here that descriptor is standard output itself: both
     kinds keep their order, and a frame's first three bytes, which no UTF-8 text has, tell them apart.
 
@@ -36,7 +37,7 @@ class ProcessOutput:
         os.set_blocking(self._source, False)
         self._rest = b""
         self._ended = False
-        self._thread = threading.Thread(target=self._read, name="function-output", daemon=True)
+        self._thread = threading.Thread(target=self._read, name="process-output", daemon=True)
 
     def start(self) -> None:
         """Begin to read; the process has its end of the pipe by now."""

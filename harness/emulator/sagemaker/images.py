@@ -1,0 +1,35 @@
+"""Container images: which are built-in algorithms that we have a program for, which are stubs, which need Docker."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+BUILT_IN = {"image-classification": "harness.algorithms.image_classification"}
+"""Built-in algorithms by the name of their repository, and the module that is their program.
+
+https://docs.aws.amazon.com/sagemaker/latest/dg-ecr-paths/sagemaker-algo-docker-registry-paths.html
+"""
+_STUB = "stub"
+
+
+class ImageKind(Enum):
+    """How an image is run."""
+
+    BUILT_IN = "built-in"
+    STUB = "stub"
+    CONTAINER = "container"
+
+
+def repository_of(image: str) -> str:
+    """The last part of an image's repository: ``image-classification`` of
+    ``123456789012.dkr.ecr.us-east-1.amazonaws.com/image-classification:1``."""
+    name = image.rpartition("/")[2]
+    return name.partition("@")[0].partition(":")[0]
+
+
+def kind_of(image: str) -> ImageKind:
+    """How *image* is run: by our program, as a made-up answer (``stub...``), or as a Docker container."""
+    repository = repository_of(image)
+    if repository in BUILT_IN:
+        return ImageKind.BUILT_IN
+    return ImageKind.STUB if repository.startswith(_STUB) else ImageKind.CONTAINER

@@ -1,0 +1,73 @@
+"""CreateModel: checked as AWS checks it, kept by moto.
+
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModel.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from werkzeug import Request, Response
+
+from harness.emulator.context import EmulatorContext
+from harness.emulator.sagemaker.backend import arn_of, backend_of, refusal
+from harness.emulator.sagemaker.model_data import split_model_uri
+from harness.emulator.sagemaker.validation import check
+
+
+def create_model(context: EmulatorContext, parameters: Mapping[str, Any], region: str, request: Request) -> Response:
+    """Answer CreateModel.
+
+    Raises:
+        AwsError: ``ValidationException``, among others for model data that is not there.
+    """
+    check("CreateModel", parameters)
+    backend = backend_of(context.account_id, region)
+    name = parameters["ModelName"]
+    if name in backend._models:
+        raise refusal(f'Cannot create already existing model "{arn_of("model", name, region, context.account_id)}".')
+    if parameters.get("ExecutionRoleArn") is None:
+        raise refusal("ExecutionRoleArn is required to create a model.")
+    containers = parameters.get("Containers") or []
+    if len(containers) > 1:
+        raise refusal("not emulated: inference pipelines of several containers")
+    container = container_of(parameters)
+    if container is None:
+        raise refusal("You must provide either PrimaryContainer or Containers.")
+    uri = model_data_of(container)
+    if uri is not None:
+        _require_model_data(context.clients.get("s3", region), uri)
+    answer = context.moto(request)
+    model = backend._models.get(name)
+    if model is not None and not model.vpc_config:
+        model.vpc_config = None  # moto would describe an empty one, which the service model does not allow
+    return answer
+
+
+def container_of(parameters: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The one container of a model, from CreateModel's request."""
+    containers = parameters.get("Containers") or []
+    return parameters.get("PrimaryContainer") or (containers[0] if containers else None)
+
+
+def model_data_of(container: Mapping[str, Any]) -> str | None:
+    """Where a container's model data is, or None.
+
+    Raises:
+        AwsError: it is given in a form that is not emulated.
+    """
+    source = (container.get("ModelDataSource") or {}).get("S3DataSource")
+    if source is not None:
+        if source.get("CompressionType") != "Gzip" or source.get("S3DataType") != "S3Object":
+            raise refusal("not emulated: uncompressed model data. Use a model.tar.gz.")
+        return str(source["S3Uri"])
+    return container.get("ModelDataUrl") or None
+
+
+def _require_model_data(s3: Any, uri: str) -> None:
+    bucket, key = split_model_uri(uri)
+    try:
+        s3.head_object(Bucket=bucket, Key=key)
+    except s3.exceptions.ClientError:
+        raise refusal(f"Could not find model data at {uri}.") from None

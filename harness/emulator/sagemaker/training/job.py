@@ -1,0 +1,174 @@
+"""A training job: its request, the states it goes through, and how DescribeTrainingJob shows it.
+
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeTrainingJob.html
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+IN_PROGRESS, STOPPING = "InProgress", "Stopping"
+ENDED = frozenset({"Completed", "Failed", "Stopped"})
+_LONGEST_REASON = 1024
+_SHOWN = (
+    "HyperParameters",
+    "RoleArn",
+    "InputDataConfig",
+    "OutputDataConfig",
+    "ResourceConfig",
+    "VpcConfig",
+    "CheckpointConfig",
+    "DebugHookConfig",
+    "ExperimentConfig",
+    "DebugRuleConfigurations",
+    "TensorBoardOutputConfig",
+    "ProfilerConfig",
+    "ProfilerRuleConfigurations",
+    "Environment",
+    "RetryStrategy",
+    "RemoteDebugConfig",
+    "InfraCheckConfig",
+)
+
+
+def now() -> datetime:
+    """The time, to the millisecond that AWS gives."""
+    return datetime.now(UTC)
+
+
+class TrainingJob:
+    """One training job. Its thread moves it on; others read it and wait for its end.
+
+    Args:
+        parameters: CreateTrainingJob's request.
+        arn: the job's ARN.
+        region: the job's region.
+    """
+
+    def __init__(self, parameters: Mapping[str, Any], arn: str, region: str) -> None:
+        self.parameters = dict(parameters)
+        self.name: str = parameters["TrainingJobName"]
+        self.arn = arn
+        self.region = region
+        self.status = IN_PROGRESS
+        self.secondary_status = ""
+        self.failure_reason: str | None = None
+        self.created = self.modified = now()
+        self.started: datetime | None = None
+        """When it began to be billed: the instances are there and data comes down."""
+        self.ended: datetime | None = None
+        self.metrics: list[dict[str, Any]] = []
+        self._transitions: list[dict[str, Any]] = []
+        self._changed = threading.Condition()
+        self.enter("Starting", "Preparing the instances for training")
+
+    @property
+    def image(self) -> str:
+        """The training image."""
+        return str(self.parameters["AlgorithmSpecification"].get("TrainingImage", ""))
+
+    @property
+    def output_uri(self) -> str:
+        """``s3://...`` below which the job leaves its results, without a slash at the end."""
+        return f"{self.parameters['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{self.name}/output"
+
+    @property
+    def model_uri(self) -> str:
+        """Where the model artifact is, or will be."""
+        if self.parameters["OutputDataConfig"].get("CompressionType") == "NONE":
+            return f"{self.output_uri}/model/"
+        return f"{self.output_uri}/model.tar.gz"
+
+    @property
+    def time_limit(self) -> int:
+        """Seconds that it may run."""
+        return int(self.parameters.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86400))
+
+    def enter(self, status: str, message: str) -> None:
+        """Enter a secondary status, or change the message of the present one."""
+        with self._changed:
+            time = self.modified = now()
+            last = self._transitions[-1] if self._transitions else None
+            if last is not None and last["Status"] == status:
+                last["StatusMessage"] = message
+            else:
+                if last is not None:
+                    last["EndTime"] = time
+                self._transitions.append({"Status": status, "StartTime": time, "StatusMessage": message})
+            self.secondary_status = status
+            if status == "Downloading":
+                self.started = time
+
+    def stopping(self) -> bool:
+        """Ask it to stop; gives False when it has ended already."""
+        with self._changed:
+            if self.status in ENDED:
+                return False
+            if self.status != STOPPING:
+                self.status = STOPPING
+                self.enter("Stopping", "Stopping the training job")
+            return True
+
+    def end(self, status: str, secondary_status: str, message: str, reason: str | None = None) -> None:
+        """End it, for good."""
+        with self._changed:
+            self.enter(secondary_status, message[:_LONGEST_REASON])
+            self._transitions[-1]["EndTime"] = self.modified
+            self.failure_reason = reason[:_LONGEST_REASON] if reason else None
+            self.ended = self.modified
+            self.status = status
+            self._changed.notify_all()
+
+    def await_end(self, timeout: float) -> bool:
+        """Wait until it has ended, for *timeout* seconds at most; gives whether it has."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.status in ENDED, timeout)
+
+    def describe(self, metric_definitions: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+        """DescribeTrainingJob's answer."""
+        parameters = self.parameters
+        with self._changed:
+            answer: dict[str, Any] = {
+                "TrainingJobName": self.name,
+                "TrainingJobArn": self.arn,
+                "ModelArtifacts": {"S3ModelArtifacts": self.model_uri},
+                "TrainingJobStatus": self.status,
+                "SecondaryStatus": self.secondary_status,
+                "AlgorithmSpecification": {
+                    "EnableSageMakerMetricsTimeSeries": False,
+                    **parameters["AlgorithmSpecification"],
+                },
+                "StoppingCondition": {"MaxRuntimeInSeconds": self.time_limit} | parameters.get("StoppingCondition", {}),
+                "CreationTime": self.created,
+                "LastModifiedTime": self.modified,
+                "SecondaryStatusTransitions": [dict(transition) for transition in self._transitions],
+                "EnableNetworkIsolation": parameters.get("EnableNetworkIsolation", False),
+                "EnableInterContainerTrafficEncryption": parameters.get("EnableInterContainerTrafficEncryption", False),
+                "EnableManagedSpotTraining": parameters.get("EnableManagedSpotTraining", False),
+            }
+            answer |= {name: parameters[name] for name in _SHOWN if name in parameters}
+            if metric_definitions:
+                answer["AlgorithmSpecification"]["MetricDefinitions"] = list(metric_definitions)
+            if self.failure_reason is not None:
+                answer["FailureReason"] = self.failure_reason
+            if self.started is not None:
+                answer["TrainingStartTime"] = self.started
+            if self.ended is not None:
+                answer["TrainingEndTime"] = self.ended
+                if self.started is not None:
+                    seconds = max(1, math.ceil((self.ended - self.started).total_seconds()))
+                    answer["TrainingTimeInSeconds"] = answer["BillableTimeInSeconds"] = seconds
+            if self.metrics:
+                answer["FinalMetricDataList"] = list(self.metrics)
+        return answer
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_changed"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        self._changed = threading.Condition()

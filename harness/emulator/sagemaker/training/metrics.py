@@ -1,0 +1,55 @@
+"""Metrics out of a job's log, by the regular expressions of its metric definitions.
+
+https://docs.aws.amazon.com/sagemaker/latest/dg/training-metrics.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from harness.emulator.sagemaker.images import repository_of
+
+BUILT_IN: Mapping[str, Sequence[Mapping[str, str]]] = {
+    "image-classification": (
+        {"Name": "train:accuracy", "Regex": r"Epoch\[\d+\] Train-accuracy=([0-9.]+)"},
+        {"Name": "validation:accuracy", "Regex": r"Epoch\[\d+\] Validation-accuracy=([0-9.]+)"},
+    )
+}
+"""Metrics of built-in algorithms, by repository; users cannot define others for these.
+
+https://docs.aws.amazon.com/sagemaker/latest/dg/IC-tuning.html
+"""
+
+
+def definitions_for(image: str, given: Sequence[Mapping[str, str]] | None) -> Sequence[Mapping[str, str]]:
+    """The metric definitions that apply to a job."""
+    return BUILT_IN.get(repository_of(image)) or given or ()
+
+
+class MetricReader:
+    """Looks for metrics in a log, line by line.
+
+    Args:
+        definitions: ``{"Name": ..., "Regex": ...}`` each; the expression's first group is the value.
+    """
+
+    def __init__(self, definitions: Sequence[Mapping[str, str]]) -> None:
+        self._patterns = [(item["Name"], re.compile(item["Regex"])) for item in definitions]
+        self._last: dict[str, tuple[float, datetime]] = {}
+
+    def read(self, line: str, time: datetime) -> None:
+        """Take one line of the log."""
+        for name, pattern in self._patterns:
+            match = pattern.search(line)
+            if match and match.groups():
+                try:
+                    self._last[name] = (float(match[1]), time)
+                except ValueError:
+                    continue
+
+    def final(self) -> list[dict[str, Any]]:
+        """``FinalMetricDataList``: each metric's last value."""
+        return [{"MetricName": name, "Value": value, "Timestamp": time} for name, (value, time) in self._last.items()]

@@ -1,0 +1,253 @@
+"""Runs one training job from its first state to its last.
+
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_SecondaryStatusTransition.html
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.emulator.clients import Clients
+from harness.emulator.log_writer import LogWriter
+from harness.emulator.sagemaker.images import ImageKind, kind_of
+from harness.emulator.sagemaker.program import ProgramError, ProgramSpec, RunningProgram, start_program
+from harness.emulator.sagemaker.training.channels import ChannelError, download, find_objects, shard, split_uri
+from harness.emulator.sagemaker.training.job import STOPPING, TrainingJob, now
+from harness.emulator.sagemaker.training.layout import HOST, checkpoint_folder, container_environment, lay_out
+from harness.emulator.sagemaker.training.metrics import MetricReader, definitions_for
+from harness.emulator.sagemaker.training.uploads import files_below, upload_files, upload_tar
+
+logger = logging.getLogger(__name__)
+
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+STOP_GRACE = 120.0
+"""Seconds that a program has between SIGTERM and SIGKILL.
+
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StopTrainingJob.html
+"""
+_LOOK = 0.1
+_CHECKPOINT_INTERVAL = 2.0
+
+
+class JobRunner:
+    """Takes a job through downloading, training and uploading.
+
+    Args:
+        job: what to run.
+        clients: where S3 answers.
+        logs: where the program's output goes.
+        folder: scratch folder; removed at the end.
+        options: further options for a built-in algorithm's program, such as its local recipe.
+        on_change: told whenever the job has changed.
+    """
+
+    def __init__(
+        self,
+        job: TrainingJob,
+        clients: Clients,
+        logs: LogWriter,
+        folder: Path,
+        options: Sequence[str],
+        on_change: Callable[[TrainingJob], None],
+    ) -> None:
+        self.job = job
+        self._s3 = clients.get("s3", job.region)
+        self._logs = logs
+        self._folder = folder
+        self._root = folder / "ml"
+        self._options = options
+        self._on_change = on_change
+        self._stop = threading.Event()
+        self._abandoned = False
+        self._uploaded: dict[Path, tuple[int, int]] = {}
+        self._program: RunningProgram | None = None
+        self._stream = f"{job.name}/{HOST}-{int(time.time())}"
+        self._definitions = definitions_for(
+            job.image, job.parameters["AlgorithmSpecification"].get("MetricDefinitions")
+        )
+        self._metrics = MetricReader(self._definitions)
+        self._thread = threading.Thread(target=self._run, name=f"training-{job.name}", daemon=True)
+
+    @property
+    def pid(self) -> int | None:
+        """Process number of the program, while it runs."""
+        return self._program.pid if self._program is not None else None
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Have the program stop, and keep what it has made."""
+        self._stop.set()
+
+    def abandon(self) -> None:
+        """End it at once, keeping nothing: the emulator stops."""
+        self._abandoned = True
+        self._stop.set()
+        if self._program is not None:
+            self._program.kill()
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        job = self.job
+        try:
+            self._download()
+            if self._stop.is_set():
+                self._end("Stopped", "Stopped", "Training job stopped")
+                return
+            code, overdue = self._train()
+            if self._abandoned:
+                self._end("Failed", "Failed", "", "InternalServerError: the emulator was stopped while the job ran")
+                return
+            stopped = self._stop.is_set()
+            if code != 0 and not stopped and not overdue:
+                reason = self._failure_reason(code)
+                self._end("Failed", "Failed", reason, reason)
+                return
+            self._upload()
+            if overdue:
+                self._end("Stopped", "MaxRuntimeExceeded", "Training job runtime exceeded MaxRuntimeInSeconds provided")
+            elif stopped:
+                self._end("Stopped", "Stopped", "Training job stopped")
+            else:
+                self._end("Completed", "Completed", "Training job completed")
+        except (ChannelError, ProgramError) as error:
+            text = str(error) if str(error).startswith("ClientError") else f"ClientError: {error}"
+            self._end("Failed", "Failed", text, text)
+        except Exception as error:
+            logger.exception("training job %s failed", job.name)
+            reason = f"InternalServerError: {error}"
+            self._end("Failed", "Failed", reason, reason)
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _end(self, status: str, secondary_status: str, message: str, reason: str | None = None) -> None:
+        self._logs.flush()
+        self.job.metrics = self._metrics.final()
+        self.job.end(status, secondary_status, message, reason)
+        self._on_change(self.job)
+
+    def _enter(self, status: str, message: str) -> None:
+        if self.job.status != STOPPING:
+            self.job.enter(status, message)
+            self._on_change(self.job)
+
+    def _download(self) -> None:
+        self._enter("Downloading", "Downloading input data")
+        lay_out(self._root, self.job)
+        for channel in self.job.parameters.get("InputDataConfig") or []:
+            source = channel["DataSource"]["S3DataSource"]
+            objects = find_objects(self._s3, source)
+            if source.get("S3DataDistributionType") == "ShardedByS3Key":
+                objects = shard(objects, 0, 1)
+            folder = self._root / "input" / "data" / channel["ChannelName"]
+            download(self._s3, objects, folder, channel.get("CompressionType") == "Gzip")
+            if self._stop.is_set():
+                return
+        checkpoints = self._checkpoints()
+        if checkpoints is not None:
+            folder, uri = checkpoints
+            found = find_objects(self._s3, {"S3DataType": "S3Prefix", "S3Uri": uri.rstrip("/") + "/"})
+            download(self._s3, found, folder, gunzip=False)
+            for path in files_below(folder):
+                stat = path.stat()
+                self._uploaded[path] = (stat.st_size, stat.st_mtime_ns)
+
+    def _train(self) -> tuple[int, bool]:
+        """Run the program; its exit code, and whether it ran too long."""
+        job = self.job
+        self._enter("Training", "Downloading the training image")
+        specification = job.parameters["AlgorithmSpecification"]
+        spec = ProgramSpec(
+            job.image,
+            tuple(specification.get("ContainerArguments") or ("train",)),
+            self._root,
+            container_environment(job, job.region),
+            self._take_line,
+            tuple(specification.get("ContainerEntrypoint") or ()),
+        )
+        built_in = kind_of(job.image) is ImageKind.BUILT_IN
+        program = self._program = start_program(spec, self._options if built_in else ())
+        self._enter("Training", "Training image download completed. Training in progress.")
+        deadline = time.monotonic() + job.time_limit
+        kill_at: float | None = None
+        sync_at = time.monotonic() + _CHECKPOINT_INTERVAL
+        overdue = False
+        while (code := program.wait(_LOOK)) is None:
+            clock = time.monotonic()
+            overdue = overdue or clock > deadline
+            if kill_at is None and (overdue or self._stop.is_set()):
+                program.terminate()
+                kill_at = clock + STOP_GRACE
+            elif kill_at is not None and clock > kill_at:
+                program.kill()
+            if clock > sync_at:
+                self._sync_checkpoints()
+                sync_at = clock + _CHECKPOINT_INTERVAL
+        if self._abandoned:
+            program.kill()
+        return code, overdue
+
+    def _take_line(self, line: str) -> None:
+        self._metrics.read(line, now())
+        self._logs.put(self.job.region, LOG_GROUP, self._stream, line)
+
+    def _failure_reason(self, code: int) -> str:
+        path = self._root / "output" / "failure"
+        text = path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else ""
+        kind = "" if text.startswith(("ClientError", "AlgorithmError")) else "AlgorithmError: "
+        ending = f", exit code: {code if code >= 0 else 128 - code}"
+        return f"{kind}{text}"[: 1024 - len(ending)] + ending
+
+    def _upload(self) -> None:
+        self._enter("Uploading", "Uploading generated training model")
+        self._sync_checkpoints()
+        model, output = self._root / "model", self._root / "output" / "data"
+        if self.job.parameters["OutputDataConfig"].get("CompressionType") == "NONE":
+            upload_files(self._s3, model, self.job.model_uri)
+            upload_files(self._s3, output, f"{self.job.output_uri}/output/")
+            return
+        upload_tar(self._s3, model, self.job.model_uri, self._folder / "model.tar.gz")
+        if any(output.iterdir()):
+            upload_tar(self._s3, output, f"{self.job.output_uri}/output.tar.gz", self._folder / "output.tar.gz")
+
+    def _checkpoints(self) -> tuple[Path, str] | None:
+        config = self.job.parameters.get("CheckpointConfig")
+        folder = checkpoint_folder(self._root, config) if config else None
+        return (folder, config["S3Uri"]) if config and folder is not None else None
+
+    def _sync_checkpoints(self) -> None:
+        checkpoints = self._checkpoints()
+        if checkpoints is not None and checkpoints[0].is_dir():
+            upload_files(self._s3, *checkpoints, self._uploaded)
+
+
+def check_sources(s3: Any, parameters: dict[str, Any], region: str) -> str | None:
+    """What CreateTrainingJob refuses about the input data, in AWS's words; None when all of it is there."""
+    for channel in parameters.get("InputDataConfig") or []:
+        source = channel["DataSource"].get("S3DataSource")
+        if source is None:
+            return "not emulated: input from file systems. Use an S3DataSource."
+        try:
+            bucket, prefix = split_uri(source["S3Uri"])
+        except ChannelError as error:
+            return str(error)
+        try:
+            found = s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("KeyCount", 0)
+            told = ""
+        except s3.exceptions.ClientError as error:
+            found, told = 0, f" Error message from S3: {error.response['Error'].get('Message')}"
+        if not found:
+            return (
+                f'No S3 objects found under S3 URL "{source["S3Uri"]}" given in input data source. Please ensure that '
+                f"the bucket exists in the selected region ({region}), that objects exist under that S3 prefix, and "
+                f'that the role "{parameters["RoleArn"]}" has "s3:ListBucket" permissions on bucket "{bucket}".{told}'
+            )
+    return None

@@ -1,0 +1,174 @@
+"""CreateTrainingJob, DescribeTrainingJob, StopTrainingJob; moto lists the jobs and keeps their tags."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.emulator.context import EmulatorContext
+from harness.emulator.errors import AwsError
+from harness.emulator.sagemaker.backend import arn_of, backend_of, refusal
+from harness.emulator.sagemaker.images import ImageKind, kind_of
+from harness.emulator.sagemaker.training.job import ENDED, TrainingJob
+from harness.emulator.sagemaker.training.metrics import definitions_for
+from harness.emulator.sagemaker.training.runner import JobRunner, check_sources
+from harness.emulator.sagemaker.validation import check
+
+PATIENCE = 5.0
+"""Seconds for which DescribeTrainingJob waits for a running job's end before it answers.
+
+AWS answers at once, and its SDKs therefore ask every 30 seconds or more: a job of two seconds would cost forty.
+"""
+
+
+class TrainingJobs:
+    """All training jobs.
+
+    Args:
+        context: the emulator's surroundings.
+        options: options for the programs of built-in algorithms.
+    """
+
+    def __init__(self, context: EmulatorContext, options: Sequence[str] = ()) -> None:
+        self._context = context
+        self._options = options
+        self._jobs: dict[tuple[str, str], TrainingJob] = {}
+        self._runners: dict[tuple[str, str], JobRunner] = {}
+        self._lock = threading.Lock()
+
+    def create(self, parameters: Mapping[str, Any], region: str) -> dict[str, Any]:
+        """Check a request as AWS does, and start the job.
+
+        Raises:
+            AwsError: ``ValidationException`` or ``ResourceInUse``.
+        """
+        check("CreateTrainingJob", parameters)
+        name = parameters["TrainingJobName"]
+        arn = arn_of("training-job", name, region, self._context.account_id)
+        self._refuse_what_cannot_run(parameters)
+        fault = check_sources(self._context.clients.get("s3", region), dict(parameters), region)
+        if fault is not None:
+            raise refusal(fault)
+        with self._lock:
+            if (region, name) in self._jobs:
+                raise AwsError(
+                    "ResourceInUse",
+                    "Training job names must be unique within an AWS account and region, and a training job with this "
+                    f"name already exists ({arn})",
+                )
+            job = self._jobs[region, name] = TrainingJob(parameters, arn, region)
+            self._record(job)
+            folder = self._context.folder / "training" / uuid.uuid4().hex
+            folder.mkdir(parents=True)
+            runner = JobRunner(job, self._context.clients, self._context.logs, folder, self._options, self._show)
+            self._runners[region, name] = runner
+        runner.start()
+        return {"TrainingJobArn": arn}
+
+    def describe(self, parameters: Mapping[str, Any], region: str) -> dict[str, Any]:
+        """A job as it stands, or as it stands :data:`PATIENCE` seconds later, whichever shows its end.
+
+        Raises:
+            AwsError: there is no such job.
+        """
+        job = self._find(parameters, region)
+        job.await_end(PATIENCE)
+        given = job.parameters["AlgorithmSpecification"].get("MetricDefinitions")
+        return job.describe(definitions_for(job.image, given))
+
+    def stop(self, parameters: Mapping[str, Any], region: str) -> dict[str, Any]:
+        """Stop a job; what its program has made until then is kept.
+
+        Raises:
+            AwsError: there is no such job, or it has ended.
+        """
+        job = self._find(parameters, region)
+        if not job.stopping():
+            raise refusal(f"The request was rejected because the training job is in status {job.status}.")
+        self._show(job)
+        self._runners[region, job.name].stop()
+        return {}
+
+    def process_ids(self) -> dict[str, int]:
+        """Process numbers of the programs that run now, by job name."""
+        with self._lock:
+            runners = list(self._runners.values())
+        return {
+            runner.job.name: runner.pid
+            for runner in runners
+            if runner.pid is not None and runner.job.status not in ENDED
+        }
+
+    def close(self) -> None:
+        """End all jobs that still run."""
+        with self._lock:
+            runners = [runner for runner in self._runners.values() if runner.job.status not in ENDED]
+        for runner in runners:
+            runner.abandon()
+
+    def _find(self, parameters: Mapping[str, Any], region: str) -> TrainingJob:
+        name = parameters.get("TrainingJobName", "")
+        job = self._jobs.get((region, name))
+        if job is None:
+            raise refusal("Requested resource not found.")
+        return job
+
+    def _refuse_what_cannot_run(self, parameters: Mapping[str, Any]) -> None:
+        specification, resources = parameters["AlgorithmSpecification"], parameters.get("ResourceConfig") or {}
+        if bool(specification.get("TrainingImage")) == bool(specification.get("AlgorithmName")):
+            raise refusal("You must specify exactly one of AlgorithmName and TrainingImage in AlgorithmSpecification.")
+        if specification.get("AlgorithmName"):
+            raise refusal("not emulated: AlgorithmName. Name a TrainingImage.")
+        modes = {specification["TrainingInputMode"]}
+        modes |= {channel.get("InputMode") for channel in parameters.get("InputDataConfig") or []}
+        if "Pipe" in modes:
+            raise refusal("not emulated: Pipe input mode. Use File, which the built-in algorithms take as well.")
+        if resources.get("InstanceCount", 1) > 1 or resources.get("InstanceGroups"):
+            raise refusal("not emulated: training on more than one instance. Set InstanceCount to 1.")
+        if kind_of(specification["TrainingImage"]) is ImageKind.BUILT_IN and specification.get("MetricDefinitions"):
+            raise refusal("You can't override the metric definitions for Amazon SageMaker algorithms.")
+        names = [channel["ChannelName"] for channel in parameters.get("InputDataConfig") or []]
+        if len(set(names)) != len(names):
+            raise refusal("Channel names must be unique within a training job.")
+        if parameters.get("EnableManagedSpotTraining"):
+            condition = parameters.get("StoppingCondition") or {}
+            if condition.get("MaxWaitTimeInSeconds", 0) < condition.get("MaxRuntimeInSeconds", 86400):
+                raise refusal(
+                    "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to "
+                    "MaxRuntimeInSeconds"
+                )
+
+    def _record(self, job: TrainingJob) -> None:
+        """Leave moto a record, from which it lists jobs and finds their tags."""
+        parameters = job.parameters
+        backend_of(self._context.account_id, job.region).create_training_job(
+            training_job_name=job.name,
+            hyper_parameters=parameters.get("HyperParameters"),
+            algorithm_specification=dict(parameters["AlgorithmSpecification"]),
+            role_arn=parameters["RoleArn"],
+            input_data_config=parameters.get("InputDataConfig"),
+            output_data_config=parameters["OutputDataConfig"],
+            resource_config=parameters.get("ResourceConfig"),
+            vpc_config=parameters.get("VpcConfig"),
+            stopping_condition=parameters.get("StoppingCondition"),
+            tags=parameters.get("Tags") or [],
+            enable_network_isolation=False,
+            enable_inter_container_traffic_encryption=False,
+            enable_managed_spot_training=False,
+            checkpoint_config=parameters.get("CheckpointConfig"),
+            debug_hook_config=None,
+            debug_rule_configurations=None,
+            tensor_board_output_config=None,
+            experiment_config=None,
+        )
+        self._show(job)
+
+    def _show(self, job: TrainingJob) -> None:
+        record = backend_of(self._context.account_id, job.region).training_jobs.get(job.name)
+        if record is not None:
+            record.training_job_status, record.secondary_status = job.status, job.secondary_status
+            record.creation_time = job.created.replace(tzinfo=None)
+            record.last_modified_time = job.modified.replace(tzinfo=None)
+            record.training_end_time = job.ended.replace(tzinfo=None) if job.ended else None
