@@ -11,6 +11,8 @@ def problems(service, operation, answer):
     """What in *answer*, as boto3 gives it, is not as the service model says; empty when all is."""
     shape = _SESSION.get_service_model(service).operation_model(operation).output_shape
     answer = {name: value for name, value in answer.items() if name != "ResponseMetadata"}
+    if shape is None:
+        return [f"{operation}.{name}: not in the model" for name in answer]
     return list(_check(shape, answer, operation))
 
 
@@ -47,3 +49,21 @@ def _check(shape, value, where):
             yield f"{where}: {value!r} is no boolean"
     elif kind == "timestamp" and not isinstance(value, datetime):
         yield f"{where}: {value!r} is no timestamp"
+
+
+def unknown_members(service, operation, document):
+    """Members of an answer's JSON that the service model does not have, which boto3 passes over in silence."""
+    shape = _SESSION.get_service_model(service).operation_model(operation).output_shape
+    return list(_unknown(shape, document, operation)) if shape is not None else []
+
+
+def _unknown(shape, value, where):
+    if shape.type_name == "structure" and isinstance(value, dict):
+        for name, member in value.items():
+            if name not in shape.members:
+                yield f"{where}.{name}: not in the model"
+            else:
+                yield from _unknown(shape.members[name], member, f"{where}.{name}")
+    elif shape.type_name == "list" and isinstance(value, list):
+        for number, member in enumerate(value):
+            yield from _unknown(shape.member, member, f"{where}[{number}]")

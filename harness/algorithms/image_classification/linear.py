@@ -7,6 +7,7 @@ photographs. The log says so. Its artifact has the form of every other: AWS's co
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable
 
@@ -86,6 +87,7 @@ def train_linear(
     steps = len(train) // batch
     progress = Progress(epochs * steps)
     best = -1.0
+    logger.info("Setting number of threads: %d", os.cpu_count() or 1)  # as many as NumPy's own library takes
     for epoch in range(epochs):
         began, right = time.monotonic(), 0.0
         order = random.permutation(len(train))

@@ -1,0 +1,96 @@
+"""Fixtures of all tests: SageMaker's answers are checked, and the acceptance script runs beside all else."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import pytest
+
+from harness.workflow.dataset.archive import read_archive
+from harness.workflow.dataset.synthesize import synthesize
+from harness.workflow.dataset.transform import transform
+from tests.service_model import problems, unknown_members
+
+_CHECKED = ("sagemaker", "sagemaker-runtime")
+
+
+@pytest.fixture(scope="session")
+def target(target):
+    """The session's target, with each answer that boto3's default session gets from SageMaker checked as it comes."""
+    boto3.setup_default_session()
+    for service in _CHECKED:
+        boto3.DEFAULT_SESSION.events.register(f"after-call.{service}", _check)
+    return target
+
+
+def _check(http_response, parsed, model, **_):
+    if http_response.status_code >= 300:
+        return
+    service = model.service_model.service_name
+    found = problems(service, model.name, {**parsed, "Body": b""} if "Body" in parsed else parsed)
+    if service == "sagemaker" and http_response.content:
+        found += unknown_members(service, model.name, json.loads(http_response.content))
+    assert not found, found
+
+
+def pytest_collection_modifyitems(config, items):
+    # The SDK's own pauses make the acceptance script take most of a minute: it runs beside all else, and is looked at
+    # last.
+    last = [item for item in items if "acceptance" in getattr(item, "fixturenames", ())]
+    items[:] = [item for item in items if item not in last] + last
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _start_early(request):
+    if any("acceptance" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        request.getfixturevalue("acceptance_process")
+
+
+@dataclass
+class Run:
+    """A finished run of a script."""
+
+    code: int
+    output: str
+    folder: Path
+
+
+def harness(*arguments):
+    """The command line of the ``harness`` command."""
+    return [str(Path(sys.executable).with_name("harness")), *map(str, arguments)]
+
+
+@pytest.fixture(scope="session")
+def drawings(tmp_path_factory):
+    """A small data set of drawings, in the folder layout that the dataset commands write."""
+    folder = tmp_path_factory.mktemp("drawings")
+    archive = synthesize(folder / "archive.tar.gz", seed=1, train_per_class=30, test_per_class=10)
+    transform(read_archive(archive), folder / "data")
+    return folder / "data"
+
+
+@pytest.fixture(scope="session")
+def acceptance_process(root, drawings, tmp_path_factory):
+    """The acceptance script, started."""
+    folder = tmp_path_factory.mktemp("acceptance")
+    process = subprocess.Popen(
+        harness("run", root / "examples" / "train_deploy_predict.py", drawings),
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    yield process, folder
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture(scope="session")
+def acceptance(acceptance_process):
+    """The acceptance script, run to its end."""
+    process, folder = acceptance_process
+    output, _ = process.communicate(timeout=300)
+    return Run(process.returncode, output, folder)
