@@ -64,7 +64,12 @@ def main() -> None:
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 picks a free one.  [default: 4566]")
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--services", help="Comma-separated services to run here, e.g. lambda,sagemaker.  [default: all]")
-def up(port: int | None, host: str | None, services: str | None) -> None:
+@click.option(
+    "--state",
+    type=click.Path(file_okay=False),
+    help="Keep buckets, models, jobs, endpoints in this folder.  [default: forget]",
+)
+def up(port: int | None, host: str | None, services: str | None, state: str | None) -> None:
     """Start the emulator and run until Ctrl-C."""
     from harness.emulator.foreground import run_in_foreground
 
@@ -76,6 +81,7 @@ def up(port: int | None, host: str | None, services: str | None) -> None:
             port=settings.port if port is None else port,
             settings=settings,
             services=names,
+            state=Path(state) if state else None,
         )
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,10 +37,13 @@ def _check(http_response, parsed, model, **_):
     assert not found, found
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "beside(function): begin function(folder) with the session")
+
+
 def pytest_collection_modifyitems(config, items):
-    # The SDK's own pauses make the acceptance script take most of a minute: it runs beside all else, and is looked at
-    # last.
-    last = [item for item in items if "acceptance" in getattr(item, "fixturenames", ())]
+    # What takes long and mostly waits runs beside all else, and is looked at last.
+    last = [item for item in items if {"acceptance", "beside"} & set(getattr(item, "fixturenames", ()))]
     items[:] = [item for item in items if item not in last] + last
 
 
@@ -47,6 +51,25 @@ def pytest_collection_modifyitems(config, items):
 def _start_early(request):
     if any("acceptance" in getattr(item, "fixturenames", ()) for item in request.session.items):
         request.getfixturevalue("acceptance_process")
+    request.getfixturevalue("_begun")
+
+
+@pytest.fixture(scope="session")
+def _begun(request, tmp_path_factory):
+    """What the tests marked ``beside`` wait for, under way: one after the other, on a thread of their own."""
+    functions = [mark.args[0] for item in request.session.items for mark in item.iter_markers("beside")]
+    with ThreadPoolExecutor(1) as pool:
+        yield {
+            function: pool.submit(function, tmp_path_factory.mktemp(function.__name__.strip("_")))
+            for function in dict.fromkeys(functions)
+        }
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.fixture
+def beside(request, _begun):
+    """What the function of the test's ``beside`` mark gives, or raises."""
+    return _begun[request.node.get_closest_marker("beside").args[0]].result()
 
 
 @dataclass

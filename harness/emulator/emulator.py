@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
 
     from harness.emulator.certificates import CertificateAuthority
     from harness.emulator.functions.service import Functions
-    from harness.emulator.gateway import Handler
+    from harness.emulator.gateway import Gateway, Handler
     from harness.emulator.http_server import HttpServer
     from harness.emulator.identity import Identity
     from harness.emulator.moto_app import MotoApp
     from harness.emulator.sagemaker.service import SageMaker
+    from harness.emulator.state import StateFolder
     from harness.emulator.states import States
 
 SERVICES = {
@@ -40,6 +42,8 @@ SERVICES = {
 }
 """What ``--services`` takes, and the boto3 clients that each stands for."""
 
+
+logger = logging.getLogger(__name__)
 
 _DIRECT = "localhost,127.0.0.1,::1"
 
@@ -57,9 +61,11 @@ class Emulator:
         upstream_proxy: the HTTP proxy by which this machine reaches other hosts, None where it needs none.
         authorities: PEM file of the certificate authorities that this machine trusts, None for the usual ones.
         recipe: how built-in algorithms train: ``aws``, ``fast``, ``linear``, or ``auto``, which is what is installed.
+        state: folder in which buckets, roles, logs, models, jobs and endpoints outlive this emulator, or None.
 
     Raises:
         OSError: on entering, when the port is taken.
+        StateError: on entering, when the state folder cannot be used.
         ValueError: a service that the emulator does not have.
         RuntimeError: on entering, when this process runs an emulator already.
 
@@ -80,6 +86,7 @@ class Emulator:
         upstream_proxy: str | None = None,
         authorities: Path | None = None,
         recipe: str = "auto",
+        state: Path | None = None,
     ) -> None:
         unknown = sorted((services or frozenset()) - SERVICES.keys())
         if unknown:
@@ -92,6 +99,8 @@ class Emulator:
         self._upstream_proxy = upstream_proxy
         self._authorities = authorities
         self._recipe = recipe
+        self._state = state
+        self._kept: StateFolder | None = None
         self._authority: CertificateAuthority | None = None
         self._folder: Path | None = None
         self._server: HttpServer | None = None
@@ -148,9 +157,24 @@ class Emulator:
             self._states = States(context, self._engine_client)
             gateway.connect(self._handlers(), Control(self._functions, self._sagemaker).answer)
             self._server.start()
+            if self._state is not None:
+                self._keep_state(self._state, gateway)
         except BaseException:
             self._release()
             raise
+
+    def _keep_state(self, folder: Path, gateway: Gateway) -> None:
+        from harness.emulator.state import StateFolder
+
+        assert self._sagemaker is not None
+        kept = StateFolder(folder, self._account_id)
+        try:
+            self._sagemaker.restore(kept.load())
+        except BaseException:
+            kept.close()  # what could not be read must not be written over
+            raise
+        self._kept = kept
+        self._kept.keep(lambda: gateway.changes, self._sagemaker.kept)
 
     def stop(self) -> None:
         """Finish what is under way, write what is buffered, end all processes and forget all resources."""
@@ -232,11 +256,19 @@ class Emulator:
                 self._sagemaker.close()
             if self._logs is not None:
                 self._logs.close()
+            if self._kept is not None and self._sagemaker is not None:
+                try:
+                    self._kept.save(self._sagemaker.kept())
+                except Exception as error:
+                    logger.error("the state is as it was some seconds ago, since it could not be saved: %s", error)
             if self._server is not None:
                 self._server.stop()
         finally:
             self._functions = self._sagemaker = self._states = self._identity = None
             self._logs = self._server = None
+            if self._kept is not None:
+                self._kept.close()
+                self._kept = None
             if self._moto is not None:
                 self._moto.reset()
                 self._moto = None

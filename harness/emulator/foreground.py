@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from pathlib import Path
 
 from harness.emulator.announcement import announced
 from harness.emulator.emulator import Emulator
@@ -22,10 +23,12 @@ HINT = """\
 
     [cyan]boto3.client("s3", endpoint_url="{url}")[/cyan]
 
-Stop it with Ctrl-C; everything in it is gone then."""
+Stop it with Ctrl-C; {end}"""
 
 
-def run_in_foreground(*, host: str, port: int, settings: Settings, services: frozenset[str] | None) -> None:
+def run_in_foreground(
+    *, host: str, port: int, settings: Settings, services: frozenset[str] | None, state: Path | None = None
+) -> None:
     """Run an emulator until SIGINT or SIGTERM, saying how to reach it.
 
     Raises:
@@ -47,9 +50,11 @@ def run_in_foreground(*, host: str, port: int, settings: Settings, services: fro
         upstream_proxy=surrounding_proxy(os.environ),
         authorities=surrounding_authorities(os.environ),
         recipe=settings.recipe,
+        state=state,
     )
     with emulator, announced(settings.cache, emulator.url, emulator.environment()):
-        console.print(HINT.format(url=emulator.url, region=settings.region, account=settings.account_id))
+        end = f"its state is kept in {state}." if state else "everything in it is gone then."
+        console.print(HINT.format(url=emulator.url, region=settings.region, account=settings.account_id, end=end))
         while not stop.wait(1):
             pass
         console.print("Stopping ...")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,7 @@ Handler = Callable[[Request, str, str], Response]
 """Answers a request, given its id and region."""
 
 _MESSAGE_IN_CAPITALS = ("lambda", "sagemaker")
+_READS = re.compile(r"\.(Describe|List|Get)[A-Z]")
 CONTROL_PREFIX = "/_harness/"
 """Paths of the emulator's own API; no AWS service has any below it."""
 
@@ -38,6 +40,8 @@ class Gateway:
         self._handlers: dict[str, Callable[[Request], Handler | None]] = {}
         self._control: Callable[[Request], Response] = fallback
         self._fallback = fallback
+        self.changes = 0
+        """How many requests may have changed something. Grows; the exact number means nothing."""
 
     def connect(
         self,
@@ -61,6 +65,8 @@ class Gateway:
     def _answer(self, request: Request) -> Response:
         if request.path.startswith(CONTROL_PREFIX):
             return self._control(request)
+        if request.method not in ("GET", "HEAD") and not _READS.search(request.headers.get("X-Amz-Target", "")):
+            self.changes += 1
         authorization = request.headers.get("Authorization", "")
         service = service_of(authorization)
         find = self._handlers.get(service) if service else None

@@ -53,16 +53,18 @@ class Identity:
 
         account_id, partition = self._context.account_id, get_partition(region)
         iam = iam_backends[account_id][partition]
-        role = iam.create_role(
-            role_name=ROLE_NAME,
-            assume_role_policy_document=json.dumps(_TRUST),
-            path=ROLE_PATH,
-            permissions_boundary=None,
-            description="Whose credentials the local targets hand out",
-            tags=[],
-            max_session_duration="43200",
-        )
-        iam.put_role_policy(ROLE_NAME, "everything", json.dumps(_PERMISSIONS))
+        role = next((role for role in iam.roles.values() if role.name == ROLE_NAME), None)  # kept from an earlier run
+        if role is None:
+            role = iam.create_role(
+                role_name=ROLE_NAME,
+                assume_role_policy_document=json.dumps(_TRUST),
+                path=ROLE_PATH,
+                permissions_boundary=None,
+                description="Whose credentials the local targets hand out",
+                tags=[],
+                max_session_duration="43200",
+            )
+            iam.put_role_policy(ROLE_NAME, "everything", json.dumps(_PERMISSIONS))
         key = AccessKey(user_name=None, prefix="ASIA", account_id=account_id)
         assumed = AssumedRole(
             account_id=account_id,

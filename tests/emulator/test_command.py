@@ -7,17 +7,21 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import boto3
 import pytest
 
 pytestmark = pytest.mark.local
 
+OUTSIDE = dict(os.environ)
+"""The environment as it is before a target leads boto3 anywhere."""
+ROOT = Path(__file__).resolve().parents[2]
 HARNESS = [sys.executable, "-m", "harness"]
 
 
 def clean_environment(**more):
-    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "HARNESS_"))} | more
+    return {name: value for name, value in OUTSIDE.items() if not name.startswith(("AWS_", "HARNESS_"))} | more
 
 
 def run(*arguments, cwd, **more):
@@ -93,17 +97,22 @@ def test_bad_input_is_named_without_a_traceback(tmp_path, arguments, variables, 
     assert "Traceback" not in refused.stderr
 
 
-def test_the_demo_runs_from_images_to_report_and_leaves_nothing(root, tmp_path):
+def _demo(folder):
     for name in ("lambdas", "statemachine", "template.yaml"):
-        (tmp_path / name).symlink_to(root / name)
-    done = run("demo", "--executions", "12", cwd=tmp_path)
+        (folder / name).symlink_to(ROOT / name)
+    return run("demo", "--executions", "12", cwd=folder), folder
+
+
+@pytest.mark.beside.with_args(_demo)
+def test_the_demo_runs_from_images_to_report_and_leaves_nothing(beside):
+    done, folder = beside
     assert done.returncode == 0, done.stderr
     assert "12 executions: " in done.stdout
     assert "failed with ThresholdConfidenceNotMet" in done.stdout
     assert "12 capture records" in done.stdout
     assert "all of it is gone" in done.stdout
     assert "The endpoint was a stub" in done.stdout
-    made = sorted(path.name for path in (tmp_path / "demo-output").iterdir())
+    made = sorted(path.name for path in (folder / "demo-output").iterdir())
     assert made == ["confidence_over_time.png", "predictions_by_class.png", "report.html"]
 
 

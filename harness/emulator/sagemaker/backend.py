@@ -15,6 +15,13 @@ def backend_of(account_id: str, region: str) -> Any:
     return sagemaker_backends[account_id][region]
 
 
+def backends_of(account_id: str) -> Any:
+    """moto's SageMaker backends by region."""
+    from moto.sagemaker.models import sagemaker_backends
+
+    return sagemaker_backends[account_id]
+
+
 def arn_of(kind: str, name: str, region: str, account_id: str) -> str:
     """ARN of a SageMaker resource, e.g. of kind ``endpoint``."""
     return f"arn:aws:sagemaker:{region}:{account_id}:{kind}/{name.lower()}"

@@ -16,7 +16,7 @@ from werkzeug import Request, Response
 
 from harness.emulator.context import EmulatorContext
 from harness.emulator.errors import AwsError
-from harness.emulator.sagemaker.backend import arn_of, backend_of, refusal
+from harness.emulator.sagemaker.backend import arn_of, backend_of, backends_of, refusal
 from harness.emulator.sagemaker.capture import CaptureConfig
 from harness.emulator.sagemaker.images import ImageKind, kind_of
 from harness.emulator.sagemaker.model_server import ModelServer
@@ -183,6 +183,13 @@ class Endpoints:
         )
         thread.start()
         settled.wait(_AT_ONCE)
+
+    def restore(self) -> None:
+        """Bring up all endpoints that moto has a record of, as after a restart."""
+        for region, backend in dict(backends_of(self._context.account_id)).items():
+            for name, endpoint in backend.endpoints.items():
+                if endpoint.endpoint_status in ("InService", *_ON_THE_WAY):
+                    self.bring_up(name, region, "Creating")
 
     def find(self, name: str, region: str) -> RunningEndpoint:
         """The endpoint that answers invocations.

@@ -147,6 +147,15 @@ class SageMaker:
                     return json_response({"status": "scripted"})
         return json_response({"message": f"no {request.method} {request.path} here"}, 404)
 
+    def kept(self) -> dict[str, Any]:
+        """What is to be kept beside moto's records."""
+        return {"training_jobs": self._jobs.jobs()}
+
+    def restore(self, kept: Mapping[str, Any]) -> None:
+        """Take up what was kept: jobs with their ends, endpoints in service again."""
+        self._jobs.restore(kept.get("training_jobs", ()))
+        self._endpoints.restore()
+
     def flush(self) -> None:
         """Write waiting capture records now."""
         self._captures.flush()

@@ -101,6 +101,20 @@ class TrainingJobs:
             if runner.pid is not None and runner.job.status not in ENDED
         }
 
+    def jobs(self) -> list[TrainingJob]:
+        """All jobs, to be kept."""
+        with self._lock:
+            return list(self._jobs.values())
+
+    def restore(self, jobs: Sequence[TrainingJob]) -> None:
+        """Take jobs that were kept; those that ran when the emulator stopped have failed of it."""
+        for job in jobs:
+            self._jobs[job.region, job.name] = job
+            if job.status not in ENDED:
+                reason = "InternalServerError: the emulator was stopped while the job ran"
+                job.end("Failed", "Failed", reason, reason)
+            self._show(job)
+
     def close(self) -> None:
         """End all jobs that still run."""
         with self._lock:

@@ -1,0 +1,144 @@
+"""``harness up --state``: what was there before a restart is there after it."""
+
+import json
+import os
+import pickle
+import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from tests.emulator.pictures import IMAGE, ROLE, load, picture, request, run
+
+pytestmark = pytest.mark.local
+
+OUTSIDE = dict(os.environ)
+"""The environment as it is before a target leads boto3 anywhere."""
+
+
+@contextmanager
+def emulator(folder, end=signal.SIGTERM):
+    """Clients of an emulator that keeps its state in *folder*."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "harness", "up", "--port", "0", "--state", "state"],
+        cwd=folder,
+        env=OUTSIDE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    url = re.search(r"http://\S+:\d+", process.stdout.readline())[0]
+    session = boto3.session.Session(aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
+    try:
+        yield lambda service: session.client(
+            service, endpoint_url=url, config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
+        )
+    finally:
+        process.send_signal(end)
+        process.communicate(timeout=20)
+
+
+def in_service(sagemaker, name):
+    deadline = time.monotonic() + 30
+    while sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Creating":
+        assert time.monotonic() < deadline
+    assert sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService"
+
+
+def answer(client, name):
+    said = client("sagemaker-runtime").invoke_endpoint(EndpointName=name, ContentType="image/png", Body=picture(0, 5))
+    return json.loads(said["Body"].read())
+
+
+def _restart_and_crash(tmp_path):
+    with emulator(tmp_path) as client:
+        s3, sagemaker = client("s3"), client("sagemaker")
+        s3.create_bucket(Bucket="kept")
+        load(s3, "kept")
+        job = run(sagemaker, **request("kept", TrainingJobName="kept-job"))
+        container = {"Image": IMAGE, "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"]}
+        sagemaker.create_model(ModelName="kept", ExecutionRoleArn=ROLE, PrimaryContainer=container)
+        variant = {
+            "VariantName": "Only",
+            "ModelName": "kept",
+            "InitialInstanceCount": 1,
+            "InstanceType": "ml.m5.xlarge",
+        }
+        sagemaker.create_endpoint_config(EndpointConfigName="kept", ProductionVariants=[variant])
+        sagemaker.create_endpoint(EndpointName="kept", EndpointConfigName="kept")
+        in_service(sagemaker, "kept")
+        said = answer(client, "kept")
+    with emulator(tmp_path, signal.SIGKILL) as client:
+        sagemaker = client("sagemaker")
+        again = sagemaker.describe_training_job(TrainingJobName="kept-job")
+        assert {**again, "ResponseMetadata": 0} == {**job, "ResponseMetadata": 0}
+        assert [item["TrainingJobName"] for item in sagemaker.list_training_jobs()["TrainingJobSummaries"]] == [
+            "kept-job"
+        ]
+        in_service(sagemaker, "kept")
+        assert answer(client, "kept") == said
+        client("s3").put_object(Bucket="kept", Key="late", Body=b"written before the crash")
+        saved = (tmp_path / "state" / "emulator.state").stat().st_mtime_ns
+        while (tmp_path / "state" / "emulator.state").stat().st_mtime_ns == saved:
+            time.sleep(0.05)
+    with emulator(tmp_path) as client:
+        assert client("s3").get_object(Bucket="kept", Key="late")["Body"].read() == b"written before the crash"
+        in_service(client("sagemaker"), "kept")
+        assert answer(client, "kept") == said
+        taken = subprocess.run(
+            [sys.executable, "-m", "harness", "up", "--port", "0", "--state", "state"],
+            cwd=tmp_path,
+            env=OUTSIDE,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        assert taken.returncode == 1
+        assert "another emulator keeps its state in state" in taken.stderr
+
+
+@pytest.mark.beside.with_args(_restart_and_crash)
+def test_jobs_models_endpoints_and_buckets_outlive_a_restart_and_a_crash(beside):
+    assert beside is None  # every step was checked on the way
+
+
+class Hostile:
+    def __reduce__(self):
+        return os.system, ("touch escaped",)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"nothing of the kind", "is damaged"),
+        (b'{"format": "1", "moto": "1.0"}\n', "was written by moto 1.0"),
+        (None, "system has no place in a state file"),
+    ],
+)
+def test_a_state_that_cannot_be_used_is_named_and_left_as_it_is(tmp_path, content, words):
+    from importlib.metadata import version
+
+    if content is None:
+        header = json.dumps({"format": "1", "moto": version("moto")}).encode()
+        content = header + b"\n" + pickle.dumps(Hostile())
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "emulator.state").write_bytes(content)
+    refused = subprocess.run(
+        [sys.executable, "-m", "harness", "up", "--port", "0", "--state", "state"],
+        cwd=tmp_path,
+        env=OUTSIDE,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert refused.returncode == 1
+    assert words in refused.stderr.replace("\n", " ")
+    assert "Traceback" not in refused.stderr
+    assert (tmp_path / "state" / "emulator.state").read_bytes() == content
+    assert not (tmp_path / "escaped").exists()
