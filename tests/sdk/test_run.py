@@ -1,0 +1,73 @@
+"""``harness run``: scripts and notebooks, unmodified, against a target."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from tests.conftest import harness
+
+pytestmark = pytest.mark.local
+
+OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "HARNESS_"))}
+SCRIPT = """
+import boto3, sys
+boto3.client("s3").create_bucket(Bucket="made-by-a-script")
+print(sys.argv[1:], [bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]])
+sys.exit(3)
+"""
+
+
+def run(*arguments, cwd):
+    return subprocess.run(harness("run", *arguments), cwd=cwd, env=OUTSIDE, capture_output=True, text=True, timeout=60)
+
+
+def notebook(*sources):
+    rest = {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": []}
+    cells = [{**rest, "id": f"cell-{number}", "source": source} for number, source in enumerate(sources)]
+    kernel = {"name": "conda_mxnet_p36", "display_name": "conda_mxnet_p36", "language": "python"}
+    return json.dumps({"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5})
+
+
+def test_a_script_gets_its_arguments_and_gives_its_exit_code(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    done = run("script.py", "one", "--two", cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert done.stdout.strip() == "['one', '--two'] ['made-by-a-script']"
+    assert "running script.py against the embedded target" in done.stderr
+
+
+def test_a_script_finds_the_emulator_that_runs(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    up = subprocess.Popen(harness("up", "--port", "0"), cwd=tmp_path, env=OUTSIDE, stdout=subprocess.PIPE, text=True)
+    try:
+        up.stdout.readline()
+        first, second = run("script.py", cwd=tmp_path), run("script.py", cwd=tmp_path)
+    finally:
+        up.terminate()
+        up.communicate(timeout=20)
+    assert "against the emulator at http://127.0.0.1:" in first.stderr
+    assert "made-by-a-script" in first.stdout
+    assert second.returncode == 3, second.stderr  # in us-east-1 a bucket of one's own can be made again
+
+
+def test_a_notebook_is_written_with_its_results_even_when_a_cell_fails(tmp_path):
+    first = "import boto3\nprint(boto3.client('sts').get_caller_identity()['Account'])"
+    (tmp_path / "work.ipynb").write_text(notebook(first, "raise ValueError('as it should')", "print('never')"))
+    done = run("work.ipynb", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "cell 1 of 3" in done.stderr
+    assert "ValueError: as it should" in done.stderr
+    assert "Traceback (most recent call last):\n  File" not in done.stderr  # the notebook's own, not ours
+    executed = json.loads((tmp_path / "work.executed.ipynb").read_text())
+    assert "".join(executed["cells"][0]["outputs"][0]["text"]) == "123456789012\n"
+    assert executed["cells"][1]["outputs"][0]["ename"] == "ValueError"
+    assert executed["cells"][2]["outputs"] == []
+
+
+def test_what_is_no_notebook_is_named(tmp_path):
+    (tmp_path / "broken.ipynb").write_text("{")
+    done = run("broken.ipynb", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "broken.ipynb is no notebook" in done.stderr
