@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from contextlib import contextmanager
 
 import boto3
+import psutil
 import pytest
 from botocore.config import Config
 
@@ -51,6 +53,13 @@ def in_service(sagemaker, name):
     assert sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService"
 
 
+def await_exit(pid):
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def answer(client, name):
     said = client("sagemaker-runtime").invoke_endpoint(EndpointName=name, ContentType="image/png", Body=picture(0, 5))
     return json.loads(said["Body"].read())
@@ -84,9 +93,15 @@ def _restart_and_crash(tmp_path):
         in_service(sagemaker, "kept")
         assert answer(client, "kept") == said
         client("s3").put_object(Bucket="kept", Key="late", Body=b"written before the crash")
+        url = client("s3").meta.endpoint_url
+        with urllib.request.urlopen(f"{url}/_harness/endpoints", timeout=10) as response:
+            servers = [one["pid"] for item in json.load(response)["endpoints"] for one in item["variants"]]
+        assert len(servers) == 1
         saved = (tmp_path / "state" / "emulator.state").stat().st_mtime_ns
         while (tmp_path / "state" / "emulator.state").stat().st_mtime_ns == saved:
             time.sleep(0.05)
+    for server in servers:
+        await_exit(server)  # a model server does not outlive its emulator
     with emulator(tmp_path) as client:
         assert client("s3").get_object(Bucket="kept", Key="late")["Body"].read() == b"written before the crash"
         in_service(client("sagemaker"), "kept")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 
@@ -23,8 +26,13 @@ def main() -> int:
     serve.add_argument("--port", type=int, default=8080, help="0 picks a free one [%(default)s]")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 in a container [%(default)s]")
     for program in (train, serve):
+        program.add_argument(
+            "--until-stdin-closes", action="store_true", help="end when standard input does: whoever started it is gone"
+        )
         program.add_argument("--root", type=Path, default=Path("/opt/ml"), help="stands in for /opt/ml [%(default)s]")
     arguments = parser.parse_args()
+    if arguments.until_stdin_closes:
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
     if arguments.program == "train":
         from harness.algorithms.image_classification.train import run_training
 
@@ -32,6 +40,12 @@ def main() -> int:
     from harness.algorithms.image_classification.serve import run_server
 
     return run_server(arguments.root, arguments.host, arguments.port)
+
+
+def _end_with_stdin() -> None:
+    while os.read(0, 1):  # not sys.stdin, whose lock the interpreter wants back at its end
+        pass
+    os.kill(os.getpid(), signal.SIGKILL)  # nobody is left to tell, or to keep anything for
 
 
 if __name__ == "__main__":

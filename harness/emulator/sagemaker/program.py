@@ -83,10 +83,10 @@ class ProcessProgram:
     def __init__(self, spec: ProgramSpec, options: Sequence[str]) -> None:
         output = self._output = ProcessOutput(spec.on_line)
         command = [sys.executable, "-m", BUILT_IN[repository_of(spec.image)], *spec.arguments, *options]
-        command += ["--root", str(spec.root)]
+        command += ["--root", str(spec.root), "--until-stdin-closes"]
         self._process = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # closes with this process, however it ends, and ends the program then
             stdout=output.descriptor,
             stderr=output.descriptor,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **spec.environment},
@@ -104,6 +104,8 @@ class ProcessProgram:
         except subprocess.TimeoutExpired:
             return None
         self._output.drain()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
         return code
 
     def terminate(self) -> None:
