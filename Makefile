@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test lint bench clean
+.PHONY: setup demo test test-compose lint bench clean
 
 setup: $(READY)
 
@@ -18,6 +18,9 @@ demo: $(READY)
 
 test: $(READY)
 	$(VENV)/bin/python -m pytest -m local $(ARGS)
+
+test-compose: $(READY)
+	$(VENV)/bin/python -m pytest -m compose $(ARGS)
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

@@ -44,6 +44,8 @@ class Settings:
     recipe: str = "auto"
     """How the built-in image-classification trains here: ``aws`` as the hyperparameters say, ``fast`` or ``linear`` as
     our own recipes do, ``auto``: ``fast`` where torch is installed, else ``linear``."""
+    base_image: str = ""
+    """Base of the container images that are built here, where the usual one from a registry cannot be had."""
     cache: Path = Path(".harness")
     """Folder for what can be downloaded or made again: archives, images, logs."""
 

@@ -1,0 +1,104 @@
+"""Images that are no built-in algorithm: their training and serving containers on a real Docker engine."""
+
+import json
+import time
+import uuid
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from harness.settings import get_settings
+from tests.emulator.pictures import ROLE, channel, request, run
+
+pytestmark = pytest.mark.compose
+
+IMAGE = "harness-test/own-algorithm:latest"
+
+
+@pytest.fixture(scope="module")
+def engine():
+    import docker
+
+    client = docker.from_env()
+    base = get_settings().base_image
+    client.images.build(
+        path=str(Path(__file__).with_name("image")), tag=IMAGE, buildargs={"BASE": base} if base else None
+    )
+    yield client
+    assert client.containers.list(all=True, filters={"label": "aws-ml-harness=program"}) == []  # none is left behind
+    client.images.remove(IMAGE, force=True)
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def bucket(target, engine):
+    s3, name = boto3.client("s3"), f"containers-{uuid.uuid4().hex[:8]}"
+    s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket=name, Key="train/data", Body=b"x" * 1234)
+    return name
+
+
+def own(bucket, **more):
+    return request(
+        bucket,
+        **{
+            "AlgorithmSpecification": {
+                "TrainingImage": IMAGE,
+                "TrainingInputMode": "File",
+                "MetricDefinitions": [{"Name": "bytes", "Regex": r"bytes=(\d+)"}],
+            },
+            "InputDataConfig": [channel("train", f"s3://{bucket}/train/")],
+            "HyperParameters": {},
+            **more,
+        },
+    )
+
+
+def test_it_trains_and_serves(bucket):
+    sagemaker, runtime = boto3.client("sagemaker"), boto3.client("sagemaker-runtime")
+    job = run(sagemaker, **own(bucket))
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert [(item["MetricName"], item["Value"]) for item in job["FinalMetricDataList"]] == [("bytes", 1234.0)]
+    name = job["TrainingJobName"]
+    container = {"Image": IMAGE, "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"]}
+    sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
+    variant = {"VariantName": "Own", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.xlarge"}
+    sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    while sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Creating":
+        continue
+    try:
+        assert ask(runtime, name) == {"total": 1234}
+        with pytest.raises(ClientError) as error:
+            runtime.invoke_endpoint(EndpointName=name, ContentType="text/plain", Body=b"die")
+        assert error.value.response["Error"]["Code"] == "ModelError"
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                assert ask(runtime, name) == {"total": 1234}
+                break
+            except ClientError:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+    finally:
+        sagemaker.delete_endpoint(EndpointName=name)
+
+
+def test_its_failure_is_told(bucket):
+    job = run(boto3.client("sagemaker"), **own(bucket, HyperParameters={"fail": "no luck today"}))
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"] == "AlgorithmError: no luck today, exit code: 7"
+
+
+def test_an_image_that_nobody_has_is_named(bucket):
+    specification = {"TrainingImage": "harness-test/nobody-has-this:1", "TrainingInputMode": "File"}
+    job = run(boto3.client("sagemaker"), **own(bucket, AlgorithmSpecification=specification))
+    assert job["TrainingJobStatus"] == "Failed"
+    assert "harness-test/nobody-has-this:1" in job["FailureReason"]
+
+
+def ask(runtime, name):
+    answer = runtime.invoke_endpoint(EndpointName=name, ContentType="text/plain", Body=b"how many?")
+    return json.loads(answer["Body"].read())
