@@ -46,6 +46,10 @@ class Layout:
     first_stride: int = 1
 
 
+FAST_LAYOUT = Layout(stem=32, widths=(32, 64, 128), units=(1, 1, 1), first_stride=2)
+"""The local recipe's eight layers. Halving the image already in the first stage buys three times the epochs."""
+
+
 def layout_for(num_layers: int) -> Layout:
     """AWS's layout for *num_layers*, one of the documented depths."""
     if num_layers in CIFAR_DEPTHS:

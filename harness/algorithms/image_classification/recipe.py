@@ -16,13 +16,10 @@ from torch.optim import SGD
 
 from harness.algorithms.image_classification.dataset import ImageDataset, centre_crop
 from harness.algorithms.image_classification.hyperparameters import Hyperparameters
-from harness.algorithms.image_classification.network import Layout
+from harness.algorithms.image_classification.network import FAST_LAYOUT
 from harness.algorithms.image_classification.plan import Plan, class_loss, parameter_groups
 
 FAST = "fast"
-FAST_LAYOUT = Layout(stem=32, widths=(32, 64, 128), units=(1, 1, 1), first_stride=2)
-"""Eight weighted layers. Halving the image already in the first stage buys three times the epochs."""
-
 _BATCH = 64
 _IMAGES_SEEN = 100_000
 _MIN_EPOCHS, _MAX_EPOCHS = 5, 100

@@ -47,7 +47,7 @@ class Node:
     def integer(self, name: str, default: int | None = None) -> int:
         """An integer attribute, from 0 to 2^31."""
         text = self.attrs.get(name, "" if default is None else str(default))
-        if not text.isascii() or not text.isdigit() or int(text[:12]) > 2**31:
+        if not text.isascii() or not text.isdigit() or len(text) > 10 or int(text) > 2**31:
             raise self.wrong(name)
         return int(text)
 

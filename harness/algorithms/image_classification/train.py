@@ -20,7 +20,7 @@ from harness.algorithms.image_classification.container import Container
 from harness.algorithms.image_classification.errors import CustomerError, failure_reason, log_line
 from harness.algorithms.image_classification.hyperparameters import DEFAULT_CONFIGURATION, Hyperparameters
 from harness.algorithms.image_classification.logs import set_up_log
-from harness.algorithms.image_classification.network import build_symbol, layout_for
+from harness.algorithms.image_classification.network import FAST_LAYOUT, build_symbol, layout_for
 from harness.algorithms.image_classification.symbol import Symbol
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def run_training(root: Path, recipe: str = AWS, seed: int = 0) -> int:
     print("Docker entrypoint called with argument(s): train", flush=True)
     logger = set_up_log()
     try:
-        _train(container, _installed(recipe), seed, logger)
+        _train(container, _chosen(recipe), seed, logger)
     except Exception as error:
         if not isinstance(error, CustomerError):
             logger.exception(log_line(error))
@@ -68,15 +68,14 @@ def run_training(root: Path, recipe: str = AWS, seed: int = 0) -> int:
     return 0
 
 
-def _installed(recipe: str) -> str:
-    has_torch = find_spec("torch") is not None
+def _chosen(recipe: str) -> str:
     if recipe == AUTO:
-        return FAST if has_torch else LINEAR
-    if recipe != LINEAR and not has_torch:
-        raise CustomerError(
-            f"The recipe '{recipe}' needs torch: pip install 'aws-ml-harness[train]'. The recipe 'linear' does not."
-        )
+        return FAST if _has_torch() else LINEAR
     return recipe
+
+
+def _has_torch() -> bool:
+    return find_spec("torch") is not None
 
 
 def _train(container: Container, recipe: str, seed: int, logger: logging.Logger) -> None:
@@ -95,6 +94,10 @@ def _train(container: Container, recipe: str, seed: int, logger: logging.Logger)
     if recipe == LINEAR:
         _fit_linear(container, hyperparameters, samples, parent, seed, logger, stop)
         return
+    if not _has_torch():
+        raise CustomerError(
+            f"The recipe '{recipe}' needs torch: pip install 'aws-ml-harness[train]'. The recipe 'linear' does not."
+        )
     _fit(container, hyperparameters, samples, parent, recipe, seed, logger, stop)
 
 
@@ -267,7 +270,7 @@ def _fit(
 
     from harness.algorithms.image_classification.dataset import ImageDataset
     from harness.algorithms.image_classification.plan import aws_plan
-    from harness.algorithms.image_classification.recipe import FAST_LAYOUT, fast_plan
+    from harness.algorithms.image_classification.recipe import fast_plan
     from harness.algorithms.image_classification.torch_graph import SymbolModule
     from harness.algorithms.image_classification.training import Trainer
 
