@@ -2,8 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+# torch is large, and MXNet wants packages of its own time: each has an environment to itself.
+TRAIN_VENV := .venv-train
+TRAIN_READY := $(TRAIN_VENV)/.ready
+TORCH ?= torch==2.13.0
+ORACLE := $(HOME)/.cache/aws-ml-harness/mxnet-1.9.1
+ORACLE_READY := $(ORACLE)/.ready
 
-.PHONY: setup demo test test-compose lint bench clean
+.PHONY: setup demo test test-train test-oracle test-compose lint bench bench-training clean
 
 setup: $(READY)
 
@@ -13,11 +19,28 @@ $(READY): pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@
 
+$(TRAIN_READY): pyproject.toml
+	$(PYTHON) -m venv $(TRAIN_VENV)
+	$(TRAIN_VENV)/bin/python -m pip install --quiet --disable-pip-version-check '$(TORCH)'
+	$(TRAIN_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev,train]'
+	touch $@
+
+$(ORACLE_READY):
+	$(PYTHON) -m venv $(ORACLE)
+	$(ORACLE)/bin/python -m pip install --quiet --disable-pip-version-check 'numpy<1.24' mxnet==1.9.1
+	touch $@
+
 demo: $(READY)
 	$(VENV)/bin/harness demo $(ARGS)
 
 test: $(READY)
 	$(VENV)/bin/python -m pytest -m local $(ARGS)
+
+test-train: $(TRAIN_READY)
+	$(TRAIN_VENV)/bin/python -m pytest -m train $(ARGS)
+
+test-oracle: $(READY) $(ORACLE_READY)
+	$(VENV)/bin/python -m pytest -m oracle $(ARGS)
 
 test-compose: $(READY)
 	$(VENV)/bin/python -m pytest -m compose $(ARGS)
@@ -30,5 +53,8 @@ lint: $(READY)
 bench: $(READY)
 	$(VENV)/bin/python -m benchmarks.execution $(ARGS)
 
+bench-training: $(TRAIN_READY)
+	$(TRAIN_VENV)/bin/python -m benchmarks.training $(ARGS)
+
 clean:
-	rm -rf $(VENV) .harness demo-output build *.egg-info
+	rm -rf $(VENV) $(TRAIN_VENV) .harness demo-output build *.egg-info

@@ -16,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from harness.emulator.sagemaker.training.channels import S3Object, shard
-from tests.emulator.pictures import IMAGE, ROLE, channel, channels, ended, load, picture, request, run
+from tests.emulator.pictures import ROLE, channel, channels, ended, load, picture, request, run
 from tests.service_model import problems
 
 pytestmark = pytest.mark.local
@@ -132,10 +132,6 @@ def test_a_name_is_taken_once(sagemaker, bucket, completed):
         ),
         ({"AlgorithmSpecification": {"TrainingInputMode": "File"}}, "exactly one of AlgorithmName and TrainingImage"),
         (
-            {"AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "Pipe"}},
-            "not emulated: Pipe input mode",
-        ),
-        (
             {"ResourceConfig": {"InstanceType": "ml.p3.2xlarge", "InstanceCount": 2, "VolumeSizeInGB": 10}},
             "not emulated: training on more than one instance",
         ),
@@ -231,6 +227,49 @@ def test_a_manifest_names_the_objects(sagemaker, s3, bucket):
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith(
         f"ClientError: Data download failed: the manifest s3://{bucket}/manifests/train.manifest must be"
+    )
+
+
+def augmented(s3, bucket, key, part, count, **change):
+    """An augmented manifest at *key*, as Ground Truth writes it; gives its channel."""
+    lines = (
+        json.dumps({"source-ref": f"s3://{bucket}/{part}/{part}_{index:03}.png", "class": index % 2, **change})
+        for index in range(count)
+    )
+    s3.put_object(Bucket=bucket, Key=key, Body="\n".join(lines).encode())
+    source = {
+        "S3DataType": "AugmentedManifestFile",
+        "S3Uri": f"s3://{bucket}/{key}",
+        "AttributeNames": ["source-ref", "class"],
+    }
+    return {
+        "ChannelName": "train" if part == "train" else "validation",
+        "DataSource": {"S3DataSource": source},
+        "ContentType": "application/x-recordio",
+        "RecordWrapperType": "RecordIO",
+        "InputMode": "Pipe",
+    }
+
+
+def test_an_augmented_manifest_comes_through_a_pipe(sagemaker, s3, bucket):
+    inputs = [
+        augmented(s3, bucket, "augmented/train.manifest", "train", 40),
+        augmented(s3, bucket, "augmented/test.manifest", "test", 10),
+    ]
+    job = run(sagemaker, **request(bucket, InputDataConfig=inputs))
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert {item["MetricName"]: item["Value"] for item in job["FinalMetricDataList"]}["validation:accuracy"] == 1.0
+    inputs[0] = augmented(s3, bucket, "augmented/train.manifest", "train", 40, **{"source-ref": f"s3://{bucket}/gone"})
+    job = run(sagemaker, **request(bucket, InputDataConfig=inputs))
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"] == f"ClientError: Data download failed: NoSuchKey for s3://{bucket}/gone"
+    code, message = refused(
+        sagemaker.create_training_job,
+        **request(bucket, InputDataConfig=[{**inputs[0], "InputMode": "File"}, inputs[1]]),
+    )
+    assert (code, message) == (
+        "ValidationException",
+        "You can use an augmented manifest file only with Pipe input mode.",
     )
 
 

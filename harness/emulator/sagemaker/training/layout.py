@@ -67,10 +67,15 @@ def container_environment(job: TrainingJob, region: str) -> dict[str, str]:
     }
 
 
+def mode_of(channel: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
+    """How a channel's data comes: ``File``, ``FastFile`` or ``Pipe``."""
+    return str(channel.get("InputMode") or parameters["AlgorithmSpecification"]["TrainingInputMode"])
+
+
 def _channel(channel: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
     source = channel["DataSource"].get("S3DataSource", {})
     config = {
-        "TrainingInputMode": channel.get("InputMode") or parameters["AlgorithmSpecification"]["TrainingInputMode"],
+        "TrainingInputMode": mode_of(channel, parameters),
         "S3DistributionType": source.get("S3DataDistributionType", "FullyReplicated"),
         "RecordWrapperType": channel.get("RecordWrapperType", "None"),
     }

@@ -10,6 +10,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from harness.emulator.sagemaker.images import ImageKind, kind_of
 from harness.emulator.sagemaker.program import ProgramError, ProgramSpec, RunningProgram, start_program
 from harness.emulator.sagemaker.training.channels import ChannelError, download, find_objects, shard, split_uri
 from harness.emulator.sagemaker.training.job import STOPPING, TrainingJob, now
-from harness.emulator.sagemaker.training.layout import HOST, checkpoint_folder, container_environment, lay_out
+from harness.emulator.sagemaker.training.layout import HOST, checkpoint_folder, container_environment, lay_out, mode_of
 from harness.emulator.sagemaker.training.metrics import MetricReader, definitions_for
+from harness.emulator.sagemaker.training.pipes import ChannelPipe, blocks
 from harness.emulator.sagemaker.training.uploads import files_below, upload_files, upload_tar
 
 logger = logging.getLogger(__name__)
@@ -67,6 +69,7 @@ class JobRunner:
         self._abandoned = False
         self._uploaded: dict[Path, tuple[int, int]] = {}
         self._program: RunningProgram | None = None
+        self._pipes: list[ChannelPipe] = []
         self._stream = f"{job.name}/{HOST}-{int(time.time())}"
         self._definitions = definitions_for(
             job.image, job.parameters["AlgorithmSpecification"].get("MetricDefinitions")
@@ -126,6 +129,8 @@ class JobRunner:
             reason = f"InternalServerError: {error}"
             self._end("Failed", "Failed", reason, reason)
         finally:
+            for pipe in self._pipes:
+                pipe.close()
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _end(self, status: str, secondary_status: str, message: str, reason: str | None = None) -> None:
@@ -147,6 +152,10 @@ class JobRunner:
             objects = find_objects(self._s3, source)
             if source.get("S3DataDistributionType") == "ShardedByS3Key":
                 objects = shard(objects, 0, 1)
+            if mode_of(channel, self.job.parameters) == "Pipe":
+                read = partial(blocks, self._s3, channel, objects)
+                self._pipes.append(ChannelPipe(self._root / "input" / "data", channel["ChannelName"], read))
+                continue
             folder = self._root / "input" / "data" / channel["ChannelName"]
             download(self._s3, objects, folder, channel.get("CompressionType") == "Gzip")
             if self._stop.is_set():
@@ -200,6 +209,9 @@ class JobRunner:
         self._logs.put(self.job.region, LOG_GROUP, self._stream, line)
 
     def _failure_reason(self, code: int) -> str:
+        for pipe in self._pipes:
+            if isinstance(pipe.failure, ChannelError):
+                return str(pipe.failure)
         path = self._root / "output" / "failure"
         text = path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else ""
         kind = "" if text.startswith(("ClientError", "AlgorithmError")) else "AlgorithmError: "

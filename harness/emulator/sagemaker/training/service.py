@@ -12,6 +12,7 @@ from harness.emulator.errors import AwsError
 from harness.emulator.sagemaker.backend import arn_of, backend_of, refusal
 from harness.emulator.sagemaker.images import ImageKind, kind_of
 from harness.emulator.sagemaker.training.job import ENDED, TrainingJob
+from harness.emulator.sagemaker.training.layout import mode_of
 from harness.emulator.sagemaker.training.metrics import definitions_for
 from harness.emulator.sagemaker.training.runner import JobRunner, check_sources
 from harness.emulator.sagemaker.validation import check
@@ -135,10 +136,13 @@ class TrainingJobs:
             raise refusal("You must specify exactly one of AlgorithmName and TrainingImage in AlgorithmSpecification.")
         if specification.get("AlgorithmName"):
             raise refusal("not emulated: AlgorithmName. Name a TrainingImage.")
-        modes = {specification["TrainingInputMode"]}
-        modes |= {channel.get("InputMode") for channel in parameters.get("InputDataConfig") or []}
-        if "Pipe" in modes:
-            raise refusal("not emulated: Pipe input mode. Use File, which the built-in algorithms take as well.")
+        for channel in parameters.get("InputDataConfig") or []:
+            source = channel["DataSource"].get("S3DataSource") or {}
+            if source.get("S3DataType") == "AugmentedManifestFile":
+                if mode_of(channel, parameters) != "Pipe":
+                    raise refusal("You can use an augmented manifest file only with Pipe input mode.")
+                if not source.get("AttributeNames"):
+                    raise refusal("AttributeNames are required for an augmented manifest file.")
         if resources.get("InstanceCount", 1) > 1 or resources.get("InstanceGroups"):
             raise refusal("not emulated: training on more than one instance. Set InstanceCount to 1.")
         if kind_of(specification["TrainingImage"]) is ImageKind.BUILT_IN and specification.get("MetricDefinitions"):
