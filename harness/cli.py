@@ -109,22 +109,27 @@ def env(shell: str) -> None:
 )
 @click.option("--executions", type=click.IntRange(1, 10_000), default=20, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the drawings and of the choice of images.")
+@click.option(
+    "--model",
+    help="The model.tar.gz that the endpoint serves, or: stub.  [default: the one in fixtures/, if it can be served]",
+)
 @click.option("--output", type=click.Path(file_okay=False), default="demo-output", show_default=True)
-def demo(data: str | None, source: str, executions: int, seed: int, output: str) -> None:
+def demo(data: str | None, source: str, executions: int, seed: int, model: str | None, output: str) -> None:
     """Run the whole workflow: images, endpoint, functions, state machine, plots, clean-up."""
     from rich.console import Console
 
-    from harness.workflow.demo import DemoOptions, run_demo
+    from harness.workflow.demo import DemoOptions, choose_model, run_demo
 
-    options = DemoOptions(
-        root=Path.cwd(),
-        output=Path(output),
-        data=Path(data) if data else None,
-        source=source,
-        executions=executions,
-        seed=seed,
-    )
     with _clear_errors():
+        options = DemoOptions(
+            root=Path.cwd(),
+            output=Path(output),
+            data=Path(data) if data else None,
+            source=source,
+            executions=executions,
+            seed=seed,
+            model=choose_model(model, Path.cwd()),
+        )
         run_demo(options, _settings(), Console(highlight=False))
 
 

@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 SYNTHETIC = "synthetic"
 CIFAR_100 = "cifar100"
+STUB = "stub"
+SHIPPED_MODEL = Path("fixtures/model/model.tar.gz")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class DemoOptions:
     """``synthetic``, ``cifar100``, or the URL or path of an archive."""
     executions: int = 20
     seed: int = 0
+    model: Path | None = None
+    """The ``model.tar.gz`` that the endpoint serves, None for a stub."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ def run_demo(options: DemoOptions, settings: Settings, console: Console) -> Demo
     with open_target(settings) as target:
         session = boto3.Session()
         console.rule(f"2  Deploy to the {target.name} target", align="left")
-        with deployed(session, settings, options.root, step) as scones:
+        with deployed(session, settings, options.root, step, options.model) as scones:
             with _progress(console) as bars:
                 task = bars.add_task("Loading images to S3")
                 report = load(
@@ -106,6 +111,26 @@ def run_demo(options: DemoOptions, settings: Settings, console: Console) -> Demo
         step("all of it is gone")
     _summarize(result, stubs, console)
     return result
+
+
+def choose_model(named: str | None, root: Path) -> Path | None:
+    """The model that the endpoint is to serve, None for a stub.
+
+    Args:
+        named: a path, ``stub``, or None for the model that ships with the project, if it can be served here.
+        root: the project's folder.
+
+    Raises:
+        ValueError: there is no such file.
+    """
+    if named == STUB:
+        return None
+    if named is None:
+        shipped = root / SHIPPED_MODEL
+        return shipped if shipped.is_file() and find_spec("onnxruntime") is not None else None
+    if not Path(named).is_file():
+        raise ValueError(f"there is no model {named}")
+    return Path(named)
 
 
 def prepare_dataset(options: DemoOptions, settings: Settings, console: Console) -> tuple[Dataset, str]:

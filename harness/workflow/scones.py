@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.settings import Settings
+from harness.workflow.bucket import ensure_bucket
 from harness.workflow.cleanup import clean_up
 from harness.workflow.deployment import Deployment, Step, deploy
 from harness.workflow.endpoint import EndpointPlan, deploy_endpoint
@@ -21,6 +22,8 @@ STATE_MACHINE = "ImageClassificationStateMachine"
 TEMPLATE = "template.yaml"
 STUB_IMAGE = "harness/stub-image-classification:latest"
 """Container image of an endpoint whose answers are made up."""
+MODEL_KEY = "models/model.tar.gz"
+"""Where in the bucket a model that is brought along is put."""
 
 
 class CleanupError(RuntimeError):
@@ -51,11 +54,22 @@ class Scones:
 
 @contextlib.contextmanager
 def deployed(
-    session: boto3.Session, settings: Settings, root: Path, on_step: Step = lambda line: None
+    session: boto3.Session,
+    settings: Settings,
+    root: Path,
+    on_step: Step = lambda line: None,
+    model: Path | None = None,
 ) -> Iterator[Scones]:
     """Deploy the workflow from ``template.yaml`` below *root*; remove all of it when the block ends, however it ends.
 
     The bucket is made by whoever loads data; it is removed here.
+
+    Args:
+        session: leads to the target.
+        settings: names, instance types, threshold.
+        root: folder with ``template.yaml``.
+        on_step: told of each thing made or removed.
+        model: the ``model.tar.gz`` that the endpoint serves; None for a stub endpoint.
 
     Raises:
         CleanupError: after the block, when something could not be removed.
@@ -70,9 +84,10 @@ def deployed(
         endpoint = EndpointPlan(
             name=settings.endpoint,
             role_arn=f"arn:aws:iam::{account_id}:role/scones-sagemaker-execution",
-            image=STUB_IMAGE,
+            image=STUB_IMAGE if model is None else built_in_image(account_id, settings.region),
             instance_type=settings.endpoint_instance,
             capture_uri=capture_uri,
+            model_data=None if model is None else _upload(model, bucket, session, on_step),
         )
         deploy_endpoint(endpoint, session, on_step)
         yield Scones(session, bucket, settings.endpoint, f"{capture_uri}/{settings.endpoint}", plan, deployment)
@@ -80,3 +95,16 @@ def deployed(
         left = clean_up(plan, settings.endpoint, bucket, session, on_step)
     if left:
         raise CleanupError(f"still there: {', '.join(left)}")
+
+
+def built_in_image(account_id: str, region: str) -> str:
+    """An image that local targets take for AWS's built-in algorithm, whatever account its registry is of."""
+    return f"{account_id}.dkr.ecr.{region}.amazonaws.com/image-classification:1"
+
+
+def _upload(model: Path, bucket: str, session: boto3.Session, on_step: Step) -> str:
+    s3 = session.client("s3")
+    ensure_bucket(s3, bucket)
+    s3.put_object(Bucket=bucket, Key=MODEL_KEY, Body=model.read_bytes())
+    on_step(f"uploaded {model} to s3://{bucket}/{MODEL_KEY}")
+    return f"s3://{bucket}/{MODEL_KEY}"

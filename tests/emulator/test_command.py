@@ -88,6 +88,8 @@ def test_a_taken_port_is_a_clear_error(tmp_path):
         (["demo"], {"HARNESS_THRESHOLD": "93"}, "HARNESS_THRESHOLD=93.0: expected a number from 0 to 1"),
         (["demo", "--source", "nowhere.tar.gz"], {}, "there is no file nowhere.tar.gz"),
         (["demo"], {"HARNESS_TARGET": "moon"}, "no such target: 'moon'"),
+        (["demo", "--model", "nowhere.tar.gz"], {}, "there is no model nowhere.tar.gz"),
+        (["up"], {"HARNESS_RECIPE": "slow"}, "HARNESS_RECIPE='slow': expected one of auto, aws, fast, linear"),
     ],
 )
 def test_bad_input_is_named_without_a_traceback(tmp_path, arguments, variables, message):
@@ -98,7 +100,7 @@ def test_bad_input_is_named_without_a_traceback(tmp_path, arguments, variables, 
 
 
 def _demo(folder):
-    for name in ("lambdas", "statemachine", "template.yaml"):
+    for name in ("fixtures", "lambdas", "statemachine", "template.yaml"):
         (folder / name).symlink_to(ROOT / name)
     return run("demo", "--executions", "12", cwd=folder), folder
 
@@ -111,7 +113,9 @@ def test_the_demo_runs_from_images_to_report_and_leaves_nothing(beside):
     assert "failed with ThresholdConfidenceNotMet" in done.stdout
     assert "12 capture records" in done.stdout
     assert "all of it is gone" in done.stdout
-    assert "The endpoint was a stub" in done.stdout
+    assert "models/model.tar.gz" in done.stdout
+    assert "The endpoint was a stub" not in done.stdout
+    assert "The images were drawn by the harness" in done.stdout
     made = sorted(path.name for path in (folder / "demo-output").iterdir())
     assert made == ["confidence_over_time.png", "predictions_by_class.png", "report.html"]
 

@@ -270,7 +270,7 @@ def _fit(
 
     from harness.algorithms.image_classification.dataset import ImageDataset
     from harness.algorithms.image_classification.plan import aws_plan
-    from harness.algorithms.image_classification.recipe import fast_plan
+    from harness.algorithms.image_classification.recipe import fast_plan, quieten
     from harness.algorithms.image_classification.torch_graph import SymbolModule
     from harness.algorithms.image_classification.training import Trainer
 
@@ -293,6 +293,8 @@ def _fit(
         module.load(parent.parameters)
     else:
         module.initialize(torch.Generator().manual_seed(seed))
+        if recipe == FAST:
+            quieten(module)
     module.to(device, memory_format=torch.channels_last)
     train = datasets["train"]
     plan = fast_plan(hyperparameters, train, seed) if recipe == FAST else aws_plan(hyperparameters, train, random)
