@@ -51,7 +51,7 @@ lint: $(READY)
 	$(VENV)/bin/mypy
 
 bench: $(READY)
-	$(VENV)/bin/python -m benchmarks.execution $(ARGS)
+	$(VENV)/bin/python -m benchmarks $(ARGS)
 
 bench-training: $(TRAIN_READY)
 	$(TRAIN_VENV)/bin/python -m benchmarks.training $(ARGS)

@@ -6,11 +6,14 @@ warm execution at the end.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import boto3
 
@@ -18,14 +21,15 @@ from harness.settings import Settings
 from harness.targets import open_target
 from harness.workflow.bucket import ensure_bucket
 from harness.workflow.executions import run
-from harness.workflow.scones import deployed
+from harness.workflow.scones import Scones, deployed
 
 ROOT = Path(__file__).resolve().parent.parent
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def main(executions: int) -> None:
-    """Deploy, run one execution cold and *executions* warm, clean up."""
+@contextlib.contextmanager
+def deployed_workflow() -> Iterator[tuple[Scones, dict[str, Any]]]:
+    """The workflow on the embedded target, every prediction sure enough, and the input of an execution."""
     settings = replace(Settings(), threshold=0.0)
     with open_target(settings):
         session = boto3.Session()
@@ -34,19 +38,24 @@ def main(executions: int) -> None:
             ensure_bucket(s3, scones.bucket)
             # As large as a CIFAR image of the real data set.
             s3.put_object(Bucket=scones.bucket, Key="image.png", Body=PNG + bytes(2500))
-            states = session.client("stepfunctions")
-            event = scones.event("image.png")
+            yield scones, dict(scones.event("image.png"))
 
-            def once() -> float:
-                began = time.perf_counter()
-                result = run(states, scones.state_machine_arn, event)
-                if not result.succeeded:
-                    raise RuntimeError(f"{result.error}: {result.cause}")
-                return (time.perf_counter() - began) * 1000
 
-            once()
-            print(json.dumps({"event": "first"}), flush=True)
-            print(json.dumps({"event": "warm", "milliseconds": [once() for _ in range(executions)]}), flush=True)
+def main(executions: int) -> None:
+    """Deploy, run one execution cold and *executions* warm, clean up."""
+    with deployed_workflow() as (scones, event):
+        states = scones.session.client("stepfunctions")
+
+        def once() -> float:
+            began = time.perf_counter()
+            result = run(states, scones.state_machine_arn, event)
+            if not result.succeeded:
+                raise RuntimeError(f"{result.error}: {result.cause}")
+            return (time.perf_counter() - began) * 1000
+
+        once()
+        print(json.dumps({"event": "first"}), flush=True)
+        print(json.dumps({"event": "warm", "milliseconds": [once() for _ in range(executions)]}), flush=True)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from harness.workflow.dataset.synthesize import synthesize
 from harness.workflow.dataset.transform import transform
 from tests.service_model import problems, unknown_members
 
+BESIDE = {"acceptance", "beside"}
+"""Fixtures of what takes long and mostly waits."""
 _CHECKED = ("sagemaker", "sagemaker-runtime")
 
 
@@ -43,12 +45,21 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(config, items):
     # What takes long and mostly waits runs beside all else, and is looked at last.
-    last = [item for item in items if {"acceptance", "beside"} & set(getattr(item, "fixturenames", ()))]
+    last = [item for item in items if BESIDE & set(getattr(item, "fixturenames", ()))]
     items[:] = [item for item in items if item not in last] + last
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """With ``-n 2``, a module's tests go to one worker: they share what it has deployed."""
+    from xdist.scheduler import LoadFileScheduling
+
+    return LoadFileScheduling(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _start_early(request):
+    if hasattr(request.config, "workerinput"):
+        return  # each worker would start it; the one that is given these tests does
     if any("acceptance" in getattr(item, "fixturenames", ()) for item in request.session.items):
         request.getfixturevalue("acceptance_process")
     request.getfixturevalue("_begun")

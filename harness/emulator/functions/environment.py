@@ -117,8 +117,9 @@ class ExecutionEnvironment:
         return Outcome(outcome.payload, outcome.error, tail)
 
     def close(self) -> None:
-        """End the process and remove what it left."""
+        """End the process and remove what it left; what it still writes is not logged."""
         self.alive = False
+        self._log.mute()
         self._api.close()
         self._kill()
         with contextlib.suppress(subprocess.TimeoutExpired):

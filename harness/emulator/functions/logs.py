@@ -28,9 +28,16 @@ class LogStream:
         self.name = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{version}]{uuid.uuid4().hex}"
         self._version = version
         self._tail: list[str] = []
+        self._muted = False
+
+    def mute(self) -> None:
+        """Take no more: the environment is gone, and its log group may be deleted by now."""
+        self._muted = True
 
     def line(self, message: str) -> None:
         """Add one event."""
+        if self._muted:
+            return
         self._tail.append(message)
         self._writer.put(self._region, self.group, self.name, message + "\n")
 

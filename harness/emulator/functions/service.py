@@ -131,9 +131,9 @@ class Functions:
         response = self._context.moto(request)
         name = _FUNCTION_NAME.match(unquote(request.path.rstrip("/").rpartition("/")[2]))
         if response.status_code == 204 and name is not None:
-            self._logs.flush()
             account = self._context.account_id
             self._pool.retire(f"arn:aws:lambda:{name['region'] or region}:{account}:function:{name['name']}")
+            self._logs.flush()
         return response
 
     def prepare(

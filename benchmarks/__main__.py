@@ -1,0 +1,202 @@
+"""``make bench``: everything measured in one run, peers beside it; prints tables, writes JSON and Markdown.
+
+    python -m benchmarks [--short] [--ministack PATH]
+
+Every program runs in processes of its own, in turn with its peers, so that what else the machine does falls on all
+alike. The figures are medians. ``--short`` is what CI runs: fewer of everything, and no long row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.execution import Run, measure
+
+RESULTS = Path(__file__).resolve().parent / "results"
+
+
+@dataclass
+class Section:
+    """One table."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]] = field(default_factory=list)
+
+    def as_markdown(self) -> str:
+        """The table as the README shows it."""
+        lines = [f"| {' | '.join(self.columns)} |", "|---" + "|---:" * (len(self.columns) - 1) + "|"]
+        return "\n".join([f"**{self.title}**", "", *lines, *(f"| {' | '.join(row)} |" for row in self.rows)])
+
+    def show(self, console: Console) -> None:
+        """The table in a terminal."""
+        table = Table(title=self.title, title_justify="left")
+        for number, column in enumerate(self.columns):
+            table.add_column(column, justify="right" if number else "left")
+        for row in self.rows:
+            table.add_row(*row)
+        console.print(table)
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--short", action="store_true")
+    parser.add_argument("--ministack", default=shutil.which("ministack"), help="MiniStack's command [%(default)s]")
+    options = parser.parse_args()
+    console = Console()
+    figures: dict[str, object] = {"machine": machine_facts(), "short": options.short}
+    sections = []
+    for measure_section in (executions, at_once, endpoint, start):
+        with console.status(f"measuring: {measure_section.__name__}"):
+            section, values = measure_section(options.short, options.ministack)
+        figures[measure_section.__name__] = values
+        sections.append(section)
+        section.show(console)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "bench.json").write_text(json.dumps(figures, indent=2) + "\n")
+    (RESULTS / "bench.md").write_text("\n\n".join(section.as_markdown() for section in sections) + "\n")
+    console.print(f"wrote {RESULTS / 'bench.json'} and {RESULTS / 'bench.md'}")
+
+
+def machine_facts() -> dict[str, object]:
+    """What the figures depend on."""
+    return {
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "processors": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2),
+    }
+
+
+def executions(short: bool, ministack: str | None) -> tuple[Section, object]:
+    """One execution of the workflow, warm and cold, beside its floor and its peers."""
+    programs = {
+        "this emulator: StartExecution to SUCCEEDED": "benchmarks.workflow_once",
+        "floor: the handlers called directly, same S3 and endpoint": "benchmarks.floor_once",
+        "moto's engine alone, three constants": "benchmarks.moto_once",
+    }
+    if ministack:
+        os.environ["MINISTACK"] = ministack
+        programs["MiniStack: S3 read, no endpoint"] = "benchmarks.ministack_once"
+    rounds, warm = (2, 10) if short else (5, 30)
+    runs: dict[str, list[Run]] = {name: [] for name in programs}
+    for _ in range(rounds):
+        for name, module in programs.items():
+            runs[name].append(measure(module, warm))
+    section = Section(
+        f"One execution: medians of {rounds} processes, {warm} warm executions each",
+        ["", "warm", "first, from process start"],
+    )
+    values = {}
+    for name, measured in runs.items():
+        middle = statistics.median(value for run in measured for value in run.warm)
+        first = statistics.median(run.first for run in measured)
+        section.rows.append([name, f"{middle:.1f} ms", f"{first:.2f} s"])
+        values[name] = {"warm_milliseconds": middle, "first_seconds": first}
+    return section, values
+
+
+def at_once(short: bool, _: str | None) -> tuple[Section, object]:
+    """Many executions at once, and many in a row."""
+    count, row = (30, 0) if short else (100, 10_000)
+    values = _program("benchmarks.throughput", count, row)
+    share = values["executions_per_second"] / values["floor_per_second"]
+    section = Section(f"{count} executions at once", ["", "executions a second"])
+    section.rows.append(["this emulator", f"{values['executions_per_second']:.1f}"])
+    section.rows.append(["floor: handlers in two processes, no Step Functions", f"{values['floor_per_second']:.1f}"])
+    section.rows.append(["share of the floor", f"{share:.0%}"])
+    if values["row"]:
+        first, last = values["row"][0], values["row"][-1]
+        for name, unit in (("median_milliseconds", "ms"), ("memory_mb", "MB"), ("threads", "")):
+            section.rows.append(
+                [
+                    f"{row:,} in a row: {name.partition('_')[0]}, first and last tenth",
+                    f"{first[name]:.0f} {unit} / {last[name]:.0f} {unit}".strip(),
+                ]
+            )
+    return section, values
+
+
+def endpoint(short: bool, _: str | None) -> tuple[Section, object]:
+    """What an invocation adds to the model's own forward pass."""
+    values = _program("benchmarks.endpoint", 200 if short else 1000)
+    section = Section("The shipped model behind an endpoint", ["", "median"])
+    section.rows.append(["forward pass alone, image decoded", f"{values['forward']:.2f} ms"])
+    section.rows.append(["InvokeEndpoint", f"{values['invocation']:.2f} ms"])
+    section.rows.append(["above the forward pass", f"{values['invocation'] - values['forward']:.2f} ms"])
+    section.rows.append(["InvokeEndpoint with Data Capture", f"{values['captured'] / values['invocation'] - 1:+.1%}"])
+    return section, values
+
+
+def start(short: bool, _: str | None) -> tuple[Section, object]:
+    """What starting costs: commands, plugin, memory."""
+    rounds = 3 if short else 9
+    harness = str(Path(sys.executable).with_name("harness"))
+    bare = _seconds([sys.executable, "-c", "pass"], rounds)
+    values = {
+        "harness --help": _seconds([harness, "--help"], rounds),
+        "import of the pytest plugin, above pytest's own": _seconds(
+            [sys.executable, "-c", "import pytest, harness.testing.plugin"], rounds
+        )
+        - _seconds([sys.executable, "-c", "import pytest"], rounds),
+        "python -c pass": bare,
+    }
+    memory = _memory_at_start()
+    section = Section(f"Starting: medians of {rounds}", ["", ""])
+    section.rows += [[name, f"{seconds:.3f} s"] for name, seconds in values.items()]
+    section.rows.append(["memory of `harness up`, once it answers", f"{memory:.0f} MB"])
+    return section, {**values, "memory_mb": memory}
+
+
+def _program(module: str, *arguments: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "HARNESS_"))}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{module} failed: {done.stderr}")
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def _seconds(command: list[str], rounds: int) -> float:
+    times = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def _memory_at_start() -> float:
+    import psutil
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "harness", "up", "--port", "0"], stdout=subprocess.PIPE, text=True, cwd=RESULTS.parent
+    )
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(0.5)
+        return float(psutil.Process(process.pid).memory_info().rss / 2**20)
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+if __name__ == "__main__":
+    main()
