@@ -164,6 +164,45 @@ def run(script: str, arguments: tuple[str, ...], target: str | None, output: str
     sys.exit(code)
 
 
+@main.command()
+@click.argument("exports", nargs=-1, type=click.Path(exists=True, dir_okay=False))
+@click.option("--record", "execution_arn", help="Instead of comparing, write this execution to --output.")
+@click.option("--output", type=click.Path(dir_okay=False), help="File for --record.  [default: NAME.json]")
+def parity(exports: tuple[str, ...], execution_arn: str | None, output: str | None) -> None:
+    """Replay executions that AWS's console exported, and compare their histories event by event."""
+    import json
+
+    import boto3
+
+    from harness.parity.compare import differences
+    from harness.parity.export import read_export, record
+    from harness.parity.replay import replay
+    from harness.targets import open_target
+    from harness.testing.control import ControlApi
+
+    if execution_arn:
+        with _clear_errors():
+            document = record(boto3.client("stepfunctions"), execution_arn)
+            path = Path(output or f"{execution_arn.rpartition(':')[2]}.json")
+            path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        click.echo(f"wrote {path}: {len(document['historyHash'])} events")
+        return
+    if not exports:
+        raise click.UsageError("name an export, or an execution with --record")
+    different = 0
+    with _clear_errors(), open_target(_settings()) as target:
+        assert target.control_url is not None
+        states, control = boto3.client("stepfunctions"), ControlApi(target.control_url)
+        for name in exports:
+            recorded = read_export(Path(name))
+            found = differences(recorded.events, replay(recorded, states, control))
+            different += bool(found)
+            click.echo(f"{name}: {len(recorded.events)} events, {len(found) or 'no'} differences")
+            for line in found:
+                click.echo(f"  {line}")
+    sys.exit(1 if different else 0)
+
+
 @main.group()
 def dataset() -> None:
     """Extract, transform, load - or synthesize - the CIFAR-100 vehicles."""

@@ -15,6 +15,7 @@ from harness.emulator.clients import Clients
 from harness.emulator.context import EmulatorContext
 from harness.emulator.identity import ACCESS_KEY_ID
 from harness.emulator.log_writer import LogWriter
+from harness.emulator.task_script import TaskScript
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -110,6 +111,7 @@ class Emulator:
         self._states: States | None = None
         self._identity: Identity | None = None
         self._logs: LogWriter | None = None
+        self._script = TaskScript()
         self._moto: MotoApp | None = None
         self.url = ""
 
@@ -155,7 +157,7 @@ class Emulator:
             self._sagemaker = SageMaker(context, ("--recipe", self._recipe))
             self._identity = Identity(context)
             self._states = States(context, self._engine_client)
-            gateway.connect(self._handlers(), Control(self._functions, self._sagemaker).answer)
+            gateway.connect(self._handlers(), Control(self._functions, self._sagemaker, self._script).answer)
             self._server.start()
             if self._state is not None:
                 self._keep_state(self._state, gateway)
@@ -228,9 +230,14 @@ class Emulator:
         from harness.emulator.functions.direct import DirectLambda
 
         assert self._clients is not None and self._functions is not None
-        if service == "lambda" and (self._services is None or "lambda" in self._services):
-            return DirectLambda(self._functions, region)
-        return self._clients.get(service, region)
+        functions, clients = self._functions, self._clients
+
+        def client() -> Any:
+            if service == "lambda" and (self._services is None or "lambda" in self._services):
+                return DirectLambda(functions, region)
+            return clients.get(service, region)
+
+        return self._script.client(service, client)
 
     def _handlers(self) -> dict[str, Callable[[Request], Handler | None]]:
         functions, sagemaker, states, identity = self._functions, self._sagemaker, self._states, self._identity

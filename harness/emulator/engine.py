@@ -11,6 +11,7 @@ What it would otherwise spend most of its time on (measured; see ``benchmarks/``
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import types
@@ -18,6 +19,9 @@ from collections.abc import Callable
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
+
+from harness.emulator.jsonata import use_jsonata
+from harness.emulator.lambda_result import invocation_result
 
 _ENGINE = "moto.stepfunctions.parser"
 _BATCH = "moto.batch.utils"
@@ -37,6 +41,9 @@ def load_engine(client_for: Callable[[str, str], Any]) -> None:
     _import_without_batch()
     _share_clients(client_for)
     _remember_what_was_parsed()
+    _complete_lambda_results()
+    _read_escapes()
+    use_jsonata()
     # It logs every failed state as an error of its own; the history has it.
     logging.getLogger(_ENGINE).setLevel(logging.CRITICAL)
 
@@ -62,6 +69,33 @@ def _share_clients(client_for: Callable[[str, str], Any]) -> None:
     for name, module in list(sys.modules.items()):
         if name.startswith(_ENGINE) and hasattr(module, _SEAM):
             setattr(module, _SEAM, boto_client_for)
+
+
+def _complete_lambda_results() -> None:
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+
+    # The name under which the module reduces Lambda's answer to what it gives the state.
+    lambda_eval_utils.select_from_typed_dict = lambda typed_dict, obj: invocation_result(obj)
+
+
+def _read_escapes() -> None:
+    """Texts of a definition are JSON: their escapes stand for characters, which the engine's parser overlooks."""
+    from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
+
+    original = Preprocessor._inner_string_of
+
+    def inner_string_of(parser_rule_context: Any) -> str | None:
+        text: str | None = original(parser_rule_context)
+        if text is None or "\\" not in text:
+            return text
+        try:
+            return str(json.loads(f'"{text}"', strict=False))
+        except ValueError:
+            return text
+
+    if not hasattr(original, "reads_escapes"):
+        inner_string_of.reads_escapes = True  # type: ignore[attr-defined]
+        Preprocessor._inner_string_of = staticmethod(inner_string_of)
 
 
 def _remember_what_was_parsed() -> None:

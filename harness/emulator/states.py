@@ -28,15 +28,23 @@ class States:
 
     def __init__(self, context: EmulatorContext, client_for: Callable[[str, str], Any]) -> None:
         self._context = context
+        self._given: dict[str, str] = {}
+        """Inputs as they were given, by execution."""
         load_engine(client_for)
 
     def request(self, request: Request, request_id: str, region: str) -> Response:
         """Answer one request; what is not ours goes to moto."""
         operation = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
-        act = {"StartExecution": self._start_execution, "DescribeExecution": self._describe_execution}.get(operation)
+        act = {
+            "StartExecution": self._start_execution,
+            "DescribeExecution": self._describe_execution,
+            "GetExecutionHistory": self._get_history,
+        }.get(operation)
         answer = act(request, region) if act else None
         if answer is None:
             return self._context.moto(request)
+        if isinstance(answer, Response):
+            return answer
         body = json.dumps(answer, separators=(",", ":"))
         return Response(body, 200, {"x-amzn-RequestId": request_id}, content_type=JSON_1_0)
 
@@ -53,7 +61,29 @@ class States:
             )
         except Exception:
             return None  # moto words the refusal
+        self._given[execution.execution_arn] = parameters.get("input", "{}")
         return {"executionArn": execution.execution_arn, "startDate": execution.start_date.timestamp()}
+
+    def _get_history(self, request: Request, region: str) -> dict[str, Any] | Response:
+        """moto's answer in AWS's form: the input as it was given, results without spaces."""
+        parameters = json.loads(request.get_data() or b"{}")
+        given = self._given.get(parameters.get("executionArn", ""))
+        answer = self._context.moto(request)
+        if answer.status_code != 200:
+            return answer
+        history: dict[str, Any] = json.loads(answer.get_data())
+        for event in history["events"]:
+            started = event.get("executionStartedEventDetails") or (
+                event.get("stateEnteredEventDetails") if event["previousEventId"] == 0 else None
+            )
+            if given is not None and started is not None and "input" in started:
+                started["input"] = given
+            succeeded = event.get("taskSucceededEventDetails")
+            if succeeded is not None and succeeded.get("output"):
+                succeeded["output"] = json.dumps(
+                    json.loads(succeeded["output"]), separators=(",", ":"), ensure_ascii=False
+                )
+        return history
 
     def _backend(self, region: str) -> Any:
         from moto.stepfunctions.parser.models import stepfunctions_parser_backends

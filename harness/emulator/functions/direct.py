@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import uuid
+from email.utils import formatdate
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -52,8 +53,23 @@ class DirectLambda:
                 "Invoke",
             ) from None
         outcome = self._functions.run(function, invocation)
+        headers = {
+            "x-amz-executed-version": function.version,
+            "x-amzn-remapped-content-length": "0",
+            "connection": "keep-alive",
+            "x-amzn-requestid": request_id,
+            "content-length": str(len(outcome.payload)),
+            "date": formatdate(usegmt=True),
+            "x-amzn-trace-id": invocation.trace_id,
+            "content-type": "application/json",
+        }
         answer: dict[str, Any] = {
-            "ResponseMetadata": {"RequestId": request_id, "HTTPStatusCode": 200, "HTTPHeaders": {}, "RetryAttempts": 0},
+            "ResponseMetadata": {
+                "RequestId": request_id,
+                "HTTPStatusCode": 200,
+                "HTTPHeaders": headers,
+                "RetryAttempts": 0,
+            },
             "StatusCode": 200,
             "ExecutedVersion": function.version,
             "Payload": io.BytesIO(outcome.payload),

@@ -1,0 +1,1 @@
+"""Executions of AWS replayed here, and compared event by event."""

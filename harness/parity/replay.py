@@ -1,0 +1,42 @@
+"""An execution of AWS, run again here: its definition and input, its tasks answering what they answered on AWS."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+from harness.parity.answers import answers_of
+from harness.parity.export import RecordedExecution
+from harness.testing.control import ControlApi
+
+
+def replay(recorded: RecordedExecution, states: Any, control: ControlApi, timeout: float = 300) -> list[dict[str, Any]]:
+    """The history of the replayed execution.
+
+    Args:
+        recorded: the execution.
+        states: a Step Functions client of the emulator.
+        control: the emulator's own API.
+        timeout: seconds after which an execution that still runs is given up.
+
+    Raises:
+        botocore.exceptions.ClientError: the definition is refused.
+        TimeoutError: it did not end.
+    """
+    machine = states.create_state_machine(
+        name=f"parity-{uuid.uuid4().hex[:12]}", definition=recorded.definition, roleArn=recorded.role_arn
+    )["stateMachineArn"]
+    control.post("tasks/script", {"answers": answers_of(recorded.events)})
+    try:
+        arn = states.start_execution(stateMachineArn=machine, name=recorded.name, input=recorded.input)["executionArn"]
+        deadline = time.monotonic() + timeout
+        while states.describe_execution(executionArn=arn)["status"] == "RUNNING":
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the replayed execution still ran after {timeout:g} s")
+            time.sleep(0.01)
+        pages = states.get_paginator("get_execution_history").paginate(executionArn=arn, includeExecutionData=True)
+        return [event for page in pages for event in page["events"]]
+    finally:
+        control.post("tasks/script", {"answers": []})
+        states.delete_state_machine(stateMachineArn=machine)
