@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def clean_up(
     plan: Plan, endpoint: str, bucket: str, session: boto3.Session, on_step: Step = lambda line: None
 ) -> list[str]:
-    """Remove endpoint, functions, state machine, roles, log groups and bucket, the endpoint (which costs most) first.
+    """Remove endpoint, functions, state machine, roles, log groups and bucket; the endpoint, which costs most, first.
 
     What is not there, after a run that broke off for instance, is passed over.
 
@@ -24,9 +24,23 @@ def clean_up(
         What is still there afterwards, a line each; empty when all is gone.
     """
     delete_endpoint(endpoint, session, on_step)
+    _delete_log_group(session.client("logs"), endpoint_log_group(endpoint), on_step)
     destroy(plan, session, on_step)
     delete_bucket(session.client("s3"), bucket, on_step)
     return leftovers(plan, endpoint, bucket, session)
+
+
+def endpoint_log_group(endpoint: str) -> str:
+    """Where SageMaker puts what an endpoint's containers write."""
+    return f"/aws/sagemaker/Endpoints/{endpoint}"
+
+
+def _delete_log_group(logs: Any, name: str, on_step: Step) -> None:
+    try:
+        logs.delete_log_group(logGroupName=name)
+    except logs.exceptions.ResourceNotFoundException:
+        return
+    on_step(f"deleted log group {name}")
 
 
 def leftovers(plan: Plan, endpoint: str, bucket: str, session: boto3.Session) -> list[str]:
@@ -46,7 +60,7 @@ def leftovers(plan: Plan, endpoint: str, bucket: str, session: boto3.Session) ->
         ),
         "role": ({role.name for role in plan.roles}, _names(iam, "list_roles", "Roles", "RoleName")),
         "log group": (
-            {group.name for group in plan.log_groups},
+            {endpoint_log_group(endpoint), *(group.name for group in plan.log_groups)},
             _names(logs, "describe_log_groups", "logGroups", "logGroupName"),
         ),
         "bucket": ({bucket}, {item["Name"] for item in s3.list_buckets()["Buckets"]}),

@@ -148,7 +148,9 @@ def test_early_stopping_ends_a_job_that_no_longer_improves(torch, train, job):
         epochs=30, learning_rate=0, early_stopping=True, early_stopping_min_epochs=2, early_stopping_patience=3
     )
     _, messages = train(job)
-    assert len(accuracies(messages)) == 4
+    # Without learning the moving statistics still settle, which may change an accuracy or two at first.
+    seen = accuracies(messages)
+    assert len(seen) == seen.index(max(seen)) + 1 + 3 < 30
     assert any(text.startswith("Early stopping") for text in messages)
 
 

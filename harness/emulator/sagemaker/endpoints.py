@@ -166,6 +166,7 @@ class Endpoints:
         if running is not None:
             running.close()
         self._flush()
+        self._context.logs.flush()  # its last words must not make its log group anew, once somebody deletes that
         with self._lock:
             self._settled.pop((region, name), None)
             return self._context.moto(request)
