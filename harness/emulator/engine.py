@@ -22,6 +22,7 @@ from typing import Any
 
 from harness.emulator.jsonata import use_jsonata
 from harness.emulator.lambda_result import invocation_result
+from harness.emulator.limits import STATE_DATA
 
 _ENGINE = "moto.stepfunctions.parser"
 _BATCH = "moto.batch.utils"
@@ -43,6 +44,7 @@ def load_engine(client_for: Callable[[str, str], Any]) -> None:
     _remember_what_was_parsed()
     _complete_lambda_results()
     _read_escapes()
+    _measure_data()
     use_jsonata()
     # It logs every failed state as an error of its own; the history has it.
     logging.getLogger(_ENGINE).setLevel(logging.CRITICAL)
@@ -76,6 +78,27 @@ def _complete_lambda_results() -> None:
 
     # The name under which the module reduces Lambda's answer to what it gives the state.
     lambda_eval_utils.select_from_typed_dict = lambda typed_dict, obj: invocation_result(obj)
+
+
+def _measure_data() -> None:
+    """AWS counts bytes of UTF-8 without spaces between the parts, and takes as many as the limit says."""
+
+    def is_within_size_quota(value: Any) -> bool:
+        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str)
+        return len(text.encode()) <= STATE_DATA.most
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith(_ENGINE) and hasattr(module, is_within_size_quota.__name__):
+            setattr(module, is_within_size_quota.__name__, is_within_size_quota)
+
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task import state_task_lambda
+
+    def is_payload_within_size_quota(value: Any) -> bool:
+        """A task that names the function itself gives the payload alone, out of what it gets."""
+        invoked = isinstance(value, dict) and value.keys() >= {"Payload", "SdkHttpMetadata", "StatusCode"}
+        return is_within_size_quota(value["Payload"] if invoked else value)
+
+    state_task_lambda.is_within_size_quota = is_payload_within_size_quota
 
 
 def _read_escapes() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +16,17 @@ from werkzeug import Request, Response
 
 from harness.emulator.context import EmulatorContext
 from harness.emulator.engine import load_engine
-from harness.emulator.errors import JSON_1_0
+from harness.emulator.errors import JSON_1_0, AwsError
+from harness.emulator.limits import EXECUTION_INPUT
+from harness.emulator.validation import check
+
+_NOT_IN_NAMES = re.compile(r"""[\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]""")
+"""https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html#API_StartExecution_RequestSyntax"""
+
+
+def _check_name(name: str) -> None:
+    if _NOT_IN_NAMES.search(name):
+        raise AwsError("InvalidName", f"Invalid Name: '{name}'")
 
 
 class States:
@@ -36,6 +47,7 @@ class States:
         """Answer one request; what is not ours goes to moto."""
         operation = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
         act = {
+            "CreateStateMachine": self._create_state_machine,
             "StartExecution": self._start_execution,
             "DescribeExecution": self._describe_execution,
             "GetExecutionHistory": self._get_history,
@@ -48,8 +60,18 @@ class States:
         body = json.dumps(answer, separators=(",", ":"))
         return Response(body, 200, {"x-amzn-RequestId": request_id}, content_type=JSON_1_0)
 
+    def _create_state_machine(self, request: Request, region: str) -> None:
+        parameters = json.loads(request.get_data() or b"{}")
+        check("stepfunctions", "CreateStateMachine", parameters)
+        _check_name(parameters["name"])
+
     def _start_execution(self, request: Request, region: str) -> dict[str, Any] | None:
         parameters = json.loads(request.get_data() or b"{}")
+        if len(parameters.get("input", "").encode()) > EXECUTION_INPUT.most:
+            raise EXECUTION_INPUT.refusal()
+        check("stepfunctions", "StartExecution", parameters)
+        if parameters.get("name") is not None:
+            _check_name(parameters["name"])
         if parameters.get("name") is None:
             parameters["name"] = str(uuid.uuid4())
             body = json.dumps(parameters).encode()

@@ -11,12 +11,7 @@ import zipfile
 from pathlib import Path
 
 from harness.emulator.errors import AwsError
-
-MAX_UNZIPPED = 250 * 1024 * 1024
-"""Bytes that a package may hold unzipped, layers included.
-
-https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-"""
+from harness.emulator.limits import FUNCTION_UNZIPPED
 
 RUNTIME_DISTRIBUTIONS = (
     "awslambdaric",
@@ -33,6 +28,28 @@ RUNTIME_DISTRIBUTIONS = (
 """What AWS's Python runtimes bring with them. A handler that imports more fails there, and so it does here."""
 
 
+def check_package(code: bytes) -> None:
+    """Refuse what Lambda refuses of a deployment package.
+
+    Raises:
+        AwsError: ``InvalidParameterValueException``: no ZIP file, or too large when unzipped.
+    """
+    with _open(code) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > FUNCTION_UNZIPPED.most:
+            raise FUNCTION_UNZIPPED.refusal()
+
+
+def _open(code: bytes) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(io.BytesIO(code))
+    except zipfile.BadZipFile:
+        raise AwsError(
+            "InvalidParameterValueException",
+            "Could not unzip uploaded file. Please check your file, then try to upload again.",
+            Type="User",
+        ) from None
+
+
 def unpack(code: bytes, folder: Path) -> Path:
     """Unzip a deployment package into *folder*, which must not exist yet, and give it back.
 
@@ -40,21 +57,12 @@ def unpack(code: bytes, folder: Path) -> Path:
         AwsError: ``InvalidParameterValueException`` as AWS answers for what is no ZIP file, escapes its folder or
             is too large.
     """
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(code))
-    except zipfile.BadZipFile:
-        raise AwsError(
-            "InvalidParameterValueException",
-            "Could not unzip uploaded file. Please check your file, then try to upload again.",
-        ) from None
+    check_package(code)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with archive, tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        entries = archive.infolist()
-        if sum(entry.file_size for entry in entries) > MAX_UNZIPPED:
-            raise AwsError("InvalidParameterValueException", f"Unzipped size must be smaller than {MAX_UNZIPPED} bytes")
+    with _open(code) as archive, tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         root = Path(scratch) / "task"
         root.mkdir()
-        for entry in entries:
+        for entry in archive.infolist():
             path = Path(archive.extract(entry, root))
             mode = (entry.external_attr >> 16) & 0o777
             if mode and not stat.S_ISLNK(entry.external_attr >> 16):

@@ -24,23 +24,22 @@ from werkzeug import Request, Response
 
 from harness.emulator.context import EmulatorContext
 from harness.emulator.errors import AwsError
+from harness.emulator.functions.configuration import check_configuration
 from harness.emulator.functions.environment import ExecutionEnvironment
 from harness.emulator.functions.invocation import FunctionVersion, Invocation, Outcome
 from harness.emulator.functions.logs import LogStream
-from harness.emulator.functions.package import make_runtime_folder, unpack
+from harness.emulator.functions.package import check_package, make_runtime_folder, unpack
 from harness.emulator.functions.pool import EnvironmentPool
 from harness.emulator.gateway import Handler
+from harness.emulator.limits import INVOCATION_REQUEST, INVOCATION_RESPONSE
 
 logger = logging.getLogger(__name__)
 
-MAX_PAYLOAD = 6 * 1024 * 1024
-"""Bytes of a request or a response of a synchronous invocation.
-
-https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-"""
 _INVOCATIONS = re.compile(r"^/2015-03-31/functions/([^/]+)/invocations/?$")
 _FUNCTIONS = "/2015-03-31/functions"
 _FUNCTION = re.compile(r"^/2015-03-31/functions/([^/]+)/?$")
+_CODE = re.compile(r"^/2015-03-31/functions/[^/]+/code/?$")
+_CONFIGURATION = re.compile(r"^/2015-03-31/functions/[^/]+/configuration/?$")
 _FUNCTION_NAME = re.compile(
     r"^(?:arn:[^:]+:lambda:(?P<region>[^:]+):(?P<account>\d{12}):function:|(?:\d{12}:)?(?:function:)?)?"
     r"(?P<name>[a-zA-Z0-9-_]+)(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9-_]+))?$"
@@ -73,6 +72,10 @@ class Functions:
             return self.delete_request
         if request.method == "POST" and request.path.rstrip("/") == _FUNCTIONS:
             return self.create_request
+        if request.method == "PUT" and _CONFIGURATION.match(request.path):
+            return self.configure_request
+        if request.method == "PUT" and _CODE.match(request.path):
+            return self.update_code_request
         return None
 
     def invoke_request(self, request: Request, request_id: str, region: str) -> Response:
@@ -112,12 +115,36 @@ class Functions:
 
         AWS does so too, now and then ("proactive initialization"); here it lets the functions of a workflow start side
         by side instead of one after the other.
+
+        Raises:
+            AwsError: Lambda does not take such a configuration.
         """
+        parameters = _parameters(request)
+        check_configuration("CreateFunction", parameters)
+        _check_code(parameters.get("Code") or {})
         response = self._context.moto(request)
         if response.status_code == 201:
             function, _, _ = self._find(json.loads(response.get_data())["FunctionName"], None, region)
             threading.Thread(target=self._start_ahead, args=(function,), daemon=True).start()
         return response
+
+    def configure_request(self, request: Request, request_id: str, region: str) -> Response:
+        """Change a function's configuration, as moto does.
+
+        Raises:
+            AwsError: Lambda does not take such a configuration.
+        """
+        check_configuration("UpdateFunctionConfiguration", _parameters(request))
+        return self._context.moto(request)
+
+    def update_code_request(self, request: Request, request_id: str, region: str) -> Response:
+        """Change a function's code, as moto does; the next invocation runs it.
+
+        Raises:
+            AwsError: Lambda does not take such a package.
+        """
+        _check_code(_parameters(request))
+        return self._context.moto(request)
 
     def _start_ahead(self, function: FunctionVersion) -> None:
         try:
@@ -150,13 +177,8 @@ class Functions:
         Raises:
             AwsError: as :meth:`invoke_request`.
         """
-        if len(payload) > MAX_PAYLOAD:
-            raise AwsError(
-                "RequestEntityTooLargeException",
-                f"Request must be smaller than {MAX_PAYLOAD} bytes for the InvokeFunction operation",
-                413,
-                Type="User",
-            )
+        if len(payload) > INVOCATION_REQUEST.most:
+            raise INVOCATION_REQUEST.refusal()
         function, qualifier, limit = self._find(name, qualifier, region)
         if limit == 0:
             raise AwsError(
@@ -178,11 +200,9 @@ class Functions:
         """Run one invocation in a warm environment, or in a new one."""
         with self._pool.environment(function) as environment:
             outcome = environment.invoke(invocation)
-        if len(outcome.payload) > MAX_PAYLOAD + 100:
-            return Outcome.platform_error(
-                "Function.ResponseSizeTooLarge",
-                "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
-            )
+        if len(outcome.payload) > INVOCATION_RESPONSE.most:
+            refusal = INVOCATION_RESPONSE.refusal()
+            return Outcome.platform_error(refusal.code, refusal.message)
         return outcome
 
     def process_ids(self) -> list[int]:
@@ -262,6 +282,21 @@ class Functions:
             LogStream(self._logs, function.region, function.log_group, function.version),
             self._variables,
         )
+
+
+def _check_code(code: dict[str, Any]) -> None:
+    if code.get("ZipFile"):
+        check_package(base64.b64decode(code["ZipFile"]))
+
+
+def _parameters(request: Request) -> dict[str, Any]:
+    try:
+        parameters = json.loads(request.get_data(cache=True) or b"{}")
+    except ValueError:
+        parameters = None
+    if not isinstance(parameters, dict):
+        raise AwsError("InvalidRequestContentException", "Could not parse request body into json", Type="User")
+    return parameters
 
 
 def _require_json(payload: bytes) -> None:

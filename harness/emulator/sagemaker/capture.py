@@ -126,6 +126,7 @@ class CaptureWriter:
         self._interval = interval
         self._queue: deque[Captured] = deque()
         self._pending_bytes = 0
+        self._in_flight = 0
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._wake = threading.Event()
@@ -153,6 +154,7 @@ class CaptureWriter:
                 taken = list(self._queue)
                 self._queue.clear()
                 self._pending_bytes = 0
+                self._in_flight = len(taken)
             failed: list[Captured] = []
             for key, group in _by_file(taken).items():
                 try:
@@ -161,11 +163,11 @@ class CaptureWriter:
                 except Exception as error:
                     failed += group
                     self._report(f"{len(group)} capture records for {key[0].destination} wait: {error}")
-            if failed:
-                with self._lock:
-                    self._queue.extendleft(reversed(failed))
-                    self._pending_bytes += sum(captured.size for captured in failed)
-            elif self._trouble is not None:
+            with self._lock:
+                self._queue.extendleft(reversed(failed))
+                self._pending_bytes += sum(captured.size for captured in failed)
+                self._in_flight = 0
+            if not failed and self._trouble is not None:
                 logger.info("data capture works again")
                 self._trouble = None
             return not failed
@@ -175,7 +177,7 @@ class CaptureWriter:
         with self._lock:
             return {
                 "written": self._written,
-                "pending": len(self._queue),
+                "pending": len(self._queue) + self._in_flight,
                 "given_up": self._given_up,
                 "trouble": self._trouble,
             }

@@ -24,7 +24,7 @@ from harness.emulator.sagemaker.models import model_data_of
 from harness.emulator.sagemaker.process_server import ProcessServer, ServedModel
 from harness.emulator.sagemaker.running import RunningEndpoint, Variant
 from harness.emulator.sagemaker.stub import StubServer
-from harness.emulator.sagemaker.validation import check
+from harness.emulator.validation import check
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Endpoints:
 
     def create_config(self, parameters: Mapping[str, Any], region: str, request: Request) -> Response:
         """Answer CreateEndpointConfig."""
-        check("CreateEndpointConfig", parameters)
+        check("sagemaker", "CreateEndpointConfig", parameters)
         backend = self._backend(region)
         name = parameters["EndpointConfigName"]
         if name in backend.endpoint_configs:
@@ -82,7 +82,7 @@ class Endpoints:
 
     def create(self, parameters: Mapping[str, Any], region: str) -> dict[str, Any]:
         """Answer CreateEndpoint."""
-        check("CreateEndpoint", parameters)
+        check("sagemaker", "CreateEndpoint", parameters)
         name, config_name = parameters["EndpointName"], parameters["EndpointConfigName"]
         backend = self._backend(region)
         arn = self._arn("endpoint", name, region)
@@ -96,7 +96,7 @@ class Endpoints:
 
     def update(self, parameters: Mapping[str, Any], region: str) -> dict[str, Any]:
         """Answer UpdateEndpoint: the old configuration serves until the new one does."""
-        check("UpdateEndpoint", parameters)
+        check("sagemaker", "UpdateEndpoint", parameters)
         name, config_name = parameters["EndpointName"], parameters["EndpointConfigName"]
         arn = self._arn("endpoint", name, region)
         with self._lock:
@@ -112,7 +112,7 @@ class Endpoints:
 
     def update_weights(self, parameters: Mapping[str, Any], region: str, request: Request) -> Response:
         """Answer UpdateEndpointWeightsAndCapacities."""
-        check("UpdateEndpointWeightsAndCapacities", parameters)
+        check("sagemaker", "UpdateEndpointWeightsAndCapacities", parameters)
         name = parameters["EndpointName"]
         self._require(name, region)
         answer = self._context.moto(request)

@@ -5,12 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-TIME_LIMIT = 60.0
-"""Seconds that a model may take to answer.
-
-https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
-"""
-
 
 @dataclass(frozen=True)
 class ModelRequest:
@@ -33,7 +27,7 @@ class ModelAnswer:
 
 
 class ModelTimeout(Exception):
-    """The model did not answer within :data:`TIME_LIMIT`."""
+    """The model did not answer within a minute."""
 
 
 class ModelUnreachable(Exception):

@@ -13,7 +13,7 @@ from werkzeug import Request, Response
 from harness.emulator.context import EmulatorContext
 from harness.emulator.sagemaker.backend import arn_of, backend_of, refusal
 from harness.emulator.sagemaker.model_data import split_model_uri
-from harness.emulator.sagemaker.validation import check
+from harness.emulator.validation import check
 
 
 def create_model(context: EmulatorContext, parameters: Mapping[str, Any], region: str, request: Request) -> Response:
@@ -22,7 +22,7 @@ def create_model(context: EmulatorContext, parameters: Mapping[str, Any], region
     Raises:
         AwsError: ``ValidationException``, among others for model data that is not there.
     """
-    check("CreateModel", parameters)
+    check("sagemaker", "CreateModel", parameters)
     backend = backend_of(context.account_id, region)
     name = parameters["ModelName"]
     if name in backend._models:

@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.emulator.limits import ENDPOINT_SECONDS
 from harness.emulator.sagemaker.images import ImageKind, kind_of
 from harness.emulator.sagemaker.model_data import fetch_model
 from harness.emulator.sagemaker.model_server import (
-    TIME_LIMIT,
     ModelAnswer,
     ModelRequest,
     ModelTimeout,
@@ -148,7 +148,7 @@ class ProcessServer:
         address = self._address
         if address is None:
             raise ModelUnreachable("the model's process is gone and is being started anew")
-        return http.client.HTTPConnection(*address, timeout=TIME_LIMIT), False
+        return http.client.HTTPConnection(*address, timeout=ENDPOINT_SECONDS.most), False
 
     def _drop_connections(self) -> None:
         while self._idle:

@@ -9,19 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from harness.emulator.errors import AwsError
+from harness.emulator.limits import ENDPOINT_SECONDS
 from harness.emulator.sagemaker.capture import CaptureConfig, Captured, CaptureWriter
 from harness.emulator.sagemaker.model_server import (
-    TIME_LIMIT,
     ModelAnswer,
     ModelRequest,
     ModelServer,
     ModelTimeout,
     ModelUnreachable,
-)
-
-_TIMED_OUT = (
-    "Your invocation timed out while waiting for a response from container primary. Review the latency metrics for "
-    "each container in Amazon CloudWatch, resolve the issue, and try again."
 )
 
 
@@ -109,7 +104,7 @@ class RunningEndpoint:
         try:
             answer = variant.server.invoke(request)
         except ModelTimeout:
-            raise self._model_error("server", 0, _TIMED_OUT) from None
+            raise self._model_error("server", 0, ENDPOINT_SECONDS.message) from None
         except ModelUnreachable as error:
             raise self._model_error("server", 500, str(error)) from None
         if answer.status >= 400:
@@ -122,7 +117,7 @@ class RunningEndpoint:
     def close(self) -> None:
         """Let requests under way finish, then stop all model servers."""
         for variant in self.variants:
-            variant.gate.close(TIME_LIMIT)
+            variant.gate.close(ENDPOINT_SECONDS.most)
             variant.server.close()
 
     def _model_error(self, kind: str, status: int, message: str) -> AwsError:

@@ -17,6 +17,7 @@ from werkzeug import Request, Response
 from harness.emulator.context import EmulatorContext
 from harness.emulator.errors import JSON_1_1, AwsError
 from harness.emulator.gateway import json_response
+from harness.emulator.limits import ENDPOINT_BODY
 from harness.emulator.sagemaker.backend import as_epoch
 from harness.emulator.sagemaker.capture import CaptureWriter
 from harness.emulator.sagemaker.endpoints import Endpoints
@@ -24,9 +25,6 @@ from harness.emulator.sagemaker.model_server import ModelRequest
 from harness.emulator.sagemaker.models import create_model
 from harness.emulator.sagemaker.stub import Script, ScriptError
 from harness.emulator.sagemaker.training.service import TrainingJobs
-
-MAX_BODY = 6_291_456
-"""Bytes of an invocation's body: ``BodyBlob`` in SageMaker Runtime's service model."""
 
 _INVOCATION = re.compile(r"^/endpoints/([^/]+)/(invocations|async-invocations|invocations-response-stream)$")
 _NOT_EMULATED = {
@@ -89,8 +87,8 @@ class SageMaker:
             what = _NOT_EMULATED.get(match[2] if match else "", request.path)
             raise AwsError("ValidationError", f"not emulated: {what}")
         body = request.get_data(cache=True)
-        if len(body) > MAX_BODY:
-            raise AwsError("413", f"HTTP content length exceeded {MAX_BODY} bytes.", 413)
+        if len(body) > ENDPOINT_BODY.most:
+            raise ENDPOINT_BODY.refusal()
         headers = request.headers
         name, target = unquote(match[1]), headers.get("X-Amzn-SageMaker-Target-Variant")
         while True:

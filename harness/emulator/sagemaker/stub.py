@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.emulator.sagemaker.model_server import TIME_LIMIT, ModelAnswer, ModelRequest, ModelTimeout
+from harness.emulator.limits import ENDPOINT_SECONDS
+from harness.emulator.sagemaker.model_server import ModelAnswer, ModelRequest, ModelTimeout
 
 _IMAGE_SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 _SURE_SHARE = 0.75
@@ -118,8 +119,8 @@ class StubServer:
                 }
             )
         if delay:
-            time.sleep(min(delay, TIME_LIMIT))
-            if delay >= TIME_LIMIT:
+            time.sleep(min(delay, ENDPOINT_SECONDS.most))
+            if delay >= ENDPOINT_SECONDS.most:
                 raise ModelTimeout
         return answer
 

@@ -15,7 +15,7 @@ from harness.emulator.sagemaker.training.job import ENDED, TrainingJob
 from harness.emulator.sagemaker.training.layout import mode_of
 from harness.emulator.sagemaker.training.metrics import definitions_for
 from harness.emulator.sagemaker.training.runner import JobRunner, check_sources
-from harness.emulator.sagemaker.validation import check
+from harness.emulator.validation import check
 
 PATIENCE = 5.0
 """Seconds for which DescribeTrainingJob waits for a running job's end before it answers.
@@ -45,7 +45,7 @@ class TrainingJobs:
         Raises:
             AwsError: ``ValidationException`` or ``ResourceInUse``.
         """
-        check("CreateTrainingJob", parameters)
+        check("sagemaker", "CreateTrainingJob", parameters)
         name = parameters["TrainingJobName"]
         arn = arn_of("training-job", name, region, self._context.account_id)
         self._refuse_what_cannot_run(parameters)

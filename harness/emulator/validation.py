@@ -1,4 +1,4 @@
-"""Requests held against SageMaker's service model, refused in AWS's words.
+"""Requests held against a service's model, refused in AWS's words.
 
 botocore checks required members and types before it sends; lengths, ranges, enumerations and patterns are AWS's own to
 check, and are checked here from the same model that botocore ships.
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 _LONGEST_LIST = 10
 
 
-def check(operation: str, parameters: Mapping[str, Any]) -> None:
+def check(service: str, operation: str, parameters: Mapping[str, Any]) -> None:
     """Refuse *parameters* that the service model does not allow.
 
     Raises:
         AwsError: ``ValidationException``, naming every member at fault.
     """
-    shape = _service_model().operation_model(operation).input_shape
+    shape = _service_model(service).operation_model(operation).input_shape
     if shape is None:
         return
     faults = list(_faults(shape, parameters, ""))
@@ -34,11 +34,11 @@ def check(operation: str, parameters: Mapping[str, Any]) -> None:
         raise AwsError("ValidationException", f"{some} detected: {'; '.join(faults[:_LONGEST_LIST])}")
 
 
-@lru_cache(maxsize=1)
-def _service_model() -> ServiceModel:
+@lru_cache(maxsize=8)
+def _service_model(service: str) -> ServiceModel:
     import botocore.session
 
-    return botocore.session.Session().get_service_model("sagemaker")
+    return botocore.session.Session().get_service_model(service)
 
 
 @lru_cache(maxsize=512)
@@ -87,7 +87,10 @@ def _faults(shape: Shape, value: Any, where: str) -> Iterator[str]:
 
 def _size_faults(shape: Shape, value: Any, where: str) -> Iterator[str]:
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
-    shown = f"'{value}'" if isinstance(value, str) else f"'[{', '.join(map(str, value))}]'"
+    if shape.metadata.get("sensitive"):
+        shown = None
+    else:
+        shown = f"'{value}'" if isinstance(value, str) else f"'[{', '.join(map(str, value))}]'"
     if low is not None and len(value) < low:
         yield _fault(shown, where, f"have length greater than or equal to {low}")
     if high is not None and len(value) > high:
@@ -99,5 +102,5 @@ def _below(where: str, name: str) -> str:
     return f"{where}.{member}" if where else member
 
 
-def _fault(value: str, where: str, constraint: str) -> str:
-    return f"Value {value} at '{where}' failed to satisfy constraint: Member must {constraint}"
+def _fault(value: str | None, where: str, constraint: str) -> str:
+    return f"Value {f'{value} ' if value else ''}at '{where}' failed to satisfy constraint: Member must {constraint}"
