@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +15,7 @@ from harness.workflow.dataset.synthesize import synthesize
 from harness.workflow.dataset.transform import transform
 from tests.service_model import problems, unknown_members
 
-BESIDE = {"acceptance", "beside"}
-"""Fixtures of what takes long and mostly waits."""
+_UNDER_WAY = pytest.StashKey[Future]()
 _CHECKED = ("sagemaker", "sagemaker-runtime")
 
 
@@ -40,12 +39,12 @@ def _check(http_response, parsed, model, **_):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "beside(function): begin function(folder) with the session")
+    config.addinivalue_line("markers", "processes: works in processes of its own, and so runs beside other tests")
 
 
 def pytest_collection_modifyitems(config, items):
     # What takes long and mostly waits runs beside all else, and is looked at last.
-    last = [item for item in items if BESIDE & set(getattr(item, "fixturenames", ()))]
+    last = [item for item in items if "acceptance" in getattr(item, "fixturenames", ()) or _goes_beside(item)]
     items[:] = [item for item in items if item not in last] + last
 
 
@@ -59,28 +58,41 @@ def pytest_xdist_make_scheduler(config, log):
 @pytest.fixture(scope="session", autouse=True)
 def _start_early(request):
     if hasattr(request.config, "workerinput"):
-        return  # each worker would start it; the one that is given these tests does
+        return  # each worker would start them; the one that is given these tests does
     if any("acceptance" in getattr(item, "fixturenames", ()) for item in request.session.items):
         request.getfixturevalue("acceptance_process")
-    request.getfixturevalue("_begun")
+    request.getfixturevalue("_under_way")
 
 
 @pytest.fixture(scope="session")
-def _begun(request, tmp_path_factory):
-    """What the tests marked ``beside`` wait for, under way: one after the other, on a thread of their own."""
-    functions = [mark.args[0] for item in request.session.items for mark in item.iter_markers("beside")]
+def _under_way(request, tmp_path_factory):
+    """The tests that run beside the others, one after the other, on a thread of their own."""
     with ThreadPoolExecutor(1) as pool:
-        yield {
-            function: pool.submit(function, tmp_path_factory.mktemp(function.__name__.strip("_")))
-            for function in dict.fromkeys(functions)
-        }
+        for item in filter(_goes_beside, request.session.items):
+            arguments = dict(item.callspec.params) if hasattr(item, "callspec") else {}
+            if "tmp_path" in item.fixturenames:
+                arguments["tmp_path"] = tmp_path_factory.mktemp("beside")
+            item.stash[_UNDER_WAY] = pool.submit(item.obj, **arguments)
+        yield
         pool.shutdown(cancel_futures=True)
 
 
-@pytest.fixture
-def beside(request, _begun):
-    """What the function of the test's ``beside`` mark gives, or raises."""
-    return _begun[request.node.get_closest_marker("beside").args[0]].result()
+def _goes_beside(item):
+    """A test that is marked so and needs nothing of this process but a folder."""
+    if item.get_closest_marker("processes") is None:
+        return False
+    parameters = set(item.callspec.params) if hasattr(item, "callspec") else set()
+    return set(item._fixtureinfo.argnames) <= {"tmp_path"} | parameters
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """The outcome of a test that ran beside the others is told at its turn."""
+    under_way = pyfuncitem.stash.get(_UNDER_WAY, None)
+    if under_way is None:
+        return None
+    under_way.result()
+    return True
 
 
 @dataclass

@@ -106,5 +106,6 @@ def _upload(model: Path, bucket: str, session: boto3.Session, on_step: Step) -> 
     s3 = session.client("s3")
     ensure_bucket(s3, bucket)
     s3.put_object(Bucket=bucket, Key=MODEL_KEY, Body=model.read_bytes())
-    on_step(f"uploaded {model} to s3://{bucket}/{MODEL_KEY}")
+    shown = model.relative_to(Path.cwd()) if model.is_relative_to(Path.cwd()) else model
+    on_step(f"uploaded {shown} to s3://{bucket}/{MODEL_KEY}")
     return f"s3://{bucket}/{MODEL_KEY}"

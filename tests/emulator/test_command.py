@@ -1,5 +1,6 @@
 """The harness command as a user runs it: in a process of its own."""
 
+import contextlib
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-pytestmark = pytest.mark.local
+pytestmark = [pytest.mark.local, pytest.mark.processes]
 
 OUTSIDE = dict(os.environ)
 """The environment as it is before a target leads boto3 anywhere."""
@@ -30,44 +31,45 @@ def run(*arguments, cwd, **more):
     )
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def emulator(tmp_path):
     process = subprocess.Popen(
         [*HARNESS, "up", "--port", "0"], cwd=tmp_path, env=clean_environment(), stdout=subprocess.PIPE, text=True
     )
     line = process.stdout.readline()
     assert "The emulator answers at http://127.0.0.1:" in line
-    yield process, line.split()[4]
-    if process.poll() is None:
+    try:
+        yield process, line.split()[4]
+    finally:
         process.kill()
         process.wait()
 
 
-def test_up_tells_where_it_answers_and_env_leads_there(emulator, tmp_path):
-    _, url = emulator
-    told = run("env", "--shell", "json", cwd=tmp_path)
-    environment = json.loads(told.stdout)
-    assert environment["AWS_ENDPOINT_URL"] == url
-    script = "import boto3; print(boto3.client('sts').get_caller_identity()['Account'])"
-    shell = run("env", cwd=tmp_path).stdout + f'\n{sys.executable} -c "{script}"'
-    answered = subprocess.run(
-        ["sh", "-c", shell], env=clean_environment(AWS_PROFILE="nobody"), capture_output=True, text=True
-    )
+def test_up_tells_where_it_answers_and_env_leads_there(tmp_path):
+    with emulator(tmp_path) as (_, url):
+        told = run("env", "--shell", "json", cwd=tmp_path)
+        environment = json.loads(told.stdout)
+        assert environment["AWS_ENDPOINT_URL"] == url
+        script = "import boto3; print(boto3.client('sts').get_caller_identity()['Account'])"
+        shell = run("env", cwd=tmp_path).stdout + f'\n{sys.executable} -c "{script}"'
+        answered = subprocess.run(
+            ["sh", "-c", shell], env=clean_environment(AWS_PROFILE="nobody"), capture_output=True, text=True
+        )
     assert answered.stdout.strip() == "123456789012", answered.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_up_stops_cleanly(emulator, tmp_path, number):
-    process, url = emulator
-    s3 = boto3.session.Session().client(
-        "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
-    )
-    s3.create_bucket(Bucket="bucket")
-    began = time.monotonic()
-    process.send_signal(number)
-    assert process.wait(10) == 0
-    assert time.monotonic() - began < 5
-    assert "Stopped." in process.stdout.read()
+def test_up_stops_cleanly(tmp_path, number):
+    with emulator(tmp_path) as (process, url):
+        s3 = boto3.session.Session().client(
+            "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+        )
+        s3.create_bucket(Bucket="bucket")
+        began = time.monotonic()
+        process.send_signal(number)
+        assert process.wait(10) == 0
+        assert time.monotonic() - began < 5
+        assert "Stopped." in process.stdout.read()
     assert not (tmp_path / ".harness" / "emulator.json").exists()
     assert "no emulator runs for this folder" in run("env", cwd=tmp_path).stderr
 
@@ -99,15 +101,10 @@ def test_bad_input_is_named_without_a_traceback(tmp_path, arguments, variables, 
     assert "Traceback" not in refused.stderr
 
 
-def _demo(folder):
+def test_the_demo_runs_from_images_to_report_and_leaves_nothing(tmp_path):
     for name in ("fixtures", "lambdas", "statemachine", "template.yaml"):
-        (folder / name).symlink_to(ROOT / name)
-    return run("demo", "--executions", "12", cwd=folder), folder
-
-
-@pytest.mark.beside.with_args(_demo)
-def test_the_demo_runs_from_images_to_report_and_leaves_nothing(beside):
-    done, folder = beside
+        (tmp_path / name).symlink_to(ROOT / name)
+    done = run("demo", "--executions", "12", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "12 executions: " in done.stdout
     assert "failed with ThresholdConfidenceNotMet" in done.stdout
@@ -116,20 +113,20 @@ def test_the_demo_runs_from_images_to_report_and_leaves_nothing(beside):
     assert "models/model.tar.gz" in done.stdout
     assert "The endpoint was a stub" not in done.stdout
     assert "The images were drawn by the harness" in done.stdout
-    made = sorted(path.name for path in (folder / "demo-output").iterdir())
+    made = sorted(path.name for path in (tmp_path / "demo-output").iterdir())
     assert made == ["confidence_over_time.png", "predictions_by_class.png", "report.html"]
 
 
-@pytest.mark.usefixtures("emulator")
 def test_dataset_commands_run_one_after_the_other(tmp_path):
     assert run("dataset", "synthesize", "a.tar.gz", "--train", "3", "--test", "2", cwd=tmp_path).returncode == 0
     assert run("dataset", "extract", "b.tar.gz", "--source", "a.tar.gz", cwd=tmp_path).returncode == 0
     made = run("dataset", "transform", "b.tar.gz", "images", cwd=tmp_path)
     assert made.stdout == "wrote 6 training and 4 test images to images\n"
-    environment = json.loads(run("env", "--shell", "json", cwd=tmp_path).stdout)
-    loaded = run("dataset", "load", "images", "s3://pictures/set", cwd=tmp_path, **environment)
-    assert loaded.stdout.startswith("uploaded 12 files"), loaded.stderr
-    again = run("dataset", "load", "images", "s3://pictures/set", cwd=tmp_path, **environment)
+    with emulator(tmp_path):
+        environment = json.loads(run("env", "--shell", "json", cwd=tmp_path).stdout)
+        loaded = run("dataset", "load", "images", "s3://pictures/set", cwd=tmp_path, **environment)
+        assert loaded.stdout.startswith("uploaded 12 files"), loaded.stderr
+        again = run("dataset", "load", "images", "s3://pictures/set", cwd=tmp_path, **environment)
     assert again.stdout == "uploaded 0 files (0 bytes), 12 were unchanged\n"
 
 

@@ -62,22 +62,21 @@ def test_the_command_compares_and_records(states, execute, tmp_path):
         harness("parity", "--record", arn, "--output", "made.json"), cwd=tmp_path, capture_output=True, text=True
     )
     assert made.stdout == "wrote made.json: 7 events\n", made.stderr
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-
-    def compare():
-        return subprocess.run(
-            harness("parity", "made.json"), cwd=tmp_path, env=environment, capture_output=True, text=True
-        )
-
-    same = compare()
-    assert (same.returncode, same.stdout) == (0, "made.json: 7 events, no differences\n"), same.stderr
     document = json.loads((tmp_path / "made.json").read_text())
     document["historyHash"]["7"]["executionSucceededEventDetails"]["output"] = '{"x":2}'
-    (tmp_path / "made.json").write_text(json.dumps(document))
-    other = compare()
-    assert other.returncode == 1
-    assert "made.json: 7 events, 1 differences" in other.stdout
-    assert "event 7 (ExecutionSucceeded): executionSucceededEventDetails.output: AWS " in other.stdout
+    (tmp_path / "other.json").write_text(json.dumps(document))
+    compared = subprocess.run(
+        harness("parity", "made.json", "other.json"),
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+        capture_output=True,
+        text=True,
+    )
+    assert compared.returncode == 1, compared.stderr
+    same, differs, difference = compared.stdout.splitlines()
+    assert same == "made.json: 7 events, no differences"
+    assert differs == "other.json: 7 events, 1 differences"
+    assert difference.startswith("  event 7 (ExecutionSucceeded): executionSucceededEventDetails.output: AWS ")
 
 
 def test_a_failed_execution_with_retries_and_a_catch_replays_the_same(states, control, execute):

@@ -18,7 +18,7 @@ from botocore.config import Config
 
 from tests.emulator.pictures import IMAGE, ROLE, load, picture, request, run
 
-pytestmark = pytest.mark.local
+pytestmark = [pytest.mark.local, pytest.mark.processes]
 
 OUTSIDE = dict(os.environ)
 """The environment as it is before a target leads boto3 anywhere."""
@@ -65,7 +65,7 @@ def answer(client, name):
     return json.loads(said["Body"].read())
 
 
-def _restart_and_crash(tmp_path):
+def test_jobs_models_endpoints_and_buckets_outlive_a_restart_and_a_crash(tmp_path):
     with emulator(tmp_path) as client:
         s3, sagemaker = client("s3"), client("sagemaker")
         s3.create_bucket(Bucket="kept")
@@ -116,11 +116,6 @@ def _restart_and_crash(tmp_path):
         )
         assert taken.returncode == 1
         assert "another emulator keeps its state in state" in taken.stderr
-
-
-@pytest.mark.beside.with_args(_restart_and_crash)
-def test_jobs_models_endpoints_and_buckets_outlive_a_restart_and_a_crash(beside):
-    assert beside is None  # every step was checked on the way
 
 
 class Hostile:

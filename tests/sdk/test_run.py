@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import harness
 
-pytestmark = pytest.mark.local
+pytestmark = [pytest.mark.local, pytest.mark.processes]
 
 OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "HARNESS_"))}
 SCRIPT = """
