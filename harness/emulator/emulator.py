@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import shutil
@@ -161,6 +162,9 @@ class Emulator:
             self._server.start()
             if self._state is not None:
                 self._keep_state(self._state, gateway)
+            # What is loaded stays, and need not be walked by every collection (in the demo: 0.6 s instead of 1.0 s of
+            # collections, the longest pause 0.15 s instead of 0.24 s).
+            gc.freeze()
         except BaseException:
             self._release()
             raise
@@ -282,4 +286,5 @@ class Emulator:
             if self._folder is not None:
                 shutil.rmtree(self._folder, ignore_errors=True)
                 self._folder = None
+            gc.unfreeze()
             self._running.release()
