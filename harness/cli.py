@@ -192,15 +192,35 @@ def parity(exports: tuple[str, ...], execution_arn: str | None, output: str | No
     different = 0
     with _clear_errors(), open_target(_settings()) as target:
         assert target.control_url is not None
-        states, control = boto3.client("stepfunctions"), ControlApi(target.control_url)
+        states, iam = boto3.client("stepfunctions"), boto3.client("iam")
+        control = ControlApi(target.control_url)
         for name in exports:
             recorded = read_export(Path(name))
-            found = differences(recorded.events, replay(recorded, states, control))
+            found = differences(recorded.events, replay(recorded, states, iam, control))
             different += bool(found)
             click.echo(f"{name}: {len(recorded.events)} events, {len(found) or 'no'} differences")
             for line in found:
                 click.echo(f"  {line}")
     sys.exit(1 if different else 0)
+
+
+@main.command()
+@click.option("--role", help="This role's policy alone.")
+def policy(role: str | None) -> None:
+    """Print the smallest policies that what functions and state machines called so far needs, by role."""
+    import json
+
+    from harness.emulator.announcement import find_announced
+    from harness.testing.control import ControlApi
+
+    environment = find_announced(_settings().cache)
+    if environment is None:
+        raise click.ClickException("no emulator runs for this folder: start one with `harness up`.")
+    policies = ControlApi(environment["AWS_ENDPOINT_URL"]).get("policies")["policies"]
+    if role is not None and role not in policies:
+        known = ", ".join(policies) or "none yet"
+        raise click.ClickException(f"no calls by role {role!r} were seen; roles that called: {known}.")
+    click.echo(json.dumps(policies if role is None else policies[role], indent=2))
 
 
 @main.group()

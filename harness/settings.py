@@ -44,6 +44,8 @@ class Settings:
     recipe: str = "auto"
     """How the built-in image-classification trains here: ``aws`` as the hyperparameters say, ``fast`` or ``linear`` as
     our own recipes do, ``auto``: ``fast`` where torch is installed, else ``linear``."""
+    iam: str = "enforced"
+    """``enforced``: functions and state machines may do what the policies of their roles allow; ``ignored``: all."""
     base_image: str = ""
     """Base of the container images that are built here, where the usual one from a registry cannot be had."""
     cache: Path = Path(".harness")
@@ -72,6 +74,8 @@ class Settings:
             raise SettingsError(f"HARNESS_THRESHOLD={settings.threshold}: expected a number from 0 to 1.")
         if settings.recipe not in RECIPES:
             raise SettingsError(f"HARNESS_RECIPE={settings.recipe!r}: expected one of {', '.join(RECIPES)}.")
+        if settings.iam not in ("enforced", "ignored"):
+            raise SettingsError(f"HARNESS_IAM={settings.iam!r}: expected enforced or ignored.")
         if not 0 <= settings.port <= 65535:
             raise SettingsError(f"HARNESS_PORT={settings.port}: expected a port from 0 to 65535.")
         return settings

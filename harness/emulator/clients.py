@@ -8,6 +8,8 @@ from typing import Any
 
 from botocore.config import Config
 
+from harness.emulator.permissions import Permissions, RoleSession
+
 
 class Clients:
     """Hands out one cached boto3 client for each service and region.
@@ -19,13 +21,17 @@ class Clients:
         endpoint_url: address of this emulator.
         local_services: boto3 names of the services answered there; None means all.
         region: used when a call names none.
+        permissions: hands out the credentials of roles.
     """
 
-    def __init__(self, endpoint_url: str, local_services: frozenset[str] | None, region: str) -> None:
+    def __init__(
+        self, endpoint_url: str, local_services: frozenset[str] | None, region: str, permissions: Permissions
+    ) -> None:
         self._endpoint_url = endpoint_url
         self._local_services = local_services
         self._region = region
-        self._clients: dict[tuple[str, str], Any] = {}
+        self._permissions = permissions
+        self._clients: dict[tuple[str, str, RoleSession | None], Any] = {}
         self._lock = threading.Lock()
 
     def endpoint_for(self, service: str) -> str:
@@ -42,9 +48,12 @@ class Clients:
             raise LookupError(f"{service} is not run by this emulator: set {variable} to where it answers.")
         return address
 
-    def get(self, service: str, region: str | None = None) -> Any:
-        """The client for boto3 service *service*, e.g. ``s3`` or ``sagemaker-runtime``. Safe between threads."""
-        key = (service, region or self._region)
+    def get(self, service: str, region: str | None = None, session: RoleSession | None = None) -> Any:
+        """The client for boto3 service *service*, e.g. ``s3`` or ``sagemaker-runtime``. Safe between threads.
+
+        Without a *session*, it may do everything.
+        """
+        key = (service, region or self._region, session)
         client = self._clients.get(key)
         if client is None:
             with self._lock:
@@ -53,14 +62,16 @@ class Clients:
                     client = self._clients[key] = self._make(*key)
         return client
 
-    def _make(self, service: str, region: str) -> Any:
+    def _make(self, service: str, region: str, session: RoleSession | None) -> Any:
         import boto3
+
+        signer = self._permissions.credentials(session) if session else {}
 
         return boto3.session.Session().client(
             service,
             region_name=region,
             endpoint_url=self.endpoint_for(service),
-            aws_access_key_id="harness",
+            aws_access_key_id=signer.get("AWS_ACCESS_KEY_ID", "harness"),
             aws_secret_access_key="harness",
             config=Config(
                 parameter_validation=False,

@@ -10,6 +10,7 @@ from werkzeug import Request, Response
 
 from harness.emulator.clients import Clients
 from harness.emulator.log_writer import LogWriter
+from harness.emulator.permissions import Permissions
 
 
 @dataclass(frozen=True)
@@ -21,9 +22,11 @@ class EmulatorContext:
     endpoint_url: str
     """Address of this emulator, for child processes and printed hints."""
     clients: Clients
-    logs: LogWriter
     """boto3 clients for calls to other services."""
+    logs: LogWriter
     moto: Callable[[Request], Response]
     """Answers a request with moto's implementation: for the actions that we leave to it."""
     folder: Path
     """Scratch folder of this emulator; removed when it stops."""
+    permissions: Permissions
+    """Whose a request is, and what that role may do."""

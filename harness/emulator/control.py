@@ -7,6 +7,7 @@ from werkzeug import Request, Response
 from harness import __version__
 from harness.emulator.functions.service import Functions
 from harness.emulator.gateway import CONTROL_PREFIX, json_response
+from harness.emulator.permissions import Permissions
 from harness.emulator.sagemaker.service import SageMaker
 from harness.emulator.task_script import TaskScript
 
@@ -15,17 +16,21 @@ class Control:
     """Answers ``/_harness/...``.
 
     ``GET health``: version and state; ``GET functions/processes``: process numbers of execution environments;
-    ``POST flush``: write buffered logs and capture records; ``POST tasks/script``: have the tasks of state machines
-    answer what they are told; ``endpoints/...``, ``captures/...``, ``training-jobs``: see the SageMaker service.
+    ``GET policies``: by role, the smallest policy that its calls need; ``POST flush``: write buffered logs and capture
+    records; ``POST tasks/script``: have the tasks of state machines answer what they are told; ``endpoints/...``,
+    ``captures/...``, ``training-jobs``: see the SageMaker service.
 
     A web page must not drive an emulator on this machine, so a request that a browser sent from elsewhere (one
     with an ``Origin`` header) is refused.
     """
 
-    def __init__(self, functions: Functions, sagemaker: SageMaker, script: TaskScript) -> None:
+    def __init__(
+        self, functions: Functions, sagemaker: SageMaker, script: TaskScript, permissions: Permissions
+    ) -> None:
         self._functions = functions
         self._sagemaker = sagemaker
         self._script = script
+        self._permissions = permissions
 
     def answer(self, request: Request) -> Response:
         """Answer one request of the emulator's own API."""
@@ -41,6 +46,8 @@ class Control:
                 self._functions.flush()
                 self._sagemaker.flush()
                 return json_response({"status": "flushed"})
+            case "GET", ["policies"]:
+                return json_response({"policies": self._permissions.observed()})
             case "POST", ["tasks", "script"]:
                 self._script.load(request.get_json().get("answers", []))
                 return json_response({"status": "scripted"})

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from harness.emulator.http_server import HttpServer
     from harness.emulator.identity import Identity
     from harness.emulator.moto_app import MotoApp
+    from harness.emulator.permissions import Permissions, RoleSession
     from harness.emulator.sagemaker.service import SageMaker
     from harness.emulator.state import StateFolder
     from harness.emulator.states import States
@@ -63,6 +64,7 @@ class Emulator:
         upstream_proxy: the HTTP proxy by which this machine reaches other hosts, None where it needs none.
         authorities: PEM file of the certificate authorities that this machine trusts, None for the usual ones.
         recipe: how built-in algorithms train: ``aws``, ``fast``, ``linear``, or ``auto``, which is what is installed.
+        enforce_policies: whether functions and state machines may do only what the policies of their roles allow.
         state: folder in which buckets, roles, logs, models, jobs and endpoints outlive this emulator, or None.
 
     Raises:
@@ -89,6 +91,7 @@ class Emulator:
         authorities: Path | None = None,
         recipe: str = "auto",
         state: Path | None = None,
+        enforce_policies: bool = True,
     ) -> None:
         unknown = sorted((services or frozenset()) - SERVICES.keys())
         if unknown:
@@ -102,6 +105,9 @@ class Emulator:
         self._authorities = authorities
         self._recipe = recipe
         self._state = state
+        self._enforce_policies = enforce_policies
+        self._permissions: Permissions | None = None
+        self._undo: Callable[[], None] | None = None
         self._kept: StateFolder | None = None
         self._authority: CertificateAuthority | None = None
         self._folder: Path | None = None
@@ -135,6 +141,8 @@ class Emulator:
         from harness.emulator.http_server import HttpServer
         from harness.emulator.identity import Identity
         from harness.emulator.moto_app import MotoApp
+        from harness.emulator.moto_permissions import enforce
+        from harness.emulator.permissions import Permissions
         from harness.emulator.sagemaker.service import SageMaker
         from harness.emulator.states import States
 
@@ -149,16 +157,26 @@ class Emulator:
             proxy = ForwardProxy(self._authority, self._upstream_proxy)
             self._server = HttpServer(gateway, self._host, self._port, proxy)
             self.url = self._server.url
-            clients = self._clients = Clients(self.url, self._boto3_names(), self._region)
+            self._permissions = Permissions(self._account_id, self._enforce_policies)
+            clients = self._clients = Clients(self.url, self._boto3_names(), self._region, self._permissions)
             self._logs = LogWriter(clients)
+            self._undo = enforce(self._permissions)
             context = EmulatorContext(
-                self._account_id, self._region, self.url, clients, self._logs, self._moto.answer, self._folder
+                self._account_id,
+                self._region,
+                self.url,
+                clients,
+                self._logs,
+                self._moto.answer,
+                self._folder,
+                self._permissions,
             )
             self._functions = Functions(context, self.environment())
             self._sagemaker = SageMaker(context, ("--recipe", self._recipe))
             self._identity = Identity(context)
             self._states = States(context, self._engine_client)
-            gateway.connect(self._handlers(), Control(self._functions, self._sagemaker, self._script).answer)
+            control = Control(self._functions, self._sagemaker, self._script, self._permissions)
+            gateway.connect(self._handlers(), control.answer)
             self._server.start()
             if self._state is not None:
                 self._keep_state(self._state, gateway)
@@ -230,7 +248,7 @@ class Emulator:
             return None
         return frozenset(name for service in self._services for name in SERVICES[service])
 
-    def _engine_client(self, service: str, region: str) -> Any:
+    def _engine_client(self, service: str, region: str, session: RoleSession | None) -> Any:
         from harness.emulator.functions.direct import DirectLambda
 
         assert self._clients is not None and self._functions is not None
@@ -238,8 +256,8 @@ class Emulator:
 
         def client() -> Any:
             if service == "lambda" and (self._services is None or "lambda" in self._services):
-                return DirectLambda(functions, region)
-            return clients.get(service, region)
+                return DirectLambda(functions, region, session)
+            return clients.get(service, region, session)
 
         return self._script.client(service, client)
 
@@ -280,6 +298,9 @@ class Emulator:
             if self._kept is not None:
                 self._kept.close()
                 self._kept = None
+            if self._undo is not None:
+                self._undo()
+                self._undo = None
             if self._moto is not None:
                 self._moto.reset()
                 self._moto = None

@@ -23,11 +23,14 @@ from typing import Any
 from harness.emulator.jsonata import use_jsonata
 from harness.emulator.lambda_result import invocation_result
 from harness.emulator.limits import STATE_DATA
+from harness.emulator.permissions import RoleSession
 
 _ENGINE = "moto.stepfunctions.parser"
 _BATCH = "moto.batch.utils"
 _SEAM = "boto_client_for"
 _REMEMBERED = 512
+_SESSION_NAME = "StepFunctionsExecution"
+"""AWS makes one up for each execution."""
 
 
 class _JobStatus(StrEnum):
@@ -37,12 +40,17 @@ class _JobStatus(StrEnum):
     FAILED = "FAILED"
 
 
-def load_engine(client_for: Callable[[str, str], Any]) -> None:
-    """Import the engine, and have it call other services through *client_for* (service and region)."""
+ClientFor = Callable[[str, str, RoleSession | None], Any]
+"""Gives the engine its clients, by service, region and who calls."""
+
+
+def load_engine(client_for: ClientFor) -> None:
+    """Import the engine, and have it call other services through *client_for*."""
     _import_without_batch()
     _share_clients(client_for)
     _remember_what_was_parsed()
     _complete_lambda_results()
+    _name_errors_of_lambda()
     _read_escapes()
     _measure_data()
     use_jsonata()
@@ -64,9 +72,10 @@ def _import_without_batch() -> None:
             del sys.modules[_BATCH]
 
 
-def _share_clients(client_for: Callable[[str, str], Any]) -> None:
+def _share_clients(client_for: ClientFor) -> None:
     def boto_client_for(region: str, service: str, state_credentials: Any = None) -> Any:
-        return client_for(service, region)
+        role = state_credentials.role_arn if state_credentials is not None else None
+        return client_for(service, region, RoleSession(role, _SESSION_NAME) if role else None)
 
     for name, module in list(sys.modules.items()):
         if name.startswith(_ENGINE) and hasattr(module, _SEAM):
@@ -78,6 +87,32 @@ def _complete_lambda_results() -> None:
 
     # The name under which the module reduces Lambda's answer to what it gives the state.
     lambda_eval_utils.select_from_typed_dict = lambda typed_dict, obj: invocation_result(obj)
+
+
+def _name_errors_of_lambda() -> None:
+    """AWS's SDK for Java has classes for the errors that Lambda documents; all others it calls AWSLambdaException."""
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_lambda
+
+    task = state_task_service_lambda.StateTaskServiceLambda
+    original = task._error_cause_from_client_error
+
+    def error_cause_from_client_error(client_error: Any) -> tuple[str, str]:
+        error, cause = original(client_error)
+        known = error.removeprefix("Lambda.") in _documented_errors()
+        return (error if known else "Lambda.AWSLambdaException"), cause
+
+    if not hasattr(original, "knows_documented_errors"):
+        error_cause_from_client_error.knows_documented_errors = True  # type: ignore[attr-defined]
+        task._error_cause_from_client_error = staticmethod(error_cause_from_client_error)
+
+
+@lru_cache(1)
+def _documented_errors() -> frozenset[str]:
+    from botocore.loaders import Loader
+    from botocore.model import ServiceModel
+
+    model = ServiceModel(Loader().load_service_model("lambda", "service-2"), "lambda")
+    return frozenset(shape.name for shape in model.operation_model("Invoke").error_shapes)
 
 
 def _measure_data() -> None:

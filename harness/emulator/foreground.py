@@ -50,6 +50,7 @@ def run_in_foreground(
         upstream_proxy=surrounding_proxy(os.environ),
         authorities=surrounding_authorities(os.environ),
         recipe=settings.recipe,
+        enforce_policies=settings.iam == "enforced",
         state=state,
     )
     with emulator, announced(settings.cache, emulator.url, emulator.environment()):

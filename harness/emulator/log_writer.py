@@ -46,6 +46,15 @@ class LogWriter:
             self._pending[region, group, stream].append(event)
         self._wake.set()
 
+    def has_group(self, region: str, group: str) -> bool:
+        """Whether the log group is there."""
+        try:
+            found = self._clients.get("logs", region).describe_log_groups(logGroupNamePrefix=group, limit=1)
+        except Exception as error:
+            logger.warning("log groups of %s cannot be looked up: %s", region, error)
+            return False
+        return any(item["logGroupName"] == group for item in found["logGroups"])
+
     def flush(self) -> None:
         """Write all that was put before; returns when it is written."""
         with self._writing:

@@ -54,16 +54,22 @@ class MotoApp:
 
 
 _TOLD_BY_NAME = frozenset({"states", "lambda", "iam", "logs"})
-_CREDENTIAL = re.compile(r"Credential=[^/]*/\d+/([^/]*)/([^/]*)/aws4_request")
+_CREDENTIAL = re.compile(r"Credential=([^/]*)/\d+/([^/]*)/([^/]*)/aws4_request")
 
 
 def service_of(authorization: str) -> str | None:
     """Signing name of the service that a Signature Version 4 header is for, or None without one."""
     match = _CREDENTIAL.search(authorization)
-    return match.group(2).lower() if match else None
+    return match.group(3).lower() if match else None
 
 
 def region_of(authorization: str) -> str | None:
     """Region that a Signature Version 4 header is for, or None without one."""
+    match = _CREDENTIAL.search(authorization)
+    return match.group(2) if match else None
+
+
+def access_key_of(authorization: str) -> str | None:
+    """Access key with which a Signature Version 4 header is signed, or None without one."""
     match = _CREDENTIAL.search(authorization)
     return match.group(1) if match else None

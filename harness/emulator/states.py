@@ -9,13 +9,12 @@ import io
 import json
 import re
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 from werkzeug import Request, Response
 
 from harness.emulator.context import EmulatorContext
-from harness.emulator.engine import load_engine
+from harness.emulator.engine import ClientFor, load_engine
 from harness.emulator.errors import JSON_1_0, AwsError
 from harness.emulator.limits import EXECUTION_INPUT
 from harness.emulator.validation import check
@@ -34,10 +33,10 @@ class States:
 
     Args:
         context: the emulator's surroundings.
-        client_for: the clients, by service and region, with which the engine calls other services.
+        client_for: the clients with which the engine calls other services.
     """
 
-    def __init__(self, context: EmulatorContext, client_for: Callable[[str, str], Any]) -> None:
+    def __init__(self, context: EmulatorContext, client_for: ClientFor) -> None:
         self._context = context
         self._given: dict[str, str] = {}
         """Inputs as they were given, by execution."""
@@ -64,6 +63,12 @@ class States:
         parameters = json.loads(request.get_data() or b"{}")
         check("stepfunctions", "CreateStateMachine", parameters)
         _check_name(parameters["name"])
+        if not self._context.permissions.trusts(parameters["roleArn"], "states.amazonaws.com"):
+            raise AwsError(
+                "AccessDeniedException",
+                "Neither the global service principal states.amazonaws.com, nor the regional one is authorized to "
+                "assume the provided role.",
+            )
 
     def _start_execution(self, request: Request, region: str) -> dict[str, Any] | None:
         parameters = json.loads(request.get_data() or b"{}")

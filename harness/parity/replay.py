@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import time
 import uuid
 from typing import Any
@@ -11,12 +13,15 @@ from harness.parity.export import RecordedExecution
 from harness.testing.control import ControlApi
 
 
-def replay(recorded: RecordedExecution, states: Any, control: ControlApi, timeout: float = 300) -> list[dict[str, Any]]:
+def replay(
+    recorded: RecordedExecution, states: Any, iam: Any, control: ControlApi, timeout: float = 300
+) -> list[dict[str, Any]]:
     """The history of the replayed execution.
 
     Args:
         recorded: the execution.
         states: a Step Functions client of the emulator.
+        iam: an IAM client of the emulator.
         control: the emulator's own API.
         timeout: seconds after which an execution that still runs is given up.
 
@@ -24,6 +29,7 @@ def replay(recorded: RecordedExecution, states: Any, control: ControlApi, timeou
         botocore.exceptions.ClientError: the definition is refused.
         TimeoutError: it did not end.
     """
+    _ensure_role(iam, recorded.role_arn)
     machine = states.create_state_machine(
         name=f"parity-{uuid.uuid4().hex[:12]}", definition=recorded.definition, roleArn=recorded.role_arn
     )["stateMachineArn"]
@@ -40,3 +46,12 @@ def replay(recorded: RecordedExecution, states: Any, control: ControlApi, timeou
     finally:
         control.post("tasks/script", {"answers": []})
         states.delete_state_machine(stateMachineArn=machine)
+
+
+def _ensure_role(iam: Any, arn: str) -> None:
+    """Make the role that the machine names. It needs no permissions: the tasks call nothing."""
+    path, _, name = arn.partition(":role")[2].rpartition("/")
+    statement = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = {"Version": "2012-10-17", "Statement": [statement]}
+    with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_role(RoleName=name, Path=f"{path}/", AssumeRolePolicyDocument=json.dumps(trust))

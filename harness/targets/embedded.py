@@ -32,6 +32,7 @@ def embedded(settings: Settings, port: int = 0) -> Iterator[Target]:
         upstream_proxy=surrounding_proxy(os.environ),
         authorities=surrounding_authorities(os.environ),
         recipe=settings.recipe,
+        enforce_policies=settings.iam == "enforced",
     )
     with emulator:
         target = Target("embedded", emulator.environment(), is_local=True, control_url=emulator.url)

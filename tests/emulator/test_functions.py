@@ -31,20 +31,6 @@ def package(source, **files):
 
 
 @pytest.fixture(scope="module")
-def role(target):
-    iam = boto3.client("iam")
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        ],
-    }
-    name = f"functions-{uuid.uuid4().hex[:8]}"
-    yield iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-    iam.delete_role(RoleName=name)
-
-
-@pytest.fixture(scope="module")
 def client(target):
     return boto3.client("lambda")
 

@@ -15,18 +15,14 @@ from harness.emulator import limits
 
 pytestmark = pytest.mark.local
 
-ROLE = "arn:aws:iam::123456789012:role/limits"
+ROLE = "arn:aws:iam::123456789012:role/everything"
 SIZES = (
     "def lambda_handler(event, context):\n    return event['sign'] * (event['bytes'] // len(event['sign'].encode()))\n"
 )
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
-}
 
 
 @pytest.fixture(scope="module")
-def states(target):
+def states(target, role):
     return boto3.client("stepfunctions")
 
 
@@ -34,14 +30,6 @@ def states(target):
 def functions(target):
     # What is below a range gets to the emulator too, past botocore's own check.
     return boto3.client("lambda", config=Config(parameter_validation=False))
-
-
-@pytest.fixture(scope="module")
-def role(target):
-    iam = boto3.client("iam")
-    name = f"limits-{uuid.uuid4().hex[:8]}"
-    yield iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
-    iam.delete_role(RoleName=name)
 
 
 @pytest.fixture(scope="module")

@@ -17,12 +17,12 @@ from tests.conftest import harness
 
 pytestmark = pytest.mark.local
 
-ROLE = "arn:aws:iam::123456789012:role/states"
+ROLE = "arn:aws:iam::123456789012:role/everything"
 INVOKE = "arn:aws:states:::lambda:invoke"
 
 
 @pytest.fixture(scope="module")
-def states(target):
+def states(target, role):
     return boto3.client("stepfunctions")
 
 
@@ -52,7 +52,7 @@ def test_executions_of_aws_have_the_same_history_here(states, control, real_data
     assert exports
     for path in exports:
         recorded = read_export(path)
-        assert differences(recorded.events, replay(recorded, states, control)) == [], path.name
+        assert differences(recorded.events, replay(recorded, states, boto3.client("iam"), control)) == [], path.name
 
 
 def test_the_command_compares_and_records(states, execute, tmp_path):
@@ -179,21 +179,14 @@ def test_the_result_of_an_invocation_has_aws_s_members(states, scripted_function
 
 
 @pytest.fixture
-def scripted_function(target):
+def scripted_function(target, role):
     import io
     import zipfile
 
     package, name = io.BytesIO(), f"f-{uuid.uuid4().hex[:8]}"
     with zipfile.ZipFile(package, "w") as archive:
         archive.writestr("lambda_function.py", "def lambda_handler(event, context):\n    return {'done': True}\n")
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        ],
-    }
-    iam, functions = boto3.client("iam"), boto3.client("lambda")
-    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    functions = boto3.client("lambda")
     functions.create_function(
         FunctionName=name,
         Runtime="python3.12",
@@ -203,4 +196,3 @@ def scripted_function(target):
     )
     yield name
     functions.delete_function(FunctionName=name)
-    iam.delete_role(RoleName=name)

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.local
 
 
 @pytest.fixture(scope="module")
-def client(target):
+def client(target, role):
     return boto3.client("stepfunctions")
 
 
@@ -23,7 +23,7 @@ def create(client, target):
         arn = client.create_state_machine(
             name=f"machine-{uuid.uuid4().hex[:8]}",
             definition=json.dumps(definition),
-            roleArn="arn:aws:iam::123456789012:role/states",
+            roleArn="arn:aws:iam::123456789012:role/everything",
         )["stateMachineArn"]
         made.append(arn)
         return arn

@@ -78,7 +78,7 @@ def test_values_and_references_are_resolved(plan):
     assert functions["thresholdImageData"].variables == {"THRESHOLD": "0.8"}
     assert functions["serializeImageData"].role_arn == f"arn:aws:iam::{ACCOUNT}:role/scones-serialize-image-data"
     roles = {role.name: role for role in plan.roles}
-    (statement,) = roles["scones-serialize-image-data"].policies["read-images"]["Statement"]
+    statement, _ = roles["scones-serialize-image-data"].policies["read-images"]["Statement"]
     assert statement["Resource"] == "arn:aws:s3:::images/*"
     assert roles["scones-serialize-image-data"].trust["Version"] == "2012-10-17"
 

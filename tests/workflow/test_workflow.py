@@ -161,12 +161,16 @@ def test_every_execution_is_captured_once(scones, images, states):
 @pytest.fixture
 def variant(scones, states, tmp_path):
     """Runs the state machine with one of its functions replaced by another source."""
-    functions = scones.session.client("lambda")
+    functions, iam = scones.session.client("lambda"), scones.session.client("iam")
+    (machine,) = scones.plan.state_machines
+    role = machine.role_arn.rpartition("/")[2]
+    statement = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "arn:aws:lambda:*:*:*-variant:*"}
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    iam.put_role_policy(RoleName=role, PolicyName="variants", PolicyDocument=json.dumps(document))
     made = []
 
     def make(replaced, source):
         (plan,) = [plan for plan in scones.plan.functions if plan.name == replaced]
-        (machine,) = scones.plan.state_machines
         (tmp_path / "lambda_function.py").write_text(source)
         name = f"{replaced}-variant"
         functions.create_function(
@@ -190,6 +194,7 @@ def variant(scones, states, tmp_path):
     for name, arn in made:
         states.delete_state_machine(stateMachineArn=arn)
         functions.delete_function(FunctionName=name)
+    iam.delete_role_policy(RoleName=role, PolicyName="variants")
 
 
 FLAKY = """

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from harness.emulator.errors import AwsError
 from harness.emulator.functions.service import Functions
+from harness.emulator.permissions import RoleSession
 
 
 class DirectLambda:
@@ -19,11 +20,13 @@ class DirectLambda:
     Args:
         functions: who runs it.
         region: of functions that are called by name.
+        session: who calls.
     """
 
-    def __init__(self, functions: Functions, region: str) -> None:
+    def __init__(self, functions: Functions, region: str, session: RoleSession | None) -> None:
         self._functions = functions
         self._region = region
+        self._session = session
 
     def invoke(
         self,
@@ -42,7 +45,7 @@ class DirectLambda:
         request_id = str(uuid.uuid4())
         try:
             invocation, function = self._functions.prepare(
-                FunctionName, Qualifier, Payload, self._region, request_id, ClientContext
+                FunctionName, Qualifier, Payload, self._region, request_id, ClientContext, self._session
             )
         except AwsError as error:
             raise ClientError(

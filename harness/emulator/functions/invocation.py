@@ -28,6 +28,8 @@ class FunctionVersion:
     region: str
     account_id: str
     log_group: str
+    role: str
+    """ARN of the role as which it runs."""
 
     @property
     def revision(self) -> tuple[object, ...]:
@@ -41,6 +43,7 @@ class FunctionVersion:
             self.variables,
             self.timeout,
             self.memory_mb,
+            self.role,
         )
 
 

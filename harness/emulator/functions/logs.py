@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
 
 from harness.emulator.log_writer import LogWriter
 
@@ -19,31 +20,38 @@ class LogStream:
         region: where the group lives.
         group: log group, ``/aws/lambda/<function>`` unless configured.
         version: function version, part of the stream's name.
+        may_write: whether the function's role lets it write to the stream of this name; asked at each invocation.
     """
 
-    def __init__(self, writer: LogWriter, region: str, group: str, version: str) -> None:
+    def __init__(
+        self, writer: LogWriter, region: str, group: str, version: str, may_write: Callable[[str], bool]
+    ) -> None:
         self._writer = writer
         self._region = region
         self.group = group
         self.name = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{version}]{uuid.uuid4().hex}"
         self._version = version
         self._tail: list[str] = []
-        self._muted = False
+        self._closed = False
+        self._may_write = may_write
+        self._allowed = may_write(self.name)
 
     def mute(self) -> None:
         """Take no more: the environment is gone, and its log group may be deleted by now."""
-        self._muted = True
+        self._closed = True
 
     def line(self, message: str) -> None:
         """Add one event."""
-        if self._muted:
+        if self._closed:
             return
         self._tail.append(message)
-        self._writer.put(self._region, self.group, self.name, message + "\n")
+        if self._allowed:
+            self._writer.put(self._region, self.group, self.name, message + "\n")
 
     def start(self, request_id: str) -> None:
         """An invocation begins."""
         self._tail.clear()
+        self._allowed = self._may_write(self.name)
         self.line(f"START RequestId: {request_id} Version: {self._version}")
 
     def end(

@@ -32,10 +32,13 @@ from harness.emulator.functions.package import check_package, make_runtime_folde
 from harness.emulator.functions.pool import EnvironmentPool
 from harness.emulator.gateway import Handler
 from harness.emulator.limits import INVOCATION_REQUEST, INVOCATION_RESPONSE
+from harness.emulator.moto_app import access_key_of
+from harness.emulator.permissions import RoleSession
 
 logger = logging.getLogger(__name__)
 
 _INVOCATIONS = re.compile(r"^/2015-03-31/functions/([^/]+)/invocations/?$")
+_LOGGING = ("CreateLogStream", "PutLogEvents")
 _FUNCTIONS = "/2015-03-31/functions"
 _FUNCTION = re.compile(r"^/2015-03-31/functions/([^/]+)/?$")
 _CODE = re.compile(r"^/2015-03-31/functions/[^/]+/code/?$")
@@ -95,6 +98,7 @@ class Functions:
             region,
             request_id,
             request.headers.get("X-Amz-Client-Context"),
+            self._context.permissions.session_of(access_key_of(request.headers.get("Authorization", ""))),
         )
         headers = {"x-amzn-RequestId": request_id, "X-Amz-Executed-Version": function.version}
         if kind == "DryRun":
@@ -122,6 +126,7 @@ class Functions:
         parameters = _parameters(request)
         check_configuration("CreateFunction", parameters)
         _check_code(parameters.get("Code") or {})
+        self._check_role(parameters)
         response = self._context.moto(request)
         if response.status_code == 201:
             function, _, _ = self._find(json.loads(response.get_data())["FunctionName"], None, region)
@@ -134,7 +139,9 @@ class Functions:
         Raises:
             AwsError: Lambda does not take such a configuration.
         """
-        check_configuration("UpdateFunctionConfiguration", _parameters(request))
+        parameters = _parameters(request)
+        check_configuration("UpdateFunctionConfiguration", parameters)
+        self._check_role(parameters)
         return self._context.moto(request)
 
     def update_code_request(self, request: Request, request_id: str, region: str) -> Response:
@@ -145,6 +152,15 @@ class Functions:
         """
         _check_code(_parameters(request))
         return self._context.moto(request)
+
+    def _check_role(self, parameters: dict[str, Any]) -> None:
+        role = parameters.get("Role")
+        if role is not None and not self._context.permissions.trusts(role, "lambda.amazonaws.com"):
+            raise AwsError(
+                "InvalidParameterValueException",
+                "The role defined for the function cannot be assumed by Lambda.",
+                Type="User",
+            )
 
     def _start_ahead(self, function: FunctionVersion) -> None:
         try:
@@ -171,15 +187,16 @@ class Functions:
         region: str,
         request_id: str,
         client_context: str | None = None,
+        session: RoleSession | None = None,
     ) -> tuple[Invocation, FunctionVersion]:
-        """Check an invocation and find its function.
+        """Check an invocation and find its function; *session* is who asks.
 
         Raises:
             AwsError: as :meth:`invoke_request`.
         """
         if len(payload) > INVOCATION_REQUEST.most:
             raise INVOCATION_REQUEST.refusal()
-        function, qualifier, limit = self._find(name, qualifier, region)
+        function, qualifier, limit = self._find(name, qualifier, region, session)
         if limit == 0:
             raise AwsError(
                 "TooManyRequestsException",
@@ -223,7 +240,9 @@ class Functions:
         if outcome.error:
             logger.warning("asynchronous invocation of %s failed: %s", function.name, outcome.payload.decode())
 
-    def _find(self, name: str, qualifier: str | None, region: str) -> tuple[FunctionVersion, str | None, int | None]:
+    def _find(
+        self, name: str, qualifier: str | None, region: str, session: RoleSession | None = None
+    ) -> tuple[FunctionVersion, str | None, int | None]:
         from moto.awslambda.models import lambda_backends
 
         match = _FUNCTION_NAME.match(name)
@@ -239,13 +258,14 @@ class Functions:
         qualifier = qualifier or match["qualifier"]
         account = self._context.account_id
         arn = f"arn:aws:lambda:{region}:{account}:function:{match['name']}"
+        asked = arn if qualifier is None else f"{arn}:{qualifier}"
+        self._context.permissions.check(session, "lambda:InvokeFunction", asked)
         try:
             found = lambda_backends[account][region].get_function(match["name"], qualifier)
         except Exception:
             found = None
         if found is None:
-            missing = arn if qualifier is None else f"{arn}:{qualifier}"
-            raise AwsError("ResourceNotFoundException", f"Function not found: {missing}", 404, Type="User")
+            raise AwsError("ResourceNotFoundException", f"Function not found: {asked}", 404, Type="User")
         return self._version(found, arn, region), qualifier, found.reserved_concurrency
 
     def _version(self, found: Any, arn: str, region: str) -> FunctionVersion:
@@ -264,9 +284,11 @@ class Functions:
             region=region,
             account_id=self._context.account_id,
             log_group=logging_config.get("LogGroup") or f"/aws/lambda/{found.function_name}",
+            role=found.role,
         )
 
     def _start(self, function: FunctionVersion) -> ExecutionEnvironment:
+        session = RoleSession(function.role, function.name)
         digest = hashlib.sha256(function.code_sha256.encode()).hexdigest()[:16]
         task_root = self._folder / "code" / digest
         with self._lock:
@@ -279,9 +301,25 @@ class Functions:
             task_root,
             self._runtime_folder,
             self._folder / "environments" / uuid.uuid4().hex,
-            LogStream(self._logs, function.region, function.log_group, function.version),
-            self._variables,
+            self._log_stream(function, session),
+            {**self._variables, **self._context.permissions.credentials(session)},
         )
+
+    def _log_stream(self, function: FunctionVersion, session: RoleSession) -> LogStream:
+        """The environment's log; a role that may not write there has none, as on AWS."""
+        group = f"arn:aws:logs:{function.region}:{function.account_id}:log-group:{function.log_group}"
+        is_there = self._logs.has_group(function.region, function.log_group)
+
+        def may_write(stream: str) -> bool:
+            needed = [(f"logs:{action}", f"{group}:log-stream:{stream}") for action in _LOGGING]
+            if not is_there:
+                needed.append(("logs:CreateLogGroup", group))
+            refused = [what for what, where in needed if not self._context.permissions.allows(session, what, where)]
+            if refused:
+                logger.warning("%s has no log: its role lacks %s on %s", function.name, ", ".join(refused), group)
+            return not refused
+
+        return LogStream(self._logs, function.region, function.log_group, function.version, may_write)
 
 
 def _check_code(code: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from harness.emulator.context import EmulatorContext
 from harness.emulator.errors import JSON_1_1, AwsError
 from harness.emulator.gateway import json_response
 from harness.emulator.limits import ENDPOINT_BODY
+from harness.emulator.moto_app import access_key_of
 from harness.emulator.sagemaker.backend import as_epoch
 from harness.emulator.sagemaker.capture import CaptureWriter
 from harness.emulator.sagemaker.endpoints import Endpoints
@@ -91,6 +92,11 @@ class SageMaker:
             raise ENDPOINT_BODY.refusal()
         headers = request.headers
         name, target = unquote(match[1]), headers.get("X-Amzn-SageMaker-Target-Variant")
+        self._context.permissions.check(
+            self._context.permissions.session_of(access_key_of(headers.get("Authorization", ""))),
+            "sagemaker:InvokeEndpoint",
+            f"arn:aws:sagemaker:{region}:{self._context.account_id}:endpoint/{name.lower()}",
+        )
         while True:
             endpoint = self._endpoints.find(name, region)
             variant = endpoint.choose(target)
