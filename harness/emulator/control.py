@@ -5,6 +5,7 @@ from __future__ import annotations
 from werkzeug import Request, Response
 
 from harness import __version__
+from harness.emulator.clock import Clock
 from harness.emulator.functions.service import Functions
 from harness.emulator.gateway import CONTROL_PREFIX, json_response
 from harness.emulator.permissions import Permissions
@@ -17,7 +18,8 @@ class Control:
 
     ``GET health``: version and state; ``GET functions/processes``: process numbers of execution environments;
     ``GET policies``: by role, the smallest policy that its calls need; ``POST flush``: write buffered logs and capture
-    records; ``POST tasks/script``: have the tasks of state machines answer what they are told; ``endpoints/...``,
+    records; ``GET clock`` and ``POST clock`` with ``virtual`` or ``advance`` (seconds): Step Functions' clock;
+    ``POST tasks/script``: have the tasks of state machines answer what they are told; ``endpoints/...``,
     ``captures/...``, ``training-jobs``: see the SageMaker service.
 
     A web page must not drive an emulator on this machine, so a request that a browser sent from elsewhere (one
@@ -25,12 +27,13 @@ class Control:
     """
 
     def __init__(
-        self, functions: Functions, sagemaker: SageMaker, script: TaskScript, permissions: Permissions
+        self, functions: Functions, sagemaker: SageMaker, script: TaskScript, permissions: Permissions, clock: Clock
     ) -> None:
         self._functions = functions
         self._sagemaker = sagemaker
         self._script = script
         self._permissions = permissions
+        self._clock = clock
 
     def answer(self, request: Request) -> Response:
         """Answer one request of the emulator's own API."""
@@ -48,6 +51,8 @@ class Control:
                 return json_response({"status": "flushed"})
             case "GET", ["policies"]:
                 return json_response({"policies": self._permissions.observed()})
+            case "GET" | "POST", ["clock"]:
+                return self._answer_clock(request)
             case "POST", ["tasks", "script"]:
                 self._script.load(request.get_json().get("answers", []))
                 return json_response({"status": "scripted"})
@@ -55,3 +60,14 @@ class Control:
                 return self._sagemaker.api(request)
             case _:
                 return json_response({"message": f"no {request.method} {request.path} here"}, 404)
+
+    def _answer_clock(self, request: Request) -> Response:
+        wanted = request.get_json() if request.method == "POST" else {}
+        try:
+            if "virtual" in wanted:
+                self._clock.be_virtual(bool(wanted["virtual"]))
+            if "advance" in wanted:
+                self._clock.advance(float(wanted["advance"]))
+        except (TypeError, ValueError) as error:
+            return json_response({"message": str(error)}, 400)
+        return json_response({"virtual": self._clock.virtual, "now": self._clock.now().isoformat()})

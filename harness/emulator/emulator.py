@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.emulator.clients import Clients
+from harness.emulator.clock import Clock
 from harness.emulator.context import EmulatorContext
 from harness.emulator.identity import ACCESS_KEY_ID
 from harness.emulator.log_writer import LogWriter
@@ -118,7 +119,8 @@ class Emulator:
         self._states: States | None = None
         self._identity: Identity | None = None
         self._logs: LogWriter | None = None
-        self._script = TaskScript()
+        self._clock = Clock()
+        self._script = TaskScript(self._clock)
         self._moto: MotoApp | None = None
         self.url = ""
 
@@ -174,8 +176,8 @@ class Emulator:
             self._functions = Functions(context, self.environment())
             self._sagemaker = SageMaker(context, ("--recipe", self._recipe))
             self._identity = Identity(context)
-            self._states = States(context, self._engine_client)
-            control = Control(self._functions, self._sagemaker, self._script, self._permissions)
+            self._states = States(context, self._engine_client, self._clock)
+            control = Control(self._functions, self._sagemaker, self._script, self._permissions, self._clock)
             gateway.connect(self._handlers(), control.answer)
             self._server.start()
             if self._state is not None:
@@ -279,6 +281,7 @@ class Emulator:
     def _release(self) -> None:
         # Captures and logs are written through this very server, so it stops last.
         try:
+            self._clock.close()
             if self._functions is not None:
                 self._functions.close()
             if self._sagemaker is not None:

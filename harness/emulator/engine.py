@@ -20,6 +20,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
+from harness.emulator.clock import Clock
+from harness.emulator.engine_clock import keep_time
 from harness.emulator.jsonata import use_jsonata
 from harness.emulator.lambda_result import invocation_result
 from harness.emulator.limits import STATE_DATA
@@ -44,8 +46,8 @@ ClientFor = Callable[[str, str, RoleSession | None], Any]
 """Gives the engine its clients, by service, region and who calls."""
 
 
-def load_engine(client_for: ClientFor) -> None:
-    """Import the engine, and have it call other services through *client_for*."""
+def load_engine(client_for: ClientFor, clock: Clock) -> None:
+    """Import the engine, and have it call other services through *client_for* and go by *clock*."""
     _import_without_batch()
     _share_clients(client_for)
     _remember_what_was_parsed()
@@ -54,6 +56,7 @@ def load_engine(client_for: ClientFor) -> None:
     _read_escapes()
     _measure_data()
     use_jsonata()
+    keep_time(clock)
     # It logs every failed state as an error of its own; the history has it.
     logging.getLogger(_ENGINE).setLevel(logging.CRITICAL)
 

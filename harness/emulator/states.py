@@ -13,6 +13,7 @@ from typing import Any
 
 from werkzeug import Request, Response
 
+from harness.emulator.clock import Clock
 from harness.emulator.context import EmulatorContext
 from harness.emulator.engine import ClientFor, load_engine
 from harness.emulator.errors import JSON_1_0, AwsError
@@ -34,13 +35,14 @@ class States:
     Args:
         context: the emulator's surroundings.
         client_for: the clients with which the engine calls other services.
+        clock: by which the engine waits.
     """
 
-    def __init__(self, context: EmulatorContext, client_for: ClientFor) -> None:
+    def __init__(self, context: EmulatorContext, client_for: ClientFor, clock: Clock) -> None:
         self._context = context
         self._given: dict[str, str] = {}
         """Inputs as they were given, by execution."""
-        load_engine(client_for)
+        load_engine(client_for, clock)
 
     def request(self, request: Request, request_id: str, region: str) -> Response:
         """Answer one request; what is not ours goes to moto."""

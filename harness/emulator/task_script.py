@@ -9,12 +9,13 @@ import io
 import json
 import re
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
+
+from harness.emulator.clock import Clock
 
 _CAUSE = re.compile(
     r"^(?P<message>.*) \(Service: [^;]*; Status Code: (?P<status>\d+); .*Request ID: (?P<id>[^;)]*)", re.S
@@ -23,9 +24,14 @@ _SILENCE = 3600.0
 
 
 class TaskScript:
-    """Answers waiting for the tasks that will ask for them."""
+    """Answers waiting for the tasks that will ask for them.
 
-    def __init__(self) -> None:
+    Args:
+        clock: by which a task is silent that is not to answer.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
         self._answers: deque[dict[str, Any]] = deque()
         self._lock = threading.Lock()
 
@@ -69,7 +75,7 @@ class _Scripted:
         answer = self._script.take("lambda", parts[6] if len(parts) >= 7 else parts[0])
         if "error" in answer:
             return _failed_invocation(answer)
-        _silence(answer)
+        _silence(answer, self._script.clock)
         output = answer.get("output")
         whole = output if answer.get("whole") and isinstance(output, Mapping) and "Payload" in output else None
         metadata: Mapping[str, Any] = (whole or {}).get("SdkHttpMetadata") or {}
@@ -90,15 +96,15 @@ class _Scripted:
             answer = self._script.take(self._service, name)
             if "error" in answer:
                 raise _client_error(answer, name)
-            _silence(answer)
+            _silence(answer, self._script.clock)
             return answer.get("output") or {}
 
         return call
 
 
-def _silence(answer: Mapping[str, Any]) -> None:
+def _silence(answer: Mapping[str, Any], clock: Clock) -> None:
     if answer.get("silent"):
-        time.sleep(_SILENCE)
+        clock.sleep(_SILENCE)
 
 
 def _failed_invocation(answer: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,10 @@ Installed with the package, so a project's tests have these fixtures without fur
 ``control``
     The emulator's own API, for flushing and for scripting stub endpoints; skips where there is none.
 
+``clock``
+    Virtual time for Step Functions while the test runs: retries, waits and time-outs take no time, and the history
+    shows the intervals that they would have taken. On a target without an emulator, the time that passes is real.
+
 A test marked ``workflow`` runs on any target and gets the marker of the one in use: ``local`` on the targets that stay
 on this machine, ``aws`` on a real account. ``pytest -m local`` and ``pytest -m aws`` therefore run the same tests.
 """
@@ -20,6 +24,7 @@ import pytest
 
 if TYPE_CHECKING:
     from harness.targets.target import Target
+    from harness.testing.clock import TestClock
     from harness.testing.control import ControlApi
 
 LOCAL_TARGETS = ("embedded", "compose")
@@ -68,6 +73,19 @@ def control(target: Target) -> ControlApi:
     if target.control_url is None:
         pytest.skip(f"the {target.name} target has no emulator to control")
     return ControlApi(target.control_url)
+
+
+@pytest.fixture
+def clock(target: Target) -> Iterator[TestClock | None]:
+    """Virtual time for this test; None, and real time, on a target without an emulator."""
+    if target.control_url is None:
+        yield None
+        return
+    from harness.testing.clock import virtual_time
+    from harness.testing.control import ControlApi
+
+    with virtual_time(ControlApi(target.control_url)) as clock:
+        yield clock
 
 
 def _target_name(config: pytest.Config) -> str:
