@@ -14,6 +14,7 @@ from harness import __version__
 
 if TYPE_CHECKING:
     from harness.settings import Settings
+    from harness.testing.control import ControlApi
 
 
 def _settings() -> Settings:
@@ -210,17 +211,75 @@ def policy(role: str | None) -> None:
     """Print the smallest policies that what functions and state machines called so far needs, by role."""
     import json
 
+    policies = _running_control().get("policies")["policies"]
+    if role is not None and role not in policies:
+        known = ", ".join(policies) or "none yet"
+        raise click.ClickException(f"no calls by role {role!r} were seen; roles that called: {known}.")
+    click.echo(json.dumps(policies if role is None else policies[role], indent=2))
+
+
+@main.group()
+def fault() -> None:
+    """Faults on demand, in the emulator that runs for this folder."""
+
+
+def _running_control() -> ControlApi:
     from harness.emulator.announcement import find_announced
     from harness.testing.control import ControlApi
 
     environment = find_announced(_settings().cache)
     if environment is None:
         raise click.ClickException("no emulator runs for this folder: start one with `harness up`.")
-    policies = ControlApi(environment["AWS_ENDPOINT_URL"]).get("policies")["policies"]
-    if role is not None and role not in policies:
-        known = ", ".join(policies) or "none yet"
-        raise click.ClickException(f"no calls by role {role!r} were seen; roles that called: {known}.")
-    click.echo(json.dumps(policies if role is None else policies[role], indent=2))
+    return ControlApi(environment["AWS_ENDPOINT_URL"])
+
+
+@fault.command("add")
+@click.option("--function", help="Strike this function; * for all.")
+@click.option("--endpoint", help="Strike this endpoint.")
+@click.option("--bucket", help="Strike this bucket.")
+@click.option("--state", help="Strike this state, or MACHINE/STATE.")
+@click.option("--error", help="Error code, or a state's error name; another name is one that the function raises.")
+@click.option("--message", help="The error's message, or a state's cause.")
+@click.option("--status", type=int, help="HTTP status.  [default: the error's]")
+@click.option("--latency", help='Seconds, or as JSON: {"uniform": [0.1, 0.5]}, exponential, lognormal.')
+@click.option("--truncate", type=int, help="Let so many bytes of the answer through.")
+@click.option("--kill", is_flag=True, help="Kill the process that answers, mid-request.")
+@click.option("--times", type=int, help="Strike the first so many calls.  [default: all]")
+@click.option("--fraction", type=float, help="Strike this share of calls, 0 to 1.")
+@click.option("--seed", type=int, help="Of the choice of calls and of latencies.")
+@click.option("--prefix", help="Of the keys in a bucket.")
+def fault_add(latency: str | None, **given: object) -> None:
+    """Put a fault in force."""
+    import json
+
+    wanted = {name: value for name, value in given.items() if value not in (None, False)}
+    if latency is not None:
+        try:
+            wanted["latency"] = json.loads(latency)
+        except ValueError:
+            raise click.BadParameter(f"{latency!r}: expected seconds, or a distribution as JSON") from None
+    with _clear_errors():
+        click.echo(f"fault {_running_control().post('faults', wanted)['id']} is in force")
+
+
+@fault.command("list")
+def fault_list() -> None:
+    """Show the faults in force, and what they struck."""
+    described = _running_control().get("faults")
+    for item in described["faults"]:
+        click.echo(" ".join(f"{name}={value}" for name, value in item.items()))
+    for entry in described["log"]:
+        click.echo("  " + " ".join(f"{name}={value}" for name, value in entry.items()))
+    if not described["faults"]:
+        click.echo("no faults are in force")
+
+
+@fault.command("clear")
+@click.argument("number", type=int, required=False)
+def fault_clear(number: int | None) -> None:
+    """End one fault, or all of them."""
+    with _clear_errors():
+        _running_control().delete("faults" if number is None else f"faults/{number}")
 
 
 @main.group()

@@ -10,6 +10,9 @@ from botocore.config import Config
 
 from harness.emulator.permissions import Permissions, RoleSession
 
+OWN_ACCESS_KEY = "harness"
+"""With it the emulator calls itself: never refused, never struck by a fault."""
+
 
 class Clients:
     """Hands out one cached boto3 client for each service and region.
@@ -71,7 +74,7 @@ class Clients:
             service,
             region_name=region,
             endpoint_url=self.endpoint_for(service),
-            aws_access_key_id=signer.get("AWS_ACCESS_KEY_ID", "harness"),
+            aws_access_key_id=signer.get("AWS_ACCESS_KEY_ID", OWN_ACCESS_KEY),
             aws_secret_access_key="harness",
             config=Config(
                 parameter_validation=False,

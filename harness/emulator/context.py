@@ -9,6 +9,7 @@ from pathlib import Path
 from werkzeug import Request, Response
 
 from harness.emulator.clients import Clients
+from harness.emulator.faults import Faults
 from harness.emulator.log_writer import LogWriter
 from harness.emulator.permissions import Permissions
 
@@ -30,3 +31,5 @@ class EmulatorContext:
     """Scratch folder of this emulator; removed when it stops."""
     permissions: Permissions
     """Whose a request is, and what that role may do."""
+    faults: Faults
+    """What calls are made to suffer."""

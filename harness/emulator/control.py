@@ -6,6 +6,7 @@ from werkzeug import Request, Response
 
 from harness import __version__
 from harness.emulator.clock import Clock
+from harness.emulator.faults import FaultError, Faults
 from harness.emulator.functions.service import Functions
 from harness.emulator.gateway import CONTROL_PREFIX, json_response
 from harness.emulator.permissions import Permissions
@@ -19,6 +20,7 @@ class Control:
     ``GET health``: version and state; ``GET functions/processes``: process numbers of execution environments;
     ``GET policies``: by role, the smallest policy that its calls need; ``POST flush``: write buffered logs and capture
     records; ``GET clock`` and ``POST clock`` with ``virtual`` or ``advance`` (seconds): Step Functions' clock;
+    ``GET faults``, ``POST faults``, ``DELETE faults`` and ``DELETE faults/<id>``: faults on demand;
     ``POST tasks/script``: have the tasks of state machines answer what they are told; ``endpoints/...``,
     ``captures/...``, ``training-jobs``: see the SageMaker service.
 
@@ -27,13 +29,20 @@ class Control:
     """
 
     def __init__(
-        self, functions: Functions, sagemaker: SageMaker, script: TaskScript, permissions: Permissions, clock: Clock
+        self,
+        functions: Functions,
+        sagemaker: SageMaker,
+        script: TaskScript,
+        permissions: Permissions,
+        clock: Clock,
+        faults: Faults,
     ) -> None:
         self._functions = functions
         self._sagemaker = sagemaker
         self._script = script
         self._permissions = permissions
         self._clock = clock
+        self._faults = faults
 
     def answer(self, request: Request) -> Response:
         """Answer one request of the emulator's own API."""
@@ -53,6 +62,8 @@ class Control:
                 return json_response({"policies": self._permissions.observed()})
             case "GET" | "POST", ["clock"]:
                 return self._answer_clock(request)
+            case "GET" | "POST" | "DELETE", ["faults", *_]:
+                return self._answer_faults(request, path.split("/")[1:])
             case "POST", ["tasks", "script"]:
                 self._script.load(request.get_json().get("answers", []))
                 return json_response({"status": "scripted"})
@@ -71,3 +82,21 @@ class Control:
         except (TypeError, ValueError) as error:
             return json_response({"message": str(error)}, 400)
         return json_response({"virtual": self._clock.virtual, "now": self._clock.now().isoformat()})
+
+    def _answer_faults(self, request: Request, numbers: list[str]) -> Response:
+        match request.method, numbers:
+            case "GET", []:
+                return json_response(self._faults.describe())
+            case "POST", []:
+                given = request.get_json()
+                try:
+                    fault = self._faults.add(given if isinstance(given, dict) else {})
+                except FaultError as error:
+                    return json_response({"message": str(error)}, 400)
+                return json_response(fault.describe())
+            case "DELETE", []:
+                self._faults.remove()
+                return json_response({"status": "removed"})
+            case "DELETE", [number] if number.isdigit() and self._faults.remove(int(number)):
+                return json_response({"status": "removed"})
+        return json_response({"message": f"there is no fault {'/'.join(numbers)}"}, 404)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from harness.emulator.clients import Clients
 from harness.emulator.clock import Clock
 from harness.emulator.context import EmulatorContext
+from harness.emulator.faults import Faults
 from harness.emulator.identity import ACCESS_KEY_ID
 from harness.emulator.log_writer import LogWriter
 from harness.emulator.task_script import TaskScript
@@ -120,6 +121,7 @@ class Emulator:
         self._identity: Identity | None = None
         self._logs: LogWriter | None = None
         self._clock = Clock()
+        self._faults = Faults(self._clock)
         self._script = TaskScript(self._clock)
         self._moto: MotoApp | None = None
         self.url = ""
@@ -154,7 +156,7 @@ class Emulator:
             self._moto = MotoApp()
             self._moto.reset()
             self._folder = Path(tempfile.mkdtemp(prefix="harness-")).resolve()
-            gateway = Gateway(self._region, self._moto.answer)
+            gateway = Gateway(self._region, self._moto.answer, self._faults)
             self._authority = CertificateAuthority(self._folder, self._authorities)
             proxy = ForwardProxy(self._authority, self._upstream_proxy)
             self._server = HttpServer(gateway, self._host, self._port, proxy)
@@ -172,12 +174,15 @@ class Emulator:
                 self._moto.answer,
                 self._folder,
                 self._permissions,
+                self._faults,
             )
             self._functions = Functions(context, self.environment())
             self._sagemaker = SageMaker(context, ("--recipe", self._recipe))
             self._identity = Identity(context)
             self._states = States(context, self._engine_client, self._clock)
-            control = Control(self._functions, self._sagemaker, self._script, self._permissions, self._clock)
+            control = Control(
+                self._functions, self._sagemaker, self._script, self._permissions, self._clock, self._faults
+            )
             gateway.connect(self._handlers(), control.answer)
             self._server.start()
             if self._state is not None:

@@ -101,7 +101,7 @@ def _name_errors_of_lambda() -> None:
 
     def error_cause_from_client_error(client_error: Any) -> tuple[str, str]:
         error, cause = original(client_error)
-        known = error.removeprefix("Lambda.") in _documented_errors()
+        known = error.removeprefix("Lambda.") in _modelled_errors()
         return (error if known else "Lambda.AWSLambdaException"), cause
 
     if not hasattr(original, "knows_documented_errors"):
@@ -110,7 +110,7 @@ def _name_errors_of_lambda() -> None:
 
 
 @lru_cache(1)
-def _documented_errors() -> frozenset[str]:
+def _modelled_errors() -> frozenset[str]:
     from botocore.loaders import Loader
     from botocore.model import ServiceModel
 

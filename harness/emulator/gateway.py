@@ -11,8 +11,11 @@ from typing import Any
 
 from werkzeug import Request, Response
 
+from harness.emulator.bucket_faults import under_faults
+from harness.emulator.clients import OWN_ACCESS_KEY
 from harness.emulator.errors import AwsError, error_response
-from harness.emulator.moto_app import region_of, service_of
+from harness.emulator.faults import Faults
+from harness.emulator.moto_app import access_key_of, region_of, service_of
 
 logger = logging.getLogger(__name__)
 
@@ -33,13 +36,15 @@ class Gateway:
     Args:
         region: for requests whose signature names none.
         fallback: answers everything that no service takes.
+        faults: what buckets are made to suffer.
     """
 
-    def __init__(self, region: str, fallback: Callable[[Request], Response]) -> None:
+    def __init__(self, region: str, fallback: Callable[[Request], Response], faults: Faults) -> None:
         self._region = region
         self._handlers: dict[str, Callable[[Request], Handler | None]] = {}
         self._control: Callable[[Request], Response] = fallback
         self._fallback = fallback
+        self._faults = faults
         self.changes = 0
         """How many requests may have changed something. Grows; the exact number means nothing."""
 
@@ -71,6 +76,8 @@ class Gateway:
         service = service_of(authorization)
         find = self._handlers.get(service) if service else None
         handler = find(request) if find else None
+        if service == "s3" and access_key_of(authorization) != OWN_ACCESS_KEY:
+            return under_faults(self._faults, request, self._fallback)
         if handler is None:
             return self._fallback(request)
         request_id = str(uuid.uuid4())

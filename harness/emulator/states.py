@@ -16,6 +16,7 @@ from werkzeug import Request, Response
 from harness.emulator.clock import Clock
 from harness.emulator.context import EmulatorContext
 from harness.emulator.engine import ClientFor, load_engine
+from harness.emulator.engine_faults import let_faults_strike
 from harness.emulator.errors import JSON_1_0, AwsError
 from harness.emulator.limits import EXECUTION_INPUT
 from harness.emulator.validation import check
@@ -43,6 +44,7 @@ class States:
         self._given: dict[str, str] = {}
         """Inputs as they were given, by execution."""
         load_engine(client_for, clock)
+        let_faults_strike(context.faults, clock)
 
     def request(self, request: Request, request_id: str, region: str) -> Response:
         """Answer one request; what is not ours goes to moto."""

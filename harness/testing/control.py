@@ -31,6 +31,14 @@ class ControlApi:
         """
         return self._call("POST", path, body)
 
+    def delete(self, path: str) -> Any:
+        """Send ``DELETE /_harness/<path>``.
+
+        Raises:
+            ValueError: the emulator refuses, in its words.
+        """
+        return self._call("DELETE", path, None)
+
     def flush(self) -> None:
         """Have buffered logs and capture records written now."""
         self.post("flush")

@@ -11,6 +11,10 @@ Installed with the package, so a project's tests have these fixtures without fur
     Virtual time for Step Functions while the test runs: retries, waits and time-outs take no time, and the history
     shows the intervals that they would have taken. On a target without an emulator, the time that passes is real.
 
+``faults``
+    Faults on demand: ``faults.add(function="classifyImageData", error="TooManyRequestsException", times=2)``. They end
+    with the test, and its report tells what they struck.
+
 A test marked ``workflow`` runs on any target and gets the marker of the one in use: ``local`` on the targets that stay
 on this machine, ``aws`` on a real account. ``pytest -m local`` and ``pytest -m aws`` therefore run the same tests.
 """
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from harness.targets.target import Target
     from harness.testing.clock import TestClock
     from harness.testing.control import ControlApi
+    from harness.testing.faults import FaultControl
 
 LOCAL_TARGETS = ("embedded", "compose")
 
@@ -86,6 +91,23 @@ def clock(target: Target) -> Iterator[TestClock | None]:
 
     with virtual_time(ControlApi(target.control_url)) as clock:
         yield clock
+
+
+@pytest.fixture
+def faults(control: ControlApi, request: pytest.FixtureRequest) -> Iterator[FaultControl]:
+    """Faults on demand, for this test."""
+    from harness.testing.faults import FaultControl
+
+    faults = FaultControl(control)
+    faults.clear()
+    try:
+        yield faults
+    finally:
+        struck = faults.log()
+        faults.clear()
+        lines = "\n".join(" ".join(f"{name}={value}" for name, value in entry.items()) for entry in struck)
+        request.node.add_report_section("teardown", "faults", lines or "none struck")
+        request.node.user_properties.append(("faults", len(struck)))
 
 
 def _target_name(config: pytest.Config) -> str:

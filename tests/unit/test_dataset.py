@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moto import mock_aws
 from PIL import Image
 
 from harness.workflow.dataset.archive import Archive, ArchiveError, Part, read_archive, write_archive
@@ -315,18 +314,17 @@ def test_no_server_is_a_clear_error(tmp_path, monkeypatch):
 # Load
 
 
-@mock_aws
 @pytest.mark.parametrize("region", ["us-east-1", "eu-west-1"])
-def test_only_what_changed_is_loaded(archive, tmp_path, region):
+def test_only_what_changed_is_loaded(target, archive, tmp_path, region):
     dataset = transform(archive, tmp_path)
     s3 = boto3.client("s3", region_name=region)
-    first = load(dataset, s3, "images", "set/")
+    first = load(dataset, s3, f"images-{region}", "set/")
     assert (first.uploaded, first.unchanged) == (38, 0)
-    keys = {item["Key"] for item in s3.list_objects_v2(Bucket="images")["Contents"]}
+    keys = {item["Key"] for item in s3.list_objects_v2(Bucket=f"images-{region}")["Contents"]}
     assert {"set/train.lst", "set/test.lst", f"set/test/{dataset.test['filename'][0]}"} <= keys
-    assert load(dataset, s3, "images", "set/").uploaded == 0
+    assert load(dataset, s3, f"images-{region}", "set/").uploaded == 0
     (tmp_path / "test" / dataset.test["filename"][0]).write_bytes(b"changed")
     seen = []
-    again = load(dataset, s3, "images", "set/", progress=lambda done, total: seen.append((done, total)))
+    again = load(dataset, s3, f"images-{region}", "set/", progress=lambda done, total: seen.append((done, total)))
     assert (again.uploaded, again.unchanged, again.uploaded_bytes) == (1, 37, 7)
     assert seen[-1] == (38, 38)

@@ -1,13 +1,13 @@
 """template.yaml: valid for AWS's own tools, and read here as those read it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from harness.workflow.deployment import deploy, destroy, package
 from harness.workflow.template import TemplateError, read_plan
@@ -160,20 +160,32 @@ def test_a_package_is_the_same_whenever_the_files_are(root, tmp_path):
     assert package(folder) != package(tmp_path)
 
 
-@mock_aws
-def test_deploying_twice_changes_nothing_and_destroying_removes_all(root, plan, monkeypatch):
-    session = boto3.Session(region_name=REGION)
+def test_deploying_twice_changes_nothing_and_destroying_removes_all(root, target, tmp_path):
+    # Names of its own: others of this session may have deployed the template as it is.
+    text = (root / "template.yaml").read_text()
+    for name in ("scones-", "serializeImageData", "classifyImageData", "thresholdImageData", "ImageClassificationSt"):
+        text = text.replace(name, f"twice-{name}")
+    text = text.replace("twice-ImageClassificationStateMachine:", "ImageClassificationStateMachine:")
+    (tmp_path / "template.yaml").write_text(text.replace("!Ref twice-Image", "!Ref Image"))
+    for name in ("lambdas", "statemachine"):
+        shutil.copytree(root / name, tmp_path / name)
+    session = boto3.Session()
     first, second, third = [], [], []
+    plan = read_plan(tmp_path / "template.yaml", PARAMETERS, account_id=ACCOUNT, region=REGION)
     deployed = deploy(plan, session, first.append)
     assert len(first) == 11
     assert deploy(plan, session, second.append) == deployed
     assert second == []
-    other = read_plan(root / "template.yaml", {**PARAMETERS, "Threshold": "0.5"}, account_id=ACCOUNT, region=REGION)
+    changed = {**PARAMETERS, "Threshold": "0.5"}
+    other = read_plan(tmp_path / "template.yaml", changed, account_id=ACCOUNT, region=REGION)
     deploy(other, session, third.append)
-    assert third == ["updated configuration of thresholdImageData"]
+    assert third == ["updated configuration of twice-thresholdImageData"]
     destroy(plan, session)
-    assert session.client("lambda").list_functions()["Functions"] == []
-    assert session.client("stepfunctions").list_state_machines()["stateMachines"] == []
-    assert session.client("iam").list_roles()["Roles"] == []
-    assert session.client("logs").describe_log_groups()["logGroups"] == []
+    names = [
+        *(item["FunctionName"] for item in session.client("lambda").list_functions()["Functions"]),
+        *(item["name"] for item in session.client("stepfunctions").list_state_machines()["stateMachines"]),
+        *(item["RoleName"] for item in session.client("iam").list_roles()["Roles"]),
+        *(item["logGroupName"] for item in session.client("logs").describe_log_groups()["logGroups"]),
+    ]
+    assert [name for name in names if "twice-" in name] == []
     destroy(plan, session)

@@ -68,6 +68,8 @@ class ExecutionEnvironment:
         self._used_mb = 0
         self._invocations = 0
         self._exit_status: str | None = None
+        self._doomed = False
+        """Whether a fault ends the process in this invocation; what it still says is too late."""
         self.alive = True
         self._api = RuntimeApi(
             RuntimeEvents(self._on_ready, self._on_result, self._on_error, self._on_init_error),
@@ -96,7 +98,10 @@ class ExecutionEnvironment:
         self._deadline = time.time() + self.function.timeout
         if self._outcome is None:
             self._done.clear()
+            self._doomed = invocation.strike is not None and invocation.strike.kill
             self._api.hand_over(invocation)
+            if self._doomed:
+                self._kill()
         status = self._await_outcome(began)
         duration = min(time.monotonic() - began, self.function.timeout)
         self._output.drain()
@@ -255,7 +260,7 @@ class ExecutionEnvironment:
         self._done.set()
 
     def _finish(self, request_id: str, outcome: Outcome) -> None:
-        if request_id == self._request_id and self._outcome is None:
+        if request_id == self._request_id and self._outcome is None and not self._doomed:
             self._outcome = outcome
             self._done.set()
 

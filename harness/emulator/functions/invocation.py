@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
+from harness.emulator.faults import Strike
+
 
 @dataclass(frozen=True)
 class FunctionVersion:
@@ -58,6 +60,8 @@ class Invocation:
     trace_id: str
     client_context: str | None = None
     """JSON text, decoded from the request's base64."""
+    strike: Strike | None = None
+    """The fault that strikes it."""
 
 
 @dataclass(frozen=True)

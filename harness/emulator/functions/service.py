@@ -16,6 +16,7 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -34,6 +35,7 @@ from harness.emulator.gateway import Handler
 from harness.emulator.limits import INVOCATION_REQUEST, INVOCATION_RESPONSE
 from harness.emulator.moto_app import access_key_of
 from harness.emulator.permissions import RoleSession
+from harness.emulator.service_errors import documented_errors, service_error
 
 logger = logging.getLogger(__name__)
 
@@ -197,6 +199,11 @@ class Functions:
         if len(payload) > INVOCATION_REQUEST.most:
             raise INVOCATION_REQUEST.refusal()
         function, qualifier, limit = self._find(name, qualifier, region, session)
+        strike = self._context.faults.strike("function", function.name)
+        if strike is not None and strike.latency:
+            time.sleep(strike.latency)
+        if strike is not None and strike.error and strike.error in documented_errors("lambda", "Invoke"):
+            raise service_error("lambda", "Invoke", strike.error, strike.message, strike.status)
         if limit == 0:
             raise AwsError(
                 "TooManyRequestsException",
@@ -209,14 +216,19 @@ class Functions:
             _require_json(payload)
         arn = function.arn if qualifier is None else f"{function.arn}:{qualifier}"
         return (
-            Invocation(request_id, payload or b"{}", arn, _trace_id(), _decode_client_context(client_context)),
+            Invocation(request_id, payload or b"{}", arn, _trace_id(), _decode_client_context(client_context), strike),
             function,
         )
 
     def run(self, function: FunctionVersion, invocation: Invocation) -> Outcome:
         """Run one invocation in a warm environment, or in a new one."""
+        strike = invocation.strike
+        if strike is not None and strike.error:
+            return Outcome.platform_error(strike.error, strike.message)
         with self._pool.environment(function) as environment:
             outcome = environment.invoke(invocation)
+        if strike is not None and strike.truncate is not None:
+            outcome = replace(outcome, payload=outcome.payload[: strike.truncate])
         if len(outcome.payload) > INVOCATION_RESPONSE.most:
             refusal = INVOCATION_RESPONSE.refusal()
             return Outcome.platform_error(refusal.code, refusal.message)

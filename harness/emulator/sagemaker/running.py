@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import random
+import signal
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from harness.emulator.errors import AwsError
+from harness.emulator.faults import Strike
 from harness.emulator.limits import ENDPOINT_SECONDS
 from harness.emulator.sagemaker.capture import CaptureConfig, Captured, CaptureWriter
 from harness.emulator.sagemaker.model_server import (
@@ -93,16 +97,21 @@ class RunningEndpoint:
         return replace(self, variants=tuple(variants))
 
     def invoke(
-        self, variant: Variant, request: ModelRequest, inference_id: str | None, writer: CaptureWriter
+        self,
+        variant: Variant,
+        request: ModelRequest,
+        inference_id: str | None,
+        writer: CaptureWriter,
+        strike: Strike | None = None,
     ) -> ModelAnswer:
-        """One invocation of a variant, captured when the endpoint captures.
+        """One invocation of a variant, captured when the endpoint captures; *strike* is the fault that befalls it.
 
         Raises:
             AwsError: ``ModelError`` (424) when the model answers an error, too late, or not at all.
         """
         now = time.time()
         try:
-            answer = variant.server.invoke(request)
+            answer = variant.server.invoke(request) if strike is None else _struck(variant.server, request, strike)
         except ModelTimeout:
             raise self._model_error("server", 0, ENDPOINT_SECONDS.message) from None
         except ModelUnreachable as error:
@@ -132,3 +141,19 @@ class RunningEndpoint:
             OriginalMessage=message,
             LogStreamArn=f"arn:aws:logs:{self.region}:{self.account_id}:log-group:{group}",
         )
+
+
+def _struck(server: ModelServer, request: ModelRequest, strike: Strike) -> ModelAnswer:
+    """What a model answers that a fault befalls: late, an error, or nothing since its process is killed."""
+    time.sleep(min(strike.latency, ENDPOINT_SECONDS.most))
+    if strike.latency >= ENDPOINT_SECONDS.most:
+        raise ModelTimeout
+    if strike.error:
+        return ModelAnswer(strike.status or 500, strike.message.encode(), "text/plain")
+    if strike.kill:
+        pid = getattr(server, "pid", None)
+        if pid is None:
+            raise ModelUnreachable("the model's process was killed")
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return server.invoke(request)

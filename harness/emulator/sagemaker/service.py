@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
@@ -26,6 +27,7 @@ from harness.emulator.sagemaker.model_server import ModelRequest
 from harness.emulator.sagemaker.models import create_model
 from harness.emulator.sagemaker.stub import Script, ScriptError
 from harness.emulator.sagemaker.training.service import TrainingJobs
+from harness.emulator.service_errors import service_error
 
 _INVOCATION = re.compile(r"^/endpoints/([^/]+)/(invocations|async-invocations|invocations-response-stream)$")
 _NOT_EMULATED = {
@@ -97,6 +99,10 @@ class SageMaker:
             "sagemaker:InvokeEndpoint",
             f"arn:aws:sagemaker:{region}:{self._context.account_id}:endpoint/{name.lower()}",
         )
+        strike = self._context.faults.strike("endpoint", name)
+        if strike is not None and strike.error and strike.error != "ModelError":
+            time.sleep(strike.latency)
+            raise service_error("sagemaker-runtime", "InvokeEndpoint", strike.error, strike.message, strike.status)
         while True:
             endpoint = self._endpoints.find(name, region)
             variant = endpoint.choose(target)
@@ -113,10 +119,12 @@ class SageMaker:
                 ),
                 headers.get("X-Amzn-SageMaker-Inference-Id"),
                 self._captures,
+                strike,
             )
         finally:
             variant.gate.leave()
-        response = Response(answer.body, 200, {"x-amzn-RequestId": request_id}, content_type=answer.content_type)
+        shown = answer.body if strike is None or strike.truncate is None else answer.body[: strike.truncate]
+        response = Response(shown, 200, {"x-amzn-RequestId": request_id}, content_type=answer.content_type)
         response.headers["x-Amzn-Invoked-Production-Variant"] = variant.name
         if answer.custom_attributes is not None:
             response.headers["X-Amzn-SageMaker-Custom-Attributes"] = answer.custom_attributes
