@@ -1,9 +1,10 @@
-"""The clock of Step Functions: the machine's own, or one that jumps over the times when everybody waits.
+"""The clock of Step Functions: the machine's own, or one that jumps over the times when nothing happens.
 
-Virtual time is that of a discrete-event simulation: it runs as the wall clock does while any thread of an execution
-works, and when all of them wait, it jumps to the end of the next wait. What is waited for decides: a Wait state and a
-retry's interval end by themselves, so time may jump there (and whatever was to time out before then does); the answer
-to a task token does not, so alone it is no reason to jump, and :meth:`Clock.advance` is there for that.
+Virtual time is that of a discrete-event simulation, for each execution by itself: its time runs as the wall clock does
+while any of its threads works, and when all of them wait, it jumps to the end of the next wait. What is waited for
+decides: a Wait state and a retry's interval end by themselves, so time may jump there (and whatever was to time out
+before then does); the answer to a task token does not, so alone it is no reason to jump, and :meth:`Clock.advance` is
+there for that.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import heapq
 import itertools
 import threading
 import time
+import weakref
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,17 +23,47 @@ _LONGEST = 3600.0
 _FEW = 256
 
 
+class _Timeline:
+    """The time of one execution, and its threads."""
+
+    def __init__(self, offset: float) -> None:
+        self.offset = offset
+        """Seconds that it is ahead of the wall clock."""
+        self.running = 0
+        """Threads that work."""
+        self.sleepers = 0
+        """Threads that wait for the time itself."""
+        self.timed: set[_Waiter] = set()
+        """Threads that wait until some time."""
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.offset
+
+
+class _Waiter:
+    """A thread that waits."""
+
+    def __init__(self, timeline: _Timeline, counted: bool, sleeping: bool) -> None:
+        self.lock = threading.Lock()
+        self.lock.acquire()
+        self.timeline = timeline
+        self.counted = counted
+        self.sleeping = sleeping
+        self.end = 0.0
+        """When the wait is over, by the timeline."""
+        self.done = False
+        self.result = False
+
+
 class Clock:
     """Time, and threads that wait for it. Starts as the wall clock; safe between threads."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
-        self._offset = 0.0
         self._virtual = False
-        self._running = 0
-        self._waiters: list[tuple[float, int, _Waiter]] = []
-        self._ended = 0
-        self._sleepers = 0
+        self._outside = _Timeline(0.0)
+        self._timelines: weakref.WeakSet[_Timeline] = weakref.WeakSet([self._outside])
+        self._due: list[tuple[float, int, _Waiter]] = []
         self._number = itertools.count()
         self._hand: threading.Thread | None = None
         self._closed = False
@@ -42,24 +74,27 @@ class Clock:
         return self._virtual
 
     def now(self) -> datetime:
-        """The time, in UTC."""
-        return datetime.fromtimestamp(time.time() + self._offset, UTC)
+        """The time, in UTC: the execution's, on its threads."""
+        return datetime.fromtimestamp(time.time() + self._here().offset, UTC)
 
     def monotonic(self) -> float:
         """Seconds of a clock that no change of the machine's time moves."""
-        return time.monotonic() + self._offset
+        return self._here().monotonic()
 
     def be_virtual(self, virtual: bool) -> None:
         """Let time jump from now on, or go back to the wall clock's; who waits goes on waiting for what is left."""
         with self._condition:
             self._virtual = virtual
-            if not virtual:
-                self._waiters = [(end - self._offset, number, waiter) for end, number, waiter in self._waiters]
-                self._offset = 0.0
-            self._condition.notify()
+            for timeline in list(self._timelines):
+                if virtual:
+                    self._jump(timeline)
+                    continue
+                for waiter in timeline.timed:
+                    waiter.end -= timeline.offset
+                timeline.offset = 0.0
 
     def advance(self, seconds: float) -> None:
-        """Move virtual time on.
+        """Move virtual time on, for all executions.
 
         Raises:
             ValueError: it is the wall clock, or *seconds* are negative.
@@ -69,8 +104,8 @@ class Clock:
                 raise ValueError("the wall clock cannot be moved: make the clock virtual first")
             if not seconds >= 0:
                 raise ValueError(f"time goes forwards: {seconds} seconds")
-            self._offset += seconds
-            self._condition.notify()
+            for timeline in list(self._timelines):
+                self._move(timeline, seconds)
 
     def sleep(self, seconds: float) -> None:
         """Wait; virtual time may jump to the end of it."""
@@ -82,87 +117,99 @@ class Clock:
         return ClockEvent(self)
 
     def thread(self, *args: Any, **kwargs: Any) -> ClockThread:
-        """A ``threading.Thread`` of which this clock knows whether it works or waits."""
+        """A ``threading.Thread`` of which this clock knows whether it works or waits.
+
+        It has the time of the thread that makes it, or, made outside, begins a time of its own.
+        """
         return ClockThread(self, *args, **kwargs)
 
     def close(self) -> None:
         """End the thread that watches the time; who waits with an end is let go."""
         with self._condition:
             self._closed = True
-            for _, _, waiter in self._waiters:
-                self._wake(waiter, False)
+            for timeline in list(self._timelines):
+                for waiter in list(timeline.timed):
+                    self._wake(waiter, False)
             self._condition.notify()
 
     # What events and threads call, with the condition held
 
+    def _here(self) -> _Timeline:
+        thread = threading.current_thread()
+        return thread.timeline if isinstance(thread, ClockThread) else self._outside
+
+    def _begin(self) -> _Timeline:
+        timeline = _Timeline(self._outside.offset)
+        self._timelines.add(timeline)
+        return timeline
+
     def _park(self, seconds: float | None, sleeping: bool) -> _Waiter:
-        waiter = _Waiter(isinstance(threading.current_thread(), ClockThread), sleeping)
-        if waiter.counted:
-            self._running -= 1
-        self._sleepers += sleeping
+        timeline = self._here()
+        counted = timeline is not self._outside
+        waiter = _Waiter(timeline, counted, sleeping)
+        timeline.running -= counted
+        timeline.sleepers += sleeping
         if seconds is not None and seconds < _NEVER and not self._closed:
-            end = self.monotonic() + seconds
-            heapq.heappush(self._waiters, (end, next(self._number), waiter))
-            waiter.timed = True
-            if self._hand is None:
-                self._hand = threading.Thread(target=self._run, name="clock", daemon=True)
-                self._hand.start()
-        if self._virtual or self._is_next(waiter):
-            self._condition.notify()
+            waiter.end = timeline.monotonic() + seconds
+            timeline.timed.add(waiter)
+            self._schedule(waiter)
+        self._jump(timeline)
         return waiter
 
-    def _is_next(self, waiter: _Waiter) -> bool:
-        return bool(self._waiters) and self._waiters[0][2] is waiter
+    def _schedule(self, waiter: _Waiter) -> None:
+        """Have the hand wake it when the wall clock gets there."""
+        due = waiter.end - waiter.timeline.offset
+        if len(self._due) > _FEW and len(self._due) > 4 * sum(len(each.timed) for each in list(self._timelines)):
+            self._due = [entry for entry in self._due if not entry[2].done]
+            heapq.heapify(self._due)
+        heapq.heappush(self._due, (due, next(self._number), waiter))
+        if self._hand is None:
+            self._hand = threading.Thread(target=self._run, name="clock", daemon=True)
+            self._hand.start()
+        elif self._due[0][2] is waiter:
+            self._condition.notify()
 
     def _wake(self, waiter: _Waiter, result: bool) -> None:
         if waiter.done:
             return
         waiter.done, waiter.result = True, result
-        self._running += waiter.counted  # here, so that time cannot jump before the thread goes on
-        self._sleepers -= waiter.sleeping
-        self._ended += waiter.timed
+        timeline = waiter.timeline
+        timeline.running += waiter.counted  # here, so that time cannot jump before the thread goes on
+        timeline.sleepers -= waiter.sleeping
+        timeline.timed.discard(waiter)
         waiter.lock.release()
+
+    def _jump(self, timeline: _Timeline) -> None:
+        """Jump to the end of the next wait, if all wait and at least one for the time itself."""
+        if not self._virtual or timeline is self._outside or timeline.running or not timeline.sleepers:
+            return
+        ends = [waiter.end for waiter in timeline.timed]
+        if ends:
+            self._move(timeline, max(0.0, min(ends) - timeline.monotonic()))
+
+    def _move(self, timeline: _Timeline, seconds: float) -> None:
+        timeline.offset += seconds
+        now = timeline.monotonic()
+        for waiter in list(timeline.timed):
+            if waiter.end <= now:
+                self._wake(waiter, False)
+            else:
+                self._schedule(waiter)
 
     def _run(self) -> None:
         with self._condition:
             while not self._closed:
-                self._forget_ended()
-                if not self._waiters:
+                if not self._due:
                     self._condition.wait()
                     continue
-                left = self._waiters[0][0] - self.monotonic()
-                if left > 0 and self._virtual and self._running == 0 and self._sleepers:
-                    self._offset += left
-                    left = 0.0
-                if left > 0:
+                waiter = self._due[0][2]
+                left = 0.0 if waiter.done else waiter.end - waiter.timeline.monotonic()
+                if left > 0 and self._due[0][0] > time.monotonic():
                     self._condition.wait(min(left, _LONGEST))
                     continue
-                waiter = heapq.heappop(self._waiters)[2]
-                if not waiter.done:
-                    waiter.timed = False
+                heapq.heappop(self._due)
+                if left <= 0:
                     self._wake(waiter, False)
-
-    def _forget_ended(self) -> None:
-        while self._waiters and self._waiters[0][2].done:
-            heapq.heappop(self._waiters)
-            self._ended -= 1
-        if self._ended > _FEW and self._ended > len(self._waiters) // 2:
-            self._waiters = [entry for entry in self._waiters if not entry[2].done]
-            heapq.heapify(self._waiters)
-            self._ended = 0
-
-
-class _Waiter:
-    """A thread that waits."""
-
-    def __init__(self, counted: bool, sleeping: bool) -> None:
-        self.lock = threading.Lock()
-        self.lock.acquire()
-        self.counted = counted
-        self.sleeping = sleeping
-        self.timed = False
-        self.done = False
-        self.result = False
 
 
 class ClockEvent:
@@ -218,11 +265,14 @@ class ClockThread(threading.Thread):
         super().__init__(*args, **kwargs)
         self._clock = clock
         self._done = clock.event()
+        maker = threading.current_thread()
+        with clock._condition:
+            self.timeline: _Timeline = maker.timeline if isinstance(maker, ClockThread) else clock._begin()
 
     def start(self) -> None:
         """Start it; from now on it works."""
         with self._clock._condition:
-            self._clock._running += 1
+            self.timeline.running += 1
         try:
             super().start()
         except BaseException:
@@ -248,6 +298,5 @@ class ClockThread(threading.Thread):
     def _end(self) -> None:
         clock = self._clock
         with clock._condition:
-            clock._running -= 1
-            if clock._virtual:
-                clock._condition.notify()
+            self.timeline.running -= 1
+            clock._jump(self.timeline)

@@ -12,6 +12,7 @@ from harness.emulator.faults import Faults, Strike
 
 _ASKED = "harness_faults_asked"
 _STRUCK = "harness_fault"
+_TIMEOUT = "States.Timeout"
 
 
 def let_faults_strike(faults: Faults, clock: Clock) -> None:
@@ -57,18 +58,25 @@ def _failure(env: Any, strike: Strike) -> Exception:
         FailureEvent,
         FailureEventException,
     )
+    from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+    from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
 
     details: dict[str, Any] = {"error": strike.error, "cause": strike.message}
-    kind, member = HistoryEventType.LambdaFunctionFailed, "lambdaFunctionFailedEventDetails"
+    ending = "TimedOut" if strike.error == _TIMEOUT else "Failed"
+    name = next((StatesErrorName(typ=each) for each in StatesErrorNameType if each.to_name() == strike.error), None)
+    scheduler = "LambdaFunction"
     for event in reversed(env.event_manager._history_event_list):
         scheduled = event.get("taskScheduledEventDetails")
         if scheduled is not None:
-            kind, member = HistoryEventType.TaskFailed, "taskFailedEventDetails"
+            scheduler = "Task"
             details |= {name: scheduled[name] for name in ("resource", "resourceType")}
         if scheduled is not None or "lambdaFunctionScheduledEventDetails" in event:
             break
     failure = FailureEvent(
-        env=env, error_name=CustomErrorName(strike.error), event_type=kind, event_details={member: details}
+        env=env,
+        error_name=name or CustomErrorName(strike.error),
+        event_type=HistoryEventType(f"{scheduler}{ending}"),
+        event_details={f"{scheduler[0].lower()}{scheduler[1:]}{ending}EventDetails": details},
     )
     error: Exception = FailureEventException(failure_event=failure)
     return error

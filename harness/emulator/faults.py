@@ -19,6 +19,13 @@ KINDS = ("function", "endpoint", "bucket", "state")
 _MOST_LOGGED = 10_000
 _EFFECTS = ("error", "latency", "truncate", "kill")
 _MEMBERS = (*KINDS, *_EFFECTS, "message", "status", "times", "fraction", "seed", "prefix")
+_STATES_ERRORS = (
+    "States.TaskFailed",
+    "States.Timeout",
+    "States.Permissions",
+    "States.Runtime",
+    "States.DataLimitExceeded",
+)
 
 
 class FaultError(ValueError):
@@ -162,6 +169,8 @@ def _read(given: Mapping[str, Any], number: int) -> Fault:
         raise FaultError("a state has no body to 'truncate' and no process to 'kill'; its function has")
     if kind == "bucket" and given.get("kill"):
         raise FaultError("a bucket has no process to 'kill'")
+    if kind == "state" and str(given.get("error")).startswith("States.") and given["error"] not in _STATES_ERRORS:
+        raise FaultError(f"'error' is {given['error']!r}; a task can fail with {', '.join(_STATES_ERRORS)} or your own")
     if given.get("prefix") and kind != "bucket":
         raise FaultError("'prefix' is for buckets")
     strike = Strike(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from werkzeug import Request, Response
@@ -23,6 +24,9 @@ class MotoApp:
 
         config.default_user_config["stepfunctions"] = {"execute_state_machine": True}
         self._dispatcher = DomainDispatcherApplication(create_backend_app)
+        # moto lists its own source folder and tries hundreds of patterns for each request, to find the same again: half
+        # of what a request to S3 took.
+        self._dispatcher.get_backend_for_host = lru_cache(1024)(self._dispatcher.get_backend_for_host)
         self._apps: dict[str, Any] = {}
         self._lock = threading.Lock()
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from harness.testing.control import ControlApi
     from harness.testing.faults import FaultControl
 
+_MOST_STRIKES = 30
+"""Strikes of faults that a test's report shows, the last ones."""
 LOCAL_TARGETS = ("embedded", "compose")
 
 
@@ -105,8 +107,10 @@ def faults(control: ControlApi, request: pytest.FixtureRequest) -> Iterator[Faul
     finally:
         struck = faults.log()
         faults.clear()
-        lines = "\n".join(" ".join(f"{name}={value}" for name, value in entry.items()) for entry in struck)
-        request.node.add_report_section("teardown", "faults", lines or "none struck")
+        lines = [" ".join(f"{name}={value}" for name, value in entry.items()) for entry in struck]
+        if len(lines) > _MOST_STRIKES:
+            lines = [f"... {len(lines) - _MOST_STRIKES} before these", *lines[-_MOST_STRIKES:]]
+        request.node.add_report_section("teardown", "faults", "\n".join(lines) or "none struck")
         request.node.user_properties.append(("faults", len(struck)))
 
 
