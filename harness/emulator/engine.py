@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 import types
 from collections.abc import Callable
 from enum import StrEnum
@@ -57,6 +58,7 @@ def load_engine(client_for: ClientFor, clock: Clock) -> None:
     _measure_data()
     use_jsonata()
     keep_time(clock)
+    _tell_the_end()
     # It logs every failed state as an error of its own; the history has it.
     logging.getLogger(_ENGINE).setLevel(logging.CRITICAL)
 
@@ -137,6 +139,25 @@ def _measure_data() -> None:
         return is_within_size_quota(value["Payload"] if invoked else value)
 
     state_task_lambda.is_within_size_quota = is_payload_within_size_quota
+
+
+def ended_event(execution: Any) -> threading.Event:
+    """Set once *execution*, the engine's own object, has ended."""
+    event: threading.Event = execution.__dict__.setdefault("harness_ended", threading.Event())
+    return event
+
+
+def _tell_the_end() -> None:
+    from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication as Communication
+
+    original = getattr(Communication.terminated, "original", Communication.terminated)
+
+    def terminated(self: Any) -> None:
+        original(self)
+        ended_event(self.execution).set()
+
+    terminated.original = original  # type: ignore[attr-defined]
+    Communication.terminated = terminated
 
 
 def _read_escapes() -> None:

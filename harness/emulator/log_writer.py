@@ -27,7 +27,7 @@ class LogWriter:
         interval: seconds between two writes.
     """
 
-    def __init__(self, clients: Clients, interval: float = 0.25) -> None:
+    def __init__(self, clients: Clients, interval: float = 1.0) -> None:
         self._clients = clients
         self._interval = interval
         self._pending: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
@@ -35,7 +35,7 @@ class LogWriter:
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._wake = threading.Event()
-        self._closed = False
+        self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
 
@@ -68,16 +68,15 @@ class LogWriter:
 
     def close(self) -> None:
         """Write what is left and stop."""
-        self._closed = True
+        self._closed.set()
         self._wake.set()
         self._thread.join()
         self.flush()
 
     def _run(self) -> None:
-        while not self._closed:
+        while not self._closed.is_set():
             self._wake.wait()
-            if not self._closed:
-                time.sleep(self._interval)
+            self._closed.wait(self._interval)
             self._wake.clear()
             self.flush()
 

@@ -212,7 +212,7 @@ def lambda_handler(event, context):
 """
 
 
-def test_a_service_exception_is_tried_again(variant, scones, states):
+def test_a_service_exception_is_tried_again(clock, variant, scones, states):
     result = run(states, variant("serializeImageData", FLAKY), {"any": "event"})
     events = history(states, result.arn)
     first = [event["type"] for event in events if event["id"] <= 8]
