@@ -79,7 +79,7 @@ def test_the_command_compares_and_records(states, execute, tmp_path):
     assert difference.startswith("  event 7 (ExecutionSucceeded): executionSucceededEventDetails.output: AWS ")
 
 
-def test_a_failed_execution_with_retries_and_a_catch_replays_the_same(states, control, execute):
+def test_a_failed_execution_with_retries_and_a_catch_replays_the_same(clock, states, control, execute):
     definition = {
         "StartAt": "Try",
         "States": {
