@@ -9,7 +9,7 @@ TORCH ?= torch==2.13.0
 ORACLE := $(HOME)/.cache/aws-ml-harness/mxnet-1.9.1
 ORACLE_READY := $(ORACLE)/.ready
 
-.PHONY: setup demo test test-train test-oracle test-chaos test-compose lint bench bench-training clean
+.PHONY: setup demo test test-train test-oracle test-long test-compose lint bench bench-training clean
 
 setup: $(READY)
 
@@ -42,8 +42,8 @@ test-train: $(TRAIN_READY)
 test-oracle: $(READY) $(ORACLE_READY)
 	$(VENV)/bin/python -m pytest -m oracle $(ARGS)
 
-test-chaos: $(READY)
-	$(VENV)/bin/python -m pytest -m chaos $(ARGS)
+test-long: $(READY)
+	$(VENV)/bin/python -m pytest -m long $(ARGS)
 
 test-compose: $(READY)
 	$(VENV)/bin/python -m pytest -m compose $(ARGS)

@@ -12,6 +12,7 @@ from harness.emulator.gateway import CONTROL_PREFIX, json_response
 from harness.emulator.permissions import Permissions
 from harness.emulator.sagemaker.service import SageMaker
 from harness.emulator.task_script import TaskScript
+from harness.emulator.traces import Traces
 
 
 class Control:
@@ -21,6 +22,7 @@ class Control:
     ``GET policies``: by role, the smallest policy that its calls need; ``POST flush``: write buffered logs and capture
     records; ``GET clock`` and ``POST clock`` with ``virtual`` or ``advance`` (seconds): Step Functions' clock;
     ``GET faults``, ``POST faults``, ``DELETE faults`` and ``DELETE faults/<id>``: faults on demand;
+    ``POST traces`` with ``on`` and ``GET traces``: which ways executions take through their machines;
     ``POST tasks/script``: have the tasks of state machines answer what they are told; ``endpoints/...``,
     ``captures/...``, ``training-jobs``: see the SageMaker service.
 
@@ -36,6 +38,7 @@ class Control:
         permissions: Permissions,
         clock: Clock,
         faults: Faults,
+        traces: Traces,
     ) -> None:
         self._functions = functions
         self._sagemaker = sagemaker
@@ -43,6 +46,7 @@ class Control:
         self._permissions = permissions
         self._clock = clock
         self._faults = faults
+        self._traces = traces
 
     def answer(self, request: Request) -> Response:
         """Answer one request of the emulator's own API."""
@@ -64,6 +68,11 @@ class Control:
                 return self._answer_clock(request)
             case "GET" | "POST" | "DELETE", ["faults", *_]:
                 return self._answer_faults(request, path.split("/")[1:])
+            case "GET", ["traces"]:
+                return json_response({"traces": self._traces.kept()})
+            case "POST", ["traces"]:
+                self._traces.on = bool(request.get_json().get("on"))
+                return json_response({"on": self._traces.on})
             case "POST", ["tasks", "script"]:
                 self._script.load(request.get_json().get("answers", []))
                 return json_response({"status": "scripted"})

@@ -181,7 +181,13 @@ class Emulator:
             self._identity = Identity(context)
             self._states = States(context, self._engine_client, self._clock)
             control = Control(
-                self._functions, self._sagemaker, self._script, self._permissions, self._clock, self._faults
+                self._functions,
+                self._sagemaker,
+                self._script,
+                self._permissions,
+                self._clock,
+                self._faults,
+                self._states.traces,
             )
             gateway.connect(self._handlers(), control.answer)
             self._server.start()

@@ -25,9 +25,11 @@ from harness.emulator.clock import Clock
 from harness.emulator.engine_clock import keep_time
 from harness.emulator.jsonata import use_jsonata
 from harness.emulator.lambda_result import invocation_result
-from harness.emulator.limits import STATE_DATA
+from harness.emulator.limits import EXECUTION_HISTORY, STATE_DATA
 from harness.emulator.permissions import RoleSession
+from harness.emulator.traces import CHOSEN, Traces
 
+_LAST = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut")
 _ENGINE = "moto.stepfunctions.parser"
 _BATCH = "moto.batch.utils"
 _SEAM = "boto_client_for"
@@ -47,8 +49,8 @@ ClientFor = Callable[[str, str, RoleSession | None], Any]
 """Gives the engine its clients, by service, region and who calls."""
 
 
-def load_engine(client_for: ClientFor, clock: Clock) -> None:
-    """Import the engine, and have it call other services through *client_for* and go by *clock*."""
+def load_engine(client_for: ClientFor, clock: Clock, traces: Traces) -> None:
+    """Import the engine, and have it call other services through *client_for*, go by *clock* and tell *traces*."""
     _import_without_batch()
     _share_clients(client_for)
     _remember_what_was_parsed()
@@ -56,9 +58,11 @@ def load_engine(client_for: ClientFor, clock: Clock) -> None:
     _name_errors_of_lambda()
     _read_escapes()
     _measure_data()
+    _bound_history()
     use_jsonata()
     keep_time(clock)
-    _tell_the_end()
+    _tell_the_end(traces)
+    _tell_choices()
     # It logs every failed state as an error of its own; the history has it.
     logging.getLogger(_ENGINE).setLevel(logging.CRITICAL)
 
@@ -141,23 +145,113 @@ def _measure_data() -> None:
     state_task_lambda.is_within_size_quota = is_payload_within_size_quota
 
 
+def _bound_history() -> None:
+    """A history that grows too long ends its execution: no retrier and no catcher helps."""
+    from moto.stepfunctions.parser.asl.eval.environment import Environment
+    from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
+    from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+
+    make = getattr(ExecutionWorker._get_evaluation_environment, "original", ExecutionWorker._get_evaluation_environment)
+    add = getattr(EventManager.add_event, "original", EventManager.add_event)
+
+    def get_evaluation_environment(self: Any) -> Environment:
+        env = make(self)
+        env.event_manager.harness_root = env
+        return env
+
+    def add_event(self: Any, context: Any, event_type: Any, *arguments: Any, **named: Any) -> int:
+        count = len(self._history_event_list)
+        if count < EXECUTION_HISTORY.most - 1 or event_type in _LAST:
+            number: int = add(self, context, event_type, *arguments, **named)
+            return number
+        root = getattr(self, "harness_root", None)
+        if root is not None and root.is_running():
+            cause = EXECUTION_HISTORY.message.format(most=EXECUTION_HISTORY.most)
+            root.set_error({"error": EXECUTION_HISTORY.error, "cause": cause})
+        return count
+
+    get_evaluation_environment.original = make  # type: ignore[attr-defined]
+    add_event.original = add  # type: ignore[attr-defined]
+    ExecutionWorker._get_evaluation_environment = get_evaluation_environment
+    EventManager.add_event = add_event
+
+
 def ended_event(execution: Any) -> threading.Event:
     """Set once *execution*, the engine's own object, has ended."""
     event: threading.Event = execution.__dict__.setdefault("harness_ended", threading.Event())
     return event
 
 
-def _tell_the_end() -> None:
+def _tell_the_end(traces: Traces) -> None:
     from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication as Communication
 
     original = getattr(Communication.terminated, "original", Communication.terminated)
 
     def terminated(self: Any) -> None:
         original(self)
+        traces.ended(self.execution)
         ended_event(self.execution).set()
 
     terminated.original = original  # type: ignore[attr-defined]
     Communication.terminated = terminated
+
+
+def _tell_choices() -> None:
+    """Note which rule of a Choice state was taken; where none is, fail as AWS does."""
+    from moto.stepfunctions.parser.asl.component.state.choice.choice_rule import ChoiceRule
+    from moto.stepfunctions.parser.asl.component.state.choice.state_choice import StateChoice
+
+    rule_body = getattr(ChoiceRule._eval_body, "original", ChoiceRule._eval_body)
+    state_body = getattr(StateChoice._eval_state, "original", StateChoice._eval_state)
+    taken = threading.local()
+
+    def eval_rule(self: Any, env: Any) -> None:
+        rule_body(self, env)
+        if env.stack[-1] is True:
+            taken.rule = self
+
+    def eval_state(self: Any, env: Any) -> None:
+        taken.rule = None
+        try:
+            state_body(self, env)
+        except RuntimeError as error:
+            if "No branching option" not in str(error):
+                raise
+            raise _no_choice(env, self.name) from None
+        rules = self.choices_decl.rules
+        index = next((index for index, rule in enumerate(rules) if rule is taken.rule), None)
+        env.event_manager.__dict__.setdefault(CHOSEN, []).append([self.name, index])
+
+    eval_rule.original = rule_body  # type: ignore[attr-defined]
+    eval_state.original = state_body  # type: ignore[attr-defined]
+    ChoiceRule._eval_body = eval_rule
+    StateChoice._eval_state = eval_state
+
+
+def _no_choice(env: Any, state: str) -> Exception:
+    from moto.stepfunctions.parser.api import HistoryEventType
+    from moto.stepfunctions.parser.asl.component.common.error_name import states_error_name, states_error_name_type
+    from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
+        FailureEvent,
+        FailureEventException,
+    )
+
+    kind = states_error_name_type.StatesErrorNameType.StatesNoChoiceMatched
+    entered = env.event_history_context.source_event_id
+    cause = (
+        f"An error occurred while executing the state '{state}' (entered at the event id #{entered}). Failed to "
+        "transition out of the state. The state does not point to a next state."
+    )
+    details = {"executionFailedEventDetails": {"error": kind.to_name(), "cause": cause}}
+    failure: Exception = FailureEventException(
+        FailureEvent(
+            env=env,
+            error_name=states_error_name.StatesErrorName(typ=kind),
+            event_type=HistoryEventType.ExecutionFailed,
+            event_details=details,
+        )
+    )
+    return failure
 
 
 def _read_escapes() -> None:

@@ -52,6 +52,14 @@ STATE_DATA = Limit(
     _STATES,
     0,
 )
+EXECUTION_HISTORY = Limit(
+    25_000,
+    "events of an execution's history, the one that ends it included",
+    "States.Runtime",
+    "The execution reached the maximum number of history events ({most}).",
+    _STATES,
+    0,
+)
 EXECUTION_INPUT = Limit(
     262_144,
     "bytes of UTF-8 of StartExecution's input",

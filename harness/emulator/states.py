@@ -21,6 +21,7 @@ from harness.emulator.engine import ClientFor, ended_event, load_engine
 from harness.emulator.engine_faults import let_faults_strike
 from harness.emulator.errors import JSON_1_0, AwsError
 from harness.emulator.limits import EXECUTION_INPUT
+from harness.emulator.traces import Traces
 from harness.emulator.validation import check
 
 _NOT_IN_NAMES = re.compile(r"""[\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]""")
@@ -50,7 +51,8 @@ class States:
         self._context = context
         self._given: dict[str, str] = {}
         """Inputs as they were given, by execution."""
-        load_engine(client_for, clock)
+        self.traces = Traces()
+        load_engine(client_for, clock, self.traces)
         let_faults_strike(context.faults, clock)
 
     def request(self, request: Request, request_id: str, region: str) -> Response:

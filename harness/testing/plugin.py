@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.testing.asl_plugin import begin, collect
+
 if TYPE_CHECKING:
     from harness.targets.target import Target
     from harness.testing.clock import TestClock
@@ -69,7 +71,9 @@ def target(pytestconfig: pytest.Config) -> Iterator[Target]:
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
     with opened as target:
+        begin(pytestconfig, target.control_url)
         yield target
+        collect(pytestconfig, target.control_url)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 from harness.capture.records import read_s3
 from harness.workflow.executions import failed_state, history, run_all
 
-pytestmark = [pytest.mark.chaos, pytest.mark.parametrize("images", ["synthetic"], indirect=True)]
+pytestmark = [pytest.mark.long, pytest.mark.parametrize("images", ["synthetic"], indirect=True)]
 
 COUNT = 500
 SEED = 20261123

@@ -233,6 +233,19 @@ def test_a_service_exception_is_tried_again(clock, variant, scones, states):
     assert json.loads(events[7]["taskSucceededEventDetails"]["output"])["Payload"]["calls"] == 2
 
 
+@pytest.mark.parametrize("state", ["serializeImageData", "ClassifyImageData", "CheckThreshold"])
+def test_each_state_tries_a_service_exception_again(clock, faults, scones, images, states, settings, state):
+    faults.add(state=f"Lambda Invoke({state})", error="Lambda.ServiceException", times=2)
+    result = run(states, scones.state_machine_arn, scones.event(images.above(settings.threshold)))
+    assert result.status == "SUCCEEDED"
+    events = history(states, result.arn)
+    failed = [event for event in events if event["type"] == "TaskFailed"]
+    again = [event for event in events if event["previousEventId"] in {event["id"] for event in failed}]
+    pairs = zip(failed, again, strict=True)
+    waited = [(after["timestamp"] - before["timestamp"]).total_seconds() for before, after in pairs]
+    assert waited == pytest.approx([2, 4], abs=0.5)
+
+
 COMMON_MISTAKES = {
     "an unbound variable": """
 import json

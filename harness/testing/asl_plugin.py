@@ -1,0 +1,97 @@
+"""``pytest --asl-cov``: which parts of the state machines the suite has exercised.
+
+``--asl-cov`` prints it, ``--asl-cov-machine NAME`` looks at that machine alone, ``--asl-cov-html FILE`` writes a page,
+``--asl-cov-fail-under PERCENT`` fails the run below a share. Needs a target with an emulator.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TRACES = pytest.StashKey[list[dict[str, Any]]]()
+_SENT = "harness_traces"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("harness", "AWS emulation")
+    group.addoption("--asl-cov", action="store_true", help="tell which parts of state machines the tests exercise")
+    group.addoption("--asl-cov-machine", action="append", metavar="NAME", help="this state machine alone; repeatable")
+    group.addoption("--asl-cov-html", metavar="FILE", help="write state-machine coverage as a page")
+    group.addoption("--asl-cov-fail-under", type=float, metavar="PERCENT", help="fail below this share")
+
+
+def is_wanted(config: pytest.Config) -> bool:
+    """Whether any of the options asks for coverage."""
+    names = ("asl_cov", "asl_cov_machine", "asl_cov_html")
+    return any(config.getoption(name) for name in names) or config.getoption("asl_cov_fail_under") is not None
+
+
+def begin(config: pytest.Config, control_url: str | None) -> None:
+    """Have the emulator take note of executions."""
+    if control_url is not None and is_wanted(config):
+        from harness.testing.control import ControlApi
+
+        ControlApi(control_url).post("traces", {"on": True})
+
+
+def collect(config: pytest.Config, control_url: str | None) -> None:
+    """Fetch what the emulator has noted, before it stops."""
+    if control_url is not None and is_wanted(config):
+        from harness.testing.control import ControlApi
+
+        traces = ControlApi(control_url).get("traces")["traces"]
+        config.stash.setdefault(TRACES, []).extend(traces)
+        output = getattr(config, "workeroutput", None)
+        if output is not None:
+            output[_SENT] = traces
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: Any) -> None:
+    """With xdist: take over what a worker's emulator has noted."""
+    traces = getattr(node, "workeroutput", {}).get(_SENT, [])
+    node.config.stash.setdefault(TRACES, []).extend(traces)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    config = session.config
+    if not is_wanted(config) or hasattr(config, "workerinput"):
+        return
+    least = config.getoption("asl_cov_fail_under")
+    coverages = _coverages(config)
+    if config.getoption("asl_cov_html"):
+        from harness.testing.asl_report import write_html
+
+        write_html(coverages, Path(config.getoption("asl_cov_html")))
+    short = not coverages or min(coverage.percent for coverage in coverages) < (least or 0)
+    if least is not None and short and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if not is_wanted(config):
+        return
+    from harness.testing.asl_report import rows
+
+    terminalreporter.section("state-machine coverage")
+    coverages = _coverages(config)
+    for line in rows(coverages) or ["no state machine ran on a target with an emulator"]:
+        terminalreporter.write_line(line)
+    least = config.getoption("asl_cov_fail_under")
+    lowest = min((coverage.percent for coverage in coverages), default=0.0)
+    if least is not None and (not coverages or lowest < least):
+        terminalreporter.write_line(f"FAIL: {lowest:.1f} % is below the {least:g} % asked for", red=True)
+    if config.getoption("asl_cov_html"):
+        terminalreporter.write_line(f"wrote {config.getoption('asl_cov_html')}")
+
+
+def _coverages(config: pytest.Config) -> list[Any]:
+    from harness.testing.asl_coverage import measure
+
+    machines = config.getoption("asl_cov_machine")
+    traces = config.stash.get(TRACES, [])
+    return measure(trace for trace in traces if not machines or trace["machine"] in machines)
