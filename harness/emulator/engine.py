@@ -29,6 +29,7 @@ from harness.emulator.limits import EXECUTION_HISTORY, STATE_DATA
 from harness.emulator.permissions import RoleSession
 from harness.emulator.traces import CHOSEN, Traces
 
+_UNKNOWN = "Lambda.Unknown"
 _LAST = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut")
 _ENGINE = "moto.stepfunctions.parser"
 _BATCH = "moto.batch.utils"
@@ -113,6 +114,38 @@ def _name_errors_of_lambda() -> None:
     if not hasattr(original, "knows_documented_errors"):
         error_cause_from_client_error.knows_documented_errors = True  # type: ignore[attr-defined]
         task._error_cause_from_client_error = staticmethod(error_cause_from_client_error)
+    _name_errors_without_a_type(task)
+
+
+def _name_errors_without_a_type(task: Any) -> None:
+    from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.lambda_eval_utils import (
+        LambdaFunctionErrorException,
+    )
+
+    original = getattr(task._from_error, "original", task._from_error)
+
+    def from_error(self: Any, env: Any, ex: Exception) -> Any:
+        failure = original(self, env, ex)
+        if isinstance(ex, LambdaFunctionErrorException) and not _has_type(ex.payload):
+            failure.error_name = CustomErrorName(_UNKNOWN)
+            details = failure.event_details["taskFailedEventDetails"]
+            details["error"] = _UNKNOWN
+            details["cause"] = (
+                "The cause could not be determined because Lambda did not return an error type. "
+                f"Returned payload: {ex.payload}"
+            )
+        return failure
+
+    from_error.original = original  # type: ignore[attr-defined]
+    task._from_error = from_error
+
+
+def _has_type(payload: str) -> bool:
+    try:
+        return bool(json.loads(payload)["errorType"])
+    except (KeyError, TypeError, ValueError):
+        return False
 
 
 @lru_cache(1)

@@ -146,7 +146,7 @@ class RunningEndpoint:
 def _struck(server: ModelServer, request: ModelRequest, strike: Strike) -> ModelAnswer:
     """What a model answers that a fault befalls: late, an error, or nothing since its process is killed."""
     time.sleep(min(strike.latency, ENDPOINT_SECONDS.most))
-    if strike.latency >= ENDPOINT_SECONDS.most:
+    if strike.latency >= ENDPOINT_SECONDS.most or strike.error == "ModelTimeout":
         raise ModelTimeout
     if strike.error:
         return ModelAnswer(strike.status or 500, strike.message.encode(), "text/plain")

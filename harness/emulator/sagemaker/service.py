@@ -34,6 +34,8 @@ _NOT_EMULATED = {
     "async-invocations": "asynchronous inference",
     "invocations-response-stream": "response streaming",
 }
+_MODEL_ERRORS = ("ModelError", "ModelTimeout")
+"""Faults that the model commits, not the service; the second is a minute without an answer, without the wait."""
 _Action = Callable[[Mapping[str, Any], str, Request], "Response | dict[str, Any]"]
 
 
@@ -100,7 +102,7 @@ class SageMaker:
             f"arn:aws:sagemaker:{region}:{self._context.account_id}:endpoint/{name.lower()}",
         )
         strike = self._context.faults.strike("endpoint", name)
-        if strike is not None and strike.error and strike.error != "ModelError":
+        if strike is not None and strike.error and strike.error not in _MODEL_ERRORS:
             time.sleep(strike.latency)
             raise service_error("sagemaker-runtime", "InvokeEndpoint", strike.error, strike.message, strike.status)
         while True:
