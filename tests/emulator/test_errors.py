@@ -149,7 +149,11 @@ def test_a_role_that_step_functions_may_not_take_on(states):
         ({"StartAt": "a", "States": {"a": {"Type": "Leap", "End": True}}}, "SCHEMA_VALIDATION_FAILED: Field 'Type'"),
         ("{", "INVALID_JSON_DESCRIPTION: "),
         ("[]", "INVALID_JSON_DESCRIPTION: "),
-        ({"StartAt": "a", "States": {"a": {**PASS, "Parameters": {"b.$": "no path"}}}}, "SCHEMA_VALIDATION_FAILED: "),
+        (
+            {"StartAt": "a", "States": {"a": {**PASS, "Parameters": {"b.$": "no path"}}}},
+            "SCHEMA_VALIDATION_FAILED: The value for the field 'b.$' must be a valid JSONPath or a valid intrinsic "
+            "function call at /States/a/Parameters",
+        ),
     ],
 )
 def test_an_invalid_definition_is_refused_in_aws_s_words(states, role, definition, problems):
