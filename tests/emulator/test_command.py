@@ -130,6 +130,15 @@ def test_dataset_commands_run_one_after_the_other(tmp_path):
     assert again.stdout == "uploaded 0 files (0 bytes), 12 were unchanged\n"
 
 
+def test_policy_names_the_roles_that_called(tmp_path):
+    assert "no emulator runs for this folder" in run("policy", cwd=tmp_path).stderr
+    with emulator(tmp_path):
+        assert json.loads(run("policy", cwd=tmp_path).stdout) == {}
+        refused = run("policy", "--role", "nobody", cwd=tmp_path)
+        assert refused.returncode == 1
+        assert "no calls by role 'nobody' were seen; roles that called: none yet" in refused.stderr
+
+
 def test_help_is_quick_to_import():
     listing = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", "import harness.cli, harness.testing.plugin"],

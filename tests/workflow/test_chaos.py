@@ -91,7 +91,9 @@ def test_500_executions_under_random_faults(clock, faults, control, scones, imag
     executing = [thread.name for thread in threading.enumerate() if type(thread).__name__ == "ClockThread"]
     assert executing == [], f"{len(executing)} of {alive} threads still execute states"
     processes = control.get("functions/processes")["processes"]
-    assert len(processes) <= 3 * 4 + 32, "killed workers are replaced, not added to"
+    assert len(processes) <= 3 * 4, "killed workers are replaced, not added to"
+    workers = [child.pid for child in psutil.Process().children() if "awslambdaric" in child.cmdline()]
+    assert sorted(workers) == sorted(processes)
 
 
 def test_memory_stays_level(scones, images, states):
