@@ -44,6 +44,11 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
+    # What takes long is not among the local tests, though it needs no more than they do.
+    if config.getoption("markexpr") == "local":
+        long = [item for item in items if item.get_closest_marker("long") is not None]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
     # What takes long and mostly waits runs beside all else, and is looked at last.
     last = [item for item in items if "acceptance" in getattr(item, "fixturenames", ()) or _goes_beside(item)]
     items[:] = [item for item in items if item not in last] + last

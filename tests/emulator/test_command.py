@@ -101,6 +101,7 @@ def test_bad_input_is_named_without_a_traceback(tmp_path, arguments, variables, 
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.long
 def test_the_demo_runs_from_images_to_report_and_leaves_nothing(tmp_path):
     for name in ("fixtures", "lambdas", "statemachine", "template.yaml"):
         (tmp_path / name).symlink_to(ROOT / name)

@@ -315,6 +315,7 @@ def test_killing_servers_loses_no_captured_invocation(runtime, control, endpoint
     assert len(captured) == len(set(captured))
 
 
+@pytest.mark.long
 def test_twenty_endpoints_serve_at_once(sagemaker, runtime, model):
     names = [f"twenty-{number}-{uuid.uuid4().hex[:6]}" for number in range(20)]
     for name in names:

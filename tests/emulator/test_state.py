@@ -65,6 +65,7 @@ def answer(client, name):
     return json.loads(said["Body"].read())
 
 
+@pytest.mark.long
 def test_jobs_models_endpoints_and_buckets_outlive_a_restart_and_a_crash(tmp_path):
     with emulator(tmp_path) as client:
         s3, sagemaker = client("s3"), client("sagemaker")
