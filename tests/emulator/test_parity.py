@@ -55,6 +55,7 @@ def test_executions_of_aws_have_the_same_history_here(states, control, real_data
         assert differences(recorded.events, replay(recorded, states, boto3.client("iam"), control)) == [], path.name
 
 
+@pytest.mark.long
 def test_the_command_compares_and_records(states, execute, tmp_path):
     answers = [{"service": "lambda", "target": "f", "output": {"Payload": {"x": 1}}, "whole": True}]
     arn, _ = execute({"StartAt": "A", "States": {"A": task(End=True)}}, {"a": [1, 2]}, answers)

@@ -278,6 +278,7 @@ def test_a_killed_server_is_an_error_and_then_comes_back(runtime, control, endpo
     assert processes(control, endpoint)["AllTraffic"] != pid
 
 
+@pytest.mark.long
 def test_killing_servers_loses_no_captured_invocation(runtime, control, endpoint, bucket):
     """Every answer that a client got is in the captures, whatever became of the server meanwhile."""
     marked, lock, done = set(), threading.Lock(), threading.Event()

@@ -197,6 +197,7 @@ def test_stopping_keeps_what_was_made(sagemaker, control, s3, bucket):
     assert message == "The request was rejected because the training job is in status Stopped."
 
 
+@pytest.mark.long
 def test_a_job_may_run_so_long_and_no_longer(sagemaker, bucket):
     job = run(sagemaker, **long_request(bucket), StoppingCondition={"MaxRuntimeInSeconds": 1})
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")

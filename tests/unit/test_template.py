@@ -23,6 +23,7 @@ def plan(root):
     return read_plan(root / "template.yaml", PARAMETERS, account_id=ACCOUNT, region=REGION)
 
 
+@pytest.mark.long
 def test_cfn_lint_finds_nothing(root):
     checked = subprocess.run(
         [Path(sys.executable).with_name("cfn-lint"), "template.yaml"], cwd=root, capture_output=True, text=True
@@ -48,6 +49,7 @@ def translated(root):
     return Translator({}, Parser(), boto_session=session).translate(template, PARAMETERS)
 
 
+@pytest.mark.long
 def test_the_plan_agrees_with_the_translator(plan, translated):
     functions = {
         resource["Properties"]["FunctionName"]: resource["Properties"]
