@@ -50,8 +50,9 @@ class States:
 
     def __init__(self, context: EmulatorContext, client_for: ClientFor, clock: Clock) -> None:
         self._context = context
-        self._given: dict[str, str] = {}
-        """Inputs as they were given, by execution."""
+        self._started: dict[str, tuple[Any, str]] = {}
+        """Executions, the engine's own objects, and their inputs as they were given. (moto looks through all of them
+        for each.)"""
         self.traces = Traces()
         load_engine(client_for, clock, self.traces)
         let_faults_strike(context.faults, clock)
@@ -122,7 +123,7 @@ class States:
             )
         except Exception:
             return None  # moto words the refusal
-        self._given[execution.execution_arn] = parameters.get("input", "{}")
+        self._started[execution.execution_arn] = execution, parameters.get("input", "{}")
         return {"executionArn": execution.execution_arn, "startDate": execution.start_date.timestamp()}
 
     def _get_history(self, request: Request, region: str) -> dict[str, Any] | None:
@@ -134,7 +135,7 @@ class States:
         check("stepfunctions", "GetExecutionHistory", parameters)
         arn = parameters["executionArn"]
         try:
-            execution = self._backend(region).describe_execution(arn)
+            execution, given = self._find(arn, region)
         except Exception:
             return None  # moto words the refusal
         token = parameters.get("nextToken") or "0"
@@ -146,11 +147,15 @@ class States:
             events.reverse()
         first, most = int(token), parameters.get("maxResults") or _HISTORY_PAGE
         with_data = parameters.get("includeExecutionData", True)
-        given = self._given.get(arn)
         answer: dict[str, Any] = {"events": [_event(event, given, with_data) for event in events[first:][:most]]}
         if first + most < len(events):
             answer["nextToken"] = str(first + most)
         return answer
+
+    def _find(self, arn: str, region: str) -> tuple[Any, str | None]:
+        """An execution and its input as it was given; moto knows those that were started in other ways."""
+        found = self._started.get(arn)
+        return found if found is not None else (self._backend(region).describe_execution(arn), None)
 
     def _backend(self, region: str) -> Any:
         from moto.stepfunctions.parser.models import stepfunctions_parser_backends
@@ -159,7 +164,7 @@ class States:
 
     def _describe_execution(self, request: Request, region: str) -> dict[str, Any] | None:
         try:
-            execution = self._backend(region).describe_execution(json.loads(request.get_data())["executionArn"])
+            execution, _ = self._find(json.loads(request.get_data())["executionArn"], region)
         except Exception:
             return None  # moto words the refusal
         if execution.status == "RUNNING":

@@ -17,8 +17,9 @@ class EnvironmentPool:
     """Hands out idle environments, the most recently used first, and starts new ones when none is idle.
 
     AWS starts as many as there are concurrent invocations. On a few cores more processes than that only wait for one
-    another, so past *comfortable* an invocation first waits half a second for an environment to come free, and
-    only then gets a new one: slower than AWS at worst, but never stuck when a function calls itself.
+    another, so past *comfortable* an invocation waits for an environment to come free, and gets a new one only when
+    none of the function's came free for half a second: slower than AWS at worst, but never stuck when a function calls
+    itself.
 
     Args:
         start: starts an environment for a function version.
@@ -28,7 +29,9 @@ class EnvironmentPool:
     def __init__(self, start: Callable[[FunctionVersion], ExecutionEnvironment], comfortable: int) -> None:
         self._start = start
         self._comfortable = comfortable
-        self._condition = threading.Condition()
+        self._lock = threading.Lock()
+        self._freed: dict[tuple[object, ...], threading.Condition] = {}
+        self._freed_at: dict[tuple[object, ...], float] = {}
         self._idle: dict[tuple[object, ...], list[ExecutionEnvironment]] = {}
         self._count: dict[tuple[object, ...], int] = {}
         self._current: dict[tuple[str, str], tuple[object, ...]] = {}
@@ -46,18 +49,18 @@ class EnvironmentPool:
 
     def environments(self) -> list[ExecutionEnvironment]:
         """All that run, busy ones too."""
-        with self._condition:
+        with self._lock:
             return list(self._all)
 
     def retire(self, arn: str) -> None:
         """End the idle environments of a function that was deleted; busy ones end when they are done."""
-        with self._condition:
+        with self._lock:
             for key in [key for key in self._current if key[0] == arn]:
                 self._retire(self._current.pop(key))
 
     def close(self) -> None:
         """End all environments."""
-        with self._condition:
+        with self._lock:
             self._closed = True
             environments = list(self._all)
             self._all.clear()
@@ -67,9 +70,10 @@ class EnvironmentPool:
 
     def _take(self, function: FunctionVersion) -> ExecutionEnvironment:
         revision = function.revision
-        deadline = time.monotonic() + _PATIENCE
-        with self._condition:
+        came = time.monotonic()
+        with self._lock:
             self._make_current(function)
+            freed = self._freed.setdefault(revision, threading.Condition(self._lock))
             while True:
                 idle = self._idle.get(revision, [])
                 while idle:
@@ -77,18 +81,18 @@ class EnvironmentPool:
                     if environment.alive:
                         return environment
                     self._forget(environment)
-                remaining = deadline - time.monotonic()
+                remaining = max(came, self._freed_at.get(revision, 0.0)) + _PATIENCE - time.monotonic()
                 if self._count.get(revision, 0) < self._comfortable or remaining <= 0:
                     break
-                self._condition.wait(remaining)
+                freed.wait(remaining)
             self._count[revision] = self._count.get(revision, 0) + 1
         try:
             environment = self._start(function)
         except BaseException:
-            with self._condition:
+            with self._lock:
                 self._count[revision] -= 1
             raise
-        with self._condition:
+        with self._lock:
             self._all.add(environment)
         return environment
 
@@ -103,16 +107,18 @@ class EnvironmentPool:
     def _retire(self, revision: tuple[object, ...]) -> None:
         for environment in self._idle.pop(revision, []):
             self._forget(environment)
+        self._freed_at.pop(revision, None)
 
     def _give_back(self, environment: ExecutionEnvironment) -> None:
         function = environment.function
-        with self._condition:
+        with self._lock:
             wanted = self._current.get((function.arn, function.version)) == function.revision
             if environment.alive and wanted and not self._closed:
                 self._idle.setdefault(function.revision, []).append(environment)
             else:
                 self._forget(environment)
-            self._condition.notify()
+            self._freed_at[function.revision] = time.monotonic()
+            self._freed[function.revision].notify()
 
     def _forget(self, environment: ExecutionEnvironment) -> None:
         self._all.discard(environment)
