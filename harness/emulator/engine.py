@@ -29,6 +29,7 @@ from harness.emulator.limits import EXECUTION_HISTORY, STATE_DATA
 from harness.emulator.permissions import RoleSession
 from harness.emulator.traces import CHOSEN, Traces
 
+_CLOSED = "harness_closed"
 _UNKNOWN = "Lambda.Unknown"
 _LAST = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut")
 _ENGINE = "moto.stepfunctions.parser"
@@ -154,7 +155,8 @@ def _modelled_errors() -> frozenset[str]:
     from botocore.model import ServiceModel
 
     model = ServiceModel(Loader().load_service_model("lambda", "service-2"), "lambda")
-    return frozenset(shape.name for shape in model.operation_model("Invoke").error_shapes)
+    found = {shape.name for shape in model.operation_model("Invoke").error_shapes}
+    return frozenset(found | {"SdkClientException", "Unknown"})  # the SDK's own
 
 
 def _measure_data() -> None:
@@ -179,7 +181,10 @@ def _measure_data() -> None:
 
 
 def _bound_history() -> None:
-    """A history that grows too long ends its execution: no retrier and no catcher helps."""
+    """A history that grows too long ends its execution: no retrier and no catcher helps. After its end, none grows.
+
+    What a task does that has timed out, or a branch whose state has failed, is no part of it either.
+    """
     from moto.stepfunctions.parser.asl.eval.environment import Environment
     from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
     from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
@@ -194,6 +199,8 @@ def _bound_history() -> None:
 
     def add_event(self: Any, context: Any, event_type: Any, *arguments: Any, **named: Any) -> int:
         count = len(self._history_event_list)
+        if getattr(context, _CLOSED, False) or (count and self._history_event_list[-1]["type"] in _LAST):
+            return count
         if count < EXECUTION_HISTORY.most - 1 or event_type in _LAST:
             number: int = add(self, context, event_type, *arguments, **named)
             return number
@@ -203,10 +210,24 @@ def _bound_history() -> None:
             root.set_error({"error": EXECUTION_HISTORY.error, "cause": cause})
         return count
 
+    close = getattr(Environment.close_frame, "original", Environment.close_frame)
+
+    def close_frame(self: Any, frame: Any) -> None:
+        close(self, frame)
+        _close(frame)
+
+    close_frame.original = close  # type: ignore[attr-defined]
+    Environment.close_frame = close_frame
     get_evaluation_environment.original = make  # type: ignore[attr-defined]
     add_event.original = add  # type: ignore[attr-defined]
     ExecutionWorker._get_evaluation_environment = get_evaluation_environment
     EventManager.add_event = add_event
+
+
+def _close(frame: Any) -> None:
+    setattr(frame.event_history_context, _CLOSED, True)
+    for inner in frame._frames:
+        _close(inner)
 
 
 def ended_event(execution: Any) -> threading.Event:

@@ -20,7 +20,8 @@ from harness.emulator.clock import Clock
 _CAUSE = re.compile(
     r"^(?P<message>.*) \(Service: [^;]*; Status Code: (?P<status>\d+); .*Request ID: (?P<id>[^;)]*)", re.S
 )
-_SILENCE = 3600.0
+_UNTYPED = "because Lambda did not return an error type. Returned payload: "
+_SILENCE = 1e7
 
 
 class TaskScript:
@@ -108,8 +109,9 @@ def _silence(answer: Mapping[str, Any], clock: Clock) -> None:
 
 
 def _failed_invocation(answer: Mapping[str, Any]) -> dict[str, Any]:
+    _, found, untyped = answer["cause"].partition(_UNTYPED)
     try:
-        payload = json.loads(answer["cause"])
+        payload = json.loads(untyped if found else answer["cause"])
     except ValueError:
         raise _client_error(answer, "Invoke") from None
     return {

@@ -116,6 +116,9 @@ def test_a_task_that_says_nothing_times_out(clock, control, states, start):
     assert (answer["status"], answer["error"]) == ("FAILED", "States.Timeout")
     (timed_out,) = of_type(events, "TaskTimedOut")
     assert seconds(events[0], timed_out) == pytest.approx(300, abs=1)
+    time.sleep(0.1)  # what the task says after that is no part of the history
+    events = states.get_execution_history(executionArn=answer["executionArn"])["events"]
+    assert [event["type"] for event in events[-2:]] == ["TaskTimedOut", "ExecutionFailed"]
 
 
 def test_an_execution_times_out(clock, states, start):

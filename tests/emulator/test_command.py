@@ -118,6 +118,7 @@ def test_the_demo_runs_from_images_to_report_and_leaves_nothing(tmp_path):
     assert made == ["confidence_over_time.png", "predictions_by_class.png", "report.html"]
 
 
+@pytest.mark.long
 def test_dataset_commands_run_one_after_the_other(tmp_path):
     assert run("dataset", "synthesize", "a.tar.gz", "--train", "3", "--test", "2", cwd=tmp_path).returncode == 0
     assert run("dataset", "extract", "b.tar.gz", "--source", "a.tar.gz", cwd=tmp_path).returncode == 0

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import time
 import uuid
 
 import boto3
@@ -197,3 +198,50 @@ def scripted_function(target, role):
     )
     yield name
     functions.delete_function(FunctionName=name)
+
+
+WAITS = {
+    "StartAt": "Wait",
+    "States": {
+        "Wait": {"Type": "Wait", "Seconds": 86400, "Next": "Untyped"},
+        "Untyped": {
+            "Type": "Task",
+            "Resource": INVOKE,
+            "Parameters": {"FunctionName": "f"},
+            "Retry": [{"ErrorEquals": ["Lambda.Unknown"], "IntervalSeconds": 3600, "MaxAttempts": 1}],
+            "Catch": [{"ErrorEquals": ["Lambda.SdkClientException"], "Next": "Silent"}],
+            "Next": "Silent",
+        },
+        "Silent": {
+            "Type": "Task",
+            "Resource": INVOKE,
+            "Parameters": {"FunctionName": "f"},
+            "TimeoutSeconds": 7200,
+            "End": True,
+        },
+    },
+}
+
+
+def test_long_waits_errors_without_a_type_and_time_outs_replay_at_once(clock, states, control, execute, tmp_path):
+    cause = (
+        "The cause could not be determined because Lambda did not return an error type. "
+        'Returned payload: {"errorMessage":"gone"}'
+    )
+    sdk = "Unable to execute HTTP request (Service: Lambda; Status Code: 0; Request ID: 1)"
+    answers = [
+        {"service": "lambda", "target": "f", "error": "Lambda.Unknown", "cause": cause},
+        {"service": "lambda", "target": "f", "error": "Lambda.SdkClientException", "cause": sdk},
+        {"service": "lambda", "target": "f", "silent": True},
+    ]
+    arn, events = execute(WAITS, {}, answers)
+    failed = [event["taskFailedEventDetails"] for event in events if event["type"] == "TaskFailed"]
+    assert (failed[0]["error"], failed[0]["cause"]) == ("Lambda.Unknown", cause)
+    assert failed[1]["error"] == "Lambda.SdkClientException"
+    assert events[-1]["executionFailedEventDetails"]["error"] == "States.Timeout"
+    export = tmp_path / "export.json"
+    export.write_text(json.dumps(record(states, arn)))
+    recorded = read_export(export)
+    began = time.monotonic()
+    assert differences(recorded.events, replay(recorded, states, boto3.client("iam"), control)) == []
+    assert time.monotonic() - began < 5

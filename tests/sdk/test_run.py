@@ -52,6 +52,7 @@ def test_a_script_finds_the_emulator_that_runs(tmp_path):
     assert second.returncode == 3, second.stderr  # in us-east-1 a bucket of one's own can be made again
 
 
+@pytest.mark.long
 def test_a_notebook_is_written_with_its_results_even_when_a_cell_fails(tmp_path):
     first = "import boto3\nprint(boto3.client('sts').get_caller_identity()['Account'])"
     (tmp_path / "work.ipynb").write_text(notebook(first, "raise ValueError('as it should')", "print('never')"))
