@@ -9,12 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
+import hypothesis
 import pytest
 
 from harness.workflow.dataset.archive import read_archive
 from harness.workflow.dataset.synthesize import synthesize
 from harness.workflow.dataset.transform import transform
 from tests.service_model import problems, unknown_members
+
+# At the desk a few examples do; CI asks for hypothesis's own number with --hypothesis-profile default.
+hypothesis.settings.register_profile("few", max_examples=25)
+hypothesis.settings.load_profile("few")
 
 _UNDER_WAY = pytest.StashKey[Future]()
 _CHECKED = ("sagemaker", "sagemaker-runtime")
