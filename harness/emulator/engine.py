@@ -23,14 +23,18 @@ from typing import Any
 
 from harness.emulator.clock import Clock
 from harness.emulator.engine_clock import keep_time
+from harness.emulator.engine_seam import failure, put_around
 from harness.emulator.jsonata import use_jsonata
 from harness.emulator.lambda_result import invocation_result
 from harness.emulator.limits import EXECUTION_HISTORY, STATE_DATA
 from harness.emulator.permissions import RoleSession
+from harness.emulator.service_models import modelled_errors
 from harness.emulator.traces import CHOSEN, Traces
 
 _CLOSED = "harness_closed"
 _UNKNOWN = "Lambda.Unknown"
+_OF_THE_SDK = ("SdkClientException", "Unknown")
+"""Errors that have a name of their own though Lambda answers none such."""
 _LAST = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut")
 _ENGINE = "moto.stepfunctions.parser"
 _BATCH = "moto.batch.utils"
@@ -102,44 +106,40 @@ def _complete_lambda_results() -> None:
 
 def _name_errors_of_lambda() -> None:
     """AWS's SDK for Java has classes for the errors that Lambda documents; all others it calls AWSLambdaException."""
-    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_lambda
-
-    task = state_task_service_lambda.StateTaskServiceLambda
-    original = task._error_cause_from_client_error
-
-    def error_cause_from_client_error(client_error: Any) -> tuple[str, str]:
-        error, cause = original(client_error)
-        known = error.removeprefix("Lambda.") in _modelled_errors()
-        return (error if known else "Lambda.AWSLambdaException"), cause
-
-    if not hasattr(original, "knows_documented_errors"):
-        error_cause_from_client_error.knows_documented_errors = True  # type: ignore[attr-defined]
-        task._error_cause_from_client_error = staticmethod(error_cause_from_client_error)
-    _name_errors_without_a_type(task)
-
-
-def _name_errors_without_a_type(task: Any) -> None:
     from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
     from moto.stepfunctions.parser.asl.component.state.exec.state_task.lambda_eval_utils import (
         LambdaFunctionErrorException,
     )
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_lambda import (
+        StateTaskServiceLambda,
+    )
 
-    original = getattr(task._from_error, "original", task._from_error)
+    def name_refusals(original: Any) -> Any:
+        def error_cause_from_client_error(client_error: Any) -> tuple[str, str]:
+            error, cause = original(client_error)
+            code = error.removeprefix("Lambda.")
+            known = code in _OF_THE_SDK or code in modelled_errors("lambda", "Invoke")
+            return (error if known else "Lambda.AWSLambdaException"), cause
 
-    def from_error(self: Any, env: Any, ex: Exception) -> Any:
-        failure = original(self, env, ex)
-        if isinstance(ex, LambdaFunctionErrorException) and not _has_type(ex.payload):
-            failure.error_name = CustomErrorName(_UNKNOWN)
-            details = failure.event_details["taskFailedEventDetails"]
-            details["error"] = _UNKNOWN
-            details["cause"] = (
-                "The cause could not be determined because Lambda did not return an error type. "
-                f"Returned payload: {ex.payload}"
-            )
-        return failure
+        return error_cause_from_client_error
 
-    from_error.original = original  # type: ignore[attr-defined]
-    task._from_error = from_error
+    def name_errors_without_a_type(original: Any) -> Any:
+        def from_error(self: Any, env: Any, ex: Exception) -> Any:
+            failed = original(self, env, ex)
+            if isinstance(ex, LambdaFunctionErrorException) and not _has_type(ex.payload):
+                failed.error_name = CustomErrorName(_UNKNOWN)
+                details = failed.event_details["taskFailedEventDetails"]
+                details["error"] = _UNKNOWN
+                details["cause"] = (
+                    "The cause could not be determined because Lambda did not return an error type. "
+                    f"Returned payload: {ex.payload}"
+                )
+            return failed
+
+        return from_error
+
+    put_around(StateTaskServiceLambda, "_error_cause_from_client_error", name_refusals, static=True)
+    put_around(StateTaskServiceLambda, "_from_error", name_errors_without_a_type)
 
 
 def _has_type(payload: str) -> bool:
@@ -147,16 +147,6 @@ def _has_type(payload: str) -> bool:
         return bool(json.loads(payload)["errorType"])
     except (KeyError, TypeError, ValueError):
         return False
-
-
-@lru_cache(1)
-def _modelled_errors() -> frozenset[str]:
-    from botocore.loaders import Loader
-    from botocore.model import ServiceModel
-
-    model = ServiceModel(Loader().load_service_model("lambda", "service-2"), "lambda")
-    found = {shape.name for shape in model.operation_model("Invoke").error_shapes}
-    return frozenset(found | {"SdkClientException", "Unknown"})  # the SDK's own
 
 
 def _measure_data() -> None:
@@ -189,39 +179,40 @@ def _bound_history() -> None:
     from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
     from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
-    make = getattr(ExecutionWorker._get_evaluation_environment, "original", ExecutionWorker._get_evaluation_environment)
-    add = getattr(EventManager.add_event, "original", EventManager.add_event)
+    def know_the_root(original: Any) -> Any:
+        def get_evaluation_environment(self: Any) -> Environment:
+            env = original(self)
+            env.event_manager.harness_root = env
+            return env
 
-    def get_evaluation_environment(self: Any) -> Environment:
-        env = make(self)
-        env.event_manager.harness_root = env
-        return env
+        return get_evaluation_environment
 
-    def add_event(self: Any, context: Any, event_type: Any, *arguments: Any, **named: Any) -> int:
-        count = len(self._history_event_list)
-        if getattr(context, _CLOSED, False) or (count and self._history_event_list[-1]["type"] in _LAST):
+    def bound(original: Any) -> Any:
+        def add_event(self: Any, context: Any, event_type: Any, *arguments: Any, **named: Any) -> int:
+            count = len(self._history_event_list)
+            if getattr(context, _CLOSED, False) or (count and self._history_event_list[-1]["type"] in _LAST):
+                return count
+            if count < EXECUTION_HISTORY.most - 1 or event_type in _LAST:
+                number: int = original(self, context, event_type, *arguments, **named)
+                return number
+            root = getattr(self, "harness_root", None)
+            if root is not None and root.is_running():
+                cause = EXECUTION_HISTORY.message.format(most=EXECUTION_HISTORY.most)
+                root.set_error({"error": EXECUTION_HISTORY.error, "cause": cause})
             return count
-        if count < EXECUTION_HISTORY.most - 1 or event_type in _LAST:
-            number: int = add(self, context, event_type, *arguments, **named)
-            return number
-        root = getattr(self, "harness_root", None)
-        if root is not None and root.is_running():
-            cause = EXECUTION_HISTORY.message.format(most=EXECUTION_HISTORY.most)
-            root.set_error({"error": EXECUTION_HISTORY.error, "cause": cause})
-        return count
 
-    close = getattr(Environment.close_frame, "original", Environment.close_frame)
+        return add_event
 
-    def close_frame(self: Any, frame: Any) -> None:
-        close(self, frame)
-        _close(frame)
+    def close_contexts(original: Any) -> Any:
+        def close_frame(self: Any, frame: Any) -> None:
+            original(self, frame)
+            _close(frame)
 
-    close_frame.original = close  # type: ignore[attr-defined]
-    Environment.close_frame = close_frame
-    get_evaluation_environment.original = make  # type: ignore[attr-defined]
-    add_event.original = add  # type: ignore[attr-defined]
-    ExecutionWorker._get_evaluation_environment = get_evaluation_environment
-    EventManager.add_event = add_event
+        return close_frame
+
+    put_around(ExecutionWorker, "_get_evaluation_environment", know_the_root)
+    put_around(EventManager, "add_event", bound)
+    put_around(Environment, "close_frame", close_contexts)
 
 
 def _close(frame: Any) -> None:
@@ -239,15 +230,15 @@ def ended_event(execution: Any) -> threading.Event:
 def _tell_the_end(traces: Traces) -> None:
     from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication as Communication
 
-    original = getattr(Communication.terminated, "original", Communication.terminated)
+    def tell(original: Any) -> Any:
+        def terminated(self: Any) -> None:
+            original(self)
+            traces.ended(self.execution)
+            ended_event(self.execution).set()
 
-    def terminated(self: Any) -> None:
-        original(self)
-        traces.ended(self.execution)
-        ended_event(self.execution).set()
+        return terminated
 
-    terminated.original = original  # type: ignore[attr-defined]
-    Communication.terminated = terminated
+    put_around(Communication, "terminated", tell)
 
 
 def _tell_choices() -> None:
@@ -255,77 +246,61 @@ def _tell_choices() -> None:
     from moto.stepfunctions.parser.asl.component.state.choice.choice_rule import ChoiceRule
     from moto.stepfunctions.parser.asl.component.state.choice.state_choice import StateChoice
 
-    rule_body = getattr(ChoiceRule._eval_body, "original", ChoiceRule._eval_body)
-    state_body = getattr(StateChoice._eval_state, "original", StateChoice._eval_state)
     taken = threading.local()
 
-    def eval_rule(self: Any, env: Any) -> None:
-        rule_body(self, env)
-        if env.stack[-1] is True:
-            taken.rule = self
+    def note_the_rule(original: Any) -> Any:
+        def eval_rule(self: Any, env: Any) -> None:
+            original(self, env)
+            if env.stack[-1] is True:
+                taken.rule = self
 
-    def eval_state(self: Any, env: Any) -> None:
-        taken.rule = None
-        try:
-            state_body(self, env)
-        except RuntimeError as error:
-            if "No branching option" not in str(error):
-                raise
-            raise _no_choice(env, self.name) from None
-        rules = self.choices_decl.rules
-        index = next((index for index, rule in enumerate(rules) if rule is taken.rule), None)
-        env.event_manager.__dict__.setdefault(CHOSEN, []).append([self.name, index])
+        return eval_rule
 
-    eval_rule.original = rule_body  # type: ignore[attr-defined]
-    eval_state.original = state_body  # type: ignore[attr-defined]
-    ChoiceRule._eval_body = eval_rule
-    StateChoice._eval_state = eval_state
+    def note_the_choice(original: Any) -> Any:
+        def eval_state(self: Any, env: Any) -> None:
+            taken.rule = None
+            try:
+                original(self, env)
+            except RuntimeError as error:
+                if "No branching option" not in str(error):
+                    raise
+                raise _no_choice(env, self.name) from None
+            rules = self.choices_decl.rules
+            index = next((index for index, rule in enumerate(rules) if rule is taken.rule), None)
+            env.event_manager.__dict__.setdefault(CHOSEN, []).append([self.name, index])
+
+        return eval_state
+
+    put_around(ChoiceRule, "_eval_body", note_the_rule)
+    put_around(StateChoice, "_eval_state", note_the_choice)
 
 
 def _no_choice(env: Any, state: str) -> Exception:
-    from moto.stepfunctions.parser.api import HistoryEventType
-    from moto.stepfunctions.parser.asl.component.common.error_name import states_error_name, states_error_name_type
-    from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
-        FailureEvent,
-        FailureEventException,
-    )
-
-    kind = states_error_name_type.StatesErrorNameType.StatesNoChoiceMatched
     entered = env.event_history_context.source_event_id
     cause = (
         f"An error occurred while executing the state '{state}' (entered at the event id #{entered}). Failed to "
         "transition out of the state. The state does not point to a next state."
     )
-    details = {"executionFailedEventDetails": {"error": kind.to_name(), "cause": cause}}
-    failure: Exception = FailureEventException(
-        FailureEvent(
-            env=env,
-            error_name=states_error_name.StatesErrorName(typ=kind),
-            event_type=HistoryEventType.ExecutionFailed,
-            event_details=details,
-        )
-    )
-    return failure
+    return failure(env, "ExecutionFailed", {"error": "States.NoChoiceMatched", "cause": cause})
 
 
 def _read_escapes() -> None:
     """Texts of a definition are JSON: their escapes stand for characters, which the engine's parser overlooks."""
     from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 
-    original = Preprocessor._inner_string_of
+    def read(original: Any) -> Any:
+        def inner_string_of(parser_rule_context: Any) -> str | None:
+            text: str | None = original(parser_rule_context)
+            if text is None or "\\" not in text:
+                return text
+            try:
+                return str(json.loads(f'"{text}"', strict=False))
+            except ValueError:
+                return text
 
-    def inner_string_of(parser_rule_context: Any) -> str | None:
-        text: str | None = original(parser_rule_context)
-        if text is None or "\\" not in text:
-            return text
-        try:
-            return str(json.loads(f'"{text}"', strict=False))
-        except ValueError:
-            return text
+        return inner_string_of
 
-    if not hasattr(original, "reads_escapes"):
-        inner_string_of.reads_escapes = True  # type: ignore[attr-defined]
-        Preprocessor._inner_string_of = staticmethod(inner_string_of)
+    put_around(Preprocessor, "_inner_string_of", read, static=True)
 
 
 def _remember_what_was_parsed() -> None:

@@ -12,6 +12,7 @@ import types
 from typing import Any
 
 from harness.emulator.clock import Clock
+from harness.emulator.engine_seam import put_around
 
 _ENGINE = "moto.stepfunctions.parser"
 _EXECUTING = f"{_ENGINE}.asl.component"
@@ -119,15 +120,15 @@ def _retry(clock: Clock) -> None:
     from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 
     waiting = threading.local()
-    declaration = retrier_decl.RetrierDecl
-    original = getattr(declaration._eval_body, "original", declaration._eval_body)
 
-    def eval_body(self: Any, env: Any) -> None:
-        waiting.env = env
-        original(self, env)
+    def tell(original: Any) -> Any:
+        def eval_body(self: Any, env: Any) -> None:
+            waiting.env = env
+            original(self, env)
 
-    eval_body.original = original  # type: ignore[attr-defined]
-    declaration._eval_body = eval_body
+        return eval_body
+
+    put_around(retrier_decl.RetrierDecl, "_eval_body", tell)
     retrier_decl.time = types.SimpleNamespace(sleep=lambda seconds: _sleep(clock, waiting.env, seconds))
 
 

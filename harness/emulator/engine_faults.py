@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.emulator.clock import Clock
+from harness.emulator.engine_seam import failure, put_around
 from harness.emulator.faults import Faults, Strike
 
 _ASKED = "harness_faults_asked"
@@ -35,16 +36,16 @@ def let_faults_strike(faults: Faults, clock: Clock) -> None:
     def fail(env: Any, mocked_response: Strike) -> None:
         raise _failure(env, mocked_response)
 
-    original = getattr(lambda_eval_utils.exec_lambda_function, "original", lambda_eval_utils.exec_lambda_function)
+    def strike_functions(original: Any) -> Any:
+        def exec_lambda_function(env: Any, **arguments: Any) -> None:
+            """The task that names a function itself."""
+            if is_struck(env):
+                raise _failure(env, env.__dict__[_STRUCK])
+            original(env=env, **arguments)
 
-    def exec_lambda_function(env: Any, **arguments: Any) -> None:
-        """The task that names a function itself."""
-        if is_struck(env):
-            raise _failure(env, env.__dict__[_STRUCK])
-        original(env=env, **arguments)
+        return exec_lambda_function
 
-    exec_lambda_function.original = original  # type: ignore[attr-defined]
-    lambda_eval_utils.exec_lambda_function = exec_lambda_function
+    put_around(lambda_eval_utils, "exec_lambda_function", strike_functions)
     Environment.is_mocked_mode = is_struck
     Environment.get_current_mocked_response = lambda env: env.__dict__[_STRUCK]
     state_task_service.eval_mocked_response = fail
@@ -52,31 +53,13 @@ def let_faults_strike(faults: Faults, clock: Clock) -> None:
 
 
 def _failure(env: Any, strike: Strike) -> Exception:
-    from moto.stepfunctions.parser.api import HistoryEventType
-    from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
-    from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
-        FailureEvent,
-        FailureEventException,
-    )
-    from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
-    from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
-
     details: dict[str, Any] = {"error": strike.error, "cause": strike.message}
-    ending = "TimedOut" if strike.error == _TIMEOUT else "Failed"
-    name = next((StatesErrorName(typ=each) for each in StatesErrorNameType if each.to_name() == strike.error), None)
     scheduler = "LambdaFunction"
     for event in reversed(env.event_manager._history_event_list):
         scheduled = event.get("taskScheduledEventDetails")
         if scheduled is not None:
             scheduler = "Task"
-            details |= {name: scheduled[name] for name in ("resource", "resourceType")}
+            details |= {member: scheduled[member] for member in ("resource", "resourceType")}
         if scheduled is not None or "lambdaFunctionScheduledEventDetails" in event:
             break
-    failure = FailureEvent(
-        env=env,
-        error_name=name or CustomErrorName(strike.error),
-        event_type=HistoryEventType(f"{scheduler}{ending}"),
-        event_details={f"{scheduler[0].lower()}{scheduler[1:]}{ending}EventDetails": details},
-    )
-    error: Exception = FailureEventException(failure_event=failure)
-    return error
+    return failure(env, scheduler + ("TimedOut" if strike.error == _TIMEOUT else "Failed"), details)

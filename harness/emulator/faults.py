@@ -8,7 +8,7 @@ import random
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.emulator.clock import Clock
@@ -135,15 +135,7 @@ class Faults:
                 if fault.fraction < 1 and fault.random.random() >= fault.fraction:
                     continue
                 fault.struck += 1
-                latency = fault.latency(fault.random)
-                struck = Strike(
-                    fault.strike.error,
-                    fault.strike.message,
-                    fault.strike.status,
-                    latency,
-                    fault.strike.truncate,
-                    fault.strike.kill,
-                )
+                struck = replace(fault.strike, latency=fault.latency(fault.random))
                 self._note(fault, names[0] + (f"/{key}" if key else ""), struck)
                 return struck
         return None

@@ -12,9 +12,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from harness.emulator.errors import AwsError
+from harness.emulator.service_models import service_model
 
 if TYPE_CHECKING:
-    from botocore.model import ServiceModel, Shape
+    from botocore.model import Shape
 
 _LONGEST_LIST = 10
 
@@ -25,20 +26,13 @@ def check(service: str, operation: str, parameters: Mapping[str, Any]) -> None:
     Raises:
         AwsError: ``ValidationException``, naming every member at fault.
     """
-    shape = _service_model(service).operation_model(operation).input_shape
+    shape = service_model(service).operation_model(operation).input_shape
     if shape is None:
         return
     faults = list(_faults(shape, parameters, ""))
     if faults:
         some = "1 validation error" if len(faults) == 1 else f"{len(faults)} validation errors"
         raise AwsError("ValidationException", f"{some} detected: {'; '.join(faults[:_LONGEST_LIST])}")
-
-
-@lru_cache(maxsize=8)
-def _service_model(service: str) -> ServiceModel:
-    import botocore.session
-
-    return botocore.session.Session().get_service_model(service)
 
 
 @lru_cache(maxsize=512)

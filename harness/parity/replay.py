@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.parity.answers import answers_of
 from harness.parity.export import RecordedExecution
+from harness.testing.clock import virtual_time
 from harness.testing.control import ControlApi
 
 
@@ -34,19 +35,18 @@ def replay(
         name=f"parity-{uuid.uuid4().hex[:12]}", definition=recorded.definition, roleArn=recorded.role_arn
     )["stateMachineArn"]
     control.post("tasks/script", {"answers": answers_of(recorded.events)})
-    was_virtual = control.get("clock")["virtual"]
-    control.post("clock", {"virtual": True})  # times are not compared, so nobody has to wait for them
     try:
-        arn = states.start_execution(stateMachineArn=machine, name=recorded.name, input=recorded.input)["executionArn"]
-        deadline = time.monotonic() + timeout
-        while states.describe_execution(executionArn=arn)["status"] == "RUNNING":
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"the replayed execution still ran after {timeout:g} s")
-            time.sleep(0.01)
+        with virtual_time(control):  # times are not compared, so nobody has to wait for them
+            started = states.start_execution(stateMachineArn=machine, name=recorded.name, input=recorded.input)
+            arn = started["executionArn"]
+            deadline = time.monotonic() + timeout
+            while states.describe_execution(executionArn=arn)["status"] == "RUNNING":
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"the replayed execution still ran after {timeout:g} s")
+                time.sleep(0.01)
         pages = states.get_paginator("get_execution_history").paginate(executionArn=arn, includeExecutionData=True)
         return [event for page in pages for event in page["events"]]
     finally:
-        control.post("clock", {"virtual": was_virtual})
         control.post("tasks/script", {"answers": []})
         states.delete_state_machine(stateMachineArn=machine)
 

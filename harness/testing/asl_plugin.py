@@ -7,10 +7,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+if TYPE_CHECKING:
+    from harness.testing.asl_coverage import MachineCoverage
+
+MEASURED = pytest.StashKey["list[MachineCoverage]"]()
 TRACES = pytest.StashKey[list[dict[str, Any]]]()
 _SENT = "harness_traces"
 
@@ -61,14 +65,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     config = session.config
     if not is_wanted(config) or hasattr(config, "workerinput"):
         return
-    least = config.getoption("asl_cov_fail_under")
-    coverages = _coverages(config)
     if config.getoption("asl_cov_html"):
         from harness.testing.asl_report import write_html
 
-        write_html(coverages, Path(config.getoption("asl_cov_html")))
-    short = not coverages or min(coverage.percent for coverage in coverages) < (least or 0)
-    if least is not None and short and session.exitstatus == pytest.ExitCode.OK:
+        write_html(_coverages(config), Path(config.getoption("asl_cov_html")))
+    if _falls_short(config) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -78,20 +79,32 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     from harness.testing.asl_report import rows
 
     terminalreporter.section("state-machine coverage")
-    coverages = _coverages(config)
-    for line in rows(coverages) or ["no state machine ran on a target with an emulator"]:
+    for line in rows(_coverages(config)) or ["no state machine ran on a target with an emulator"]:
         terminalreporter.write_line(line)
-    least = config.getoption("asl_cov_fail_under")
-    lowest = min((coverage.percent for coverage in coverages), default=0.0)
-    if least is not None and (not coverages or lowest < least):
-        terminalreporter.write_line(f"FAIL: {lowest:.1f} % is below the {least:g} % asked for", red=True)
+    if _falls_short(config):
+        least = config.getoption("asl_cov_fail_under")
+        terminalreporter.write_line(f"FAIL: {_lowest(config):.1f} % is below the {least:g} % asked for", red=True)
     if config.getoption("asl_cov_html"):
         terminalreporter.write_line(f"wrote {config.getoption('asl_cov_html')}")
 
 
-def _coverages(config: pytest.Config) -> list[Any]:
-    from harness.testing.asl_coverage import measure
+def _falls_short(config: pytest.Config) -> bool:
+    """Whether coverage is below what was asked for; no coverage at all is."""
+    least = config.getoption("asl_cov_fail_under")
+    return least is not None and (not _coverages(config) or _lowest(config) < least)
 
-    machines = config.getoption("asl_cov_machine")
-    traces = config.stash.get(TRACES, [])
-    return measure(trace for trace in traces if not machines or trace["machine"] in machines)
+
+def _lowest(config: pytest.Config) -> float:
+    return min((coverage.percent for coverage in _coverages(config)), default=0.0)
+
+
+def _coverages(config: pytest.Config) -> list[MachineCoverage]:
+    """Measured once, when the tests are over."""
+    if MEASURED not in config.stash:
+        from harness.testing.asl_coverage import measure
+
+        machines = config.getoption("asl_cov_machine")
+        traces = config.stash.get(TRACES, [])
+        chosen = (trace for trace in traces if not machines or trace["machine"] in machines)
+        config.stash[MEASURED] = measure(chosen)
+    return config.stash[MEASURED]

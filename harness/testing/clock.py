@@ -14,8 +14,9 @@ from harness.testing.control import ControlApi
 class TestClock:
     """Virtual time of an emulator.
 
-    It runs as the wall clock does while a task works, and jumps to the end of the next wait (a Wait state, a retry's
-    interval) when all executions wait. A wait for a task token is not jumped over: :meth:`advance` is for that.
+    Each execution's runs as the wall clock does while a task works, and jumps to the end of the next wait (a Wait
+    state, a retry's interval) when all of its threads wait. A wait for a task token is not jumped over:
+    :meth:`advance` is for that.
     """
 
     __test__ = False  # no test, whatever its name
@@ -37,9 +38,10 @@ class TestClock:
 
 @contextlib.contextmanager
 def virtual_time(control: ControlApi) -> Iterator[TestClock]:
-    """Virtual time for as long as the block lasts."""
+    """Virtual time for as long as the block lasts; then what there was before."""
+    was_virtual = control.get("clock")["virtual"]
     control.post("clock", {"virtual": True})
     try:
         yield TestClock(control)
     finally:
-        control.post("clock", {"virtual": False})
+        control.post("clock", {"virtual": was_virtual})

@@ -1,15 +1,14 @@
 """Errors that users meet, through boto3: those that the other tests of the emulator have not got."""
 
-import io
 import json
 import uuid
-import zipfile
 
 import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from tests.emulator.packages import package
 from tests.emulator.pictures import picture
 from tests.emulator.test_clock import finish
 from tests.emulator.test_faults import endpoint  # noqa: F401
@@ -32,10 +31,8 @@ def states(target, role):
 @pytest.fixture(scope="module")
 def reader(target, role):
     """A function that reads an object."""
-    package, name, client = io.BytesIO(), f"errors-{uuid.uuid4().hex[:8]}", boto3.client("lambda")
-    with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("lambda_function.py", SOURCE)
-    code, handler = {"ZipFile": package.getvalue()}, "lambda_function.lambda_handler"
+    name, client = f"errors-{uuid.uuid4().hex[:8]}", boto3.client("lambda")
+    code, handler = {"ZipFile": package(SOURCE)}, "lambda_function.lambda_handler"
     client.create_function(FunctionName=name, Runtime="python3.12", Role=role, Handler=handler, Code=code, Timeout=10)
     yield name
     client.delete_function(FunctionName=name)

@@ -1,11 +1,9 @@
 """Faults on demand: what they strike fails as on AWS, and is told."""
 
-import io
 import json
 import subprocess
 import time
 import uuid
-import zipfile
 
 import boto3
 import pytest
@@ -13,6 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.conftest import harness
+from tests.emulator.packages import package
 from tests.emulator.pictures import picture
 from tests.emulator.test_clock import finish, seconds
 
@@ -24,15 +23,13 @@ SOURCE = "def lambda_handler(event, context):\n    return {'seen': event}\n"
 
 @pytest.fixture(scope="module")
 def function(target, role):
-    package, name, client = io.BytesIO(), f"faults-{uuid.uuid4().hex[:8]}", boto3.client("lambda")
-    with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("lambda_function.py", SOURCE)
+    name, client = f"faults-{uuid.uuid4().hex[:8]}", boto3.client("lambda")
     client.create_function(
         FunctionName=name,
         Runtime="python3.12",
         Role=role,
         Handler="lambda_function.lambda_handler",
-        Code={"ZipFile": package.getvalue()},
+        Code={"ZipFile": package(SOURCE)},
         Timeout=10,
     )
     yield name

@@ -1,14 +1,12 @@
 """Lambda through boto3: what a handler gets, and how its failures are reported."""
 
 import base64
-import io
 import json
 import os
 import re
 import signal
 import time
 import uuid
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 import boto3
@@ -16,18 +14,11 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from tests.emulator.packages import package
+
 pytestmark = pytest.mark.local
 
 ECHO = "def lambda_handler(event, context):\n    return event\n"
-
-
-def package(source, **files):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("lambda_function.py", source)
-        for name, text in files.items():
-            archive.writestr(name, text)
-    return buffer.getvalue()
 
 
 @pytest.fixture(scope="module")

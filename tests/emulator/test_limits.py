@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from harness.emulator import limits
+from tests.emulator.packages import package
 
 pytestmark = pytest.mark.local
 
@@ -35,15 +36,12 @@ def functions(target):
 @pytest.fixture(scope="module")
 def settings(role):
     """A function that can be created."""
-    package = io.BytesIO()
-    with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("lambda_function.py", SIZES)
     return {
         "FunctionName": f"limits-{uuid.uuid4().hex[:8]}",
         "Runtime": "python3.12",
         "Role": role,
         "Handler": "lambda_function.lambda_handler",
-        "Code": {"ZipFile": package.getvalue()},
+        "Code": {"ZipFile": package(SIZES)},
     }
 
 

@@ -15,6 +15,7 @@ from harness.parity.export import ExportError, read_export, record
 from harness.parity.replay import replay
 from harness.workflow.executions import wait
 from tests.conftest import harness
+from tests.emulator.packages import package
 
 pytestmark = pytest.mark.local
 
@@ -182,19 +183,15 @@ def test_the_result_of_an_invocation_has_aws_s_members(states, scripted_function
 
 @pytest.fixture
 def scripted_function(target, role):
-    import io
-    import zipfile
-
-    package, name = io.BytesIO(), f"f-{uuid.uuid4().hex[:8]}"
-    with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("lambda_function.py", "def lambda_handler(event, context):\n    return {'done': True}\n")
+    name = f"f-{uuid.uuid4().hex[:8]}"
+    code = package("def lambda_handler(event, context):\n    return {'done': True}\n")
     functions = boto3.client("lambda")
     functions.create_function(
         FunctionName=name,
         Runtime="python3.12",
         Role=role,
         Handler="lambda_function.lambda_handler",
-        Code={"ZipFile": package.getvalue()},
+        Code={"ZipFile": code},
     )
     yield name
     functions.delete_function(FunctionName=name)

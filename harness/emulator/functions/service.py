@@ -35,7 +35,7 @@ from harness.emulator.gateway import Handler
 from harness.emulator.limits import INVOCATION_REQUEST, INVOCATION_RESPONSE
 from harness.emulator.moto_app import access_key_of
 from harness.emulator.permissions import RoleSession
-from harness.emulator.service_errors import documented_errors, service_error
+from harness.emulator.service_models import documented_errors, service_error
 
 logger = logging.getLogger(__name__)
 

@@ -1,12 +1,16 @@
-"""The errors that AWS documents for an operation, as botocore's service models have them."""
+"""What botocore's service models say: the models themselves, and the errors that AWS documents for an operation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from harness.emulator.errors import AwsError
+
+if TYPE_CHECKING:
+    from botocore.model import ServiceModel
 
 _LIKE_ANYBODY = {"ThrottlingException": 400, "AccessDeniedException": 403, "ServiceUnavailable": 503}
 """Errors that every service may answer, which models leave out.
@@ -15,19 +19,28 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/CommonErrors.html
 """
 
 
-@lru_cache(16)
-def documented_errors(service: str, operation: str) -> Mapping[str, int]:
-    """HTTP statuses by error code."""
-    from botocore.loaders import Loader
-    from botocore.model import ServiceModel
+@lru_cache(maxsize=8)
+def service_model(service: str) -> ServiceModel:
+    """The model of boto3 service *service*, read once."""
+    import botocore.session
 
-    model = ServiceModel(Loader().load_service_model(service, "service-2"), service)
-    found = dict(_LIKE_ANYBODY)
-    for shape in model.operation_model(operation).error_shapes:
+    return botocore.session.Session().get_service_model(service)
+
+
+@lru_cache(16)
+def modelled_errors(service: str, operation: str) -> Mapping[str, int]:
+    """HTTP statuses by error code, of the errors in the operation's model."""
+    found = {}
+    for shape in service_model(service).operation_model(operation).error_shapes:
         error = shape.metadata.get("error", {})
         code = error.get("code", shape.name)
         found[code] = found[shape.name] = error.get("httpStatusCode", 500 if shape.metadata.get("fault") else 400)
     return MappingProxyType(found)
+
+
+def documented_errors(service: str, operation: str) -> Mapping[str, int]:
+    """HTTP statuses by error code, of the errors in the operation's model and of those that every service has."""
+    return {**_LIKE_ANYBODY, **modelled_errors(service, operation)}
 
 
 def service_error(service: str, operation: str, code: str, message: str, status: int | None = None) -> AwsError:
