@@ -68,9 +68,14 @@ def main() -> None:
 @click.option(
     "--state",
     type=click.Path(file_okay=False),
-    help="Keep buckets, models, jobs, endpoints in this folder.  [default: forget]",
+    help="Keep buckets, functions, models, jobs, endpoints in this folder.  [default: forget]",
 )
-def up(port: int | None, host: str | None, services: str | None, state: str | None) -> None:
+@click.option(
+    "--live",
+    type=click.Path(exists=True, file_okay=False),
+    help="Functions with code s3://hot-reload/FOLDER run from this folder's FOLDER, as it is.",
+)
+def up(port: int | None, host: str | None, services: str | None, state: str | None, live: str | None) -> None:
     """Start the emulator and run until Ctrl-C."""
     from harness.emulator.foreground import run_in_foreground
 
@@ -83,6 +88,7 @@ def up(port: int | None, host: str | None, services: str | None, state: str | No
             settings=settings,
             services=names,
             state=Path(state) if state else None,
+            live=Path(live) if live else None,
         )
 
 
@@ -132,6 +138,73 @@ def demo(data: str | None, source: str, executions: int, seed: int, model: str |
             model=choose_model(model, Path.cwd()),
         )
         run_demo(options, _settings(), Console(highlight=False))
+
+
+@main.command()
+@click.option("--target", help="Where to deploy.  [default: the emulator that runs for this folder]")
+@click.option("--data", type=click.Path(exists=True, file_okay=False), help="As of demo.")
+@click.option("--source", default="synthetic", show_default=True, help="As of demo.")
+@click.option("--model", help="As of demo.")
+@click.option("--live", type=click.Path(exists=True, file_okay=False), help="The folder that `up` was given as --live.")
+@click.option(
+    "--executions", type=click.IntRange(0, 10_000), default=0, show_default=True, help="To run once it is deployed."
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--page", help="Address of a page that shows the executions, to be printed at the end.")
+def deploy(
+    target: str | None,
+    data: str | None,
+    source: str,
+    model: str | None,
+    live: str | None,
+    executions: int,
+    seed: int,
+    page: str | None,
+) -> None:
+    """Deploy the workflow and load its images, on a target that stays; what is there already stays as it is."""
+    from dataclasses import replace
+
+    from rich.console import Console
+
+    from harness.targets import open_standing_target
+    from harness.workflow.bring_up import BringUpOptions, bring_up
+    from harness.workflow.demo import DemoOptions, choose_model
+
+    settings = _settings()
+    if target:
+        settings = replace(settings, target=target)
+    with _clear_errors():
+        options = DemoOptions(
+            root=Path.cwd(),
+            output=Path(),
+            data=Path(data) if data else None,
+            source=source,
+            executions=executions,
+            seed=seed,
+            model=choose_model(model, Path.cwd()),
+        )
+        with open_standing_target(settings) as place:
+            wanted = BringUpOptions(options, Path(live) if live else None, page)
+            unforeseen = bring_up(wanted, settings, place, Console(highlight=False))
+    sys.exit(1 if unforeseen else 0)
+
+
+@main.command()
+@click.option("--target", help="Where it is deployed.  [default: the emulator that runs for this folder]")
+def destroy(target: str | None) -> None:
+    """Remove what deploy has made, the endpoint first."""
+    from dataclasses import replace
+
+    from rich.console import Console
+
+    from harness.targets import open_standing_target
+    from harness.workflow.bring_up import take_down
+
+    settings = _settings()
+    if target:
+        settings = replace(settings, target=target)
+    with _clear_errors(), open_standing_target(settings):
+        take_down(settings, Path.cwd(), Console(highlight=False))
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

@@ -48,6 +48,14 @@ class Settings:
     """``enforced``: functions and state machines may do what the policies of their roles allow; ``ignored``: all."""
     base_image: str = ""
     """Base of the container images that are built here, where the usual one from a registry cannot be had."""
+    localstack_url: str = "http://127.0.0.1:4566"
+    """Where the compose stack's LocalStack answers: S3, IAM, STS, CloudWatch Logs."""
+    stepfunctions_url: str = "http://127.0.0.1:8083"
+    """Where the compose stack's Step Functions Local answers."""
+    lambda_url: str = "http://127.0.0.1:4574"
+    """Where the compose stack's Lambda answers."""
+    sagemaker_url: str = "http://127.0.0.1:4575"
+    """Where the compose stack's SageMaker answers, control plane and runtime."""
     cache: Path = Path(".harness")
     """Folder for what can be downloaded or made again: archives, images, logs."""
 

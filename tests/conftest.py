@@ -12,6 +12,7 @@ import boto3
 import hypothesis
 import pytest
 
+from harness.settings import get_settings
 from harness.workflow.dataset.archive import read_archive
 from harness.workflow.dataset.synthesize import synthesize
 from harness.workflow.dataset.transform import transform
@@ -44,11 +45,21 @@ def _check(http_response, parsed, model, **_):
     assert not found, found
 
 
+def is_embedded(config):
+    """Whether the session's target is the embedded one."""
+    return (config.getoption("--target") or get_settings().target) == "embedded"
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "processes: works in processes of its own, and so runs beside other tests")
 
 
 def pytest_collection_modifyitems(config, items):
+    # On another target than the embedded one, the suite that runs on all of them is what is local.
+    if config.getoption("markexpr") == "local" and not is_embedded(config):
+        others = [item for item in items if item.get_closest_marker("workflow") is None]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
     # What takes long is not among the local tests, though it needs no more than they do.
     if config.getoption("markexpr") == "local":
         long = [item for item in items if item.get_closest_marker("long") is not None]

@@ -12,27 +12,45 @@ from harness.emulator.permissions import Permissions, RoleSession
 
 OWN_ACCESS_KEY = "harness"
 """With it the emulator calls itself: never refused, never struck by a fault."""
+_SERVICE_IDS = {"stepfunctions": "SFN", "logs": "CLOUDWATCH_LOGS"}
+"""Services whose variable is not called as boto3 calls their client."""
+
+
+def endpoint_variable(service: str) -> str:
+    """The variable from which boto3 reads where *service*, a client's name, answers.
+
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+    """
+    return f"AWS_ENDPOINT_URL_{_SERVICE_IDS.get(service, service.upper().replace('-', '_'))}"
 
 
 class Clients:
     """Hands out one cached boto3 client for each service and region.
 
     A service that this emulator runs is reached at its own address, another where boto3's own
-    ``AWS_ENDPOINT_URL_<SERVICE>`` points. There is no third way: no call can reach real AWS from here.
+    ``AWS_ENDPOINT_URL_<SERVICE>`` or ``AWS_ENDPOINT_URL`` points. There is no third way: no call can reach real AWS
+    from here.
 
     Args:
         endpoint_url: address of this emulator.
         local_services: boto3 names of the services answered there; None means all.
         region: used when a call names none.
+        account_id: what others, LocalStack for one, are told as the access key: they take it for the account.
         permissions: hands out the credentials of roles.
     """
 
     def __init__(
-        self, endpoint_url: str, local_services: frozenset[str] | None, region: str, permissions: Permissions
+        self,
+        endpoint_url: str,
+        local_services: frozenset[str] | None,
+        region: str,
+        account_id: str,
+        permissions: Permissions,
     ) -> None:
         self._endpoint_url = endpoint_url
         self._local_services = local_services
         self._region = region
+        self._account_id = account_id
         self._permissions = permissions
         self._clients: dict[tuple[str, str, RoleSession | None], Any] = {}
         self._lock = threading.Lock()
@@ -43,13 +61,17 @@ class Clients:
         Raises:
             LookupError: the service is not run here and no variable says where it is.
         """
-        if self._local_services is None or service in self._local_services:
+        if self.is_local(service):
             return self._endpoint_url
-        variable = f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}"
-        address = os.environ.get(variable)
+        variable = endpoint_variable(service)
+        address = os.environ.get(variable) or os.environ.get("AWS_ENDPOINT_URL")
         if not address:
             raise LookupError(f"{service} is not run by this emulator: set {variable} to where it answers.")
         return address
+
+    def is_local(self, service: str) -> bool:
+        """Whether this emulator answers *service* itself."""
+        return self._local_services is None or service in self._local_services
 
     def get(self, service: str, region: str | None = None, session: RoleSession | None = None) -> Any:
         """The client for boto3 service *service*, e.g. ``s3`` or ``sagemaker-runtime``. Safe between threads.
@@ -68,13 +90,17 @@ class Clients:
     def _make(self, service: str, region: str, session: RoleSession | None) -> Any:
         import boto3
 
-        signer = self._permissions.credentials(session) if session else {}
-
+        if not self.is_local(service):
+            access_key = self._account_id
+        elif session is not None:
+            access_key = self._permissions.credentials(session)["AWS_ACCESS_KEY_ID"]
+        else:
+            access_key = OWN_ACCESS_KEY
         return boto3.session.Session().client(
             service,
             region_name=region,
             endpoint_url=self.endpoint_for(service),
-            aws_access_key_id=signer.get("AWS_ACCESS_KEY_ID", OWN_ACCESS_KEY),
+            aws_access_key_id=access_key,
             aws_secret_access_key="harness",
             config=Config(
                 parameter_validation=False,

@@ -11,14 +11,17 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from harness.emulator.clients import Clients
+from harness.emulator.clients import Clients, endpoint_variable
 from harness.emulator.clock import Clock
 from harness.emulator.context import EmulatorContext
 from harness.emulator.faults import Faults
 from harness.emulator.identity import ACCESS_KEY_ID
 from harness.emulator.log_writer import LogWriter
+from harness.emulator.relay import Relay
 from harness.emulator.task_script import TaskScript
+from harness.emulator.variables import local_variables
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -46,11 +49,11 @@ SERVICES = {
     "sagemaker": ("sagemaker", "sagemaker-runtime"),
 }
 """What ``--services`` takes, and the boto3 clients that each stands for."""
+_SIGNING_NAMES = {"stepfunctions": "states"}
+"""Services whose requests are signed for another name than the one in :data:`SERVICES`."""
 
 
 logger = logging.getLogger(__name__)
-
-_DIRECT = "localhost,127.0.0.1,::1"
 
 
 class Emulator:
@@ -67,6 +70,7 @@ class Emulator:
         authorities: PEM file of the certificate authorities that this machine trusts, None for the usual ones.
         recipe: how built-in algorithms train: ``aws``, ``fast``, ``linear``, or ``auto``, which is what is installed.
         enforce_policies: whether functions and state machines may do only what the policies of their roles allow.
+        live: folder below which functions may run from the folders that are edited, or None.
         state: folder in which buckets, roles, logs, models, jobs and endpoints outlive this emulator, or None.
 
     Raises:
@@ -94,6 +98,7 @@ class Emulator:
         recipe: str = "auto",
         state: Path | None = None,
         enforce_policies: bool = True,
+        live: Path | None = None,
     ) -> None:
         unknown = sorted((services or frozenset()) - SERVICES.keys())
         if unknown:
@@ -108,6 +113,7 @@ class Emulator:
         self._recipe = recipe
         self._state = state
         self._enforce_policies = enforce_policies
+        self._live = live
         self._permissions: Permissions | None = None
         self._undo: Callable[[], None] | None = None
         self._kept: StateFolder | None = None
@@ -156,13 +162,18 @@ class Emulator:
             self._moto = MotoApp()
             self._moto.reset()
             self._folder = Path(tempfile.mkdtemp(prefix="harness-")).resolve()
-            gateway = Gateway(self._region, self._moto.answer, self._faults)
+            gateway = Gateway(
+                self._region, self._moto.answer, self._faults, self._signing_names(), Relay(self._address_of).answer
+            )
             self._authority = CertificateAuthority(self._folder, self._authorities)
             proxy = ForwardProxy(self._authority, self._upstream_proxy)
             self._server = HttpServer(gateway, self._host, self._port, proxy)
             self.url = self._server.url
-            self._permissions = Permissions(self._account_id, self._enforce_policies)
-            clients = self._clients = Clients(self.url, self._boto3_names(), self._region, self._permissions)
+            keeps_roles = self._services is None or "iam" in self._services
+            self._permissions = Permissions(self._account_id, self._enforce_policies, keeps_roles)
+            clients = self._clients = Clients(
+                self.url, self._boto3_names(), self._region, self._account_id, self._permissions
+            )
             self._logs = LogWriter(clients)
             self._undo = enforce(self._permissions)
             context = EmulatorContext(
@@ -176,7 +187,7 @@ class Emulator:
                 self._permissions,
                 self._faults,
             )
-            self._functions = Functions(context, self.environment())
+            self._functions = Functions(context, self.environment(), self._live)
             self._sagemaker = SageMaker(context, ("--recipe", self._recipe))
             self._identity = Identity(context)
             self._states = States(context, self._engine_client, self._clock)
@@ -203,15 +214,23 @@ class Emulator:
     def _keep_state(self, folder: Path, gateway: Gateway) -> None:
         from harness.emulator.state import StateFolder
 
-        assert self._sagemaker is not None
         kept = StateFolder(folder, self._account_id)
         try:
-            self._sagemaker.restore(kept.load())
+            self._restore(kept.load())
         except BaseException:
             kept.close()  # what could not be read must not be written over
             raise
         self._kept = kept
-        self._kept.keep(lambda: gateway.changes, self._sagemaker.kept)
+        self._kept.keep(lambda: gateway.changes, self._to_keep)
+
+    def _restore(self, kept: dict[str, Any]) -> None:
+        assert self._functions is not None and self._sagemaker is not None
+        self._functions.restore(kept)
+        self._sagemaker.restore(kept)
+
+    def _to_keep(self) -> dict[str, Any]:
+        assert self._functions is not None and self._sagemaker is not None
+        return {**self._functions.kept(), **self._sagemaker.kept()}
 
     def stop(self) -> None:
         """Finish what is under way, write what is buffered, end all processes and forget all resources."""
@@ -220,34 +239,23 @@ class Emulator:
     def environment(self) -> dict[str, str]:
         """Variables with which any boto3 program, or the AWS CLI, talks to this emulator and to nothing else.
 
-        ``AWS_ENDPOINT_URL`` leads there all who ask boto3 for an address. Those who name AWS's hosts themselves come
-        through the proxy, and could not get through any other way: they trust the emulator's certificates alone.
+        Where it runs only some services, the others are where this process's own variables say.
         """
-        assert self._authority is not None
-        variables = {
-            "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
-            "AWS_SECRET_ACCESS_KEY": "harness",
-            "AWS_SESSION_TOKEN": "harness",
-            "AWS_REGION": self._region,
-            "AWS_DEFAULT_REGION": self._region,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_CA_BUNDLE": str(self._authority.bundle),
-            "REQUESTS_CA_BUNDLE": str(self._authority.wide_bundle),
-            "HTTPS_PROXY": self.url,
-            "https_proxy": self.url,
-            "NO_PROXY": _DIRECT,
-            "no_proxy": _DIRECT,
-        }
-        if self._services is not None:
-            for name, value in os.environ.items():
-                if name.startswith("AWS_ENDPOINT_URL_"):
-                    variables[name] = value
-            for name in self._boto3_names() or ():
-                variables[f"AWS_ENDPOINT_URL_{name.upper().replace('-', '_')}"] = self.url
-        return variables
+        assert self._authority is not None and self._folder is not None
+        if self._services is None:
+            return local_variables(self.url, self._authority, self._region, ACCESS_KEY_ID)
+        elsewhere = {name: value for name, value in os.environ.items() if name.startswith("AWS_ENDPOINT_URL")}
+        here = {endpoint_variable(name): self.url for name in self._boto3_names() or ()}
+        access_key_id = self._account_id  # others, LocalStack for one, take it for the account
+        variables = local_variables(
+            self.url,
+            self._authority,
+            self._region,
+            access_key_id,
+            config=self._folder / "aws-config",
+            direct=sorted({urlsplit(url).hostname or "" for url in elsewhere.values()}),
+        )
+        return variables | elsewhere | here
 
     def flush(self) -> None:
         """Write buffered logs and capture records now."""
@@ -255,6 +263,16 @@ class Emulator:
             self._logs.flush()
         if self._sagemaker is not None:
             self._sagemaker.flush()
+
+    def _address_of(self, signing_name: str) -> str:
+        assert self._clients is not None
+        names = {_SIGNING_NAMES.get(name, name): name for name in SERVICES}
+        return self._clients.endpoint_for(names.get(signing_name, signing_name))
+
+    def _signing_names(self) -> frozenset[str] | None:
+        if self._services is None:
+            return None
+        return frozenset(_SIGNING_NAMES.get(service, service) for service in self._services)
 
     def _boto3_names(self) -> frozenset[str] | None:
         if self._services is None:
@@ -299,9 +317,9 @@ class Emulator:
                 self._sagemaker.close()
             if self._logs is not None:
                 self._logs.close()
-            if self._kept is not None and self._sagemaker is not None:
+            if self._kept is not None:
                 try:
-                    self._kept.save(self._sagemaker.kept())
+                    self._kept.save(self._to_keep())
                 except Exception as error:
                     logger.error("the state is as it was some seconds ago, since it could not be saved: %s", error)
             if self._server is not None:

@@ -27,7 +27,13 @@ Stop it with Ctrl-C; {end}"""
 
 
 def run_in_foreground(
-    *, host: str, port: int, settings: Settings, services: frozenset[str] | None, state: Path | None = None
+    *,
+    host: str,
+    port: int,
+    settings: Settings,
+    services: frozenset[str] | None,
+    state: Path | None = None,
+    live: Path | None = None,
 ) -> None:
     """Run an emulator until SIGINT or SIGTERM, saying how to reach it.
 
@@ -52,6 +58,7 @@ def run_in_foreground(
         recipe=settings.recipe,
         enforce_policies=settings.iam == "enforced",
         state=state,
+        live=live,
     )
     with emulator, announced(settings.cache, emulator.url, emulator.environment()):
         end = f"its state is kept in {state}." if state else "everything in it is gone then."

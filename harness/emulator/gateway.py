@@ -37,10 +37,21 @@ class Gateway:
         region: for requests whose signature names none.
         fallback: answers everything that no service takes.
         faults: what buckets are made to suffer.
+        signing_names: the services that answer here, by the names that requests to them are signed for; None for all.
+        elsewhere: answers requests to other services.
     """
 
-    def __init__(self, region: str, fallback: Callable[[Request], Response], faults: Faults) -> None:
+    def __init__(
+        self,
+        region: str,
+        fallback: Callable[[Request], Response],
+        faults: Faults,
+        signing_names: frozenset[str] | None = None,
+        elsewhere: Callable[[Request], Response] | None = None,
+    ) -> None:
         self._region = region
+        self._signing_names = signing_names
+        self._elsewhere = elsewhere or fallback
         self._handlers: dict[str, Callable[[Request], Handler | None]] = {}
         self._control: Callable[[Request], Response] = fallback
         self._fallback = fallback
@@ -74,6 +85,9 @@ class Gateway:
             self.changes += 1
         authorization = request.headers.get("Authorization", "")
         service = service_of(authorization)
+        # Without a signature it is S3's: public objects and presigned addresses.
+        if self._signing_names is not None and (service or "s3") not in self._signing_names:
+            return self._elsewhere(request)
         find = self._handlers.get(service) if service else None
         handler = find(request) if find else None
         if service == "s3" and access_key_of(authorization) != OWN_ACCESS_KEY:

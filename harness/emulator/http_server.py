@@ -148,8 +148,9 @@ class HttpServer:
 
     @property
     def url(self) -> str:
-        """``http://host:port`` that it answers on."""
+        """``http://host:port`` at which this machine's programs reach it."""
         host, port = self._server.socket.getsockname()[:2]
+        host = "127.0.0.1" if host == "0.0.0.0" else host  # all addresses: loopback is one that answers
         return f"http://{host}:{port}"
 
     def start(self) -> None:

@@ -95,8 +95,14 @@ class LogWriter:
             try:
                 client.put_log_events(**batch)
             except client.exceptions.ResourceNotFoundException:
-                # Somebody deleted the group or the stream: what is left of this environment's log goes with it.
-                return
+                # Somebody deleted the group, and what is left of this environment's log goes with it; or the service
+                # was started anew without its streams, and the group is there again.
+                self._known.discard(key)
+                try:
+                    client.create_log_stream(logGroupName=group, logStreamName=stream)
+                    client.put_log_events(**batch)
+                except client.exceptions.ResourceNotFoundException:
+                    return
 
     @staticmethod
     def _make(client: Any, group: str, stream: str) -> None:

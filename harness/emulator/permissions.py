@@ -60,17 +60,22 @@ class Permissions:
     Args:
         account_id: the account whose roles are known here; those of other accounts may do everything.
         enforced: whether an action that no policy allows is refused, or only noted.
+        kept_here: whether IAM is among this emulator's services. Where it is not, roles are not known: their sessions
+            are the account's own, and may do everything.
     """
 
-    def __init__(self, account_id: str, enforced: bool = True) -> None:
+    def __init__(self, account_id: str, enforced: bool = True, kept_here: bool = True) -> None:
         self._account_id = account_id
-        self._enforced = enforced
+        self._enforced = enforced and kept_here
+        self._kept_here = kept_here
         self._sessions: dict[str, RoleSession] = {}
         self._observed: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         self._lock = threading.Lock()
 
     def credentials(self, session: RoleSession) -> dict[str, str]:
         """boto3's variables for acting as *session*."""
+        if not self._kept_here:
+            return {"AWS_ACCESS_KEY_ID": self._account_id, "AWS_SECRET_ACCESS_KEY": "harness"}
         digest = hashlib.sha256(session.arn.encode()).digest()
         key = "ASIA" + base64.b32encode(digest)[:16].decode()
         with self._lock:

@@ -1,7 +1,7 @@
 """What an emulator keeps from one start to the next: ``harness up --state DIR``.
 
-moto's records of S3, IAM, CloudWatch Logs and SageMaker, and the training jobs, in one file that is replaced as a
-whole. Functions and state machines are deployed anew: their processes and threads have no form on disk.
+moto's records of S3, IAM, CloudWatch Logs and SageMaker, the training jobs, and what functions were made from, in one
+file that is replaced as a whole. State machines are deployed anew: their threads have no form on disk.
 """
 
 from __future__ import annotations

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
 from harness.settings import Settings
-from harness.targets.target import Target
+from harness.targets.target import Target, environment_of
 
 
 def open_target(settings: Settings) -> AbstractContextManager[Target]:
@@ -18,4 +20,30 @@ def open_target(settings: Settings) -> AbstractContextManager[Target]:
         from harness.targets.embedded import embedded
 
         return embedded(settings)
-    raise ValueError(f"no such target: {settings.target!r}; this version has: embedded")
+    if settings.target == "compose":
+        from harness.targets.compose import compose
+
+        return compose(settings)
+    raise ValueError(f"no such target: {settings.target!r}; this version has: embedded, compose")
+
+
+@contextlib.contextmanager
+def open_standing_target(settings: Settings) -> Iterator[Target]:
+    """A target that outlives the block: instead of the embedded one, the emulator that runs for this folder.
+
+    Raises:
+        RuntimeError: none runs.
+        ValueError: there is no such target.
+    """
+    if settings.target != "embedded":
+        with open_target(settings) as target:
+            yield target
+        return
+    from harness.emulator.announcement import find_announced
+
+    environment = find_announced(settings.cache)
+    if environment is None:
+        raise RuntimeError("no emulator runs for this folder: start one with `harness up`.")
+    target = Target("emulator", environment, is_local=True, control_url=environment["AWS_ENDPOINT_URL"])
+    with environment_of(target):
+        yield target

@@ -21,6 +21,7 @@ on this machine, ``aws`` on a real account. ``pytest -m local`` and ``pytest -m 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,13 @@ def target(pytestconfig: pytest.Config) -> Iterator[Target]:
         opened = open_target(replace(get_settings(), target=_target_name(pytestconfig)))
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
-    with opened as target:
+    from harness.targets.compose import StackError
+
+    with contextlib.ExitStack() as stack:
+        try:
+            target = stack.enter_context(opened)
+        except StackError as error:
+            pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)  # once, not once a test
         begin(pytestconfig, target.control_url)
         yield target
         collect(pytestconfig, target.control_url)

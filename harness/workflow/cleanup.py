@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.workflow.bucket import delete_bucket
 from harness.workflow.deployment import Step, destroy
-from harness.workflow.endpoint import delete_endpoint
+from harness.workflow.endpoint import delete_endpoint, endpoint_resources
 from harness.workflow.template import Plan
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ def leftovers(plan: Plan, endpoint: str, bucket: str, session: boto3.Session) ->
         ),
         "bucket": ({bucket}, {item["Name"] for item in s3.list_buckets()["Buckets"]}),
     }
-    return [f"{kind} {name}" for kind, (made, present) in wanted.items() for name in sorted(made & present)]
+    left = [f"{kind} {name}" for kind, (made, present) in wanted.items() for name in sorted(made & present)]
+    return left + [f"{kind} {name}" for kind, name in endpoint_resources(sagemaker, endpoint)]
 
 
 def _names(client: Any, operation: str, members: str, name: str) -> set[str]:

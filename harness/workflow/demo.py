@@ -77,7 +77,6 @@ def run_demo(options: DemoOptions, settings: Settings, console: Console) -> Demo
     import boto3
 
     from harness.targets import open_target
-    from harness.workflow.dataset.load import load
     from harness.workflow.endpoint import is_stub
 
     def step(line: str) -> None:
@@ -89,18 +88,10 @@ def run_demo(options: DemoOptions, settings: Settings, console: Console) -> Demo
         session = boto3.Session()
         console.rule(f"2  Deploy to the {target.name} target", align="left")
         with deployed(session, settings, options.root, step, options.model) as scones:
-            with _progress(console) as bars:
-                task = bars.add_task("Loading images to S3")
-                report = load(
-                    dataset,
-                    session.client("s3"),
-                    scones.bucket,
-                    progress=lambda done, total: bars.update(task, completed=done, total=total),
-                )
-            step(f"loaded {report.uploaded} files to s3://{scones.bucket}, {report.unchanged} were there")
-            stubs = _stubs(kind, stub=is_stub(scones.endpoint, session))
+            load_images(scones, dataset, console)
+            stubs = stub_notes(kind, stub=is_stub(scones.endpoint, session))
             console.rule(f"3  {options.executions} executions", align="left")
-            rows = _execute(options, scones, dataset, console)
+            rows = execute(options, scones, dataset, console)
             console.rule("4  What the endpoint captured", align="left")
             records = await_s3(session.client("s3"), scones.capture_uri, len(rows))
             step(f"{len(records)} capture records in {len({record.source for record in records})} files")
@@ -109,7 +100,7 @@ def run_demo(options: DemoOptions, settings: Settings, console: Console) -> Demo
                 step(f"wrote {path}")
             console.rule("5  Clean up", align="left")
         step("all of it is gone")
-    _summarize(result, stubs, console)
+    summarize(result.rows, stubs, console, result.report)
     return result
 
 
@@ -167,7 +158,23 @@ def prepare_dataset(options: DemoOptions, settings: Settings, console: Console) 
     return dataset, kind
 
 
-def _execute(options: DemoOptions, scones: Scones, dataset: Dataset, console: Console) -> list[DemoRow]:
+def load_images(scones: Scones, dataset: Dataset, console: Console) -> None:
+    """Have the data set in the workflow's bucket, with progress."""
+    from harness.workflow.dataset.load import load
+
+    with _progress(console) as bars:
+        task = bars.add_task("Loading images to S3")
+        report = load(
+            dataset,
+            scones.session.client("s3"),
+            scones.bucket,
+            progress=lambda done, total: bars.update(task, completed=done, total=total),
+        )
+    console.print(f"  loaded {report.uploaded} files to s3://{scones.bucket}, {report.unchanged} were there")
+
+
+def execute(options: DemoOptions, scones: Scones, dataset: Dataset, console: Console) -> list[DemoRow]:
+    """Run the executions, showing each as it ends."""
     from rich.live import Live
 
     names = list(dataset.test["filename"])
@@ -276,7 +283,8 @@ def _write(
     return DemoResult(rows, records, report, written)
 
 
-def _stubs(kind: str, *, stub: bool) -> list[str]:
+def stub_notes(kind: str, *, stub: bool) -> list[str]:
+    """What was not real, in words."""
     found = []
     if stub:
         found.append(
@@ -288,16 +296,17 @@ def _stubs(kind: str, *, stub: bool) -> list[str]:
     return found
 
 
-def _summarize(result: DemoResult, stubs: list[str], console: Console) -> None:
-    succeeded = sum(row.result.succeeded for row in result.rows)
-    errors = Counter(row.result.error or row.result.status for row in result.rows if not row.result.succeeded)
+def summarize(rows: list[DemoRow], stubs: list[str], console: Console, report: Path | None) -> None:
+    """Say how the executions ended and what was not real."""
+    succeeded = sum(row.result.succeeded for row in rows)
+    errors = Counter(row.result.error or row.result.status for row in rows if not row.result.succeeded)
     console.rule()
-    console.print(
-        f"[bold]{len(result.rows)} executions: {succeeded} succeeded, {len(result.rows) - succeeded} failed.[/bold]"
-    )
+    if rows:
+        console.print(f"[bold]{len(rows)} executions: {succeeded} succeeded, {len(rows) - succeeded} failed.[/bold]")
     for error, count in errors.items():
         console.print(f"  {count} failed with {error}")
-    console.print(f"Open [bold]{result.report}[/bold] in a browser.")
+    if report is not None:
+        console.print(f"Open [bold]{report}[/bold] in a browser.")
     if stubs:
         console.print("[bold yellow]Not everything was real:[/bold yellow]")
         for stub in stubs:

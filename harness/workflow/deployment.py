@@ -18,6 +18,8 @@ from harness.workflow.template import FunctionPlan, LogGroupPlan, Plan, RolePlan
 if TYPE_CHECKING:
     import boto3
 
+LIVE_BUCKET = "hot-reload"
+"""The bucket's name that stands for folders, in LocalStack and in ``harness up --live``."""
 Step = Callable[[str], None]
 """Told what was done, a line a resource: ``created function serializeImageData``."""
 
@@ -31,8 +33,17 @@ class Deployment:
     state_machine_arns: dict[str, str]
 
 
-def deploy(plan: Plan, session: boto3.Session, on_step: Step = lambda line: None) -> Deployment:
+def deploy(
+    plan: Plan, session: boto3.Session, on_step: Step = lambda line: None, live: Path | None = None
+) -> Deployment:
     """Make the world as *plan* says. Deploying the same plan twice changes nothing the second time.
+
+    Args:
+        plan: what there is to be.
+        session: leads to the target.
+        on_step: told of each thing made or changed.
+        live: where the target's emulator runs with ``--live``: that folder as this machine knows it. Functions whose
+            code lies below run from there.
 
     Raises:
         botocore.exceptions.ClientError: AWS refuses.
@@ -42,7 +53,7 @@ def deploy(plan: Plan, session: boto3.Session, on_step: Step = lambda line: None
     roles = {role.name: _put_role(iam, role, on_step) for role in plan.roles}
     for group in plan.log_groups:
         _put_log_group(logs, group, on_step)
-    function_arns = {function.name: _put_function(functions, function, on_step) for function in plan.functions}
+    function_arns = {function.name: _put_function(functions, function, on_step, live) for function in plan.functions}
     machines = {machine.name: _put_state_machine(states, machine, on_step) for machine in plan.state_machines}
     return Deployment(roles, function_arns, machines)
 
@@ -111,8 +122,8 @@ def _put_log_group(logs: Any, group: LogGroupPlan, on_step: Step) -> None:
         logs.put_retention_policy(logGroupName=group.name, retentionInDays=group.retention_days)
 
 
-def _put_function(functions: Any, function: FunctionPlan, on_step: Step) -> str:
-    code = package(function.code)
+def _put_function(functions: Any, function: FunctionPlan, on_step: Step, live: Path | None) -> str:
+    code, digest = _code_of(function, live)
     configuration = {
         "Description": function.description,
         "Runtime": function.runtime,
@@ -125,12 +136,12 @@ def _put_function(functions: Any, function: FunctionPlan, on_step: Step) -> str:
     try:
         present = functions.get_function_configuration(FunctionName=function.name)
     except functions.exceptions.ResourceNotFoundException:
-        made = functions.create_function(FunctionName=function.name, Code={"ZipFile": code}, **configuration)
+        made = functions.create_function(FunctionName=function.name, Code=code, **configuration)
         functions.get_waiter("function_active_v2").wait(FunctionName=function.name)
         on_step(f"created function {function.name}")
         return str(made["FunctionArn"])
-    if present["CodeSha256"] != base64.b64encode(hashlib.sha256(code).digest()).decode():
-        functions.update_function_code(FunctionName=function.name, ZipFile=code)
+    if present["CodeSha256"] != digest:
+        functions.update_function_code(FunctionName=function.name, **code)
         functions.get_waiter("function_updated_v2").wait(FunctionName=function.name)
         on_step(f"updated code of {function.name}")
     if _differs(present, configuration):
@@ -138,6 +149,14 @@ def _put_function(functions: Any, function: FunctionPlan, on_step: Step) -> str:
         functions.get_waiter("function_updated_v2").wait(FunctionName=function.name)
         on_step(f"updated configuration of {function.name}")
     return str(present["FunctionArn"])
+
+
+def _code_of(function: FunctionPlan, live: Path | None) -> tuple[dict[str, Any], str | None]:
+    """A function's code as CreateFunction takes it, and its digest; None where the code is live and has none."""
+    if live is not None and function.code.resolve().is_relative_to(live.resolve()):
+        return {"S3Bucket": LIVE_BUCKET, "S3Key": function.code.resolve().relative_to(live.resolve()).as_posix()}, None
+    code = package(function.code)
+    return {"ZipFile": code}, base64.b64encode(hashlib.sha256(code).digest()).decode()
 
 
 def _differs(present: dict[str, Any], wanted: dict[str, Any]) -> bool:

@@ -5,7 +5,8 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/realtime-endpoints-deploy-models
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EndpointPlan:
-    """An endpoint to be made; its model and configuration have the same name."""
+    """An endpoint to be made, with a model and a configuration of its own."""
 
     name: str
     role_arn: str
@@ -29,25 +30,102 @@ class EndpointPlan:
     model_data: str | None = None
     """``s3://...model.tar.gz``, or None for a model without an artifact."""
 
+    @property
+    def revision(self) -> str:
+        """Name of the model and of the configuration. Neither can be changed, so another plan has another one."""
+        digest = hashlib.sha256(repr(self).encode()).hexdigest()[:8]
+        return f"{self.name}-{digest}"
+
 
 def deploy_endpoint(plan: EndpointPlan, session: boto3.Session, on_step: Step = lambda line: None) -> None:
-    """Make the endpoint with all invocations captured, and wait until it is in service.
+    """Have the endpoint in service as *plan* says, with all invocations captured; one that is so already stays.
 
     Raises:
         botocore.exceptions.ClientError: SageMaker refuses.
         botocore.exceptions.WaiterError: it failed to come up.
     """
     sagemaker = session.client("sagemaker")
+    present = _describe(sagemaker, plan.name)
+    if present is not None and present["EndpointStatus"] == "Failed":
+        sagemaker.delete_endpoint(EndpointName=plan.name)
+        sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=plan.name)
+        on_step(f"deleted endpoint {plan.name}, which had failed: {present.get('FailureReason', 'without a reason')}")
+        present = None
+    if present is None or present["EndpointConfigName"] != plan.revision:
+        _put_config(sagemaker, plan)
+        if present is None:
+            sagemaker.create_endpoint(EndpointName=plan.name, EndpointConfigName=plan.revision)
+            done = "created"
+        else:
+            sagemaker.update_endpoint(EndpointName=plan.name, EndpointConfigName=plan.revision)
+            done = "updated"
+        sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=plan.name)
+        on_step(f"{done} endpoint {plan.name} on one {plan.instance_type}, capturing to {plan.capture_uri}")
+        _delete_revisions(sagemaker, plan.name, keep=plan.revision)
+    else:
+        sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=plan.name)
+
+
+def delete_endpoint(name: str, session: boto3.Session, on_step: Step = lambda line: None) -> None:
+    """Remove an endpoint, its configurations and its models; what is not there any more is passed over."""
+    sagemaker = session.client("sagemaker")
+    if _describe(sagemaker, name) is not None:
+        sagemaker.delete_endpoint(EndpointName=name)
+        on_step(f"deleted endpoint {name}")
+    _delete_revisions(sagemaker, name, on_step=on_step)
+
+
+def endpoint_resources(sagemaker: Any, name: str) -> list[tuple[str, str]]:
+    """Configurations and models that were made for the endpoint *name*: kind and name of each."""
+    ours = re.compile(re.escape(name) + r"-[0-9a-f]{8}")
+    return [
+        (kind, item[member])
+        for kind, operation, items, member in (
+            ("endpoint configuration", "list_endpoint_configs", "EndpointConfigs", "EndpointConfigName"),
+            ("model", "list_models", "Models", "ModelName"),
+        )
+        for page in sagemaker.get_paginator(operation).paginate(NameContains=name)
+        for item in page[items]
+        if ours.fullmatch(item[member])
+    ]
+
+
+def _delete_revisions(sagemaker: Any, name: str, keep: str | None = None, on_step: Step = lambda line: None) -> None:
+    for kind, found in endpoint_resources(sagemaker, name):
+        if found == keep:
+            continue
+        if kind == "model":
+            sagemaker.delete_model(ModelName=found)
+        else:
+            sagemaker.delete_endpoint_config(EndpointConfigName=found)
+        on_step(f"deleted {kind} {found}")
+
+
+def _describe(sagemaker: Any, name: str) -> dict[str, Any] | None:
+    try:
+        described: dict[str, Any] = sagemaker.describe_endpoint(EndpointName=name)
+    except sagemaker.exceptions.ClientError as error:
+        if "Could not find" not in str(error):
+            raise
+        return None
+    return described
+
+
+def _put_config(sagemaker: Any, plan: EndpointPlan) -> None:
     container = {"Image": plan.image}
     if plan.model_data is not None:
         container["ModelDataUrl"] = plan.model_data
-    sagemaker.create_model(ModelName=plan.name, ExecutionRoleArn=plan.role_arn, PrimaryContainer=container)
+    there = set(endpoint_resources(sagemaker, plan.name))  # from a deployment that broke off
+    if ("model", plan.revision) not in there:
+        sagemaker.create_model(ModelName=plan.revision, ExecutionRoleArn=plan.role_arn, PrimaryContainer=container)
+    if ("endpoint configuration", plan.revision) in there:
+        return
     sagemaker.create_endpoint_config(
-        EndpointConfigName=plan.name,
+        EndpointConfigName=plan.revision,
         ProductionVariants=[
             {
                 "VariantName": "AllTraffic",
-                "ModelName": plan.name,
+                "ModelName": plan.revision,
                 "InitialInstanceCount": 1,
                 "InstanceType": plan.instance_type,
             }
@@ -61,22 +139,6 @@ def deploy_endpoint(plan: EndpointPlan, session: boto3.Session, on_step: Step = 
             "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["application/json"]},
         },
     )
-    sagemaker.create_endpoint(EndpointName=plan.name, EndpointConfigName=plan.name)
-    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=plan.name)
-    on_step(f"created endpoint {plan.name} on one {plan.instance_type}, capturing to {plan.capture_uri}")
-
-
-def delete_endpoint(name: str, session: boto3.Session, on_step: Step = lambda line: None) -> None:
-    """Remove an endpoint, its configuration and its model; what is not there any more is passed over."""
-    sagemaker = session.client("sagemaker")
-    for kind, delete, argument in (
-        ("endpoint", sagemaker.delete_endpoint, "EndpointName"),
-        ("endpoint configuration", sagemaker.delete_endpoint_config, "EndpointConfigName"),
-        ("model", sagemaker.delete_model, "ModelName"),
-    ):
-        with contextlib.suppress(sagemaker.exceptions.ClientError):
-            delete(**{argument: name})
-            on_step(f"deleted {kind} {name}")
 
 
 def is_stub(name: str, session: boto3.Session) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,8 @@ STATE_MACHINE = "ImageClassificationStateMachine"
 TEMPLATE = "template.yaml"
 STUB_IMAGE = "harness/stub-image-classification:latest"
 """Container image of an endpoint whose answers are made up."""
-MODEL_KEY = "models/model.tar.gz"
-"""Where in the bucket a model that is brought along is put."""
+MODEL_PREFIX = "models"
+"""Where in the bucket a model that is brought along is put, below its digest."""
 
 
 class CleanupError(RuntimeError):
@@ -52,6 +53,70 @@ class Scones:
         return {"image_data": "", "s3_bucket": self.bucket, "s3_key": key}
 
 
+@dataclass(frozen=True)
+class SconesPlan:
+    """What is to be deployed, and under which names, before anything is."""
+
+    resources: Plan
+    bucket: str
+    endpoint: EndpointPlan
+    model: Path | None
+    """The ``model.tar.gz`` that the endpoint serves; None for a stub endpoint."""
+
+
+def plan_scones(session: boto3.Session, settings: Settings, root: Path, model: Path | None = None) -> SconesPlan:
+    """The plan of the workflow that ``template.yaml`` below *root* declares, for the account that *session* leads to.
+
+    Raises:
+        harness.workflow.template.TemplateError: the template cannot be deployed.
+    """
+    account_id = session.client("sts").get_caller_identity()["Account"]
+    bucket = f"{settings.bucket}-{account_id}"
+    parameters = {"BucketName": bucket, "EndpointName": settings.endpoint, "Threshold": str(settings.threshold)}
+    return SconesPlan(
+        read_plan(root / TEMPLATE, parameters, account_id=account_id, region=settings.region),
+        bucket,
+        EndpointPlan(
+            name=settings.endpoint,
+            role_arn=f"arn:aws:iam::{account_id}:role/scones-sagemaker-execution",
+            image=STUB_IMAGE if model is None else built_in_image(account_id, settings.region),
+            instance_type=settings.endpoint_instance,
+            capture_uri=f"s3://{bucket}/{settings.capture_prefix}",
+            model_data=None if model is None else f"s3://{bucket}/{_key_of(model)}",
+        ),
+        model,
+    )
+
+
+def deploy_scones(
+    plan: SconesPlan, session: boto3.Session, on_step: Step = lambda line: None, live: Path | None = None
+) -> Scones:
+    """Have the workflow deployed as *plan* says; what is so already stays. *live*: see :func:`deployment.deploy`.
+
+    The bucket is made by whoever loads data.
+
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses.
+    """
+    deployment = deploy(plan.resources, session, on_step, live)
+    if plan.model is not None:
+        _upload(plan.model, plan.bucket, session, on_step)
+    deploy_endpoint(plan.endpoint, session, on_step)
+    captures = f"{plan.endpoint.capture_uri}/{plan.endpoint.name}"
+    return Scones(session, plan.bucket, plan.endpoint.name, captures, plan.resources, deployment)
+
+
+def destroy_scones(plan: SconesPlan, session: boto3.Session, on_step: Step = lambda line: None) -> None:
+    """Remove all of it, the endpoint first.
+
+    Raises:
+        CleanupError: something could not be removed.
+    """
+    left = clean_up(plan.resources, plan.endpoint.name, plan.bucket, session, on_step)
+    if left:
+        raise CleanupError(f"still there: {', '.join(left)}")
+
+
 @contextlib.contextmanager
 def deployed(
     session: boto3.Session,
@@ -61,8 +126,6 @@ def deployed(
     model: Path | None = None,
 ) -> Iterator[Scones]:
     """Deploy the workflow from ``template.yaml`` below *root*; remove all of it when the block ends, however it ends.
-
-    The bucket is made by whoever loads data; it is removed here.
 
     Args:
         session: leads to the target.
@@ -74,27 +137,11 @@ def deployed(
     Raises:
         CleanupError: after the block, when something could not be removed.
     """
-    account_id = session.client("sts").get_caller_identity()["Account"]
-    bucket = f"{settings.bucket}-{account_id}"
-    parameters = {"BucketName": bucket, "EndpointName": settings.endpoint, "Threshold": str(settings.threshold)}
-    plan = read_plan(root / TEMPLATE, parameters, account_id=account_id, region=settings.region)
-    capture_uri = f"s3://{bucket}/{settings.capture_prefix}"
+    plan = plan_scones(session, settings, root, model)
     try:
-        deployment = deploy(plan, session, on_step)
-        endpoint = EndpointPlan(
-            name=settings.endpoint,
-            role_arn=f"arn:aws:iam::{account_id}:role/scones-sagemaker-execution",
-            image=STUB_IMAGE if model is None else built_in_image(account_id, settings.region),
-            instance_type=settings.endpoint_instance,
-            capture_uri=capture_uri,
-            model_data=None if model is None else _upload(model, bucket, session, on_step),
-        )
-        deploy_endpoint(endpoint, session, on_step)
-        yield Scones(session, bucket, settings.endpoint, f"{capture_uri}/{settings.endpoint}", plan, deployment)
+        yield deploy_scones(plan, session, on_step)
     finally:
-        left = clean_up(plan, settings.endpoint, bucket, session, on_step)
-    if left:
-        raise CleanupError(f"still there: {', '.join(left)}")
+        destroy_scones(plan, session, on_step)
 
 
 def built_in_image(account_id: str, region: str) -> str:
@@ -102,10 +149,16 @@ def built_in_image(account_id: str, region: str) -> str:
     return f"{account_id}.dkr.ecr.{region}.amazonaws.com/image-classification:1"
 
 
-def _upload(model: Path, bucket: str, session: boto3.Session, on_step: Step) -> str:
-    s3 = session.client("s3")
+def _key_of(model: Path) -> str:
+    # An endpoint's model cannot be changed: another content is another model.
+    return f"{MODEL_PREFIX}/{hashlib.sha256(model.read_bytes()).hexdigest()[:8]}/model.tar.gz"
+
+
+def _upload(model: Path, bucket: str, session: boto3.Session, on_step: Step) -> None:
+    s3, key = session.client("s3"), _key_of(model)
     ensure_bucket(s3, bucket)
-    s3.put_object(Bucket=bucket, Key=MODEL_KEY, Body=model.read_bytes())
+    if any(item["Key"] == key for item in s3.list_objects_v2(Bucket=bucket, Prefix=key).get("Contents", ())):
+        return
+    s3.put_object(Bucket=bucket, Key=key, Body=model.read_bytes())
     shown = model.relative_to(Path.cwd()) if model.is_relative_to(Path.cwd()) else model
-    on_step(f"uploaded {shown} to s3://{bucket}/{MODEL_KEY}")
-    return f"s3://{bucket}/{MODEL_KEY}"
+    on_step(f"uploaded {shown} to s3://{bucket}/{key}")

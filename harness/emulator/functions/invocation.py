@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from harness.emulator.faults import Strike
 
@@ -32,6 +33,8 @@ class FunctionVersion:
     log_group: str
     role: str
     """ARN of the role as which it runs."""
+    folder: Path | None = None
+    """The folder that it runs from, where its code is live; *code* is then as it was deployed."""
 
     @property
     def revision(self) -> tuple[object, ...]:

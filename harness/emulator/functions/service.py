@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import io
 import json
 import logging
 import os
@@ -15,6 +16,7 @@ import re
 import threading
 import time
 import uuid
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -23,11 +25,13 @@ from urllib.parse import unquote
 
 from werkzeug import Request, Response
 
+from harness.emulator.clients import OWN_ACCESS_KEY
 from harness.emulator.context import EmulatorContext
-from harness.emulator.errors import AwsError
+from harness.emulator.errors import AwsError, error_response
 from harness.emulator.functions.configuration import check_configuration
 from harness.emulator.functions.environment import ExecutionEnvironment
 from harness.emulator.functions.invocation import FunctionVersion, Invocation, Outcome
+from harness.emulator.functions.live_code import LiveCode, fingerprint, package
 from harness.emulator.functions.logs import LogStream
 from harness.emulator.functions.package import check_package, make_runtime_folder, unpack
 from harness.emulator.functions.pool import EnvironmentPool
@@ -43,6 +47,7 @@ _INVOCATIONS = re.compile(r"^/2015-03-31/functions/([^/]+)/invocations/?$")
 _LOGGING = ("CreateLogStream", "PutLogEvents")
 _FUNCTIONS = "/2015-03-31/functions"
 _FUNCTION = re.compile(r"^/2015-03-31/functions/([^/]+)/?$")
+_CODE_MEMBERS = ("ZipFile", "S3Bucket", "S3Key", "S3ObjectVersion")
 _CODE = re.compile(r"^/2015-03-31/functions/[^/]+/code/?$")
 _CONFIGURATION = re.compile(r"^/2015-03-31/functions/[^/]+/configuration/?$")
 _FUNCTION_NAME = re.compile(
@@ -57,9 +62,10 @@ class Functions:
     Args:
         context: the emulator's surroundings.
         variables: environment variables for handlers that say where AWS answers and as whom.
+        live: folder below which functions may run from the folders that are edited.
     """
 
-    def __init__(self, context: EmulatorContext, variables: dict[str, str]) -> None:
+    def __init__(self, context: EmulatorContext, variables: dict[str, str], live: Path | None = None) -> None:
         self._context = context
         self._variables = variables
         self._folder = context.folder / "functions"
@@ -68,6 +74,9 @@ class Functions:
         self._logs = context.logs
         self._pool = EnvironmentPool(self._start, comfortable=max(4, 2 * (os.cpu_count() or 1)))
         self._events = ThreadPoolExecutor(thread_name_prefix="asynchronous-invocation")
+        self._live = LiveCode(live)
+        self._deployed: dict[tuple[str, str], dict[str, Any]] = {}
+        """By region and name, the parameters with which CreateFunction would make the function as it is now."""
 
     def handler_for(self, request: Request) -> Handler | None:
         """What answers *request* here, or None for what is moto's alone."""
@@ -127,13 +136,22 @@ class Functions:
         """
         parameters = _parameters(request)
         check_configuration("CreateFunction", parameters)
-        _check_code(parameters.get("Code") or {})
         self._check_role(parameters)
-        response = self._context.moto(request)
+        response = self._create(parameters, request)
         if response.status_code == 201:
-            function, _, _ = self._find(json.loads(response.get_data())["FunctionName"], None, region)
-            threading.Thread(target=self._start_ahead, args=(function,), daemon=True).start()
+            name = json.loads(response.get_data())["FunctionName"]
+            self._deployed[region, name] = parameters
+            self._start_ahead(name, region)
         return response
+
+    def _create(self, parameters: dict[str, Any], request: Request) -> Response:
+        code = parameters.get("Code") or {}
+        folder = self._live.folder_of(code)
+        if folder is not None:
+            code = {"ZipFile": base64.b64encode(package(folder)).decode()}
+            request = _with_body(request, {**parameters, "Code": code})
+        _check_code(code)
+        return self._context.moto(request)
 
     def configure_request(self, request: Request, request_id: str, region: str) -> Response:
         """Change a function's configuration, as moto does.
@@ -144,7 +162,10 @@ class Functions:
         parameters = _parameters(request)
         check_configuration("UpdateFunctionConfiguration", parameters)
         self._check_role(parameters)
-        return self._context.moto(request)
+        response = self._context.moto(request)
+        if response.status_code == 200:
+            self._note(response, region, parameters)
+        return response
 
     def update_code_request(self, request: Request, request_id: str, region: str) -> Response:
         """Change a function's code, as moto does; the next invocation runs it.
@@ -152,8 +173,44 @@ class Functions:
         Raises:
             AwsError: Lambda does not take such a package.
         """
-        _check_code(_parameters(request))
-        return self._context.moto(request)
+        given = code = _parameters(request)
+        folder = self._live.folder_of(code)
+        if folder is not None:
+            code = {**code, "ZipFile": base64.b64encode(package(folder)).decode()}
+            request = _with_body(request, {name: code[name] for name in code if not name.startswith("S3")})
+        _check_code(code)
+        response = self._context.moto(request)
+        if response.status_code == 200 and not given.get("DryRun"):
+            self._note(response, region, {"Code": {name: given[name] for name in _CODE_MEMBERS if name in given}})
+        return response
+
+    def _note(self, response: Response, region: str, changed: dict[str, Any]) -> None:
+        name = json.loads(response.get_data())["FunctionName"]
+        if (region, name) in self._deployed:
+            self._deployed[region, name] |= changed
+
+    def kept(self) -> dict[str, Any]:
+        """What is to be kept from one start to the next: functions as they are now, without versions and aliases."""
+        return {"functions": [(region, dict(deployed)) for (region, _), deployed in self._deployed.items()]}
+
+    def restore(self, kept: Mapping[str, Any]) -> None:
+        """Make the functions that were kept anew."""
+        for region, parameters in kept.get("functions", ()):
+            credential = f"Credential={OWN_ACCESS_KEY}/20000101/{region}/lambda/aws4_request"
+            request = Request.from_values(
+                _FUNCTIONS, method="POST", json=parameters, headers={"Authorization": credential}
+            )
+            try:
+                response = self._create(parameters, request)
+            except AwsError as error:
+                response = error_response(error, "")
+            if response.status_code != 201:
+                what = response.get_data(as_text=True)
+                logger.warning("function %s did not come back: %s", parameters["FunctionName"], what)
+                continue
+            name = json.loads(response.get_data())["FunctionName"]
+            self._deployed[region, name] = parameters
+            self._start_ahead(name, region)
 
     def _check_role(self, parameters: dict[str, Any]) -> None:
         role = parameters.get("Role")
@@ -164,12 +221,17 @@ class Functions:
                 Type="User",
             )
 
-    def _start_ahead(self, function: FunctionVersion) -> None:
-        try:
-            with self._pool.environment(function):
-                pass
-        except Exception as error:  # the first invocation meets it again, and reports it
-            logger.debug("environment of %s did not start ahead: %s", function.name, error)
+    def _start_ahead(self, name: str, region: str) -> None:
+        function, _, _ = self._find(name, None, region)
+
+        def start() -> None:
+            try:
+                with self._pool.environment(function):
+                    pass
+            except Exception as error:  # the first invocation meets it again, and reports it
+                logger.debug("environment of %s did not start ahead: %s", name, error)
+
+        threading.Thread(target=start, daemon=True).start()
 
     def delete_request(self, request: Request, request_id: str, region: str) -> Response:
         """Delete a function, as moto does, and end its environments once their logs are written."""
@@ -177,6 +239,7 @@ class Functions:
         name = _FUNCTION_NAME.match(unquote(request.path.rstrip("/").rpartition("/")[2]))
         if response.status_code == 204 and name is not None:
             account = self._context.account_id
+            self._deployed.pop((name["region"] or region, name["name"]), None)
             self._pool.retire(f"arn:aws:lambda:{name['region'] or region}:{account}:function:{name['name']}")
             self._logs.flush()
         return response
@@ -282,6 +345,9 @@ class Functions:
 
     def _version(self, found: Any, arn: str, region: str) -> FunctionVersion:
         logging_config = getattr(found, "logging_config", None) or {}
+        folder = None
+        if found.version == "$LATEST":
+            folder = self._live.folder_of(self._deployed.get((region, found.function_name), {}).get("Code", {}))
         return FunctionVersion(
             arn=arn,
             name=found.function_name,
@@ -289,7 +355,7 @@ class Functions:
             handler=found.handler or "",
             runtime=found.run_time or "",
             code=found.code_bytes,
-            code_sha256=found.code_sha_256,
+            code_sha256=found.code_sha_256 if folder is None else fingerprint(folder),
             variables=tuple(sorted(found.environment_vars.items())),
             timeout=float(found.timeout),
             memory_mb=int(found.memory_size),
@@ -297,12 +363,13 @@ class Functions:
             account_id=self._context.account_id,
             log_group=logging_config.get("LogGroup") or f"/aws/lambda/{found.function_name}",
             role=found.role,
+            folder=folder,
         )
 
     def _start(self, function: FunctionVersion) -> ExecutionEnvironment:
         session = RoleSession(function.role, function.name)
         digest = hashlib.sha256(function.code_sha256.encode()).hexdigest()[:16]
-        task_root = self._folder / "code" / digest
+        task_root = function.folder or self._folder / "code" / digest
         with self._lock:
             if self._runtime_folder is None:
                 self._runtime_folder = make_runtime_folder(self._folder / "runtime")
@@ -347,6 +414,11 @@ def _parameters(request: Request) -> dict[str, Any]:
     if not isinstance(parameters, dict):
         raise AwsError("InvalidRequestContentException", "Could not parse request body into json", Type="User")
     return parameters
+
+
+def _with_body(request: Request, parameters: dict[str, Any]) -> Request:
+    body = json.dumps(parameters).encode()
+    return Request({**request.environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))})
 
 
 def _require_json(payload: bytes) -> None:

@@ -1,0 +1,95 @@
+"""The compose target: the containers of ``docker-compose.yml``, on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from harness.settings import Settings, surrounding_authorities, surrounding_proxy
+from harness.targets.target import Target, environment_of
+
+_PATIENCE = 5.0
+
+
+class StackError(RuntimeError):
+    """The stack cannot be used; the message says which service, and what would help."""
+
+
+@contextlib.contextmanager
+def compose(settings: Settings) -> Iterator[Target]:
+    """Lead boto3 to the running stack while the block lasts.
+
+    A relay on a free loopback port answers programs that name AWS's hosts themselves; it passes their requests on to
+    the containers, so that none can reach real AWS.
+
+    Args:
+        settings: where the services answer, region and account.
+
+    Raises:
+        StackError: a service does not answer, or an address is AWS's own.
+    """
+    from harness.emulator.certificates import CertificateAuthority
+    from harness.emulator.clients import endpoint_variable
+    from harness.emulator.forward_proxy import ForwardProxy
+    from harness.emulator.http_server import HttpServer
+    from harness.emulator.relay import Relay
+    from harness.emulator.variables import local_variables
+
+    addresses = {
+        "s3": settings.localstack_url,
+        "iam": settings.localstack_url,
+        "sts": settings.localstack_url,
+        "logs": settings.localstack_url,
+        "stepfunctions": settings.stepfunctions_url,
+        "lambda": settings.lambda_url,
+        "sagemaker": settings.sagemaker_url,
+        "sagemaker-runtime": settings.sagemaker_url,
+    }
+    _require(addresses)
+    with tempfile.TemporaryDirectory(prefix="harness-") as name:
+        folder = Path(name)
+        authority = CertificateAuthority(folder, surrounding_authorities(os.environ))
+        signed_for = {**addresses, "states": settings.stepfunctions_url}
+        relay = Relay(lambda service: signed_for.get(service, settings.localstack_url))
+        server = HttpServer(relay, "127.0.0.1", 0, ForwardProxy(authority, surrounding_proxy(os.environ)))
+        hosts = sorted({urlsplit(url).hostname or "" for url in addresses.values()})
+        # LocalStack takes twelve digits in place of a key for the account.
+        variables = local_variables(
+            server.url, authority, settings.region, settings.account_id, config=folder / "aws-config", direct=hosts
+        )
+        variables |= {endpoint_variable(service): url for service, url in addresses.items()}
+        variables["AWS_ENDPOINT_URL"] = settings.localstack_url
+        target = Target("compose", variables, is_local=True)
+        server.start()
+        try:
+            with environment_of(target):
+                yield target
+        finally:
+            server.stop()
+
+
+def _require(addresses: Mapping[str, str]) -> None:
+    from harness.emulator.forward_proxy import is_aws
+
+    for service, url in addresses.items():
+        if is_aws(urlsplit(url).hostname or ""):
+            raise StackError(f"{url}, where {service} is to answer, is AWS's own: the compose target never leads there")
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    for url in sorted(set(addresses.values())):
+        try:
+            direct.open(url, timeout=_PATIENCE).close()
+        except urllib.error.HTTPError:
+            pass  # an answer all the same
+        except (OSError, ValueError) as error:
+            services = ", ".join(service for service, address in addresses.items() if address == url)
+            raise StackError(
+                f"nothing answers at {url} ({services}): {error}. Start the stack with `docker compose up`, or set "
+                "HARNESS_LOCALSTACK_URL, HARNESS_STEPFUNCTIONS_URL, HARNESS_LAMBDA_URL, HARNESS_SAGEMAKER_URL to where "
+                "it is."
+            ) from None
