@@ -67,14 +67,14 @@ class Permissions:
     def __init__(self, account_id: str, enforced: bool = True, kept_here: bool = True) -> None:
         self._account_id = account_id
         self._enforced = enforced and kept_here
-        self._kept_here = kept_here
+        self.kept_here = kept_here
         self._sessions: dict[str, RoleSession] = {}
         self._observed: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         self._lock = threading.Lock()
 
     def credentials(self, session: RoleSession) -> dict[str, str]:
         """boto3's variables for acting as *session*."""
-        if not self._kept_here:
+        if not self.kept_here:
             return {"AWS_ACCESS_KEY_ID": self._account_id, "AWS_SECRET_ACCESS_KEY": "harness"}
         digest = hashlib.sha256(session.arn.encode()).digest()
         key = "ASIA" + base64.b32encode(digest)[:16].decode()

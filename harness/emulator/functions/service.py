@@ -38,6 +38,7 @@ from harness.emulator.functions.pool import EnvironmentPool
 from harness.emulator.gateway import Handler
 from harness.emulator.limits import INVOCATION_REQUEST, INVOCATION_RESPONSE
 from harness.emulator.moto_app import access_key_of
+from harness.emulator.moto_permissions import adopt_role
 from harness.emulator.permissions import RoleSession
 from harness.emulator.service_models import documented_errors, service_error
 
@@ -145,6 +146,8 @@ class Functions:
         return response
 
     def _create(self, parameters: dict[str, Any], request: Request) -> Response:
+        if not self._context.permissions.kept_here:
+            adopt_role(self._context.account_id, parameters["Role"])
         code = parameters.get("Code") or {}
         folder = self._live.folder_of(code)
         if folder is not None:
@@ -214,12 +217,26 @@ class Functions:
 
     def _check_role(self, parameters: dict[str, Any]) -> None:
         role = parameters.get("Role")
-        if role is not None and not self._context.permissions.trusts(role, "lambda.amazonaws.com"):
+        permissions = self._context.permissions
+        if role is None:
+            return
+        if not (permissions.trusts(role, "lambda.amazonaws.com") if permissions.kept_here else self._is_there(role)):
             raise AwsError(
                 "InvalidParameterValueException",
                 "The role defined for the function cannot be assumed by Lambda.",
                 Type="User",
             )
+
+    def _is_there(self, role: str) -> bool:
+        """Whether IAM, where it is kept elsewhere, has *role*."""
+        iam = self._context.clients.get("iam")
+        try:
+            iam.get_role(RoleName=role.rpartition("/")[2])
+        except iam.exceptions.NoSuchEntityException:
+            return False
+        except Exception as error:
+            raise AwsError("ServiceException", f"IAM cannot be asked for {role}: {error}", 500) from None
+        return True
 
     def _start_ahead(self, name: str, region: str) -> None:
         function, _, _ = self._find(name, None, region)
