@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from harness.emulator.clients import Clients, endpoint_variable
+from harness.emulator.clients import Clients, TellingClient, endpoint_variable
 from harness.emulator.clock import Clock
 from harness.emulator.context import EmulatorContext
 from harness.emulator.faults import Faults
@@ -288,7 +288,8 @@ class Emulator:
         def client() -> Any:
             if service == "lambda" and (self._services is None or "lambda" in self._services):
                 return DirectLambda(functions, region, session)
-            return clients.get(service, region, session)
+            client = clients.get(service, region, session)
+            return client if clients.is_local(service) else TellingClient(client)
 
         return self._script.client(service, client)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from xml.sax.saxutils import escape
 
 from werkzeug import Request, Response
 
@@ -16,6 +17,8 @@ _OF_THE_HOP = frozenset({"connection", "host", "keep-alive", "te", "trailer", "t
 
 https://www.rfc-editor.org/rfc/rfc9110#name-connection
 """
+
+_SPEAK_XML = ("s3", "iam", "sts")
 
 
 class Relay:
@@ -45,7 +48,7 @@ class Relay:
         try:
             address = self._address_of(service)
         except LookupError as error:
-            return error_response(AwsError("ServiceNotRunHere", str(error.args[0]), 501), "")
+            return _refusal(service, AwsError("ServiceNotRunHere", str(error.args[0]), 501))
         path = request.environ.get("RAW_URI") or request.full_path.rstrip("?")
         try:
             answer = self._pool.request(
@@ -58,8 +61,17 @@ class Relay:
                 decode_content=False,
             )
         except urllib3.exceptions.HTTPError as error:
-            return error_response(AwsError("ServiceUnreachable", f"{service} at {address}: {error}", 502), "")
+            return _refusal(service, AwsError("ServiceUnreachable", f"{service} at {address}: {error}", 502))
         return Response(answer.data, answer.status, list(_passed_on(answer.headers).items()))
+
+
+def _refusal(service: str, error: AwsError) -> Response:
+    if service not in _SPEAK_XML:
+        return error_response(error, "")
+    body = f"<Error><Code>{error.code}</Code><Message>{escape(error.message)}</Message></Error>"
+    if service != "s3":
+        body = f"<ErrorResponse>{body}</ErrorResponse>"
+    return Response(body, error.status, content_type="text/xml")
 
 
 def _passed_on(headers: Mapping[str, str] | Any) -> dict[str, str]:

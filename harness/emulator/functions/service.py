@@ -199,10 +199,10 @@ class Functions:
     def restore(self, kept: Mapping[str, Any]) -> None:
         """Make the functions that were kept anew."""
         for region, parameters in kept.get("functions", ()):
-            credential = f"Credential={OWN_ACCESS_KEY}/20000101/{region}/lambda/aws4_request"
-            request = Request.from_values(
-                _FUNCTIONS, method="POST", json=parameters, headers={"Authorization": credential}
+            signed = (
+                f"AWS4-HMAC-SHA256 Credential={OWN_ACCESS_KEY}/20000101/{region}/lambda/aws4_request, SignedHeaders="
             )
+            request = Request.from_values(_FUNCTIONS, method="POST", json=parameters, headers={"Authorization": signed})
             try:
                 response = self._create(parameters, request)
             except AwsError as error:

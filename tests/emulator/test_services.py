@@ -1,0 +1,174 @@
+"""``harness up --services lambda``: an emulator that runs one service, and finds the others where the variables say."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import uuid
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from harness.emulator.clients import endpoint_variable
+from harness.emulator.emulator import SERVICES
+from tests.emulator.packages import package
+
+pytestmark = pytest.mark.local
+
+OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "HARNESS_"))}
+"""The environment as it is before a target leads boto3 anywhere."""
+TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+READS = """
+import boto3
+
+def lambda_handler(event, context):
+    print("reading", event["key"])
+    return boto3.client("s3").get_object(Bucket=event["bucket"], Key=event["key"])["Body"].read().decode()
+"""
+
+
+@contextlib.contextmanager
+def only_lambda(folder, *options, **variables):
+    """Clients of an emulator of Lambda alone, in a process of its own."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "harness", "up", "--port", "0", "--services", "lambda", *options],
+        cwd=folder,
+        env={**OUTSIDE, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    url = re.search(r"http://\S+:\d+", process.stdout.readline())[0]
+    session = boto3.session.Session(aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
+    config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
+    try:
+        yield lambda service: session.client(service, endpoint_url=url, config=config)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def elsewhere(target):
+    """Variables that lead to the session's emulator."""
+    return {"AWS_ENDPOINT_URL": target.environment["AWS_ENDPOINT_URL"]}
+
+
+@pytest.fixture(scope="module")
+def role(target):
+    document = {"Version": "2012-10-17", "Statement": [TRUST]}
+    iam, name = boto3.client("iam"), f"services-{uuid.uuid4().hex[:8]}"
+    return iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(document))["Role"]["Arn"]
+
+
+@pytest.fixture(scope="module")
+def bucket(target):
+    s3, name = boto3.client("s3"), f"services-{uuid.uuid4().hex[:8]}"
+    s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket=name, Key="text", Body=b"from elsewhere")
+    return name
+
+
+def create(functions, role, name="reads", **code):
+    functions.create_function(
+        FunctionName=name,
+        Runtime="python3.12",
+        Role=role,
+        Handler="lambda_function.lambda_handler",
+        Code=code or {"ZipFile": package(READS)},
+    )
+
+
+def ask(functions, bucket, name="reads"):
+    event = {"bucket": bucket, "key": "text"}
+    return json.loads(functions.invoke(FunctionName=name, Payload=json.dumps(event))["Payload"].read())
+
+
+def test_the_variables_are_those_that_boto3_reads():
+    session = boto3.session.Session(region_name="us-east-1")
+    for names in SERVICES.values():
+        for name in names:
+            service_id = session.client(name).meta.service_model.service_id
+            assert endpoint_variable(name) == f"AWS_ENDPOINT_URL_{service_id.upper().replace(' ', '_')}"
+
+
+def test_a_function_reaches_the_other_services_where_they_are(tmp_path, elsewhere, role, bucket):
+    with only_lambda(tmp_path, **elsewhere) as client:
+        create(client("lambda"), role)
+        assert ask(client("lambda"), bucket) == "from elsewhere"
+    logs = boto3.client("logs")  # written at the latest when the emulator ended
+    messages = [event["message"] for event in logs.filter_log_events(logGroupName="/aws/lambda/reads")["events"]]
+    assert "reading text\n" in messages
+
+
+def test_requests_for_other_services_are_passed_on(tmp_path, elsewhere, bucket):
+    with only_lambda(tmp_path, **elsewhere) as client:
+        s3 = client("s3")
+        s3.put_object(Bucket=bucket, Key="relayed/ä b", Body=b"x" * 100_000)
+        assert [item["Size"] for item in s3.list_objects_v2(Bucket=bucket, Prefix="relayed/")["Contents"]] == [100_000]
+        with pytest.raises(ClientError, match="NoSuchKey"):
+            s3.get_object(Bucket=bucket, Key="none")
+    assert boto3.client("s3").head_object(Bucket=bucket, Key="relayed/ä b")["ContentLength"] == 100_000
+
+
+def test_a_service_that_is_nowhere_is_named(tmp_path, role):
+    with only_lambda(tmp_path) as client:
+        with pytest.raises(ClientError) as refused:
+            client("iam").list_roles()
+        assert refused.value.response["Error"]["Code"] == "ServiceNotRunHere"
+        assert "set AWS_ENDPOINT_URL_IAM" in refused.value.response["Error"]["Message"]
+        with pytest.raises(ClientError, match="IAM cannot be asked"):
+            create(client("lambda"), role)
+
+
+def test_a_role_that_iam_does_not_have_is_refused(tmp_path, elsewhere, role):
+    with only_lambda(tmp_path, **elsewhere) as client, pytest.raises(ClientError) as refused:
+        create(client("lambda"), f"{role}-not")
+    assert "cannot be assumed by Lambda" in str(refused.value)
+
+
+def test_functions_outlive_a_restart(tmp_path, elsewhere, role, bucket):
+    with only_lambda(tmp_path, "--state", "state", **elsewhere) as client:
+        functions = client("lambda")
+        create(functions, role)
+        create(functions, role, "gone")
+        functions.update_function_configuration(FunctionName="reads", Timeout=7)
+        functions.update_function_code(FunctionName="reads", ZipFile=package(READS.replace(".decode()", ".hex()")))
+        functions.delete_function(FunctionName="gone")
+    with only_lambda(tmp_path, "--state", "state", **elsewhere) as client:
+        functions = client("lambda")
+        assert [(item["FunctionName"], item["Timeout"]) for item in functions.list_functions()["Functions"]] == [
+            ("reads", 7)
+        ]
+        assert ask(functions, bucket) == b"from elsewhere".hex()
+
+
+def test_an_edit_of_live_code_is_run_by_the_next_invocation(tmp_path, elsewhere, role, bucket):
+    folder = tmp_path / "code" / "reads"
+    folder.mkdir(parents=True)
+    source = folder / "lambda_function.py"
+    source.write_text(READS)
+    with only_lambda(tmp_path, "--live", "code", **elsewhere) as client:
+        functions = client("lambda")
+        create(functions, role, S3Bucket="hot-reload", S3Key="reads")
+        assert ask(functions, bucket) == "from elsewhere"
+        time.sleep(0.01)
+        source.write_text(READS.replace(".decode()", ".decode().upper()"))
+        assert ask(functions, bucket) == "FROM ELSEWHERE"
+        with pytest.raises(ClientError, match="is no folder below"):
+            create(functions, role, "escapes", S3Bucket="hot-reload", S3Key="../..")
+        functions.update_function_code(FunctionName="reads", ZipFile=package(READS))
+        assert ask(functions, bucket) == "from elsewhere"
+
+
+def test_without_live_the_bucket_is_one_like_any_other(role):
+    with pytest.raises(ClientError) as refused:
+        create(boto3.client("lambda"), role, "not-live", S3Bucket="hot-reload", S3Key="reads")
+    assert "hot-reload" not in [item["Name"] for item in boto3.client("s3").list_buckets()["Buckets"]]
+    assert refused.value.response["Error"]["Code"] == "InvalidParameterValueException"
