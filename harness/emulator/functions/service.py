@@ -229,12 +229,11 @@ class Functions:
 
     def _is_there(self, role: str) -> bool:
         """Whether IAM, where it is kept elsewhere, has *role*."""
-        iam = self._context.clients.get("iam")
         try:
-            iam.get_role(RoleName=role.rpartition("/")[2])
-        except iam.exceptions.NoSuchEntityException:
-            return False
+            self._context.clients.get("iam").get_role(RoleName=role.rpartition("/")[2])
         except Exception as error:
+            if getattr(error, "response", {}).get("Error", {}).get("Code") == "NoSuchEntity":
+                return False
             raise AwsError("ServiceException", f"IAM cannot be asked for {role}: {error}", 500) from None
         return True
 
