@@ -190,6 +190,24 @@ def deploy(
 
 
 @main.command()
+@click.option("--target", help="Whose executions to show.  [default: the emulator that runs for this folder]")
+@click.option("--port", type=click.IntRange(0, 65535), default=8090, show_default=True, help="0 picks a free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+def dashboard(target: str | None, port: int, host: str) -> None:
+    """Serve a page that shows executions as they succeed and fail."""
+    from dataclasses import replace
+
+    from harness.dashboard.server import serve
+    from harness.targets import open_standing_target
+
+    settings = _settings()
+    if target:
+        settings = replace(settings, target=target)
+    with _clear_errors(), open_standing_target(settings) as place:
+        serve(place.name, host, port)
+
+
+@main.command()
 @click.option("--target", help="Where it is deployed.  [default: the emulator that runs for this folder]")
 def destroy(target: str | None) -> None:
     """Remove what deploy has made, the endpoint first."""

@@ -14,7 +14,7 @@ from harness.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("docker-compose.yml", "compose", "template.yaml", "lambdas", "statemachine", "fixtures")
 SERVICES = ("localstack", "stepfunctions", "lambda", "sagemaker")
-PORTS = ("LOCALSTACK_PORT", "STEPFUNCTIONS_PORT", "LAMBDA_PORT", "SAGEMAKER_PORT")
+PORTS = ("LOCALSTACK_PORT", "STEPFUNCTIONS_PORT", "LAMBDA_PORT", "SAGEMAKER_PORT", "DASHBOARD_PORT")
 COMMANDS = (["docker", "compose"], ["docker-compose"])
 """Compose v2 and docker-compose 1.29."""
 
@@ -110,7 +110,7 @@ class Stack:
         """The HARNESS_* variables that lead the compose target to this stack."""
         names = ("HARNESS_LOCALSTACK_URL", "HARNESS_STEPFUNCTIONS_URL", "HARNESS_LAMBDA_URL", "HARNESS_SAGEMAKER_URL")
         urls = (f"http://127.0.0.1:{port}" for port in self.ports.values())
-        return {"HARNESS_TARGET": "compose", **dict(zip(names, urls, strict=True))}
+        return {"HARNESS_TARGET": "compose", **dict(zip(names, urls, strict=False))}
 
     def settings(self):
         """The settings that lead the compose target to this stack."""

@@ -2,6 +2,7 @@
 
 import json
 import time
+import urllib.request
 import uuid
 
 import boto3
@@ -86,7 +87,7 @@ def test_the_file_that_users_get_names_the_images_of_their_makers(tmp_path):
 
 
 def test_containers_have_no_more_rights_than_they_need(stack):
-    for service in (*SERVICES, "deploy"):
+    for service in (*SERVICES, "deploy", "dashboard"):
         container = stack.container(service)
         assert container["Config"]["User"].split(":")[0] not in ("", "0", "root"), service
         host = container["HostConfig"]
@@ -104,6 +105,16 @@ def test_the_demo_is_ready_when_the_command_settles(stack):
     assert "SUCCEEDED" in said and "FAILED" in said
     assert "12 executions:" in said
     assert f"failed with {THRESHOLD_ERROR}" in said
+
+
+def test_the_address_that_is_printed_shows_the_executions(stack):
+    url = f"http://127.0.0.1:{stack.ports['DASHBOARD_PORT']}"
+    assert f"Open {url} in a browser" in stack.logs("deploy")
+    stack.healthy("dashboard")
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        text = answer.read().decode()
+    assert STATE_MACHINE in text
+    assert "status SUCCEEDED" in text and "status FAILED" in text
 
 
 def test_executions_succeed_and_fail_as_designed(target):
