@@ -56,6 +56,8 @@ class Settings:
     """Where the compose stack's Lambda answers."""
     sagemaker_url: str = "http://127.0.0.1:4575"
     """Where the compose stack's SageMaker answers, control plane and runtime."""
+    stack_patience: float = 0.0
+    """Seconds to wait for a service of the compose stack that does not answer yet."""
     cache: Path = Path(".harness")
     """Folder for what can be downloaded or made again: archives, images, logs."""
 

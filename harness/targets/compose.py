@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from harness.settings import Settings, surrounding_authorities, surrounding_proxy
 from harness.targets.target import Target, environment_of
 
-_PATIENCE = 5.0
+_ANSWER = 5.0
+_PAUSE = 0.5
 
 
 class StackError(RuntimeError):
@@ -51,7 +54,7 @@ def compose(settings: Settings) -> Iterator[Target]:
         "sagemaker": settings.sagemaker_url,
         "sagemaker-runtime": settings.sagemaker_url,
     }
-    _require(addresses)
+    _require(addresses, settings.stack_patience)
     with tempfile.TemporaryDirectory(prefix="harness-") as name:
         folder = Path(name)
         authority = CertificateAuthority(folder, surrounding_authorities(os.environ))
@@ -74,22 +77,32 @@ def compose(settings: Settings) -> Iterator[Target]:
             server.stop()
 
 
-def _require(addresses: Mapping[str, str]) -> None:
+def _require(addresses: Mapping[str, str], patience: float) -> None:
     from harness.emulator.forward_proxy import is_aws
 
     for service, url in addresses.items():
         if is_aws(urlsplit(url).hostname or ""):
             raise StackError(f"{url}, where {service} is to answer, is AWS's own: the compose target never leads there")
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    until = time.monotonic() + patience
     for url in sorted(set(addresses.values())):
-        try:
-            direct.open(url, timeout=_PATIENCE).close()
-        except urllib.error.HTTPError:
-            pass  # an answer all the same
-        except (OSError, ValueError) as error:
+        while (error := _trouble(url)) is not None and time.monotonic() < until:
+            time.sleep(_PAUSE)
+        if error is not None:
             services = ", ".join(service for service, address in addresses.items() if address == url)
             raise StackError(
                 f"nothing answers at {url} ({services}): {error}. Start the stack with `docker compose up`, or set "
                 "HARNESS_LOCALSTACK_URL, HARNESS_STEPFUNCTIONS_URL, HARNESS_LAMBDA_URL, HARNESS_SAGEMAKER_URL to where "
                 "it is."
-            ) from None
+            )
+
+
+def _trouble(url: str) -> Exception | None:
+    """Why *url* does not answer, None when it does."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        direct.open(url, timeout=_ANSWER).close()
+    except urllib.error.HTTPError:
+        return None  # an answer all the same
+    except (OSError, ValueError, HTTPException) as error:
+        return error
+    return None

@@ -107,6 +107,7 @@ def test_a_function_reaches_the_other_services_where_they_are(tmp_path, elsewher
     assert "reading text\n" in messages
 
 
+@pytest.mark.long
 def test_requests_for_other_services_are_passed_on(tmp_path, elsewhere, bucket):
     with only_lambda(tmp_path, **elsewhere) as client:
         s3 = client("s3")
@@ -127,12 +128,14 @@ def test_a_service_that_is_nowhere_is_named(tmp_path, role):
             create(client("lambda"), role)
 
 
+@pytest.mark.long
 def test_a_role_that_iam_does_not_have_is_refused(tmp_path, elsewhere, role):
     with only_lambda(tmp_path, **elsewhere) as client, pytest.raises(ClientError) as refused:
         create(client("lambda"), f"{role}-not")
     assert "cannot be assumed by Lambda" in str(refused.value)
 
 
+@pytest.mark.long
 def test_functions_outlive_a_restart(tmp_path, elsewhere, role, bucket):
     with only_lambda(tmp_path, "--state", "state", **elsewhere) as client:
         functions = client("lambda")
@@ -149,6 +152,7 @@ def test_functions_outlive_a_restart(tmp_path, elsewhere, role, bucket):
         assert ask(functions, bucket) == b"from elsewhere".hex()
 
 
+@pytest.mark.long
 def test_an_edit_of_live_code_is_run_by_the_next_invocation(tmp_path, elsewhere, role, bucket):
     folder = tmp_path / "code" / "reads"
     folder.mkdir(parents=True)
