@@ -17,7 +17,7 @@ import weakref
 from datetime import UTC, datetime
 from typing import Any
 
-_NEVER = 99_999_999
+NEVER = 99_999_999
 """Seconds that stand for "no time-out" in the states language; such a wait has no end that anybody sees."""
 _LONGEST = 3600.0
 _FEW = 256
@@ -149,7 +149,7 @@ class Clock:
         waiter = _Waiter(timeline, counted, sleeping)
         timeline.running -= counted
         timeline.sleepers += sleeping
-        if seconds is not None and seconds < _NEVER and not self._closed:
+        if seconds is not None and seconds < NEVER and not self._closed:
             waiter.end = timeline.monotonic() + seconds
             timeline.timed.add(waiter)
             self._schedule(waiter)

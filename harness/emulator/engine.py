@@ -6,7 +6,9 @@ What it would otherwise spend most of its time on (measured; see ``benchmarks/``
   start for two texts, which it is given instead;
 - it makes boto3 clients for every task: it is given shared ones, and for Lambda one that does without HTTP;
 - it parses the definition for every execution, and every JSONPath for every state: what was parsed is remembered, for
-  the parsed forms hold no state of an execution (Map and Parallel states share them between threads).
+  the parsed forms hold no state of an execution (Map and Parallel states share them between threads);
+- it starts five threads for an execution of three tasks: see :mod:`~harness.emulator.engine_threads`;
+- it looks through all executions for each: see :mod:`~harness.emulator.engine_executions`.
 """
 
 from __future__ import annotations
@@ -15,15 +17,19 @@ import json
 import logging
 import sys
 import threading
+import time
 import types
 from collections.abc import Callable
 from enum import StrEnum
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from harness.emulator.clock import Clock
 from harness.emulator.engine_clock import keep_time
+from harness.emulator.engine_executions import Shelf, find_executions
 from harness.emulator.engine_seam import failure, put_around
+from harness.emulator.engine_threads import work_on_one_thread
 from harness.emulator.jsonata import use_jsonata
 from harness.emulator.lambda_result import invocation_result
 from harness.emulator.limits import EXECUTION_HISTORY, STATE_DATA
@@ -55,8 +61,11 @@ ClientFor = Callable[[str, str, RoleSession | None], Any]
 """Gives the engine its clients, by service, region and who calls."""
 
 
-def load_engine(client_for: ClientFor, clock: Clock, traces: Traces) -> None:
-    """Import the engine, and have it call other services through *client_for*, go by *clock* and tell *traces*."""
+def load_engine(client_for: ClientFor, clock: Clock, traces: Traces, folder: Path) -> None:
+    """Import the engine, and have it call other services through *client_for*, go by *clock* and tell *traces*.
+
+    Histories of executions that have ended are kept in *folder*.
+    """
     _import_without_batch()
     _share_clients(client_for)
     _remember_what_was_parsed()
@@ -67,7 +76,9 @@ def load_engine(client_for: ClientFor, clock: Clock, traces: Traces) -> None:
     _bound_history()
     use_jsonata()
     keep_time(clock)
-    _tell_the_end(traces)
+    work_on_one_thread(clock)
+    find_executions()
+    _tell_the_end(traces, Shelf(folder))
     _tell_choices()
     # It logs every failed state as an error of its own; the history has it.
     logging.getLogger(_ENGINE).setLevel(logging.CRITICAL)
@@ -192,6 +203,7 @@ def _bound_history() -> None:
             count = len(self._history_event_list)
             if getattr(context, _CLOSED, False) or (count and self._history_event_list[-1]["type"] in _LAST):
                 return count
+            self.harness_moved = time.monotonic()
             if count < EXECUTION_HISTORY.most - 1 or event_type in _LAST:
                 number: int = original(self, context, event_type, *arguments, **named)
                 return number
@@ -221,13 +233,19 @@ def _close(frame: Any) -> None:
         _close(inner)
 
 
+def moves(execution: Any, within: float) -> bool:
+    """Whether something has happened in *execution*, the engine's own object, *within* so many seconds."""
+    env = execution.exec_worker.env
+    return env is None or time.monotonic() - env.event_manager.__dict__.get("harness_moved", 0.0) < within
+
+
 def ended_event(execution: Any) -> threading.Event:
     """Set once *execution*, the engine's own object, has ended."""
     event: threading.Event = execution.__dict__.setdefault("harness_ended", threading.Event())
     return event
 
 
-def _tell_the_end(traces: Traces) -> None:
+def _tell_the_end(traces: Traces, shelf: Shelf) -> None:
     from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication as Communication
 
     def tell(original: Any) -> Any:
@@ -235,6 +253,7 @@ def _tell_the_end(traces: Traces) -> None:
             original(self)
             traces.ended(self.execution)
             ended_event(self.execution).set()
+            shelf.ended(self.execution)
 
         return terminated
 
@@ -304,10 +323,12 @@ def _read_escapes() -> None:
 
 
 def _remember_what_was_parsed() -> None:
+    from moto.stepfunctions.parser.asl.component.common.path import result_path
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
     from moto.stepfunctions.parser.asl.utils import json_path
 
-    if not hasattr(json_path.parse, "cache_info"):
-        json_path.parse = lru_cache(_REMEMBERED)(json_path.parse)
+    for module in (json_path, result_path):  # each has a parser of its own
+        if not hasattr(module.parse, "cache_info"):
+            module.parse = lru_cache(_REMEMBERED)(module.parse)
     if not hasattr(AmazonStateLanguageParser.parse, "cache_info"):
         AmazonStateLanguageParser.parse = staticmethod(lru_cache(_REMEMBERED)(AmazonStateLanguageParser.parse))

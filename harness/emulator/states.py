@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import threading
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,7 +19,7 @@ from werkzeug import Request, Response
 from harness.emulator.clock import Clock
 from harness.emulator.context import EmulatorContext
 from harness.emulator.definition import check_definition, invalid_definition
-from harness.emulator.engine import ClientFor, ended_event, load_engine
+from harness.emulator.engine import ClientFor, ended_event, load_engine, moves
 from harness.emulator.engine_faults import let_faults_strike
 from harness.emulator.errors import JSON_1_0, AwsError
 from harness.emulator.limits import EXECUTION_INPUT
@@ -31,6 +32,10 @@ _HISTORY_PAGE = 100
 """Events that GetExecutionHistory answers when it is not told how many."""
 _PATIENCE = 0.1
 """Seconds that DescribeExecution waits for the end of an execution that runs."""
+_FEW = 4
+_MOST_PATIENCE = 1.0
+"""The same where more than :data:`_FEW` wait, each for one in which something happens: a hundred that ask ten times a
+second take more time than the executions that they ask for."""
 _DATA = ("input", "inputDetails", "output", "outputDetails")
 
 
@@ -53,8 +58,11 @@ class States:
         self._started: dict[str, tuple[Any, str]] = {}
         """Executions, the engine's own objects, and their inputs as they were given. (moto looks through all of them
         for each.)"""
+        self._lock = threading.Lock()
+        self._waiting = 0
+        """DescribeExecution requests that wait for an end."""
         self.traces = Traces()
-        load_engine(client_for, clock, self.traces)
+        load_engine(client_for, clock, self.traces, context.folder)
         let_faults_strike(context.faults, clock)
 
     def request(self, request: Request, request_id: str, region: str) -> Response:
@@ -169,7 +177,7 @@ class States:
             return None  # moto words the refusal
         if execution.status == "RUNNING":
             # One late answer costs a client that waits less than many early ones, and comes sooner than its next.
-            ended_event(execution).wait(_PATIENCE)
+            self._wait_for_end(execution)
         status = execution.status
         answer: dict[str, Any] = {
             "executionArn": execution.execution_arn,
@@ -197,6 +205,18 @@ class States:
         elif status == "SUCCEEDED":
             answer["redriveStatusReason"] = "Execution is SUCCEEDED and cannot be redriven"
         return answer
+
+    def _wait_for_end(self, execution: Any) -> None:
+        with self._lock:
+            self._waiting += 1
+            patience = _PATIENCE
+            if self._waiting > _FEW and moves(execution, within=_MOST_PATIENCE):
+                patience = min(_PATIENCE * self._waiting / _FEW, _MOST_PATIENCE)
+        try:
+            ended_event(execution).wait(patience)
+        finally:
+            with self._lock:
+                self._waiting -= 1
 
 
 def _event(event: Mapping[str, Any], given: str | None, with_data: bool) -> dict[str, Any]:
