@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from harness.emulator.http_headers import QuickHead
+
 if TYPE_CHECKING:
     from harness.emulator.forward_proxy import ForwardProxy
 
@@ -27,10 +29,13 @@ _TLS_HANDSHAKE_LIMIT = 10.0
 _BODILESS = ("204", "304")
 
 
-class KeepAliveRequestHandler(MotoRequestHandler):  # type: ignore[misc]
+class KeepAliveRequestHandler(QuickHead, MotoRequestHandler):  # type: ignore[misc]
     """Answers WSGI requests over HTTP/1.1 on connections that are kept."""
 
     connection: socket.socket
+    rfile: Any
+    wfile: Any
+    server: Any
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = 1 << 16

@@ -85,6 +85,11 @@ class ExecutionEnvironment:
         """Process number of the runtime."""
         return self._process.pid
 
+    @property
+    def starting(self) -> bool:
+        """Whether its runtime has yet to say that it is initialized, and may still."""
+        return not self._idle.is_set() and time.monotonic() - self._started < INIT_LIMIT
+
     def invoke(self, invocation: Invocation) -> Outcome:
         """Run one event to its end: a result, an error, a crash, a time-out or too much memory.
 

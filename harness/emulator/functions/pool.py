@@ -18,8 +18,8 @@ class EnvironmentPool:
 
     AWS starts as many as there are concurrent invocations. On a few cores more processes than that only wait for one
     another, so past *comfortable* an invocation waits for an environment to come free, and gets a new one only when
-    none of the function's came free for half a second: slower than AWS at worst, but never stuck when a function calls
-    itself.
+    none of the function's came free or started for half a second: slower than AWS at worst, but never stuck when a
+    function calls itself.
 
     Args:
         start: starts an environment for a function version.
@@ -81,8 +81,13 @@ class EnvironmentPool:
                     if environment.alive:
                         return environment
                     self._forget(environment)
+                if self._count.get(revision, 0) < self._comfortable:
+                    break
+                if self._starting(revision):
+                    freed.wait(_PATIENCE)
+                    continue
                 remaining = max(came, self._freed_at.get(revision, 0.0)) + _PATIENCE - time.monotonic()
-                if self._count.get(revision, 0) < self._comfortable or remaining <= 0:
+                if remaining <= 0:
                     break
                 freed.wait(remaining)
             self._count[revision] = self._count.get(revision, 0) + 1
@@ -95,6 +100,9 @@ class EnvironmentPool:
         with self._lock:
             self._all.add(environment)
         return environment
+
+    def _starting(self, revision: tuple[object, ...]) -> bool:
+        return any(each.starting and each.function.revision == revision for each in self._all)
 
     def _make_current(self, function: FunctionVersion) -> None:
         key = (function.arn, function.version)

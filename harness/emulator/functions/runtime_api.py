@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.emulator.functions.invocation import Invocation
+from harness.emulator.http_headers import QuickHead
 
 _PREFIX = "/2018-06-01/runtime/"
 
@@ -88,7 +89,7 @@ class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         pass
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
+class _Handler(QuickHead):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = 1 << 16
@@ -142,13 +143,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-        self.send_response_only(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
+        fields = {"Content-Type": "application/json", "Content-Length": str(len(body)), **(headers or {})}
+        lines = [f"HTTP/1.1 {status} {self.responses[status][0]}", *(f"{name}: {fields[name]}" for name in fields)]
+        self.wfile.write("\r\n".join((*lines, "", "")).encode("latin-1") + body)
         self.wfile.flush()
 
     def log_message(self, format: str, *args: object) -> None:
