@@ -19,6 +19,7 @@ from werkzeug import Request, Response
 from harness.emulator.clock import Clock
 from harness.emulator.context import EmulatorContext
 from harness.emulator.definition import check_definition, invalid_definition
+from harness.emulator.distributed_map.service import DistributedMaps
 from harness.emulator.engine import ClientFor, ended_event, load_engine, moves
 from harness.emulator.engine_faults import let_faults_strike
 from harness.emulator.errors import JSON_1_0, AwsError
@@ -55,14 +56,16 @@ class States:
 
     def __init__(self, context: EmulatorContext, client_for: ClientFor, clock: Clock) -> None:
         self._context = context
-        self._started: dict[str, tuple[Any, str]] = {}
+        self.maps = DistributedMaps(self, context, client_for, clock)
+        self._started: dict[str, tuple[Any, str]] = self.maps.executions
         """Executions, the engine's own objects, and their inputs as they were given. (moto looks through all of them
         for each.)"""
         self._lock = threading.Lock()
         self._waiting = 0
         """DescribeExecution requests that wait for an end."""
         self.traces = Traces()
-        load_engine(client_for, clock, self.traces, context.folder)
+        load_engine(self.maps.client_for, clock, self.traces, context.folder)
+        self.maps.join_engine()
         let_faults_strike(context.faults, clock)
 
     def request(self, request: Request, request_id: str, region: str) -> Response:
@@ -75,7 +78,9 @@ class States:
             "DescribeExecution": self._describe_execution,
             "GetExecutionHistory": self._get_history,
         }.get(operation)
-        answer = act(request, region) if act else None
+        answer = self.maps.answer(operation, request, region)
+        if answer is None and act:
+            answer = act(request, region)
         if answer is None:
             return self._context.moto(request)
         if isinstance(answer, Response):
