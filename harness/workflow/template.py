@@ -65,6 +65,8 @@ class StateMachinePlan:
     definition: str
     """Amazon States Language, with all substitutions made."""
     role_arn: str
+    logging: dict[str, Any] | None = None
+    """``loggingConfiguration`` as CreateStateMachine takes it."""
 
 
 @dataclass(frozen=True)
@@ -196,8 +198,12 @@ class _Reader:
             json.loads(definition)
         except ValueError as error:
             raise TemplateError(f"{source}: not JSON: {error}") from None
+        logging = self._resolve(properties.get("Logging"), where)
         return StateMachinePlan(
-            self._text(properties, "Name", where), definition, self._text(properties, "Role", where)
+            self._text(properties, "Name", where),
+            definition,
+            self._text(properties, "Role", where),
+            None if logging is None else _in_api_form(logging),
         )
 
     # Intrinsic functions
@@ -275,6 +281,15 @@ _ARNS = {
     "AWS::Serverless::Function": ("arn:aws:lambda:{region}:{account}:function:{name}", "FunctionName"),
     "AWS::Serverless::StateMachine": ("arn:aws:states:{region}:{account}:stateMachine:{name}", "Name"),
 }
+
+
+def _in_api_form(value: Any) -> Any:
+    """A structure of CloudFormation's (``Level``) as the API of Step Functions has it (``level``)."""
+    if isinstance(value, list):
+        return [_in_api_form(item) for item in value]
+    if isinstance(value, dict):
+        return {key[0].lower() + key[1:]: _in_api_form(item) for key, item in value.items()}
+    return value
 
 
 def _required(properties: Mapping[str, Any], key: str, where: str) -> Any:

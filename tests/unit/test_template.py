@@ -85,6 +85,16 @@ def test_values_and_references_are_resolved(plan):
     assert roles["scones-serialize-image-data"].trust["Version"] == "2012-10-17"
 
 
+def test_the_state_machine_is_logged(plan):
+    (machine,) = plan.state_machines
+    group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/vendedlogs/states/ImageClassificationStateMachine:*"
+    assert machine.logging == {
+        "level": "ALL",
+        "includeExecutionData": False,
+        "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": group}}],
+    }
+
+
 def test_the_definition_is_the_one_that_was_asked_for(plan):
     (machine,) = plan.state_machines
     assert machine.name == "ImageClassificationStateMachine"
@@ -175,7 +185,7 @@ def test_deploying_twice_changes_nothing_and_destroying_removes_all(root, target
     first, second, third = [], [], []
     plan = read_plan(tmp_path / "template.yaml", PARAMETERS, account_id=ACCOUNT, region=REGION)
     deployed = deploy(plan, session, first.append)
-    assert len(first) == 11
+    assert len(first) == 14  # 6 roles, 4 log groups, 3 functions, 1 state machine
     assert deploy(plan, session, second.append) == deployed
     assert second == []
     changed = {**PARAMETERS, "Threshold": "0.5"}
