@@ -72,7 +72,7 @@ class Settings:
     training_minutes: int = 60
     """Minutes after which SageMaker stops the training job."""
     spot: str = ""
-    """``yes`` trains on spare instances (managed spot training): up to 90% cheaper, and it may wait or be taken away."""
+    """``yes`` trains on spare instances (managed spot training): cheaper, but it may wait or be interrupted."""
     owner: str = ""
     """Whose the resources are, for their tags; empty for the name that AWS knows the caller by."""
     model: str = ""

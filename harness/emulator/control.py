@@ -22,7 +22,8 @@ class Control:
     """Answers ``/_harness/...``.
 
     ``GET health``: version and state; ``GET environment``: the variables that lead boto3 here; ``GET quotas`` and ``PUT
-    quotas`` with numbers by name: what Service Quotas answers; ``GET functions/processes``: process numbers of execution environments;
+    quotas`` with numbers by name: what Service Quotas answers;
+    ``GET functions/processes``: process numbers of execution environments;
     ``GET policies``: by role, the smallest policy that its calls need; ``POST flush``: write buffered logs and capture
     records; ``GET clock`` and ``POST clock`` with ``virtual`` or ``advance`` (seconds): Step Functions' clock;
     ``GET faults``, ``POST faults``, ``DELETE faults`` and ``DELETE faults/<id>``: faults on demand;

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from harness.emulator.moto_app import MotoApp
     from harness.emulator.permissions import Permissions, RoleSession
     from harness.emulator.sagemaker.service import SageMaker
-    from harness.emulator.state import StateFolder
     from harness.emulator.stacks import Stacks
+    from harness.emulator.state import StateFolder
     from harness.emulator.states import States
 
 SERVICES = {

@@ -1,8 +1,8 @@
-"""CloudFormation: moto reads templates and keeps stacks; this makes their resources through the emulator's own services.
+"""CloudFormation: moto reads templates and keeps stacks; this makes their resources with the emulator's own services.
 
-moto's stacks make resources behind the backs of Lambda and Step Functions here, know no rollback, and miss what a changed
-parameter changes. The resource types of the workflow are made by the same calls that a user would make, so that what
-those refuse a stack refuses.
+moto's stacks make resources behind the backs of Lambda and Step Functions here, know no rollback, and miss what a
+changed parameter changes. The resource types of the workflow are made by the same calls that a user would make, so
+that what those refuse a stack refuses.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-template-resource-type-ref.html
 """
@@ -14,6 +14,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Mapping
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -53,6 +54,8 @@ class Stacks:
             answer = self._context.moto(request)
             self._note_tags(asked, region)
             return answer
+        if asked.get("Action") == "DeleteStack":
+            return self._delete(request, asked, region)
         if asked.get("Action") == "ExecuteChangeSet":
             change_set = self._find(asked, region)
             if change_set is not None:
@@ -95,13 +98,30 @@ class Stacks:
                 return change_set if change_set.execution_status == "AVAILABLE" else None
         return None
 
+    def _delete(self, request: Request, asked: Mapping[str, str], region: str) -> Response:
+        """Delete a stack; one of whose resources is kept from going stays, as DELETE_FAILED."""
+        named = asked.get("StackName")
+        stacks = self._backend(region).stacks.values()
+        stack = next((stack for stack in stacks if named in (stack.name, stack.stack_id)), None)
+        answer = self._context.moto(request)
+        if answer.status_code >= 500 and stack is not None:
+            self._backend(region).stacks[stack.stack_id] = stack
+            stack.status = "DELETE_FAILED"
+            stack._add_stack_event("DELETE_FAILED", resource_status_reason="Resources failed to delete.")
+            return Response(_ANSWER.format(action="DeleteStack", request_id=""), 200, content_type="text/xml")
+        return answer
+
     def _note_tags(self, asked: Mapping[str, str], region: str) -> None:
         """Other tags change every resource of a stack; moto would find nothing to change."""
         for change_set in self._backend(region).change_sets.values():
             named = change_set.change_set_name == asked.get("ChangeSetName")
             if not named or change_set.change_set_type == "CREATE" or change_set.tags == change_set.stack.tags:
                 continue
-            change_set.status, change_set.execution_status, change_set.status_reason = "CREATE_COMPLETE", "AVAILABLE", None
+            change_set.status, change_set.execution_status, change_set.status_reason = (
+                "CREATE_COMPLETE",
+                "AVAILABLE",
+                None,
+            )
             change_set.changes = _diff(change_set, tags_differ=True)
 
     def _execute(self, change_set: Any, region: str) -> None:
@@ -112,6 +132,8 @@ class Stacks:
         stack.resource_map.tags = dict(stack.tags)
         stack._add_stack_event(f"{kind}_IN_PROGRESS", resource_status_reason="User Initiated")
         stack.status = f"{kind}_IN_PROGRESS"
+        resources = change_set.template_dict["Resources"]
+        change_set.template_dict["Resources"] = {name: resources[name] for name in _by_dependency(resources)}
         try:
             change_set.apply()
             if kind == "UPDATE" and before[2] != stack.tags:
@@ -147,6 +169,13 @@ class Stacks:
                 stack.resource_map.update(template, parameters)
         stack.status = f"{prefix}ROLLBACK_COMPLETE"
         stack._add_stack_event(stack.status)
+
+
+def _by_dependency(resources: Mapping[str, Any]) -> list[str]:
+    """Names of resources, each after those that its ``DependsOn`` names; references moto follows itself."""
+    wanted = {name: resource.get("DependsOn") or () for name, resource in resources.items()}
+    graph = {name: {on} if isinstance(on, str) else set(on) for name, on in wanted.items()}
+    return [name for name in TopologicalSorter(graph).static_order() if name in resources]
 
 
 def _reason(error: Exception) -> str:
@@ -205,7 +234,7 @@ class Provider:
         """Have a resource as *properties* say."""
         raise NotImplementedError
 
-    def delete(self, client: Any, name: str, arn: str) -> None:
+    def delete(self, client: Any, name: str, arn: str, properties: Mapping[str, Any]) -> None:
         """Remove a resource; one that is not there is passed over."""
         raise NotImplementedError
 
@@ -232,10 +261,12 @@ class _Role(Provider):
         self._put_policies(client, name, properties)
         client.tag_role(RoleName=name, Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
 
-    def delete(self, client: Any, name: str, arn: str) -> None:
+    def delete(self, client: Any, name: str, arn: str, properties: Mapping[str, Any]) -> None:
         with contextlib.suppress(client.exceptions.NoSuchEntityException):
-            for policy in client.list_role_policies(RoleName=name)["PolicyNames"]:
-                client.delete_role_policy(RoleName=name, PolicyName=policy)
+            # Its own policies alone: what others have put there is in the way on AWS, too.
+            for policy in properties.get("Policies") or []:
+                with contextlib.suppress(client.exceptions.NoSuchEntityException):
+                    client.delete_role_policy(RoleName=name, PolicyName=policy["PolicyName"])
             client.delete_role(RoleName=name)
 
     @staticmethod
@@ -260,7 +291,7 @@ class _LogGroup(Provider):
         self._retain(client, name, properties)
         client.tag_resource(resourceArn=arn.removesuffix(":*"), tags=dict(tags))
 
-    def delete(self, client: Any, name: str, arn: str) -> None:
+    def delete(self, client: Any, name: str, arn: str, properties: Mapping[str, Any]) -> None:
         with contextlib.suppress(client.exceptions.ResourceNotFoundException):
             client.delete_log_group(logGroupName=name)
 
@@ -289,7 +320,7 @@ class _Function(Provider):
         client.update_function_code(FunctionName=name, **properties["Code"])
         client.tag_resource(Resource=arn, Tags=dict(tags))
 
-    def delete(self, client: Any, name: str, arn: str) -> None:
+    def delete(self, client: Any, name: str, arn: str, properties: Mapping[str, Any]) -> None:
         with contextlib.suppress(client.exceptions.ResourceNotFoundException):
             client.delete_function(FunctionName=name)
 
@@ -311,7 +342,7 @@ class _StateMachine(Provider):
         client.update_state_machine(stateMachineArn=arn, **self._changeable(properties))
         client.tag_resource(resourceArn=arn, tags=[{"key": key, "value": value} for key, value in tags.items()])
 
-    def delete(self, client: Any, name: str, arn: str) -> None:
+    def delete(self, client: Any, name: str, arn: str, properties: Mapping[str, Any]) -> None:
         client.delete_state_machine(stateMachineArn=arn)
 
     def reference(self, name: str, arn: str) -> str:
@@ -416,7 +447,7 @@ def _bridge(kind: str, provider: Provider, context: EmulatorContext) -> type:
             return original_resource
 
         def delete(self, account_id: str, region_name: str) -> None:
-            provider.delete(context.clients.get(provider.service, region_name), self.name, self.arn)
+            provider.delete(context.clients.get(provider.service, region_name), self.name, self.arn, self._properties)
 
     return Bridged
 

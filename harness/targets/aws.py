@@ -60,8 +60,8 @@ def aws(settings: Settings) -> Iterator[Target]:
         account = str(identity["Account"])
         if settings.aws_account and account != settings.aws_account:
             raise TargetError(
-                f"these credentials are of account {account} ({identity['Arn']}), not of {settings.aws_account}, which is "
-                "meant: nothing was run. Choose another AWS_PROFILE, or another --account."
+                f"these credentials are of account {account} ({identity['Arn']}), not of {settings.aws_account}, "
+                "which is meant: nothing was run. Choose another AWS_PROFILE, or another --account."
             )
         # Programs that are started from here see the same region, wherever it came from.
         variables = {**environment, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
@@ -95,8 +95,8 @@ def refuse_elsewhere(session: boto3.Session) -> None:
         if not is_aws(urlsplit(address).hostname or ""):
             profile = session.profile_name
             raise TargetError(
-                f"{service} would be called at {address}, not at AWS: `endpoint_url` or `services` of profile {profile} "
-                "in your AWS configuration leads there. Choose a profile without, or set "
+                f"{service} would be called at {address}, not at AWS: `endpoint_url` or `services` of profile "
+                f"{profile} in your AWS configuration leads there. Choose a profile without, or set "
                 "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true."
             )
     credentials = session.get_credentials()
@@ -129,7 +129,9 @@ def _stand_in(url: str) -> dict[str, str]:
             f"HARNESS_AWS_STAND_IN={url}: expected http://127.0.0.1:PORT, the address of an emulator on this machine."
         )
     if _health(url) is None:
-        raise TargetError(f"HARNESS_AWS_STAND_IN={url}: no emulator answers there. Start one with `harness up --port 0`.")
+        raise TargetError(
+            f"HARNESS_AWS_STAND_IN={url}: no emulator answers there. Start one with `harness up --port 0`."
+        )
     said: dict[str, str] = _ask(url, "environment")["environment"]
     return {**said, "AWS_ENDPOINT_URL": url.rstrip("/")}
 
@@ -170,8 +172,8 @@ def _region_of(session: boto3.Session) -> str:
         raise TargetError(f"region {region}: {error}") from None
     if partition != "aws":
         raise TargetError(
-            f"region {region} is of the partition {partition}: the aws target knows the partition aws alone, whose prices, "
-            "quotas and container images it has. Choose another region or AWS_PROFILE."
+            f"region {region} is of the partition {partition}: the aws target knows the partition aws alone, whose "
+            "prices, quotas and container images it has. Choose another region or AWS_PROFILE."
         )
     return region
 
@@ -187,5 +189,7 @@ def _identity(session: boto3.Session) -> Any:
         ) from None
     partition = identity["Arn"].split(":")[1]
     if partition != "aws":
-        raise TargetError(f"{identity['Arn']} is of the partition {partition}: the aws target knows the partition aws alone.")
+        raise TargetError(
+            f"{identity['Arn']} is of the partition {partition}: the aws target knows the partition aws alone."
+        )
     return identity

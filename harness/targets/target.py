@@ -96,9 +96,7 @@ def refuse_real_aws(name: str, environment: Mapping[str, str]) -> None:
     for variable, value in environment.items():
         leads = variable.startswith(ROUTING_PREFIXES) or variable.upper() in ("HTTPS_PROXY", "HTTP_PROXY")
         if leads and is_aws(urlsplit(value).hostname or ""):
-            raise TargetError(
-                f"{variable}={value} leads the {name} target to real AWS: nothing was run. Unset it, or use --target aws"
-            )
+            raise TargetError(f"{variable}={value} leads the {name} target to real AWS: nothing was run. Unset it.")
 
 
 def _forget_default_session() -> None:

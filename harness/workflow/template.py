@@ -101,7 +101,7 @@ _SUBSTITUTION = re.compile(r"\$\{([^!{}][^{}]*)\}")
 class _Reader:
     def __init__(self, template: Path, parameters: Mapping[str, str], account_id: str, region: str) -> None:
         self._folder = template.parent
-        self._document = _load(template)
+        self._document = load_template(template)
         self._resources: dict[str, dict[str, Any]] = self._document.get("Resources") or {}
         self._globals = (self._document.get("Globals") or {}).get("Function", {})
         self._account_id = account_id
@@ -298,7 +298,12 @@ def _required(properties: Mapping[str, Any], key: str, where: str) -> Any:
     return properties[key]
 
 
-def _load(path: Path) -> dict[str, Any]:
+def load_template(path: Path) -> dict[str, Any]:
+    """A template as written, with CloudFormation's short forms as their long ones.
+
+    Raises:
+        TemplateError: it is not YAML, or no template.
+    """
     import yaml
 
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

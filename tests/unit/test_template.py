@@ -185,7 +185,7 @@ def test_deploying_twice_changes_nothing_and_destroying_removes_all(root, target
     first, second, third = [], [], []
     plan = read_plan(tmp_path / "template.yaml", PARAMETERS, account_id=ACCOUNT, region=REGION)
     deployed = deploy(plan, session, first.append)
-    assert len(first) == 14  # 6 roles, 4 log groups, 3 functions, 1 state machine
+    assert len(first) == 15  # 6 roles, 5 log groups, 3 functions, 1 state machine
     assert deploy(plan, session, second.append) == deployed
     assert second == []
     changed = {**PARAMETERS, "Threshold": "0.5"}
