@@ -43,6 +43,10 @@ def _clear_errors() -> Iterator[None]:
         raise click.ClickException(str(error)) from None
     except (ValueError, RuntimeError) as error:
         raise click.ClickException(str(error)) from None
+    except Exception as error:
+        if type(error).__module__ != "botocore.exceptions":
+            raise
+        raise click.ClickException(str(error)) from None  # AWS's refusals are worded for users
 
 
 @contextlib.contextmanager
@@ -53,6 +57,34 @@ def _bar(description: str) -> Iterator[Callable[[int, int | None], None]]:
     with Progress(console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(description, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+def _aws_options(command: Callable[..., None]) -> Callable[..., None]:
+    """What says, on the aws target, whose money may be spent, and how much."""
+    for option in (
+        click.option("--spot", is_flag=True, help="On aws: train on spare instances (managed spot training)."),
+        click.option("--max-cost", type=click.FloatRange(0, min_open=True), help="On aws: at most so many USD."),
+        click.option("--yes", is_flag=True, help="On aws: agree to the price; needs --max-cost and --account."),
+        click.option("--account", "aws_account", help="On aws: the account that is meant."),
+    ):
+        command = option(command)
+    return command
+
+
+def _with_aws_options(settings: Settings, **given: object) -> Settings:
+    from dataclasses import replace
+
+    given = {name: value for name, value in given.items() if value not in (None, False)}
+    if given.pop("yes", False):
+        given["consent"] = "yes"
+    if given.pop("spot", False):
+        given["spot"] = "yes"
+    return replace(settings, **given)  # type: ignore[arg-type]
+
+
+def _refuse_dry_run(dry_run: bool) -> None:
+    if dry_run:
+        raise ValueError("--dry-run is for --target aws: on this machine nothing costs anything.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -151,6 +183,8 @@ def demo(data: str | None, source: str, executions: int, seed: int, model: str |
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--page", help="Address of a page that shows the executions, to be printed at the end.")
+@_aws_options
+@click.option("--dry-run", is_flag=True, help="On aws: print what would be made and what it costs, make nothing.")
 def deploy(
     target: str | None,
     data: str | None,
@@ -160,6 +194,8 @@ def deploy(
     executions: int,
     seed: int,
     page: str | None,
+    dry_run: bool,
+    **given: object,
 ) -> None:
     """Deploy the workflow and load its images, on a target that stays; what is there already stays as it is."""
     from dataclasses import replace
@@ -173,7 +209,12 @@ def deploy(
     settings = _settings()
     if target:
         settings = replace(settings, target=target)
+    if settings.target == "aws":
+        settings = _with_aws_options(settings, model=model, data=data, **given)
+        _deploy_on_aws(settings, source, seed, executions, dry_run)
+        return
     with _clear_errors():
+        _refuse_dry_run(dry_run)
         options = DemoOptions(
             root=Path.cwd(),
             output=Path(),
@@ -209,7 +250,9 @@ def dashboard(target: str | None, port: int, host: str) -> None:
 
 @main.command()
 @click.option("--target", help="Where it is deployed.  [default: the emulator that runs for this folder]")
-def destroy(target: str | None) -> None:
+@click.option("--account", "aws_account", help="On aws: the account that is meant.")
+@click.option("--dry-run", is_flag=True, help="On aws: print what would be deleted, delete nothing.")
+def destroy(target: str | None, dry_run: bool, **given: object) -> None:
     """Remove what deploy has made, the endpoint first."""
     from dataclasses import replace
 
@@ -221,7 +264,15 @@ def destroy(target: str | None) -> None:
     settings = _settings()
     if target:
         settings = replace(settings, target=target)
+    if settings.target == "aws":
+        from harness.workflow.bring_up_aws import take_down_on_aws
+
+        settings = _with_aws_options(settings, **given)
+        with _clear_errors(), open_standing_target(settings) as place:
+            take_down_on_aws(place, settings, Path.cwd(), Console(highlight=False), dry_run=dry_run)
+        return
     with _clear_errors(), open_standing_target(settings):
+        _refuse_dry_run(dry_run)
         take_down(settings, Path.cwd(), Console(highlight=False))
 
 
@@ -441,6 +492,43 @@ def dataset_load(folder: str, uri: str) -> None:
     with _clear_errors(), _bar("Loading") as update:
         report = load(from_folder(Path(folder)), boto3.client("s3"), bucket, prefix, progress=update)
     click.echo(f"uploaded {report.uploaded} files ({report.uploaded_bytes} bytes), {report.unchanged} were unchanged")
+
+
+def _deploy_on_aws(settings: Settings, source: str, seed: int, executions: int, dry_run: bool) -> None:
+    from rich.console import Console
+
+    from harness.targets import open_target
+    from harness.workflow.bring_up_aws import bring_up_on_aws
+    from harness.workflow.demo import DemoOptions, execute, prepare_dataset
+
+    console = Console(highlight=False)
+    with _clear_errors(), open_target(settings) as place:
+        data = Path(settings.data) if settings.data else None
+        options = DemoOptions(Path.cwd(), Path(), data, source, executions, seed)
+        dataset, _ = prepare_dataset(options, settings, console)
+        scones = bring_up_on_aws(place, settings, options.root, dataset, console, dry_run=dry_run)
+        if scones is not None and executions:
+            execute(options, scones, dataset, console)
+
+
+@main.command("sweep")
+@click.option("--target", default="aws", show_default=True)
+@click.option("--account", "aws_account", help="The account that is meant.")
+@click.option("--dry-run", is_flag=True, help="Print what would be deleted, delete nothing.")
+def sweep_command(target: str, dry_run: bool, **given: object) -> None:
+    """Remove from AWS what is past its expiry, whatever made it."""
+    from dataclasses import replace
+
+    from rich.console import Console
+
+    from harness.targets import open_target
+    from harness.workflow.bring_up_aws import sweep_aws
+
+    settings = _with_aws_options(replace(_settings(), target=target), **given)
+    if target != "aws":
+        raise click.BadParameter(f"{target!r}: only what is on aws expires", param_hint="--target")
+    with _clear_errors(), open_target(settings) as place:
+        sweep_aws(place, Console(highlight=False), dry_run=dry_run)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ Each field of :class:`Settings` can be set by the environment variable ``HARNESS
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -58,6 +59,28 @@ class Settings:
     """Where the compose stack's SageMaker answers, control plane and runtime."""
     stack_patience: float = 0.0
     """Seconds to wait for a service of the compose stack that does not answer yet."""
+    aws_account: str = ""
+    """On the aws target: the account that is meant, 12 digits. Credentials of another one are refused."""
+    aws_stand_in: str = ""
+    """``http://127.0.0.1:PORT`` of an emulator that the aws target takes for AWS, to prove that all of it works."""
+    consent: str = ""
+    """On the aws target: ``yes`` takes the plan and its price without a question; needs ``max_cost``."""
+    max_cost: float = 0.0
+    """On the aws target: what a run may cost at most, in USD, whatever goes wrong; 0 for no limit but the question."""
+    lifetime_hours: float = 3.0
+    """On the aws target: hours after which what was made has expired, and the watchdog deletes the endpoint."""
+    training_minutes: int = 60
+    """Minutes after which SageMaker stops the training job."""
+    spot: str = ""
+    """``yes`` trains on spare instances (managed spot training): cheaper, but it may wait or be interrupted."""
+    owner: str = ""
+    """Whose the resources are, for their tags; empty for the name that AWS knows the caller by."""
+    model: str = ""
+    """On the aws target: ``s3://...`` or a file with the ``model.tar.gz`` to serve, in place of training one."""
+    data: str = ""
+    """On the aws target: folder of the images to train on; empty for drawings."""
+    recordings: str = ""
+    """Folder into which a test run writes its executions, as ``harness parity --record`` does; empty for none."""
     cache: Path = Path(".harness")
     """Folder for what can be downloaded or made again: archives, images, logs."""
 
@@ -86,6 +109,14 @@ class Settings:
             raise SettingsError(f"HARNESS_RECIPE={settings.recipe!r}: expected one of {', '.join(RECIPES)}.")
         if settings.iam not in ("enforced", "ignored"):
             raise SettingsError(f"HARNESS_IAM={settings.iam!r}: expected enforced or ignored.")
+        for name, value in (("CONSENT", settings.consent), ("SPOT", settings.spot)):
+            if value not in ("", "yes"):
+                raise SettingsError(f"HARNESS_{name}={value!r}: expected yes, or nothing.")
+        for name, number in (("MAX_COST", settings.max_cost), ("LIFETIME_HOURS", settings.lifetime_hours)):
+            if not 0 <= number < float("inf"):
+                raise SettingsError(f"HARNESS_{name}={number}: expected a number, 0 or more.")
+        if settings.aws_account and not re.fullmatch(r"\d{12}", settings.aws_account):
+            raise SettingsError(f"HARNESS_AWS_ACCOUNT={settings.aws_account!r}: expected an account number, 12 digits.")
         if not 0 <= settings.port <= 65535:
             raise SettingsError(f"HARNESS_PORT={settings.port}: expected a port from 0 to 65535.")
         return settings

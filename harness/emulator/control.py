@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from werkzeug import Request, Response
 
 from harness import __version__
@@ -10,6 +12,7 @@ from harness.emulator.faults import FaultError, Faults
 from harness.emulator.functions.service import Functions
 from harness.emulator.gateway import CONTROL_PREFIX, json_response
 from harness.emulator.permissions import Permissions
+from harness.emulator.quotas import Quotas
 from harness.emulator.sagemaker.service import SageMaker
 from harness.emulator.task_script import TaskScript
 from harness.emulator.traces import Traces
@@ -18,7 +21,9 @@ from harness.emulator.traces import Traces
 class Control:
     """Answers ``/_harness/...``.
 
-    ``GET health``: version and state; ``GET functions/processes``: process numbers of execution environments;
+    ``GET health``: version and state; ``GET environment``: the variables that lead boto3 here; ``GET quotas`` and ``PUT
+    quotas`` with numbers by name: what Service Quotas answers;
+    ``GET functions/processes``: process numbers of execution environments;
     ``GET policies``: by role, the smallest policy that its calls need; ``POST flush``: write buffered logs and capture
     records; ``GET clock`` and ``POST clock`` with ``virtual`` or ``advance`` (seconds): Step Functions' clock;
     ``GET faults``, ``POST faults``, ``DELETE faults`` and ``DELETE faults/<id>``: faults on demand;
@@ -39,6 +44,8 @@ class Control:
         clock: Clock,
         faults: Faults,
         traces: Traces,
+        environment: Callable[[], dict[str, str]],
+        quotas: Quotas,
     ) -> None:
         self._functions = functions
         self._sagemaker = sagemaker
@@ -47,6 +54,8 @@ class Control:
         self._clock = clock
         self._faults = faults
         self._traces = traces
+        self._environment = environment
+        self._quotas = quotas
 
     def answer(self, request: Request) -> Response:
         """Answer one request of the emulator's own API."""
@@ -56,6 +65,10 @@ class Control:
         match request.method, path.split("/"):
             case "GET", ["health"]:
                 return json_response({"status": "running", "version": __version__})
+            case "GET", ["environment"]:
+                return json_response({"environment": self._environment()})
+            case "GET" | "PUT", ["quotas"]:
+                return self._answer_quotas(request)
             case "GET", ["functions", "processes"]:
                 return json_response({"processes": self._functions.process_ids()})
             case "POST", ["flush"]:
@@ -80,6 +93,14 @@ class Control:
                 return self._sagemaker.api(request)
             case _:
                 return json_response({"message": f"no {request.method} {request.path} here"}, 404)
+
+    def _answer_quotas(self, request: Request) -> Response:
+        if request.method == "PUT":
+            try:
+                self._quotas.change(request.get_json())
+            except ValueError as error:
+                return json_response({"message": str(error)}, 400)
+        return json_response({"quotas": self._quotas.values()})
 
     def _answer_clock(self, request: Request) -> Response:
         wanted = request.get_json() if request.method == "POST" else {}

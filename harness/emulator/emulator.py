@@ -19,6 +19,7 @@ from harness.emulator.context import EmulatorContext
 from harness.emulator.faults import Faults
 from harness.emulator.identity import ACCESS_KEY_ID
 from harness.emulator.log_writer import LogWriter
+from harness.emulator.quotas import Quotas, no_prices
 from harness.emulator.relay import Relay
 from harness.emulator.task_script import TaskScript
 from harness.emulator.variables import local_variables
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from harness.emulator.moto_app import MotoApp
     from harness.emulator.permissions import Permissions, RoleSession
     from harness.emulator.sagemaker.service import SageMaker
+    from harness.emulator.stacks import Stacks
     from harness.emulator.state import StateFolder
     from harness.emulator.states import States
 
@@ -124,11 +126,13 @@ class Emulator:
         self._functions: Functions | None = None
         self._sagemaker: SageMaker | None = None
         self._states: States | None = None
+        self._stacks: Stacks | None = None
         self._identity: Identity | None = None
         self._logs: LogWriter | None = None
         self._clock = Clock()
         self._faults = Faults(self._clock)
         self._script = TaskScript(self._clock)
+        self._quotas = Quotas(region, account_id)
         self._moto: MotoApp | None = None
         self.url = ""
 
@@ -154,6 +158,7 @@ class Emulator:
         from harness.emulator.moto_permissions import enforce
         from harness.emulator.permissions import Permissions
         from harness.emulator.sagemaker.service import SageMaker
+        from harness.emulator.stacks import Stacks
         from harness.emulator.states import States
 
         if not self._running.acquire(blocking=False):
@@ -191,6 +196,7 @@ class Emulator:
             self._sagemaker = SageMaker(context, ("--recipe", self._recipe))
             self._identity = Identity(context)
             self._states = States(context, self._engine_client, self._clock)
+            self._stacks = Stacks(context)
             control = Control(
                 self._functions,
                 self._sagemaker,
@@ -199,6 +205,8 @@ class Emulator:
                 self._clock,
                 self._faults,
                 self._states.traces,
+                self.environment,
+                self._quotas,
             )
             gateway.connect(self._handlers(), control.answer)
             self._server.start()
@@ -295,7 +303,9 @@ class Emulator:
 
     def _handlers(self) -> dict[str, Callable[[Request], Handler | None]]:
         functions, sagemaker, states, identity = self._functions, self._sagemaker, self._states, self._identity
+        stacks = self._stacks
         assert functions is not None and sagemaker is not None and states is not None and identity is not None
+        assert stacks is not None
 
         def find_sagemaker(request: Request) -> Handler | None:
             return sagemaker.runtime if request.path.startswith("/endpoints/") else sagemaker.control
@@ -306,6 +316,9 @@ class Emulator:
             "states": lambda request: states.request,
             "iam": lambda request: identity.request,
             "sts": lambda request: identity.request,
+            "servicequotas": self._quotas.handler_for,
+            "cloudformation": lambda _: stacks.request,
+            "pricing": lambda _: no_prices,
         }
 
     def _release(self) -> None:
@@ -326,7 +339,9 @@ class Emulator:
             if self._server is not None:
                 self._server.stop()
         finally:
-            self._functions = self._sagemaker = self._states = self._identity = None
+            if self._stacks is not None:
+                self._stacks.close()
+            self._functions = self._sagemaker = self._states = self._identity = self._stacks = None
             self._logs = self._server = None
             if self._kept is not None:
                 self._kept.close()

@@ -24,6 +24,7 @@ from harness.emulator.engine import ClientFor, ended_event, load_engine, moves
 from harness.emulator.engine_faults import let_faults_strike
 from harness.emulator.errors import JSON_1_0, AwsError
 from harness.emulator.limits import EXECUTION_INPUT
+from harness.emulator.permissions import RoleSession
 from harness.emulator.traces import Traces
 from harness.emulator.validation import check
 
@@ -31,6 +32,16 @@ _NOT_IN_NAMES = re.compile(r"""[\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\uf
 """https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html#API_StartExecution_RequestSyntax"""
 _HISTORY_PAGE = 100
 """Events that GetExecutionHistory answers when it is not told how many."""
+_LOG_DELIVERY = (
+    "CreateLogDelivery",
+    "GetLogDelivery",
+    "UpdateLogDelivery",
+    "DeleteLogDelivery",
+    "ListLogDeliveries",
+    "PutResourcePolicy",
+    "DescribeResourcePolicies",
+    "DescribeLogGroups",
+)
 _PATIENCE = 0.1
 """Seconds that DescribeExecution waits for the end of an execution that runs."""
 _FEW = 4
@@ -98,11 +109,27 @@ class States:
                 "Neither the global service principal states.amazonaws.com, nor the regional one is authorized to "
                 "assume the provided role.",
             )
+        self._check_log_delivery(parameters, parameters["roleArn"])
         return self._with_definition(request, parameters["definition"])
+
+    def _check_log_delivery(self, parameters: Mapping[str, Any], role: str | None) -> None:
+        """Logs are delivered for the state machine's role, which must be allowed to set that up.
+
+        https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy
+        """
+        if role is None or (parameters.get("loggingConfiguration") or {}).get("level", "OFF") == "OFF":
+            return
+        session = RoleSession(role, "StepFunctions")
+        if not all(self._context.permissions.allows(session, f"logs:{action}") for action in _LOG_DELIVERY):
+            raise AwsError(
+                "AccessDeniedException",
+                "The state machine IAM Role is not authorized to access the Log Destination",
+            )
 
     def _update_state_machine(self, request: Request, region: str) -> Response | None:
         parameters = json.loads(request.get_data() or b"{}")
         check("stepfunctions", "UpdateStateMachine", parameters)
+        self._check_log_delivery(parameters, parameters.get("roleArn"))
         if parameters.get("definition") is None:
             return None
         return self._with_definition(request, parameters["definition"])

@@ -78,6 +78,27 @@ def record(states: Any, execution_arn: str) -> dict[str, Any]:
     }
 
 
+def record_all(states: Any, state_machine_arn: str, folder: Path) -> list[Path]:
+    """Record every execution of a state machine that has ended, a file each; gives the files.
+
+    Args:
+        states: a Step Functions client.
+        state_machine_arn: whose executions.
+        folder: where to put them; made where it is missing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for page in states.get_paginator("list_executions").paginate(stateMachineArn=state_machine_arn):
+        for execution in page["executions"]:
+            if execution["status"] == "RUNNING":
+                continue
+            path = folder / f"{execution['name']}.json"
+            document = record(states, execution["executionArn"])
+            path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+            written.append(path)
+    return written
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _plain(member) for name, member in value.items() if name != "ResponseMetadata"}

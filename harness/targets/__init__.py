@@ -24,7 +24,11 @@ def open_target(settings: Settings) -> AbstractContextManager[Target]:
         from harness.targets.compose import compose
 
         return compose(settings)
-    raise ValueError(f"no such target: {settings.target!r}; this version has: embedded, compose")
+    if settings.target == "aws":
+        from harness.targets.aws import aws
+
+        return aws(settings)
+    raise ValueError(f"no such target: {settings.target!r}; there are embedded, compose and aws")
 
 
 @contextlib.contextmanager

@@ -14,13 +14,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from harness.settings import Settings, surrounding_authorities, surrounding_proxy
-from harness.targets.target import Target, environment_of
+from harness.targets.target import Target, TargetError, environment_of
 
 _ANSWER = 5.0
 _PAUSE = 0.5
 
 
-class StackError(RuntimeError):
+class StackError(TargetError):
     """The stack cannot be used; the message says which service, and what would help."""
 
 

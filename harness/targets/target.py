@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 ROUTING_PREFIXES = ("AWS_ENDPOINT_URL",)
 ROUTING_VARIABLES = (
@@ -34,6 +35,18 @@ class Target:
     """Whether nothing leaves this machine and nothing costs money."""
     control_url: str | None = None
     """Address of the emulator's own API, where there is one."""
+    account_id: str | None = None
+    """The account, on the ``aws`` target."""
+    region: str | None = None
+    """The region, on the ``aws`` target."""
+    caller: str | None = None
+    """ARN of who calls, on the ``aws`` target."""
+    stand_in: bool = False
+    """Whether an emulator stands in for AWS, which the ``aws`` target was told."""
+
+
+class TargetError(RuntimeError):
+    """The target cannot be used; the message says why, and what would help."""
 
 
 def with_variables(environ: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
@@ -51,7 +64,12 @@ def environment_of(target: Target) -> Iterator[None]:
     """Lead all of this process's boto3 calls to *target* while the block lasts, and the child processes' too.
 
     Profiles, keys and endpoints of the surrounding shell are put aside, so that no call can slip to another place.
+
+    Raises:
+        TargetError: a local target would let a call reach real AWS.
     """
+    if target.is_local:
+        refuse_real_aws(target.name, target.environment)
     before = dict(os.environ)
     inside = with_variables(before, target.environment)
     os.environ.clear()
@@ -63,6 +81,22 @@ def environment_of(target: Target) -> Iterator[None]:
         os.environ.clear()
         os.environ.update(before)
         _forget_default_session()
+
+
+def refuse_real_aws(name: str, environment: Mapping[str, str]) -> None:
+    """Refuse variables of a local target that would lead a call to real AWS.
+
+    Raises:
+        TargetError: an address is AWS's own, or services without an address of their own have none at all.
+    """
+    from harness.emulator.forward_proxy import is_aws
+
+    if not environment.get("AWS_ENDPOINT_URL"):
+        raise TargetError(f"the {name} target has no AWS_ENDPOINT_URL, so calls would reach real AWS: nothing was run")
+    for variable, value in environment.items():
+        leads = variable.startswith(ROUTING_PREFIXES) or variable.upper() in ("HTTPS_PROXY", "HTTP_PROXY")
+        if leads and is_aws(urlsplit(value).hostname or ""):
+            raise TargetError(f"{variable}={value} leads the {name} target to real AWS: nothing was run. Unset it.")
 
 
 def _forget_default_session() -> None:

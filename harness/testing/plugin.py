@@ -15,21 +15,29 @@ Installed with the package, so a project's tests have these fixtures without fur
     Faults on demand: ``faults.add(function="classifyImageData", error="TooManyRequestsException", times=2)``. They end
     with the test, and its report tells what they struck.
 
+``harness_settings``
+    The session's :class:`~harness.settings.Settings`, with the options of the command line.
+
+``tell``
+    Prints a line to the terminal at once, through pytest's capture: for waits that take minutes on AWS.
+
 A test marked ``workflow`` runs on any target and gets the marker of the one in use: ``local`` on the targets that stay
-on this machine, ``aws`` on a real account. ``pytest -m local`` and ``pytest -m aws`` therefore run the same tests.
+on this machine, ``aws`` on a real account. ``pytest -m local`` and ``pytest -m aws`` therefore run the same tests. On the latter nothing billable
+is made before its price is agreed to: at a terminal by an answer, elsewhere by ``--yes --max-cost USD --account ID``.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from harness.testing.asl_plugin import begin, collect
 
 if TYPE_CHECKING:
+    from harness.settings import Settings
     from harness.targets.target import Target
     from harness.testing.clock import TestClock
     from harness.testing.control import ControlApi
@@ -43,6 +51,10 @@ LOCAL_TARGETS = ("embedded", "compose")
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("harness", "AWS emulation")
     group.addoption("--target", metavar="NAME", help="where AWS answers: embedded (default), compose or aws")
+    group.addoption("--account", metavar="ID", help="on aws: the account that is meant")
+    group.addoption("--yes", action="store_true", help="on aws: agree to the price; needs --max-cost and --account")
+    group.addoption("--max-cost", type=float, metavar="USD", help="on aws: what the run may cost at most")
+    group.addoption("--model", metavar="MODEL", help="on aws: serve this model.tar.gz, s3://... or a file; train none")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -60,23 +72,51 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def target(pytestconfig: pytest.Config) -> Iterator[Target]:
-    """The place where AWS answers for this session, with boto3 led there."""
+def harness_settings(pytestconfig: pytest.Config) -> Settings:
+    """The settings, with the options of the command line."""
     from dataclasses import replace
 
     from harness.settings import get_settings
-    from harness.targets import open_target
 
+    options = {
+        "aws_account": pytestconfig.getoption("--account"),
+        "consent": "yes" if pytestconfig.getoption("--yes") else None,
+        "max_cost": pytestconfig.getoption("--max-cost"),
+        "model": pytestconfig.getoption("--model"),
+    }
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    return replace(get_settings(), target=_target_name(pytestconfig), **given)
+
+
+@pytest.fixture(scope="session")
+def tell(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Prints a line at once, through pytest's capture."""
+
+    def print_line(line: str) -> None:
+        capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled() if capture is not None else contextlib.nullcontext():
+            print(f"\n{line}", end="", flush=True)
+
+    return print_line
+
+
+@pytest.fixture(scope="session")
+def target(pytestconfig: pytest.Config, harness_settings: Settings) -> Iterator[Target]:
+    """The place where AWS answers for this session, with boto3 led there."""
+    from harness.targets import open_target
+    from harness.targets.target import TargetError
+
+    if harness_settings.target == "aws" and hasattr(pytestconfig, "workerinput"):
+        pytest.exit("the aws target is one deployment: run without -n", returncode=pytest.ExitCode.USAGE_ERROR)
     try:
-        opened = open_target(replace(get_settings(), target=_target_name(pytestconfig)))
+        opened = open_target(harness_settings)
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
-    from harness.targets.compose import StackError
 
     with contextlib.ExitStack() as stack:
         try:
             target = stack.enter_context(opened)
-        except StackError as error:
+        except TargetError as error:
             pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)  # once, not once a test
         begin(pytestconfig, target.control_url)
         yield target

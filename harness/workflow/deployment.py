@@ -170,13 +170,19 @@ def _differs(present: dict[str, Any], wanted: dict[str, Any]) -> bool:
 
 def _put_state_machine(states: Any, machine: StateMachinePlan, on_step: Step) -> str:
     arn = _state_machine_arns(states).get(machine.name)
+    logging = {} if machine.logging is None else {"loggingConfiguration": machine.logging}
     if arn is None:
-        made = states.create_state_machine(name=machine.name, definition=machine.definition, roleArn=machine.role_arn)
+        made = states.create_state_machine(
+            name=machine.name, definition=machine.definition, roleArn=machine.role_arn, **logging
+        )
         on_step(f"created state machine {machine.name}")
         return str(made["stateMachineArn"])
     present = states.describe_state_machine(stateMachineArn=arn)
-    if (present["definition"], present["roleArn"]) != (machine.definition, machine.role_arn):
-        states.update_state_machine(stateMachineArn=arn, definition=machine.definition, roleArn=machine.role_arn)
+    logged = present.get("loggingConfiguration", machine.logging)
+    if (present["definition"], present["roleArn"], logged) != (machine.definition, machine.role_arn, machine.logging):
+        states.update_state_machine(
+            stateMachineArn=arn, definition=machine.definition, roleArn=machine.role_arn, **logging
+        )
         on_step(f"updated state machine {machine.name}")
     return arn
 

@@ -5,12 +5,15 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/realtime-endpoints-deploy-models
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.workflow.deployment import Step
+from harness.workflow.patience import once_known
 
 if TYPE_CHECKING:
     import boto3
@@ -37,24 +40,36 @@ class EndpointPlan:
         return f"{self.name}-{digest}"
 
 
-def deploy_endpoint(plan: EndpointPlan, session: boto3.Session, on_step: Step = lambda line: None) -> None:
+def deploy_endpoint(
+    plan: EndpointPlan,
+    session: boto3.Session,
+    on_step: Step = lambda line: None,
+    tags: Sequence[dict[str, str]] = (),
+) -> None:
     """Have the endpoint in service as *plan* says, with all invocations captured; one that is so already stays.
+
+    Args:
+        plan: the endpoint.
+        session: leads to the target.
+        on_step: told of each thing made or changed.
+        tags: ``Key`` and ``Value`` of each, for what is made.
 
     Raises:
         botocore.exceptions.ClientError: SageMaker refuses.
         botocore.exceptions.WaiterError: it failed to come up.
     """
     sagemaker = session.client("sagemaker")
-    present = _describe(sagemaker, plan.name)
+    present = _settled(sagemaker, plan.name)
     if present is not None and present["EndpointStatus"] == "Failed":
         sagemaker.delete_endpoint(EndpointName=plan.name)
         sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=plan.name)
         on_step(f"deleted endpoint {plan.name}, which had failed: {present.get('FailureReason', 'without a reason')}")
         present = None
     if present is None or present["EndpointConfigName"] != plan.revision:
-        _put_config(sagemaker, plan)
+        tagged = {"Tags": list(tags)} if tags else {}
+        _put_config(sagemaker, plan, tagged)
         if present is None:
-            sagemaker.create_endpoint(EndpointName=plan.name, EndpointConfigName=plan.revision)
+            sagemaker.create_endpoint(EndpointName=plan.name, EndpointConfigName=plan.revision, **tagged)
             done = "created"
         else:
             sagemaker.update_endpoint(EndpointName=plan.name, EndpointConfigName=plan.revision)
@@ -73,6 +88,12 @@ def delete_endpoint(name: str, session: boto3.Session, on_step: Step = lambda li
         sagemaker.delete_endpoint(EndpointName=name)
         on_step(f"deleted endpoint {name}")
     _delete_revisions(sagemaker, name, on_step=on_step)
+
+
+def current_configuration(name: str, session: boto3.Session) -> str | None:
+    """Name of the configuration that the endpoint *name* has; None where there is no endpoint."""
+    present = _describe(session.client("sagemaker"), name)
+    return None if present is None else str(present["EndpointConfigName"])
 
 
 def endpoint_resources(sagemaker: Any, name: str) -> list[tuple[str, str]]:
@@ -111,13 +132,30 @@ def _describe(sagemaker: Any, name: str) -> dict[str, Any] | None:
     return described
 
 
-def _put_config(sagemaker: Any, plan: EndpointPlan) -> None:
+def _settled(sagemaker: Any, name: str) -> dict[str, Any] | None:
+    """The endpoint once nothing is under way, such as after a deployment that broke off; None where there is none."""
+    from botocore.exceptions import WaiterError
+
+    present = _describe(sagemaker, name)
+    if present is None or present["EndpointStatus"] in ("InService", "Failed", "OutOfService"):
+        return present
+    waiter = "endpoint_deleted" if present["EndpointStatus"] == "Deleting" else "endpoint_in_service"
+    with contextlib.suppress(WaiterError):  # what it came to is looked at next
+        sagemaker.get_waiter(waiter).wait(EndpointName=name)
+    return _describe(sagemaker, name)
+
+
+def _put_config(sagemaker: Any, plan: EndpointPlan, tagged: dict[str, Any]) -> None:
     container = {"Image": plan.image}
     if plan.model_data is not None:
         container["ModelDataUrl"] = plan.model_data
     there = set(endpoint_resources(sagemaker, plan.name))  # from a deployment that broke off
     if ("model", plan.revision) not in there:
-        sagemaker.create_model(ModelName=plan.revision, ExecutionRoleArn=plan.role_arn, PrimaryContainer=container)
+        once_known(
+            lambda: sagemaker.create_model(
+                ModelName=plan.revision, ExecutionRoleArn=plan.role_arn, PrimaryContainer=container, **tagged
+            )
+        )
     if ("endpoint configuration", plan.revision) in there:
         return
     sagemaker.create_endpoint_config(
@@ -138,6 +176,7 @@ def _put_config(sagemaker: Any, plan: EndpointPlan) -> None:
             # What the SageMaker SDK's DataCaptureConfig sends by default.
             "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["application/json"]},
         },
+        **tagged,
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,8 @@ class Scones:
     """``s3://bucket/prefix`` below which the endpoint's captures appear."""
     plan: Plan
     deployment: Deployment
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """For what is made beside it, so that it is found again; none on local targets."""
 
     @property
     def state_machine_arn(self) -> str:

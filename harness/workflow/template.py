@@ -65,6 +65,8 @@ class StateMachinePlan:
     definition: str
     """Amazon States Language, with all substitutions made."""
     role_arn: str
+    logging: dict[str, Any] | None = None
+    """``loggingConfiguration`` as CreateStateMachine takes it."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ _SUBSTITUTION = re.compile(r"\$\{([^!{}][^{}]*)\}")
 class _Reader:
     def __init__(self, template: Path, parameters: Mapping[str, str], account_id: str, region: str) -> None:
         self._folder = template.parent
-        self._document = _load(template)
+        self._document = load_template(template)
         self._resources: dict[str, dict[str, Any]] = self._document.get("Resources") or {}
         self._globals = (self._document.get("Globals") or {}).get("Function", {})
         self._account_id = account_id
@@ -196,8 +198,12 @@ class _Reader:
             json.loads(definition)
         except ValueError as error:
             raise TemplateError(f"{source}: not JSON: {error}") from None
+        logging = self._resolve(properties.get("Logging"), where)
         return StateMachinePlan(
-            self._text(properties, "Name", where), definition, self._text(properties, "Role", where)
+            self._text(properties, "Name", where),
+            definition,
+            self._text(properties, "Role", where),
+            None if logging is None else _in_api_form(logging),
         )
 
     # Intrinsic functions
@@ -277,13 +283,27 @@ _ARNS = {
 }
 
 
+def _in_api_form(value: Any) -> Any:
+    """A structure of CloudFormation's (``Level``) as the API of Step Functions has it (``level``)."""
+    if isinstance(value, list):
+        return [_in_api_form(item) for item in value]
+    if isinstance(value, dict):
+        return {key[0].lower() + key[1:]: _in_api_form(item) for key, item in value.items()}
+    return value
+
+
 def _required(properties: Mapping[str, Any], key: str, where: str) -> Any:
     if properties.get(key) is None:
         raise TemplateError(f"{where}.{key}: needed by the local targets, which make up no names or roles")
     return properties[key]
 
 
-def _load(path: Path) -> dict[str, Any]:
+def load_template(path: Path) -> dict[str, Any]:
+    """A template as written, with CloudFormation's short forms as their long ones.
+
+    Raises:
+        TemplateError: it is not YAML, or no template.
+    """
     import yaml
 
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

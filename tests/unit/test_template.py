@@ -86,6 +86,16 @@ def test_values_and_references_are_resolved(plan):
     assert roles["scones-serialize-image-data"].trust["Version"] == "2012-10-17"
 
 
+def test_the_state_machine_is_logged(plan):
+    machine, *_ = plan.state_machines
+    group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/vendedlogs/states/ImageClassificationStateMachine:*"
+    assert machine.logging == {
+        "level": "ALL",
+        "includeExecutionData": False,
+        "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": group}}],
+    }
+
+
 def test_the_definition_is_the_one_that_was_asked_for(plan):
     machine, *_ = plan.state_machines
     assert machine.name == "ImageClassificationStateMachine"
@@ -177,7 +187,7 @@ def test_deploying_twice_changes_nothing_and_destroying_removes_all(root, target
     first, second, third = [], [], []
     plan = read_plan(tmp_path / "template.yaml", PARAMETERS, account_id=ACCOUNT, region=REGION)
     deployed = deploy(plan, session, first.append)
-    assert len(first) == 22
+    assert len(first) == 26  # 11 roles, 6 log groups, 4 functions, 5 state machines
     assert deploy(plan, session, second.append) == deployed
     assert second == []
     changed = {**PARAMETERS, "Threshold": "0.5"}

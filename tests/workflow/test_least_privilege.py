@@ -19,13 +19,8 @@ STATEMENTS = [
     ("scones-threshold-image-data", "logs:PutLogEvents"),
     ("scones-image-classification", "lambda:InvokeFunction"),
 ]
-BATCH_ROLES = {
-    "scones-summarize-evaluation",
-    "scones-image-batch",
-    "scones-image-batch-inline",
-    "scones-batch-evaluation",
-    "scones-batch-evaluation-inline",
-}
+LOG_DELIVERY = ("scones-image-classification", "logs:DescribeLogGroups")
+"""Needed when the state machine is made, not when it runs."""
 FUNCTIONS = {
     "scones-serialize-image-data": "serializeImageData",
     "scones-classify-image-data": "classifyImageData",
@@ -33,13 +28,14 @@ FUNCTIONS = {
 }
 
 
-def statements(plan):
-    """Each statement of each role: the role, the policy, the policy without it, and one of its actions.
+EXECUTING = {*FUNCTIONS, "scones-image-classification"}
+"""The roles of what runs during an execution."""
 
-    Those of the batch evaluation's roles are taken away in ``tests/evaluation/test_batch_roles.py``.
-    """
+
+def statements(plan):
+    """Each statement of these roles: the role, the policy, the policy without it, and one of its actions."""
     for role in plan.roles:
-        if role.name in BATCH_ROLES:
+        if role.name not in EXECUTING:
             continue
         for name, document in role.policies.items():
             for index, statement in enumerate(document["Statement"]):
@@ -51,7 +47,7 @@ def statements(plan):
 
 def test_the_list_above_has_every_statement(scones, images):
     found = [(role, actions[-1]) for role, _, _, actions in statements(scones.plan)]
-    assert sorted(found) == sorted(STATEMENTS)
+    assert sorted(found) == sorted([*STATEMENTS, LOG_DELIVERY])
 
 
 @pytest.fixture
@@ -121,6 +117,18 @@ def test_without_any_one_it_breaks(clock, without, scones, states, control, imag
         case "logs:PutLogEvents":
             assert there.status == "SUCCEEDED"
             assert logged == set(FUNCTIONS.values()) - {FUNCTIONS[role]}
+
+
+def test_without_log_delivery_a_logged_state_machine_is_refused(without, scones, states, images):
+    without(*LOG_DELIVERY)
+    machine, *_ = scones.plan.state_machines
+    with pytest.raises(states.exceptions.ClientError, match="not authorized to access the Log Destination"):
+        states.create_state_machine(
+            name="logged",
+            definition=machine.definition,
+            roleArn=machine.role_arn,
+            loggingConfiguration=machine.logging,
+        )
 
 
 def test_the_smallest_policy_is_what_the_template_has(scones, states, control, images):

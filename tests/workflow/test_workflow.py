@@ -7,6 +7,7 @@ model trained here and one on AWS are all put to the same questions.
 import base64
 import json
 import random
+import time
 import uuid
 from collections import Counter
 
@@ -24,6 +25,18 @@ pytestmark = pytest.mark.workflow
 def invoke(scones, function, event):
     answer = scones.session.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
     return answer.get("FunctionError"), json.loads(answer["Payload"].read())
+
+
+def every_half_minute(say):
+    """Progress of a wait: nothing at first, a line each half minute later."""
+    last = [time.monotonic()]
+
+    def progress(have):
+        if time.monotonic() - last[0] > 30:
+            last[0] = time.monotonic()
+            say(have)
+
+    return progress
 
 
 # Each function alone
@@ -135,7 +148,7 @@ def test_random_images_end_as_the_endpoint_decides(scones, images, states, setti
             assert_threshold_not_met(result, history(states, result.arn), confidence, settings.threshold)
 
 
-def test_every_execution_is_captured_once(scones, images, states):
+def test_every_execution_is_captured_once(scones, images, states, tell):
     # Bytes after a PNG's end change nothing in the picture, and make each of these one of a kind.
     s3 = scones.session.client("s3")
     data = {f"{key}-{uuid.uuid4().hex}": images.data[key] + uuid.uuid4().bytes for key in images.keys[:10]}
@@ -143,7 +156,13 @@ def test_every_execution_is_captured_once(scones, images, states):
         s3.put_object(Bucket=scones.bucket, Key=key, Body=image)
     results = list(run_all(states, scones.state_machine_arn, map(scones.event, data)))
     ours = set(data.values())
-    records = await_s3(s3, scones.capture_uri, len(data), select=lambda record: record.input.content() in ours)
+    records = await_s3(
+        s3,
+        scones.capture_uri,
+        len(data),
+        select=lambda record: record.input.content() in ours,
+        progress=every_half_minute(lambda have: tell(f"{have} of {len(data)} captures have arrived")),
+    )
     assert Counter(record.input.content() for record in records) == Counter(data.values())
     said = {record.input.content(): record.output.content().decode() for record in records}
     for result in results:
@@ -158,15 +177,50 @@ def test_every_execution_is_captured_once(scones, images, states):
 # Variants of the machine
 
 
-@pytest.fixture
-def variant(scones, states, tmp_path):
-    """Runs the state machine with one of its functions replaced by another source."""
-    functions, iam = scones.session.client("lambda"), scones.session.client("iam")
-    (machine,) = scones.plan.state_machines
+@pytest.fixture(scope="session")
+def variants_allowed(scones, states):
+    """The state machine's role may invoke variants of its functions, once an attempt has shown that IAM knows it."""
+    iam = scones.session.client("iam")
+    machine, *_ = scones.plan.state_machines
     role = machine.role_arn.rpartition("/")[2]
     statement = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "arn:aws:lambda:*:*:*-variant:*"}
     document = {"Version": "2012-10-17", "Statement": [statement]}
     iam.put_role_policy(RoleName=role, PolicyName="variants", PolicyDocument=json.dumps(document))
+    try:
+        await_permission(scones, states, machine)
+        yield
+    finally:
+        iam.delete_role_policy(RoleName=role, PolicyName="variants")
+
+
+def await_permission(scones, states, machine, timeout=120):
+    """Wait until a function that is not there is said to be missing, no longer to be forbidden."""
+    function = f"{scones.deployment.function_arns['serializeImageData']}-none-variant:$LATEST"
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": function},
+        "End": True,
+    }
+    definition = json.dumps({"StartAt": "Try", "States": {"Try": task}})
+    tags = [{"key": key, "value": value} for key, value in scones.tags.items()]
+    arn = states.create_state_machine(
+        name=f"{machine.name}-try-{uuid.uuid4().hex[:8]}", definition=definition, roleArn=machine.role_arn, tags=tags
+    )["stateMachineArn"]
+    try:
+        deadline = time.monotonic() + timeout
+        while "not authorized" in (result := run(states, arn, {})).cause:
+            assert time.monotonic() < deadline, result.cause
+    finally:
+        states.delete_state_machine(stateMachineArn=arn)
+
+
+@pytest.fixture
+def variant(scones, states, variants_allowed, tmp_path):
+    """Runs the state machine with one of its functions replaced by another source."""
+    functions = scones.session.client("lambda")
+    machine, *_ = scones.plan.state_machines
+    tags = [{"key": key, "value": value} for key, value in scones.tags.items()]
     made = []
 
     def make(replaced, source):
@@ -180,12 +234,13 @@ def variant(scones, states, tmp_path):
             Role=plan.role_arn,
             Code={"ZipFile": package(tmp_path)},
             Timeout=plan.timeout,
+            Tags=dict(scones.tags),
         )
         functions.get_waiter("function_active_v2").wait(FunctionName=name)
         definition = machine.definition.replace(f":{replaced}:", f":{name}:")
         assert definition != machine.definition
         arn = states.create_state_machine(
-            name=f"{machine.name}-{replaced}", definition=definition, roleArn=machine.role_arn
+            name=f"{machine.name}-{replaced}", definition=definition, roleArn=machine.role_arn, tags=tags
         )["stateMachineArn"]
         made.append((name, arn))
         return arn
@@ -194,7 +249,6 @@ def variant(scones, states, tmp_path):
     for name, arn in made:
         states.delete_state_machine(stateMachineArn=arn)
         functions.delete_function(FunctionName=name)
-    iam.delete_role_policy(RoleName=role, PolicyName="variants")
 
 
 FLAKY = """

@@ -62,6 +62,7 @@ class SageMaker:
             "DeleteEndpoint": self._endpoints.delete,
             "CreateTrainingJob": lambda parameters, region, _: self._jobs.create(parameters, region),
             "DescribeTrainingJob": lambda parameters, region, _: self._jobs.describe(parameters, region),
+            "DeleteTrainingJob": lambda parameters, region, _: self._jobs.delete(parameters, region),
             "StopTrainingJob": lambda parameters, region, _: self._jobs.stop(parameters, region),
         }
 

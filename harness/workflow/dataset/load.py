@@ -82,6 +82,17 @@ def load(
     return LoadReport(bucket, uploaded, total - uploaded, uploaded_bytes)
 
 
+def changed_files(dataset: Dataset, s3: Any, bucket: str, prefix: str = "") -> list[str]:
+    """Keys that :func:`load` would upload."""
+    present = _etags(s3, bucket, prefix)
+    return [
+        name
+        for name in dataset.files()
+        if present.get(f"{prefix}{name}")
+        != hashlib.md5((dataset.folder / name).read_bytes(), usedforsecurity=False).hexdigest()
+    ]
+
+
 def _etags(s3: Any, bucket: str, prefix: str) -> dict[str, str]:
     def objects() -> Iterator[dict[str, str]]:
         for part in PARTS:

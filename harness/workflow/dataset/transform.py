@@ -40,6 +40,11 @@ class Dataset:
         """The frame of ``train`` or ``test``."""
         return {"train": self.train, "test": self.test}[name]
 
+    def files(self) -> list[str]:
+        """All files below the folder, images first: ``train/...``, ``test/...``, ``train.lst``, ``test.lst``."""
+        images = [f"{part}/{name}" for part in PARTS for name in self.part(part)["filename"]]
+        return images + [f"{part}.lst" for part in PARTS]
+
 
 def transform(archive: Archive, folder: Path) -> Dataset:
     """Write an archive's vehicles to *folder*.

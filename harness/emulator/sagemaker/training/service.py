@@ -92,6 +92,23 @@ class TrainingJobs:
         self._runners[region, job.name].stop()
         return {}
 
+    def delete(self, parameters: Mapping[str, Any], region: str) -> dict[str, Any]:
+        """Forget a job that has ended; its name is free again.
+
+        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DeleteTrainingJob.html
+
+        Raises:
+            AwsError: there is no such job, or it has not ended.
+        """
+        job = self._find(parameters, region)
+        if job.status not in ENDED:
+            raise AwsError("ResourceInUse", f"The training job is in status {job.status} and cannot be deleted.")
+        with self._lock:
+            self._jobs.pop((region, job.name), None)
+            self._runners.pop((region, job.name), None)
+        backend_of(self._context.account_id, region).training_jobs.pop(job.name, None)
+        return {}
+
     def process_ids(self) -> dict[str, int]:
         """Process numbers of the programs that run now, by job name."""
         with self._lock:

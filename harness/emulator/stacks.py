@@ -1,0 +1,472 @@
+"""CloudFormation: moto reads templates and keeps stacks; this makes their resources with the emulator's own services.
+
+moto's stacks make resources behind the backs of Lambda and Step Functions here, know no rollback, and miss what a
+changed parameter changes. The resource types of the workflow are made by the same calls that a user would make, so
+that what those refuse a stack refuses.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-template-resource-type-ref.html
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import threading
+from collections.abc import Callable, Mapping
+from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from werkzeug import Request, Response
+
+if TYPE_CHECKING:
+    from harness.emulator.context import EmulatorContext
+
+_SUBSTITUTED = re.compile(r"\$\{([^!{}][^{}]*)\}")
+_ANSWER = (
+    '<{action}Response xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><{action}Result/>'
+    "<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{action}Response>"
+)
+
+
+class Stacks:
+    """Answers CloudFormation.
+
+    Args:
+        context: the emulator's surroundings.
+    """
+
+    def __init__(self, context: EmulatorContext) -> None:
+        self._context = context
+        self._lock = threading.Lock()
+        self._undo: list[Callable[[], None]] = []
+        self._ready = False
+
+    def request(self, request: Request, request_id: str, region: str) -> Response:
+        """Answer one request; what is not ours goes to moto."""
+        with self._lock:
+            if not self._ready:
+                self._get_ready()
+                self._ready = True
+        asked = {name: values[0] for name, values in parse_qs(request.get_data(cache=True, as_text=True)).items()}
+        if asked.get("Action") == "CreateChangeSet":
+            answer = self._context.moto(request)
+            self._note_tags(asked, region)
+            return answer
+        if asked.get("Action") == "DeleteStack":
+            return self._delete(request, asked, region)
+        if asked.get("Action") == "ExecuteChangeSet":
+            change_set = self._find(asked, region)
+            if change_set is not None:
+                self._execute(change_set, region)
+                body = _ANSWER.format(action="ExecuteChangeSet", request_id=request_id)
+                return Response(body, 200, content_type="text/xml")
+        return self._context.moto(request)
+
+    def close(self) -> None:
+        """Give moto back what was its own."""
+        for undo in reversed(self._undo):
+            undo()
+        self._undo.clear()
+
+    def _get_ready(self) -> None:
+        from moto.cloudformation import parsing
+        from moto.cloudformation.models import ChangeSet
+
+        models = parsing.get_model_map()
+        for kind, provider in PROVIDERS.items():
+            before = models.get(kind)
+            models[kind] = _bridge(kind, provider, self._context)
+            self._undo.append(lambda kind=kind, before=before: models.__setitem__(kind, before))  # type: ignore[misc]
+        references, diff = parsing.get_references_from_template, ChangeSet.diff
+        parsing.get_references_from_template = _references
+        ChangeSet.diff = _diff
+        self._undo.append(lambda: setattr(parsing, "get_references_from_template", references))
+        self._undo.append(lambda: setattr(ChangeSet, "diff", diff))
+
+    def _backend(self, region: str) -> Any:
+        from moto.cloudformation.models import cloudformation_backends
+
+        return cloudformation_backends[self._context.account_id][region]
+
+    def _find(self, asked: Mapping[str, str], region: str) -> Any | None:
+        named = asked.get("ChangeSetName", "")
+        for change_set in self._backend(region).change_sets.values():
+            mine = asked.get("StackName") in (None, change_set.stack_name, change_set.stack_id)
+            if change_set.change_set_id == named or (change_set.change_set_name == named and mine):
+                return change_set if change_set.execution_status == "AVAILABLE" else None
+        return None
+
+    def _delete(self, request: Request, asked: Mapping[str, str], region: str) -> Response:
+        """Delete a stack; one of whose resources is kept from going stays, as DELETE_FAILED."""
+        named = asked.get("StackName")
+        stacks = self._backend(region).stacks.values()
+        stack = next((stack for stack in stacks if named in (stack.name, stack.stack_id)), None)
+        answer = self._context.moto(request)
+        if answer.status_code >= 500 and stack is not None:
+            self._backend(region).stacks[stack.stack_id] = stack
+            stack.status = "DELETE_FAILED"
+            stack._add_stack_event("DELETE_FAILED", resource_status_reason="Resources failed to delete.")
+            return Response(_ANSWER.format(action="DeleteStack", request_id=""), 200, content_type="text/xml")
+        return answer
+
+    def _note_tags(self, asked: Mapping[str, str], region: str) -> None:
+        """Other tags change every resource of a stack; moto would find nothing to change."""
+        for change_set in self._backend(region).change_sets.values():
+            named = change_set.change_set_name == asked.get("ChangeSetName")
+            if not named or change_set.change_set_type == "CREATE" or change_set.tags == change_set.stack.tags:
+                continue
+            change_set.status, change_set.execution_status, change_set.status_reason = (
+                "CREATE_COMPLETE",
+                "AVAILABLE",
+                None,
+            )
+            change_set.changes = _diff(change_set, tags_differ=True)
+
+    def _execute(self, change_set: Any, region: str) -> None:
+        """Make what a change set says; a stack that cannot be made so goes back to what it was."""
+        stack, kind = change_set.stack, change_set.change_set_type
+        before = (dict(stack.template_dict), dict(stack.parameters), dict(stack.tags))
+        stack.tags = dict(change_set.tags or {})
+        stack.resource_map.tags = dict(stack.tags)
+        stack._add_stack_event(f"{kind}_IN_PROGRESS", resource_status_reason="User Initiated")
+        stack.status = f"{kind}_IN_PROGRESS"
+        resources = change_set.template_dict["Resources"]
+        change_set.template_dict["Resources"] = {name: resources[name] for name in _by_dependency(resources)}
+        try:
+            change_set.apply()
+            if kind == "UPDATE" and before[2] != stack.tags:
+                for resource in stack.resource_map._parsed_resources.values():
+                    if hasattr(resource, "tag_anew"):
+                        resource.tag_anew()
+        except Exception as error:
+            self._roll_back(stack, kind, before, _reason(error))
+            change_set.execution_status = "EXECUTE_FAILED"
+            return
+        stack.template, stack.parameters = change_set.template, dict(change_set.parameters)
+        stack.template_dict = change_set.template_dict
+        stack.description = stack.template_dict.get("Description")
+        stack.output_map = stack._create_output_map()
+        stack.status = f"{kind}_COMPLETE"
+        stack._add_stack_event(stack.status)
+        change_set.execution_status = "EXECUTE_COMPLETE"
+        # AWS forgets a stack's change sets when one of them was executed.
+        backend = self._backend(region)
+        for name, other in list(backend.change_sets.items()):
+            if other.stack is stack:
+                del backend.change_sets[name]
+
+    def _roll_back(self, stack: Any, kind: str, before: tuple[Any, Any, Any], reason: str) -> None:
+        prefix = "" if kind == "CREATE" else "UPDATE_"
+        stack._add_stack_event(f"{prefix}ROLLBACK_IN_PROGRESS", resource_status_reason=reason)
+        stack.status_reason = reason
+        template, parameters, stack.tags = before
+        with contextlib.suppress(Exception):
+            if kind == "CREATE":
+                stack.resource_map.delete()
+            else:
+                stack.resource_map.update(template, parameters)
+        stack.status = f"{prefix}ROLLBACK_COMPLETE"
+        stack._add_stack_event(stack.status)
+
+
+def _by_dependency(resources: Mapping[str, Any]) -> list[str]:
+    """Names of resources, each after those that its ``DependsOn`` names; references moto follows itself."""
+    wanted = {name: resource.get("DependsOn") or () for name, resource in resources.items()}
+    graph = {name: {on} if isinstance(on, str) else set(on) for name, on in wanted.items()}
+    return [name for name in TopologicalSorter(graph).static_order() if name in resources]
+
+
+def _reason(error: Exception) -> str:
+    said = getattr(error, "response", {}).get("Error", {})
+    return f"{said.get('Message')} ({said.get('Code')})" if said else str(error)
+
+
+def _references(template: Any) -> list[str]:
+    """Parameters and resources that a part of a template refers to, in texts with ``Fn::Sub`` as well."""
+    if isinstance(template, list):
+        return [name for item in template for name in _references(item)]
+    if not isinstance(template, dict):
+        return []
+    found: list[str] = []
+    for key, value in template.items():
+        if key == "Ref":
+            found.append(value)
+        elif key == "Fn::Sub":
+            text = value[0] if isinstance(value, list) else value
+            found += [name.partition(".")[0] for name in _SUBSTITUTED.findall(text)]
+            found += _references(value)
+        else:
+            found += _references(value)
+    return found
+
+
+def _diff(change_set: Any, tags_differ: bool = False) -> list[Any]:
+    from moto.cloudformation.models import Change
+
+    resources = change_set.stack.resource_map
+    by_action = resources.build_resource_diff(change_set.template_dict, change_set.parameters)
+    new, old = change_set.template_dict["Resources"], resources._resource_json_map
+    if tags_differ:
+        by_action["Modify"] = [name for name in new if name in old]
+    return [
+        Change(action, name, (new if name in new else old)[name]["Type"])
+        for action, names in by_action.items()
+        for name in names
+    ]
+
+
+# Providers: how the resources of one type are made, changed and removed.
+
+
+class Provider:
+    """Makes resources of one type by the calls that a user would make."""
+
+    service = ""
+    name_property = ""
+
+    def create(self, client: Any, name: str, properties: Mapping[str, Any], tags: Mapping[str, str]) -> str:
+        """Make a resource; gives its ARN."""
+        raise NotImplementedError
+
+    def update(self, client: Any, name: str, arn: str, properties: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+        """Have a resource as *properties* say."""
+        raise NotImplementedError
+
+    def delete(self, client: Any, name: str, arn: str, properties: Mapping[str, Any]) -> None:
+        """Remove a resource; one that is not there is passed over."""
+        raise NotImplementedError
+
+    def reference(self, name: str, arn: str) -> str:
+        """What ``Ref`` gives."""
+        return name
+
+
+class _Role(Provider):
+    service, name_property = "iam", "RoleName"
+
+    def create(self, client: Any, name: str, properties: Mapping[str, Any], tags: Mapping[str, str]) -> str:
+        made = client.create_role(
+            RoleName=name,
+            AssumeRolePolicyDocument=json.dumps(properties["AssumeRolePolicyDocument"]),
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+        )
+        self._put_policies(client, name, properties)
+        return str(made["Role"]["Arn"])
+
+    def update(self, client: Any, name: str, arn: str, properties: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+        trust = json.dumps(properties["AssumeRolePolicyDocument"])
+        client.update_assume_role_policy(RoleName=name, PolicyDocument=trust)
+        self._put_policies(client, name, properties)
+        client.tag_role(RoleName=name, Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+
+    def delete(self, client: Any, name: str, arn: str, properties: Mapping[str, Any]) -> None:
+        with contextlib.suppress(client.exceptions.NoSuchEntityException):
+            # Its own policies alone: what others have put there is in the way on AWS, too.
+            for policy in properties.get("Policies") or []:
+                with contextlib.suppress(client.exceptions.NoSuchEntityException):
+                    client.delete_role_policy(RoleName=name, PolicyName=policy["PolicyName"])
+            client.delete_role(RoleName=name)
+
+    @staticmethod
+    def _put_policies(client: Any, name: str, properties: Mapping[str, Any]) -> None:
+        wanted = {policy["PolicyName"]: policy["PolicyDocument"] for policy in properties.get("Policies") or []}
+        for policy, document in wanted.items():
+            client.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
+        for policy in client.list_role_policies(RoleName=name)["PolicyNames"]:
+            if policy not in wanted:
+                client.delete_role_policy(RoleName=name, PolicyName=policy)
+
+
+class _LogGroup(Provider):
+    service, name_property = "logs", "LogGroupName"
+
+    def create(self, client: Any, name: str, properties: Mapping[str, Any], tags: Mapping[str, str]) -> str:
+        client.create_log_group(logGroupName=name, tags=dict(tags))
+        self._retain(client, name, properties)
+        return self._arn(client, name)
+
+    def update(self, client: Any, name: str, arn: str, properties: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+        self._retain(client, name, properties)
+        client.tag_resource(resourceArn=arn.removesuffix(":*"), tags=dict(tags))
+
+    def delete(self, client: Any, name: str, arn: str, properties: Mapping[str, Any]) -> None:
+        with contextlib.suppress(client.exceptions.ResourceNotFoundException):
+            client.delete_log_group(logGroupName=name)
+
+    @staticmethod
+    def _retain(client: Any, name: str, properties: Mapping[str, Any]) -> None:
+        if properties.get("RetentionInDays"):
+            client.put_retention_policy(logGroupName=name, retentionInDays=int(properties["RetentionInDays"]))
+
+    @staticmethod
+    def _arn(client: Any, name: str) -> str:
+        groups = client.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+        return next(str(group["arn"]) for group in groups if group["logGroupName"] == name)
+
+
+class _Function(Provider):
+    service, name_property = "lambda", "FunctionName"
+
+    def create(self, client: Any, name: str, properties: Mapping[str, Any], tags: Mapping[str, str]) -> str:
+        own = {tag["Key"]: tag["Value"] for tag in properties.get("Tags") or []}
+        wanted = {**properties, "FunctionName": name, "Tags": {**tags, **own}}
+        return str(client.create_function(**wanted)["FunctionArn"])
+
+    def update(self, client: Any, name: str, arn: str, properties: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+        rest = {key: value for key, value in properties.items() if key not in ("Code", "Tags", "FunctionName")}
+        client.update_function_configuration(FunctionName=name, **rest)
+        client.update_function_code(FunctionName=name, **properties["Code"])
+        client.tag_resource(Resource=arn, Tags=dict(tags))
+
+    def delete(self, client: Any, name: str, arn: str, properties: Mapping[str, Any]) -> None:
+        with contextlib.suppress(client.exceptions.ResourceNotFoundException):
+            client.delete_function(FunctionName=name)
+
+
+class _StateMachine(Provider):
+    service, name_property = "stepfunctions", "StateMachineName"
+
+    def create(self, client: Any, name: str, properties: Mapping[str, Any], tags: Mapping[str, str]) -> str:
+        own = [{"key": tag["Key"], "value": tag["Value"]} for tag in properties.get("Tags") or []]
+        made = client.create_state_machine(
+            name=name,
+            type=properties.get("StateMachineType", "STANDARD"),
+            tags=[{"key": key, "value": value} for key, value in tags.items()] + own,
+            **self._changeable(properties),
+        )
+        return str(made["stateMachineArn"])
+
+    def update(self, client: Any, name: str, arn: str, properties: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+        client.update_state_machine(stateMachineArn=arn, **self._changeable(properties))
+        client.tag_resource(resourceArn=arn, tags=[{"key": key, "value": value} for key, value in tags.items()])
+
+    def delete(self, client: Any, name: str, arn: str, properties: Mapping[str, Any]) -> None:
+        client.delete_state_machine(stateMachineArn=arn)
+
+    def reference(self, name: str, arn: str) -> str:
+        return arn
+
+    @staticmethod
+    def _changeable(properties: Mapping[str, Any]) -> dict[str, Any]:
+        values = properties.get("DefinitionSubstitutions") or {}
+        definition = _SUBSTITUTED.sub(
+            lambda match: json.dumps(str(values[match[1]]))[1:-1] if match[1] in values else match[0],
+            properties["DefinitionString"],
+        )
+        wanted: dict[str, Any] = {"definition": definition, "roleArn": properties["RoleArn"]}
+        if properties.get("LoggingConfiguration"):
+            wanted["loggingConfiguration"] = _lowered(properties["LoggingConfiguration"])
+        return wanted
+
+
+def _lowered(value: Any) -> Any:
+    """A structure with its members in the API's form: ``Level`` as ``level``."""
+    if isinstance(value, list):
+        return [_lowered(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key[0].lower() + key[1:]: _lowered(item) for key, item in value.items()}
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
+PROVIDERS: dict[str, Provider] = {
+    "AWS::IAM::Role": _Role(),
+    "AWS::Logs::LogGroup": _LogGroup(),
+    "AWS::Lambda::Function": _Function(),
+    "AWS::StepFunctions::StateMachine": _StateMachine(),
+}
+
+
+def _bridge(kind: str, provider: Provider, context: EmulatorContext) -> type:
+    """What moto takes for a resource type's model, and makes its resources with."""
+
+    class Bridged:
+        def __init__(self, name: str, arn: str, region: str, stack: Any, logical: str, properties: Any) -> None:
+            self.name, self.arn, self.region = name, arn, region
+            self.type, self.logical_resource_id = kind, logical
+            self._stack, self._properties = stack, properties
+
+        def tag_anew(self) -> None:
+            tags = {**self._stack.tags, **_system_tags(self._stack, self.logical_resource_id)}
+            client = context.clients.get(provider.service, self.region)
+            provider.update(client, self.name, self.arn, self._properties, tags)
+
+        @property
+        def physical_resource_id(self) -> str:
+            return provider.reference(self.name, self.arn)
+
+        @staticmethod
+        def cloudformation_type() -> str:
+            return kind
+
+        @staticmethod
+        def cloudformation_name_type() -> str:
+            return provider.name_property
+
+        @staticmethod
+        def has_cfn_attr(attribute: str) -> bool:
+            return attribute in ("Arn", "Name")
+
+        def get_cfn_attribute(self, attribute: str) -> str:
+            return self.arn if attribute == "Arn" else self.name
+
+        @staticmethod
+        def is_created() -> bool:
+            return True
+
+        @classmethod
+        def create_from_cloudformation_json(
+            cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **known: Any
+        ) -> Bridged:
+            properties = cloudformation_json["Properties"]
+            name = properties.get(provider.name_property) or resource_name
+            logical, stack = known["LogicalId"], _stack(account_id, region_name, known["StackId"])
+            client = context.clients.get(provider.service, region_name)
+            try:
+                tags = {**stack.tags, **_system_tags(stack, logical)}
+                arn = provider.create(client, name, properties, tags)
+            except Exception as error:
+                _tell(stack, logical, name, kind, "CREATE_FAILED", _reason(error))
+                raise
+            made = cls(name, arn, region_name, stack, logical, properties)
+            _tell(stack, logical, made.physical_resource_id, kind, "CREATE_COMPLETE", None)
+            return made
+
+        @classmethod
+        def update_from_cloudformation_json(
+            cls,
+            original_resource: Bridged,
+            new_resource_name: str,
+            cloudformation_json: Any,
+            account_id: str,
+            region_name: str,
+        ) -> Bridged:
+            original_resource._properties = cloudformation_json["Properties"]
+            original_resource.tag_anew()
+            return original_resource
+
+        def delete(self, account_id: str, region_name: str) -> None:
+            provider.delete(context.clients.get(provider.service, region_name), self.name, self.arn, self._properties)
+
+    return Bridged
+
+
+def _stack(account_id: str, region: str, stack_id: str) -> Any:
+    from moto.cloudformation.models import cloudformation_backends
+
+    return cloudformation_backends[account_id][region].stacks[stack_id]
+
+
+def _system_tags(stack: Any, logical: str) -> dict[str, str]:
+    return {
+        "aws:cloudformation:stack-name": stack.name,
+        "aws:cloudformation:stack-id": stack.stack_id,
+        "aws:cloudformation:logical-id": logical,
+    }
+
+
+def _tell(stack: Any, logical: str, physical: str, kind: str, status: str, reason: str | None) -> None:
+    from moto.cloudformation.models import Event
+
+    stack.events.append(Event(stack.stack_id, stack.name, logical, physical, kind, status, reason, None))

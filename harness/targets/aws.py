@@ -1,0 +1,195 @@
+"""The aws target: a real account, found as boto3 finds it, or an emulator that stands in for one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from harness.settings import Settings
+from harness.targets.target import ROUTING_PREFIXES, ROUTING_VARIABLES, Target, TargetError, environment_of
+
+if TYPE_CHECKING:
+    import boto3
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_SERVICES = (
+    "s3",
+    "iam",
+    "sts",
+    "logs",
+    "lambda",
+    "stepfunctions",
+    "sagemaker",
+    "sagemaker-runtime",
+    "cloudformation",
+    "scheduler",
+    "service-quotas",
+    "resourcegroupstaggingapi",
+)
+"""What the workflow calls; none of it may be led elsewhere."""
+_ANSWER = 5.0
+
+
+@contextlib.contextmanager
+def aws(settings: Settings) -> Iterator[Target]:
+    """Lead boto3 to the account that the shell's profile, SSO session or keys are of, while the block lasts.
+
+    Nothing is made and nothing costs anything here: see :mod:`harness.workflow.consent` for what does.
+
+    Args:
+        settings: ``aws_account`` to be met; ``aws_stand_in`` for an emulator in place of AWS.
+
+    Raises:
+        TargetError: a call would not reach AWS, or not the account that is meant; or the partition is not ``aws``.
+    """
+    environment = _stand_in(settings.aws_stand_in) if settings.aws_stand_in else _own_variables(os.environ)
+    found = Target("aws", environment, is_local=False, stand_in=bool(settings.aws_stand_in))
+    with environment_of(found):
+        session = _session()
+        if not found.stand_in:
+            refuse_elsewhere(session)
+        region = _region_of(session)
+        identity = _identity(session)
+        account = str(identity["Account"])
+        if settings.aws_account and account != settings.aws_account:
+            raise TargetError(
+                f"these credentials are of account {account} ({identity['Arn']}), not of {settings.aws_account}, "
+                "which is meant: nothing was run. Choose another AWS_PROFILE, or another --account."
+            )
+        # Programs that are started from here see the same region, wherever it came from.
+        variables = {**environment, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+        target = Target(
+            "aws",
+            variables,
+            is_local=False,
+            account_id=account,
+            region=region,
+            caller=str(identity["Arn"]),
+            stand_in=found.stand_in,
+        )
+        with environment_of(target):
+            yield target
+
+
+def refuse_elsewhere(session: boto3.Session) -> None:
+    """Refuse a session whose calls would go to another place than AWS.
+
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+
+    Raises:
+        TargetError: naming what leads elsewhere, and how to be rid of it.
+    """
+    from harness.emulator.forward_proxy import is_aws
+    from harness.emulator.identity import ACCESS_KEY_ID
+
+    region = session.region_name or "us-east-1"
+    for service in _SERVICES:
+        address = session.client(service, region_name=region).meta.endpoint_url
+        if not is_aws(urlsplit(address).hostname or ""):
+            profile = session.profile_name
+            raise TargetError(
+                f"{service} would be called at {address}, not at AWS: `endpoint_url` or `services` of profile "
+                f"{profile} in your AWS configuration leads there. Choose a profile without, or set "
+                "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true."
+            )
+    credentials = session.get_credentials()
+    if credentials is not None and credentials.access_key == ACCESS_KEY_ID:
+        raise TargetError("the credentials are the emulator's, left over from `harness env`: open a new shell.")
+    for variable in ("HTTPS_PROXY", "https_proxy"):
+        proxy = os.environ.get(variable, "")
+        if urlsplit(proxy).hostname in _LOOPBACK and _health(proxy) is not None:
+            raise TargetError(f"{variable}={proxy} is an emulator, left over from `harness env`: open a new shell.")
+
+
+def _own_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """What the shell says of the account, once nothing in it leads elsewhere."""
+    ignored = environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
+    leading = sorted(name for name in environ if name.startswith(ROUTING_PREFIXES) and environ[name])
+    if leading and not ignored:
+        shown = ", ".join(f"{name}={environ[name]}" for name in leading)
+        raise TargetError(
+            f"{shown}: left over from a shell for local work, and calls would go there, not to AWS: nothing was run. "
+            f"Open a new shell, or `unset {' '.join(leading)}`."
+        )
+    return {name: environ[name] for name in ROUTING_VARIABLES if name in environ}
+
+
+def _stand_in(url: str) -> dict[str, str]:
+    """The variables of an emulator that stands in for AWS, once it has said that it is one."""
+    parts = urlsplit(url)
+    if parts.scheme != "http" or parts.hostname not in _LOOPBACK or parts.port is None:
+        raise TargetError(
+            f"HARNESS_AWS_STAND_IN={url}: expected http://127.0.0.1:PORT, the address of an emulator on this machine."
+        )
+    if _health(url) is None:
+        raise TargetError(
+            f"HARNESS_AWS_STAND_IN={url}: no emulator answers there. Start one with `harness up --port 0`."
+        )
+    said: dict[str, str] = _ask(url, "environment")["environment"]
+    return {**said, "AWS_ENDPOINT_URL": url.rstrip("/")}
+
+
+def _health(url: str) -> Any | None:
+    """What an emulator at *url* says of itself; None where there is none."""
+    try:
+        said = _ask(url, "health")
+    except (OSError, ValueError, HTTPException):
+        return None
+    return said if isinstance(said, dict) and said.get("status") == "running" and "version" in said else None
+
+
+def _ask(url: str, what: str) -> Any:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(f"{url.rstrip('/')}/_harness/{what}", timeout=_ANSWER) as answer:
+        return json.load(answer)
+
+
+def _session() -> boto3.Session:
+    import boto3
+    from botocore.exceptions import ProfileNotFound
+
+    try:
+        return boto3.Session()
+    except ProfileNotFound as error:
+        raise TargetError(f"{error}: set AWS_PROFILE to one that `aws configure list-profiles` shows.") from None
+
+
+def _region_of(session: boto3.Session) -> str:
+    # boto3 reads AWS_DEFAULT_REGION and the profile; AWS's other SDKs read AWS_REGION.
+    region = os.environ.get("AWS_REGION") or session.region_name
+    if not region:
+        raise TargetError("no region is set: set AWS_DEFAULT_REGION, or `region` of the profile.")
+    try:
+        partition = session.get_partition_for_region(region)
+    except Exception as error:  # botocore's UnknownRegionError, for a name that is none
+        raise TargetError(f"region {region}: {error}") from None
+    if partition != "aws":
+        raise TargetError(
+            f"region {region} is of the partition {partition}: the aws target knows the partition aws alone, whose "
+            "prices, quotas and container images it has. Choose another region or AWS_PROFILE."
+        )
+    return region
+
+
+def _identity(session: boto3.Session) -> Any:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        identity = session.client("sts", region_name=_region_of(session)).get_caller_identity()
+    except (BotoCoreError, ClientError) as error:
+        raise TargetError(
+            f"AWS does not know who calls: {error}. Sign in with `aws sso login`, or choose an AWS_PROFILE that works."
+        ) from None
+    partition = identity["Arn"].split(":")[1]
+    if partition != "aws":
+        raise TargetError(
+            f"{identity['Arn']} is of the partition {partition}: the aws target knows the partition aws alone."
+        )
+    return identity

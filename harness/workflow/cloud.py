@@ -1,0 +1,500 @@
+"""Scones Unlimited's workflow on AWS: planned, priced, agreed to, deployed, and removed with nothing left behind.
+
+What is planned is a list of actions. A dry run prints them, a deployment carries the very same out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.settings import Settings
+from harness.targets.target import Target
+from harness.workflow.bucket import ensure_bucket
+from harness.workflow.cleanup import leftovers
+from harness.workflow.consent import require_consent
+from harness.workflow.dataset.load import changed_files, load
+from harness.workflow.deployment import Deployment, Step
+from harness.workflow.endpoint import EndpointPlan, current_configuration, deploy_endpoint, endpoint_resources
+from harness.workflow.estimate import Estimate, estimate_run
+from harness.workflow.expand import Expanded, expand
+from harness.workflow.quotas import ENDPOINT, SPOT, TRAINING, read_quotas, require_instance
+from harness.workflow.registries import built_in_image_on_aws
+from harness.workflow.removal import Found, in_order, is_there, remove_all
+from harness.workflow.scones import MODEL_PREFIX, TEMPLATE, CleanupError, Scones
+from harness.workflow.stack import StackChange, deploy_stack, find_stack, preview
+from harness.workflow.tagged import find_tagged
+from harness.workflow.tags import PROJECT, PROJECT_KEY, Tags, expiry_of, make_tags
+from harness.workflow.template import Plan, read_plan
+from harness.workflow.training import TrainingPlan, find_job, plan_training, train
+from harness.workflow.watchdog import GROUP, endpoint_deleted_at_exit, set_watchdog, watchdog_time
+
+if TYPE_CHECKING:
+    import boto3
+
+    from harness.workflow.dataset.transform import Dataset
+
+STACK = "scones-unlimited"
+_SAGEMAKER_ROLE, _WATCHDOG_ROLE = "scones-sagemaker-execution", "scones-watchdog"
+
+
+class CloudError(RuntimeError):
+    """The workflow cannot be deployed as asked; the message says why, and nothing was made."""
+
+
+@dataclass(frozen=True)
+class CloudPlan:
+    """What is to be deployed on AWS, and under which names, before anything is."""
+
+    account_id: str
+    region: str
+    bucket: str
+    endpoint: str
+    instance_type: str
+    capture_uri: str
+    expanded: Expanded
+    resources: Plan
+    """What the stack is made of, with all values resolved."""
+    tags: Tags
+    dataset: Dataset | None
+    training: TrainingPlan | None
+    """None where a model is brought along."""
+    model: Path | str | None
+    """The ``model.tar.gz`` that is brought along, a file or its ``s3://`` address."""
+
+    def role(self, name: str) -> str:
+        """ARN of one of the stack's roles."""
+        return f"arn:aws:iam::{self.account_id}:role/{name}"
+
+    def endpoint_plan(self, model_data: str) -> EndpointPlan:
+        """The endpoint that serves *model_data*."""
+        return EndpointPlan(
+            name=self.endpoint,
+            role_arn=self.role(_SAGEMAKER_ROLE),
+            image=built_in_image_on_aws(self.region),
+            instance_type=self.instance_type,
+            capture_uri=self.capture_uri,
+            model_data=model_data,
+        )
+
+    @property
+    def model_key(self) -> str:
+        """Where in the bucket a model that is a file goes."""
+        assert isinstance(self.model, Path)
+        return f"{MODEL_PREFIX}/{hashlib.sha256(self.model.read_bytes()).hexdigest()[:8]}/model.tar.gz"
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing that a deployment does."""
+
+    text: str
+    """``create bucket scones-unlimited-123456789012``; a line for each change where it is several."""
+    run: Callable[[], None]
+
+
+def plan_cloud(
+    target: Target, session: boto3.Session, settings: Settings, root: Path, dataset: Dataset | None, model: str | None
+) -> CloudPlan:
+    """The plan of the workflow that ``template.yaml`` below *root* declares.
+
+    Args:
+        target: the account and region.
+        session: leads there.
+        settings: names, instance types, limits, owner.
+        root: folder with ``template.yaml``.
+        dataset: images to load, and to train on.
+        model: ``s3://...`` or a file with a ``model.tar.gz``; None to train one.
+
+    Raises:
+        CloudError: the model is not there, or there are no images to train on.
+        harness.workflow.template.TemplateError: the template cannot be deployed.
+        ValueError: AWS's container is not to be had in the region.
+    """
+    assert target.account_id is not None and target.region is not None and target.caller is not None
+    account, region = target.account_id, target.region
+    bucket = f"{settings.bucket}-{account}"
+    image = built_in_image_on_aws(region)
+    brought: Path | str | None = model
+    if model and not model.startswith("s3://"):
+        brought = Path(model)
+        if not brought.is_file():
+            raise CloudError(f"there is no model {model}")
+    if not model and dataset is None:
+        raise CloudError("there is neither a model to serve nor images to train one on")
+    training = None
+    if not model and dataset is not None:
+        training = plan_training(
+            settings.endpoint,
+            dataset,
+            role_arn=f"arn:aws:iam::{account}:role/{_SAGEMAKER_ROLE}",
+            image=image,
+            instance_type=settings.training_instance,
+            bucket=bucket,
+            minutes=settings.training_minutes,
+            spot=settings.spot == "yes",
+        )
+    parameters = {"BucketName": bucket, "EndpointName": settings.endpoint, "Threshold": str(settings.threshold)}
+    return CloudPlan(
+        account,
+        region,
+        bucket,
+        settings.endpoint,
+        settings.endpoint_instance,
+        f"s3://{bucket}/{settings.capture_prefix}",
+        expand(root / TEMPLATE, bucket, parameters, session),
+        read_plan(root / TEMPLATE, parameters, account_id=account, region=region),
+        _tags(session, settings, target.caller),
+        dataset,
+        training,
+        brought or None,
+    )
+
+
+def _tags(session: boto3.Session, settings: Settings, caller: str) -> Tags:
+    """The tags of what is there already, while they last for half the lifetime; else new ones."""
+    wanted = make_tags(settings.owner, caller, settings.lifetime_hours)
+    stack = find_stack(session.client("cloudformation"), STACK)
+    present = {tag["Key"]: tag["Value"] for tag in (stack or {}).get("Tags", ())}
+    expiry = expiry_of(present)
+    lasting = datetime.now(UTC) + timedelta(hours=settings.lifetime_hours / 2)
+    if expiry is not None and lasting < expiry <= wanted.expiry:
+        kept = Tags(wanted.owner, expiry, wanted.project)
+        if kept.as_dict().items() <= present.items():
+            return kept
+    return wanted
+
+
+# Money
+
+
+def trains(plan: CloudPlan, session: boto3.Session) -> bool:
+    """Whether a deployment would start a training job, or wait for one."""
+    return plan.training is not None and find_job(plan.training, session)[1] != "Completed"
+
+
+def price(plan: CloudPlan, session: boto3.Session, settings: Settings) -> Estimate:
+    """What it costs, with nothing asked and nothing made.
+
+    Raises:
+        harness.workflow.prices.PriceError: a price is not known.
+    """
+    return estimate_run(session, settings, plan.region, trains=trains(plan, session))
+
+
+def check_quotas(plan: CloudPlan, session: boto3.Session, settings: Settings) -> list[str]:
+    """The limits in force for what is still to be made, a line each.
+
+    Raises:
+        harness.workflow.quotas.QuotaError: the account may not have it, or the region has it not.
+    """
+    needed = []
+    if trains(plan, session):
+        needed.append((settings.training_instance, SPOT if settings.spot else TRAINING))
+    if current_configuration(plan.endpoint, session) is None:
+        needed.append((plan.instance_type, ENDPOINT))
+    if not needed:
+        return []
+    quotas = read_quotas(session)
+    found = [require_instance(quotas, instance, purpose, plan.region) for instance, purpose in needed]
+    return [f"quota {quota.name}: {quota.value:g}" for quota in found]
+
+
+# Deploying
+
+
+def plan_actions(
+    plan: CloudPlan,
+    session: boto3.Session,
+    on_step: Step = lambda line: None,
+    on_state: Callable[[str], None] = lambda line: None,
+) -> list[Action]:
+    """What there is to do until all is as *plan* says; nothing is made by asking.
+
+    Args:
+        plan: what there is to be.
+        session: leads to the target.
+        on_step: told, by the actions, of each thing made.
+        on_state: told, by the training, of each state it passes through.
+    """
+    s3, tags = session.client("s3"), plan.tags.as_list()
+    actions: list[Action] = []
+
+    def add(text: str, run: Callable[[], None]) -> None:
+        actions.append(Action(text, run))
+
+    there = is_there(session, Found(f"arn:aws:s3:::{plan.bucket}"))
+    present = _keys(s3, plan.bucket) if there else set()
+    if not there or _bucket_tags(s3, plan.bucket) != plan.tags.as_dict():
+        add(f"{'tag' if there else 'create'} bucket {plan.bucket}", lambda: _put_bucket(s3, plan))
+    for key, code in plan.expanded.packages.items():
+        if key not in present:
+            add(
+                f"upload s3://{plan.bucket}/{key}, {len(code)} bytes",
+                lambda key=key, code=code: s3.put_object(Bucket=plan.bucket, Key=key, Body=code),  # type: ignore[misc]
+            )
+    changes = preview(STACK, plan.expanded, session, tags)
+    if changes:
+        lines = "".join(f"\n    {change}" for change in changes)
+        add(
+            f"change stack {STACK}, {len(changes)} resources:{lines}",
+            lambda: _deploy_stack(plan, session, tags, on_step),
+        )
+    dataset = plan.dataset
+    if dataset is not None:
+        count = len(changed_files(dataset, s3, plan.bucket) if there else dataset.files())
+        if count:
+            add(f"load {count} files to s3://{plan.bucket}", lambda: _load(plan, s3, on_step))
+    model_data = _known_model(plan, session)
+    if isinstance(plan.model, Path) and plan.model_key not in present:
+        add(f"upload {plan.model.name} to {model_data}", lambda: _upload_model(plan, s3))
+    if plan.training is not None and model_data is None:
+        name, status = find_job(plan.training, session)
+        spot = ", managed spot" if plan.training.spot else ""
+        verb = "await training job" if status else "train: job"
+        text = f"{verb} {name} on one {plan.training.instance_type}{spot}, at most {plan.training.minutes} minutes"
+        add(text, lambda: _train(plan, session, on_step, on_state))
+    if watchdog_time(session, plan.endpoint) != plan.tags.expiry:
+        add(
+            f"schedule the deletion of endpoint {plan.endpoint} at {plan.tags.expiry:%Y-%m-%d %H:%M:%S} UTC",
+            lambda: set_watchdog(session, plan.endpoint, plan.role(_WATCHDOG_ROLE), plan.tags),
+        )
+    current = current_configuration(plan.endpoint, session)
+    if model_data is None or current != plan.endpoint_plan(model_data).revision:
+        add(
+            f"{'create' if current is None else 'update'} endpoint {plan.endpoint} on one {plan.instance_type}, "
+            f"capturing to {plan.capture_uri}",
+            lambda: _deploy_endpoint(plan, session, on_step),
+        )
+    return actions
+
+
+def deploy_cloud(
+    plan: CloudPlan,
+    session: boto3.Session,
+    on_step: Step = lambda line: None,
+    on_state: Callable[[str], None] = lambda line: None,
+) -> Scones:
+    """Have the workflow deployed as *plan* says; what is so already stays. Consent is the caller's to have.
+
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses.
+        harness.workflow.stack.StackFailure: the stack could not be made.
+        harness.workflow.training.TrainingError: there is no model.
+    """
+    for action in plan_actions(plan, session, on_step, on_state):
+        on_step(action.text.partition(":\n")[0])
+        action.run()
+    return scones_of(plan, session)
+
+
+def scones_of(plan: CloudPlan, session: boto3.Session) -> Scones:
+    """The workflow as it is once deployed."""
+    resources = plan.resources
+    functions = f"arn:aws:lambda:{plan.region}:{plan.account_id}:function"
+    machines = f"arn:aws:states:{plan.region}:{plan.account_id}:stateMachine"
+    return Scones(
+        session,
+        plan.bucket,
+        plan.endpoint,
+        f"{plan.capture_uri}/{plan.endpoint}",
+        resources,
+        Deployment(
+            {role.name: plan.role(role.name) for role in resources.roles},
+            {item.name: f"{functions}:{item.name}" for item in resources.functions},
+            {item.name: f"{machines}:{item.name}" for item in resources.state_machines},
+        ),
+        plan.tags.as_dict(),
+    )
+
+
+def _put_bucket(s3: Any, plan: CloudPlan) -> None:
+    ensure_bucket(s3, plan.bucket)
+    s3.put_bucket_tagging(Bucket=plan.bucket, Tagging={"TagSet": plan.tags.as_list()})
+
+
+def _bucket_tags(s3: Any, bucket: str) -> dict[str, str]:
+    try:
+        return {tag["Key"]: tag["Value"] for tag in s3.get_bucket_tagging(Bucket=bucket)["TagSet"]}
+    except s3.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchTagSet":
+            raise
+        return {}
+
+
+def _keys(s3: Any, bucket: str) -> set[str]:
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    return {item["Key"] for page in pages for item in page.get("Contents", [])}
+
+
+def _deploy_stack(plan: CloudPlan, session: boto3.Session, tags: list[dict[str, str]], on_step: Step) -> None:
+    def show(changes: tuple[StackChange, ...]) -> None:
+        for change in changes:
+            on_step(f"  {change}")
+
+    deploy_stack(STACK, plan.expanded, session, tags, on_step, show)
+
+
+def _load(plan: CloudPlan, s3: Any, on_step: Step) -> None:
+    assert plan.dataset is not None
+    report = load(plan.dataset, s3, plan.bucket)
+    on_step(f"loaded {report.uploaded} files to s3://{plan.bucket}, {report.unchanged} were there")
+
+
+def _upload_model(plan: CloudPlan, s3: Any) -> None:
+    assert isinstance(plan.model, Path)
+    s3.put_object(Bucket=plan.bucket, Key=plan.model_key, Body=plan.model.read_bytes())
+
+
+def _known_model(plan: CloudPlan, session: boto3.Session) -> str | None:
+    """Where the model is or will be; None while it is still to be trained."""
+    if isinstance(plan.model, Path):
+        return f"s3://{plan.bucket}/{plan.model_key}"
+    if plan.model is not None:
+        return plan.model
+    assert plan.training is not None
+    name, status = find_job(plan.training, session)
+    if status != "Completed":
+        return None
+    job = session.client("sagemaker").describe_training_job(TrainingJobName=name)
+    return str(job["ModelArtifacts"]["S3ModelArtifacts"])
+
+
+def _train(plan: CloudPlan, session: boto3.Session, on_step: Step, on_state: Callable[[str], None]) -> None:
+    assert plan.training is not None
+    train(plan.training, session, plan.tags.as_list(), on_step, on_state)
+
+
+def _deploy_endpoint(plan: CloudPlan, session: boto3.Session, on_step: Step) -> None:
+    model_data = _known_model(plan, session)
+    assert model_data is not None, "the training has ended with a model"
+    deploy_endpoint(plan.endpoint_plan(model_data), session, on_step, plan.tags.as_list())
+
+
+# Removing
+
+
+def find_deployment(target: Target, session: boto3.Session, settings: Settings) -> list[Found]:
+    """All that deployments of the workflow have left in the account's region, by tags and by names, first things first.
+
+    Names find what a deployment that broke off had no time to tag.
+    """
+    assert target.account_id is not None and target.region is not None
+    account, region = target.account_id, target.region
+    sagemaker = session.client("sagemaker")
+
+    def arn(service: str, resource: str) -> str:
+        return f"arn:aws:{service}:{region}:{account}:{resource}"
+
+    found = {item.arn.removesuffix(":*"): item for item in find_tagged(session, PROJECT_KEY, PROJECT)}
+    stack = find_stack(session.client("cloudformation"), STACK)
+    named = [
+        f"arn:aws:s3:::{settings.bucket}-{account}",
+        arn("sagemaker", f"endpoint/{settings.endpoint}"),
+        arn("scheduler", f"schedule-group/{GROUP}"),
+        *([] if stack is None else [stack["StackId"]]),
+    ]
+    kinds = {"endpoint configuration": "endpoint-config", "model": "model"}
+    named += [
+        arn("sagemaker", f"{kinds[kind]}/{name}") for kind, name in endpoint_resources(sagemaker, settings.endpoint)
+    ]
+    named += [
+        job["TrainingJobArn"]
+        for page in sagemaker.get_paginator("list_training_jobs").paginate(NameContains=settings.endpoint)
+        for job in page["TrainingJobSummaries"]
+        if job["TrainingJobName"].startswith(f"{settings.endpoint}-")
+    ]
+    for name in named:
+        found.setdefault(name, Found(name))
+    return in_order(item for item in found.values() if is_there(session, item))
+
+
+def destroy_cloud(
+    target: Target, session: boto3.Session, settings: Settings, root: Path, on_step: Step = lambda line: None
+) -> None:
+    """Remove all that deployments of the workflow have left, the endpoint first, and look whether it is gone.
+
+    Args:
+        target: the account and region.
+        session: leads there.
+        settings: names.
+        root: folder with ``template.yaml``, whose names are looked for in the end.
+        on_step: told of each thing removed.
+
+    Raises:
+        CleanupError: something is still there.
+    """
+    failed = remove_all(find_deployment(target, session, settings), session, on_step)
+    left = find_deployment(target, session, settings)
+    if left:  # resources of a stack that could not be removed whole, and what was being made meanwhile
+        failed = remove_all(left, session, on_step)
+        left = find_deployment(target, session, settings)
+    listed = _listed(target, session, settings, root)
+    if left or listed:
+        still = dict.fromkeys([*map(str, left), *listed])
+        raise CleanupError(f"still there: {', '.join(still)}. {'; '.join(failed)}")
+
+
+def _listed(target: Target, session: boto3.Session, settings: Settings, root: Path) -> list[str]:
+    """What of the template's resources is still there, whatever its tags say, found by listing."""
+    assert target.account_id is not None and target.region is not None
+    bucket = f"{settings.bucket}-{target.account_id}"
+    parameters = {"BucketName": bucket, "EndpointName": settings.endpoint}
+    plan = read_plan(root / TEMPLATE, parameters, account_id=target.account_id, region=target.region)
+    return leftovers(plan, settings.endpoint, bucket, session)
+
+
+@contextlib.contextmanager
+def deployed_on_aws(
+    target: Target,
+    session: boto3.Session,
+    settings: Settings,
+    root: Path,
+    dataset: Dataset | None,
+    *,
+    on_step: Step = lambda line: None,
+    on_state: Callable[[str], None] = lambda line: None,
+    on_estimate: Callable[[Estimate], None] = lambda estimate: None,
+    ask: Callable[[str], bool] | None = None,
+) -> Iterator[Scones]:
+    """Deploy the workflow once its price is agreed to; remove all of it when the block ends, however it ends.
+
+    Args:
+        target: the account and region.
+        session: leads there.
+        settings: names, limits, consent; ``model`` to serve in place of training one.
+        root: folder with ``template.yaml``.
+        dataset: images to train on.
+        on_step: told of each thing made or removed.
+        on_state: told of the training's states.
+        on_estimate: shown the price before it is agreed to.
+        ask: puts a question to a person; None for the terminal's own.
+
+    Raises:
+        CloudError: a deployment is there already, which is somebody's.
+        harness.workflow.consent.ConsentError: the price was not agreed to.
+        harness.workflow.quotas.QuotaError: the account may not have what is needed.
+        CleanupError: after the block, when something could not be removed.
+    """
+    there = find_deployment(target, session, settings)
+    if there:
+        raise CloudError(
+            f"a deployment is there already: {', '.join(map(str, there[:5]))}{', ...' if len(there) > 5 else ''}. "
+            "Remove it with `harness destroy --target aws`, if it is yours to remove."
+        )
+    plan = plan_cloud(target, session, settings, root, dataset, settings.model or None)
+    estimate = price(plan, session, settings)
+    on_estimate(estimate)
+    for line in check_quotas(plan, session, settings):
+        on_step(line)
+    require_consent(target, settings, estimate, ask)
+    with endpoint_deleted_at_exit(session, plan.endpoint):
+        try:
+            yield deploy_cloud(plan, session, on_step, on_state)
+        finally:
+            destroy_cloud(target, session, settings, root, on_step)
