@@ -4,7 +4,7 @@ colour-blind, and markers and hatches tell the same in grey."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.settings import get_settings
 
@@ -29,7 +29,7 @@ def confidence_over_time(frame: pd.DataFrame, *, threshold: float | None = None,
     import matplotlib.dates as dates
 
     limit = get_settings().threshold if threshold is None else threshold
-    axes = axes or _new_axes()
+    axes = axes or new_axes()
     known = frame[frame["confidence"].notna()]
     above = known["confidence"] > limit
     for chosen, marker, colour, label in (
@@ -55,7 +55,7 @@ def confidence_over_time(frame: pd.DataFrame, *, threshold: float | None = None,
     locator = dates.AutoDateLocator()
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
-    _finish(axes)
+    finish(axes)
     return axes
 
 
@@ -70,10 +70,10 @@ def predictions_by_class(frame: pd.DataFrame, *, threshold: float | None = None,
     from matplotlib.ticker import MaxNLocator
 
     limit = get_settings().threshold if threshold is None else threshold
-    axes = axes or _new_axes()
+    axes = axes or new_axes()
     known = frame[frame["confidence"].notna()]
     classes = sorted({*range(len(CLASS_NAMES)), *(int(number) for number in known["predicted"])})
-    names = [CLASS_NAMES[number] if number < len(CLASS_NAMES) else f"class {number}" for number in classes]
+    names = [class_name(number) for number in classes]
     above = known["confidence"] > limit
     bottom = [0] * len(classes)
     for chosen, hatch, colour, label in (
@@ -92,8 +92,13 @@ def predictions_by_class(frame: pd.DataFrame, *, threshold: float | None = None,
     axes.set_title(f"Predictions by class, threshold {limit:g}")
     axes.set_ylim(0, max([*bottom, 1]) * 1.2)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    _finish(axes)
+    finish(axes)
     return axes
+
+
+def class_name(number: int) -> str:
+    """A class as people call it."""
+    return CLASS_NAMES[number] if 0 <= number < len(CLASS_NAMES) else f"class {number}"
 
 
 def save(axes: Axes, path: Path) -> Path:
@@ -104,20 +109,23 @@ def save(axes: Axes, path: Path) -> Path:
     return path
 
 
-def _new_axes() -> Axes:
+def new_axes(width: float = 7.5, height: float = 4.2) -> Axes:
+    """Axes of a new figure, so many inches wide and high, that belongs to nobody else."""
     # Not pyplot: that keeps every figure, and draws differently where a display is.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure: Any = Figure(figsize=(7.5, 4.2), layout="constrained")
+    figure: Any = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     axes: Axes = figure.add_subplot()
     return axes
 
 
-def _finish(axes: Axes) -> None:
-    axes.grid(axis="y", color="#dddddd", linewidth=0.8)
+def finish(axes: Axes, *, grid: Literal["x", "y", "both"] = "y", legend: bool = True) -> None:
+    """What all plots have in common: a faint grid, no box, the legend below."""
+    axes.grid(axis=grid, color="#dddddd", linewidth=0.8)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=3, frameon=False)
+    if legend:
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=3, frameon=False)

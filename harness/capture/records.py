@@ -78,17 +78,7 @@ class CaptureRecord:
 
     def probabilities(self) -> list[float] | None:
         """The output as a list of numbers, or None where it is not one."""
-        if self.output is None:
-            return None
-        try:
-            values = json.loads(self.output.content())
-        except ValueError:
-            return None
-        if not isinstance(values, list) or not values:
-            return None
-        if not all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
-            return None
-        return [float(value) for value in values]
+        return None if self.output is None else probabilities_of(self.output)
 
 
 @dataclass(frozen=True)
@@ -107,6 +97,19 @@ class Captures:
     records: list[CaptureRecord]
     """In order of time."""
     skipped: list[Skipped]
+
+
+def probabilities_of(output: Payload) -> list[float] | None:
+    """A model's answer as a list of numbers, or None where it is not one."""
+    try:
+        values = json.loads(output.content())
+    except ValueError:
+        return None
+    if not isinstance(values, list) or not values:
+        return None
+    if not all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
+        return None
+    return [float(value) for value in values]
 
 
 def read_folder(folder: Path) -> Captures:
