@@ -505,7 +505,9 @@ def capture_download(location: str, target: str | None, folder: str, **given: An
 
     with _clear_errors(), opened(location, _targeted(target)) as (place, _), _bar("Downloading") as update:
         done = download(place, Path(folder), selection_of(**given), progress=update)
-    click.echo(f"downloaded {plural(done.files, 'file')} ({megabytes(done.bytes)}) to {folder}, {done.present} were there")
+    click.echo(
+        f"downloaded {plural(done.files, 'file')} ({megabytes(done.bytes)}) to {folder}, {done.present} were there"
+    )
 
 
 @capture.command("tail")
@@ -577,6 +579,50 @@ def capture_parse(
                 errors=Console(stderr=True, highlight=False),
                 progress=update,
             )
+
+
+@main.command()
+@_capture_options(answers=False)
+@click.option("--labels", help="Images of known class: a folder, a .lst manifest or s3://bucket/prefix.")
+@click.option("--train", help="The images that the model was trained on: a folder or s3://bucket/prefix.")
+@click.option("--state-machine", help="Time the states of this one.  [default: the workflow's]")
+@click.option("--executions", type=click.IntRange(1), default=100, show_default=True, help="The latest, to be timed.")
+@click.option("--unsure", type=click.IntRange(0, 200), default=24, show_default=True, help="Least confident to show.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of samples and permutations.")
+@click.option("-o", "--output", type=click.Path(file_okay=False), default="monitor-output", show_default=True)
+def monitor(
+    location: str,
+    target: str | None,
+    labels: str | None,
+    train: str | None,
+    state_machine: str | None,
+    executions: int,
+    unsure: int,
+    seed: int,
+    output: str,
+    **given: Any,
+) -> None:
+    """Judge the captures of LOCATION (an endpoint, an s3:// URI or a folder) in a report with plots."""
+    from rich.console import Console
+
+    from harness.capture.commands import selection_of
+    from harness.capture.monitor_command import MonitorOptions, run_monitor
+
+    console = Console(highlight=False)
+    with _clear_errors():
+        options = MonitorOptions(
+            location=location,
+            output=Path(output),
+            selection=selection_of(**given),
+            labels=labels,
+            train=train,
+            state_machine=state_machine,
+            executions=executions,
+            unsure=unsure,
+            seed=seed,
+        )
+        written = run_monitor(options, _targeted(target), console, _bar)
+    console.print(f"wrote {written[0]} and {len(written) - 1} plots", soft_wrap=True)
 
 
 if __name__ == "__main__":

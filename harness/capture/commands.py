@@ -209,4 +209,3 @@ def _class_number(name: str) -> int:
     if name in CLASS_NAMES:
         return CLASS_NAMES.index(name)
     raise ValueError(f"no such class: {name!r}; expected its number, or one of {', '.join(CLASS_NAMES)}")
-

@@ -49,13 +49,13 @@ def format_of(path: Path, named: str | None) -> str:
     """
     chosen = named or {".json": "jsonl", ".ndjson": "jsonl"}.get(path.suffix, path.suffix.removeprefix("."))
     if chosen not in FORMATS:
-        raise ValueError(f"{path}: name the format with --format ({', '.join(FORMATS)}), or by how the file's name ends")
+        raise ValueError(
+            f"{path}: name the format with --format ({', '.join(FORMATS)}), or by how the file's name ends"
+        )
     return chosen
 
 
-def export(
-    batches: Iterable[Batch], path: Path, form: str, *, threshold: float, images: bool = False
-) -> Exported:
+def export(batches: Iterable[Batch], path: Path, form: str, *, threshold: float, images: bool = False) -> Exported:
     """Write records to *path*, by way of a temporary name beside it.
 
     Args:

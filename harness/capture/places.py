@@ -202,7 +202,9 @@ def find_place(text: str, session: boto3.Session | None) -> tuple[Place, Endpoin
 
 def is_remote(text: str) -> bool:
     """Whether *text* is an S3 URI or can be an endpoint's name, and so needs a target to look it up."""
-    return text.startswith("s3://") or (re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*", text) is not None and not Path(text).is_dir())
+    return text.startswith("s3://") or (
+        re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*", text) is not None and not Path(text).is_dir()
+    )
 
 
 def describe_capture(sagemaker: Any, name: str) -> EndpointCapture:
@@ -217,7 +219,9 @@ def describe_capture(sagemaker: Any, name: str) -> EndpointCapture:
     except sagemaker.exceptions.ClientError as error:
         if "Could not find" not in str(error):
             raise
-        raise ValueError(f"there is neither a folder nor an endpoint {name!r}: {error.response['Error']['Message']}") from None
+        raise ValueError(
+            f"there is neither a folder nor an endpoint {name!r}: {error.response['Error']['Message']}"
+        ) from None
     config = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
     capture = config.get("DataCaptureConfig")
     if not capture:

@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 CLASS_NAMES = ("bicycle", "motorcycle")
 PASSED = "#0072B2"
 BELOW = "#D55E00"
-_LINE = "#000000"
+THRESHOLD_LINE = "#000000"
+MANY = 3000
+"""Predictions from which on a plot shows their distribution by period, not each of them."""
 
 
 def confidence_over_time(frame: pd.DataFrame, *, threshold: float | None = None, axes: Axes | None = None) -> Axes:
     """Scatter of each prediction's confidence over time, with the threshold as a line.
+
+    Of more than :data:`MANY` predictions, the median of each period is drawn, and bands around it in which half and
+    nine tenths of them lie.
 
     Args:
         frame: from :func:`harness.capture.records.to_frame`.
@@ -30,12 +35,16 @@ def confidence_over_time(frame: pd.DataFrame, *, threshold: float | None = None,
 
     limit = get_settings().threshold if threshold is None else threshold
     axes = axes or new_axes()
-    known = frame[frame["confidence"].notna()]
+    known = known_answers(frame)
     above = known["confidence"] > limit
+    if len(known) > MANY:
+        _confidence_bands(axes, known)
     for chosen, marker, colour, label in (
         (above, "o", PASSED, "above the threshold"),
         (~above, "X", BELOW, "not above"),
     ):
+        if len(known) > MANY:
+            break
         axes.scatter(
             known["time"][chosen],
             known["confidence"][chosen],
@@ -47,7 +56,7 @@ def confidence_over_time(frame: pd.DataFrame, *, threshold: float | None = None,
             linewidths=0.6,
             label=f"{label} ({int(chosen.sum())})",
         )
-    axes.axhline(limit, color=_LINE, linestyle="--", linewidth=1.2, label=f"threshold {limit:g}")
+    axes.axhline(limit, color=THRESHOLD_LINE, linestyle="--", linewidth=1.2, label=f"threshold {limit:g}")
     axes.set_ylim(min(0.48, float(known["confidence"].min()) - 0.02) if len(known) else 0.48, 1.02)
     axes.set_xlabel("time of inference (UTC)")
     axes.set_ylabel("confidence (probability, 0 to 1)")
@@ -71,7 +80,7 @@ def predictions_by_class(frame: pd.DataFrame, *, threshold: float | None = None,
 
     limit = get_settings().threshold if threshold is None else threshold
     axes = axes or new_axes()
-    known = frame[frame["confidence"].notna()]
+    known = known_answers(frame)
     classes = sorted({*range(len(CLASS_NAMES)), *(int(number) for number in known["predicted"])})
     names = [class_name(number) for number in classes]
     above = known["confidence"] > limit
@@ -96,9 +105,29 @@ def predictions_by_class(frame: pd.DataFrame, *, threshold: float | None = None,
     return axes
 
 
+def known_answers(frame: pd.DataFrame) -> pd.DataFrame:
+    """The lines whose output was probabilities."""
+    return frame[frame["confidence"].notna()]
+
+
 def class_name(number: int) -> str:
     """A class as people call it."""
     return CLASS_NAMES[number] if 0 <= number < len(CLASS_NAMES) else f"class {number}"
+
+
+def _confidence_bands(axes: Axes, known: pd.DataFrame) -> None:
+    from harness.capture.monitor_plots import periods_of
+
+    periods = periods_of(known["time"])
+    shares = (0.05, 0.25, 0.5, 0.75, 0.95)
+    found = known["confidence"].groupby(periods.number).quantile(shares).unstack().reindex(range(len(periods.start)))
+    p5, p25, p50, p75, p95 = (found[share].to_numpy() for share in shares)
+    middle = periods.middle
+    axes.fill_between(middle, p5, p95, color=PASSED, alpha=0.18, linewidth=0, label="5th to 95th percentile")
+    axes.fill_between(middle, p25, p75, color=PASSED, alpha=0.35, linewidth=0, label="25th to 75th")
+    axes.plot(middle, p50, color=PASSED, marker="o", markersize=4, label=f"median of each {periods.name}")
+    # A period between two empty ones has no width for a band.
+    axes.vlines(middle, p5, p95, color=PASSED, linewidth=0.8)
 
 
 def save(axes: Axes, path: Path) -> Path:

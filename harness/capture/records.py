@@ -199,7 +199,9 @@ def parse_file(source: str, data: bytes) -> Iterator[CaptureRecord | Skipped]:
     before = 0
     for block, trouble in read_blocks(io.BytesIO(data)):
         records, numbers, broken = decode_lines(block)
-        found = [(number, _record(line, source, before + number)) for line, number in zip(records, numbers, strict=True)]
+        found = [
+            (number, _record(line, source, before + number)) for line, number in zip(records, numbers, strict=True)
+        ]
         yield from _in_order(found, [(number, Skipped(source, before + number, why)) for number, why in broken])
         before += block.count(b"\n")
         if trouble is not None:

@@ -27,7 +27,9 @@ class Selection:
 
     def __post_init__(self) -> None:
         if self.since is not None and self.until is not None and self.since >= self.until:
-            raise ValueError(f"no time lies between since {self.since:%Y-%m-%dT%H:%M:%SZ} and until {self.until:%Y-%m-%dT%H:%M:%SZ}")
+            raise ValueError(
+                f"no time lies between since {self.since:%Y-%m-%dT%H:%M:%SZ} and until {self.until:%Y-%m-%dT%H:%M:%SZ}"
+            )
 
     @property
     def by_answer(self) -> bool:
@@ -40,7 +42,9 @@ class Selection:
         A file is named by its first record; what was captured a little later may stand in it too, so an hour's files are
         taken to reach into the next hour.
         """
-        return (self.until is None or start < self.until) and (self.since is None or end + timedelta(hours=1) > self.since)
+        return (self.until is None or start < self.until) and (
+            self.since is None or end + timedelta(hours=1) > self.since
+        )
 
 
 def read_time(text: str, now: datetime | None = None) -> datetime:

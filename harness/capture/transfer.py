@@ -129,4 +129,3 @@ def _news(place: Place, file: CaptureFile, before: _Seen, whole: bool) -> tuple[
 
 def _has(path: Path, size: int) -> bool:
     return path.is_file() and path.stat().st_size == size
-
