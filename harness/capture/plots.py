@@ -4,7 +4,7 @@ colour-blind, and markers and hatches tell the same in grey."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.settings import get_settings
 
@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 CLASS_NAMES = ("bicycle", "motorcycle")
 PASSED = "#0072B2"
 BELOW = "#D55E00"
-_LINE = "#000000"
+THRESHOLD_LINE = "#000000"
+MANY = 3000
+"""Predictions from which on a plot shows their distribution by period, not each of them."""
 
 
 def confidence_over_time(frame: pd.DataFrame, *, threshold: float | None = None, axes: Axes | None = None) -> Axes:
     """Scatter of each prediction's confidence over time, with the threshold as a line.
+
+    Of more than :data:`MANY` predictions, the median of each period is drawn, and bands around it in which half and
+    nine tenths of them lie.
 
     Args:
         frame: from :func:`harness.capture.records.to_frame`.
@@ -29,13 +34,17 @@ def confidence_over_time(frame: pd.DataFrame, *, threshold: float | None = None,
     import matplotlib.dates as dates
 
     limit = get_settings().threshold if threshold is None else threshold
-    axes = axes or _new_axes()
-    known = frame[frame["confidence"].notna()]
+    axes = axes or new_axes()
+    known = known_answers(frame)
     above = known["confidence"] > limit
+    if len(known) > MANY:
+        _confidence_bands(axes, known)
     for chosen, marker, colour, label in (
         (above, "o", PASSED, "above the threshold"),
         (~above, "X", BELOW, "not above"),
     ):
+        if len(known) > MANY:
+            break
         axes.scatter(
             known["time"][chosen],
             known["confidence"][chosen],
@@ -47,7 +56,7 @@ def confidence_over_time(frame: pd.DataFrame, *, threshold: float | None = None,
             linewidths=0.6,
             label=f"{label} ({int(chosen.sum())})",
         )
-    axes.axhline(limit, color=_LINE, linestyle="--", linewidth=1.2, label=f"threshold {limit:g}")
+    axes.axhline(limit, color=THRESHOLD_LINE, linestyle="--", linewidth=1.2, label=f"threshold {limit:g}")
     axes.set_ylim(min(0.48, float(known["confidence"].min()) - 0.02) if len(known) else 0.48, 1.02)
     axes.set_xlabel("time of inference (UTC)")
     axes.set_ylabel("confidence (probability, 0 to 1)")
@@ -55,7 +64,7 @@ def confidence_over_time(frame: pd.DataFrame, *, threshold: float | None = None,
     locator = dates.AutoDateLocator()
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
-    _finish(axes)
+    finish(axes)
     return axes
 
 
@@ -70,10 +79,10 @@ def predictions_by_class(frame: pd.DataFrame, *, threshold: float | None = None,
     from matplotlib.ticker import MaxNLocator
 
     limit = get_settings().threshold if threshold is None else threshold
-    axes = axes or _new_axes()
-    known = frame[frame["confidence"].notna()]
+    axes = axes or new_axes()
+    known = known_answers(frame)
     classes = sorted({*range(len(CLASS_NAMES)), *(int(number) for number in known["predicted"])})
-    names = [CLASS_NAMES[number] if number < len(CLASS_NAMES) else f"class {number}" for number in classes]
+    names = [class_name(number) for number in classes]
     above = known["confidence"] > limit
     bottom = [0] * len(classes)
     for chosen, hatch, colour, label in (
@@ -92,8 +101,33 @@ def predictions_by_class(frame: pd.DataFrame, *, threshold: float | None = None,
     axes.set_title(f"Predictions by class, threshold {limit:g}")
     axes.set_ylim(0, max([*bottom, 1]) * 1.2)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    _finish(axes)
+    finish(axes)
     return axes
+
+
+def known_answers(frame: pd.DataFrame) -> pd.DataFrame:
+    """The lines whose output was probabilities."""
+    return frame[frame["confidence"].notna()]
+
+
+def class_name(number: int) -> str:
+    """A class as people call it."""
+    return CLASS_NAMES[number] if 0 <= number < len(CLASS_NAMES) else f"class {number}"
+
+
+def _confidence_bands(axes: Axes, known: pd.DataFrame) -> None:
+    from harness.capture.monitor_plots import periods_of
+
+    periods = periods_of(known["time"])
+    shares = (0.05, 0.25, 0.5, 0.75, 0.95)
+    found = known["confidence"].groupby(periods.number).quantile(shares).unstack().reindex(range(len(periods.start)))
+    p5, p25, p50, p75, p95 = (found[share].to_numpy() for share in shares)
+    middle = periods.middle
+    axes.fill_between(middle, p5, p95, color=PASSED, alpha=0.18, linewidth=0, label="5th to 95th percentile")
+    axes.fill_between(middle, p25, p75, color=PASSED, alpha=0.35, linewidth=0, label="25th to 75th")
+    axes.plot(middle, p50, color=PASSED, marker="o", markersize=4, label=f"median of each {periods.name}")
+    # A period between two empty ones has no width for a band.
+    axes.vlines(middle, p5, p95, color=PASSED, linewidth=0.8)
 
 
 def save(axes: Axes, path: Path) -> Path:
@@ -104,20 +138,23 @@ def save(axes: Axes, path: Path) -> Path:
     return path
 
 
-def _new_axes() -> Axes:
+def new_axes(width: float = 7.5, height: float = 4.2) -> Axes:
+    """Axes of a new figure, so many inches wide and high, that belongs to nobody else."""
     # Not pyplot: that keeps every figure, and draws differently where a display is.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure: Any = Figure(figsize=(7.5, 4.2), layout="constrained")
+    figure: Any = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     axes: Axes = figure.add_subplot()
     return axes
 
 
-def _finish(axes: Axes) -> None:
-    axes.grid(axis="y", color="#dddddd", linewidth=0.8)
+def finish(axes: Axes, *, grid: Literal["x", "y", "both"] = "y", legend: bool = True) -> None:
+    """What all plots have in common: a faint grid, no box, the legend below."""
+    axes.grid(axis=grid, color="#dddddd", linewidth=0.8)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=3, frameon=False)
+    if legend:
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=3, frameon=False)

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import base64
 import binascii
-import gzip
+import io
 import json
 import math
 import time
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from harness.capture.decoding import Line, Side, decode_lines, read_blocks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +36,6 @@ COLUMNS = (
     "source",
     "line",
 )
-_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -78,17 +78,7 @@ class CaptureRecord:
 
     def probabilities(self) -> list[float] | None:
         """The output as a list of numbers, or None where it is not one."""
-        if self.output is None:
-            return None
-        try:
-            values = json.loads(self.output.content())
-        except ValueError:
-            return None
-        if not isinstance(values, list) or not values:
-            return None
-        if not all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
-            return None
-        return [float(value) for value in values]
+        return None if self.output is None else probabilities_of(self.output)
 
 
 @dataclass(frozen=True)
@@ -107,6 +97,19 @@ class Captures:
     records: list[CaptureRecord]
     """In order of time."""
     skipped: list[Skipped]
+
+
+def probabilities_of(output: Payload) -> list[float] | None:
+    """A model's answer as a list of numbers, or None where it is not one."""
+    try:
+        values = json.loads(output.content())
+    except ValueError:
+        return None
+    if not isinstance(values, list) or not values:
+        return None
+    if not all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
+        return None
+    return [float(value) for value in values]
 
 
 def read_folder(folder: Path) -> Captures:
@@ -193,19 +196,16 @@ def parse_file(source: str, data: bytes) -> Iterator[CaptureRecord | Skipped]:
     A file that was being written when it was read ends in a broken line, and a gzip file perhaps in a broken block:
     what comes before is read all the same.
     """
-    broken = None
-    if data.startswith(_GZIP):
-        data, broken = _decompress(data)
-    lines = data.split(b"\n")
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            yield _record(json.loads(line), source, number)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            yield Skipped(source, number, f"not a capture record: {error!r}")
-    if broken is not None:
-        yield Skipped(source, len(lines), f"the compressed file is broken: {broken}")
+    before = 0
+    for block, trouble in read_blocks(io.BytesIO(data)):
+        records, numbers, broken = decode_lines(block)
+        found = [
+            (number, _record(line, source, before + number)) for line, number in zip(records, numbers, strict=True)
+        ]
+        yield from _in_order(found, [(number, Skipped(source, before + number, why)) for number, why in broken])
+        before += block.count(b"\n")
+        if trouble is not None:
+            yield Skipped(source, before + 1, f"the compressed file is broken: {trouble}")
 
 
 def to_frame(records: Iterable[CaptureRecord], threshold: float | None = None) -> pd.DataFrame:
@@ -262,34 +262,26 @@ def _collect(files: Iterable[tuple[str, bytes]]) -> Captures:
     return Captures(records, skipped)
 
 
-def _record(document: dict[str, Any], source: str, line: int) -> CaptureRecord:
-    data, metadata = document["captureData"], document["eventMetadata"]
+def _in_order(
+    records: list[tuple[int, CaptureRecord]], skipped: list[tuple[int, Skipped]]
+) -> Iterator[CaptureRecord | Skipped]:
+    both: list[tuple[int, CaptureRecord | Skipped]] = [*records, *skipped]
+    both.sort(key=lambda item: item[0])
+    return (item for _, item in both)
+
+
+def _record(line: Line[Side], source: str, number: int) -> CaptureRecord:
+    data, metadata = line.captureData, line.eventMetadata
     return CaptureRecord(
-        event_id=metadata["eventId"],
-        time=datetime.strptime(metadata["inferenceTime"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC),
-        inference_id=metadata.get("inferenceId"),
-        input=_payload(data.get("endpointInput")),
-        output=_payload(data.get("endpointOutput")),
+        event_id=metadata.eventId,
+        time=metadata.inferenceTime.astimezone(UTC),
+        inference_id=metadata.inferenceId,
+        input=_payload(data.endpointInput),
+        output=_payload(data.endpointOutput),
         source=source,
-        line=line,
+        line=number,
     )
 
 
-def _payload(side: dict[str, str] | None) -> Payload | None:
-    return None if side is None else Payload(side["observedContentType"], side["encoding"], side["data"])
-
-
-def _decompress(data: bytes) -> tuple[bytes, str | None]:
-    try:
-        return gzip.decompress(data), None
-    except (EOFError, OSError, zlib.error) as error:
-        # All that can be had of a truncated file, member by member.
-        whole = b""
-        while data.startswith(_GZIP):
-            member = zlib.decompressobj(wbits=31)
-            try:
-                whole += member.decompress(data)
-            except zlib.error:
-                break
-            data = member.unused_data
-        return whole, str(error)
+def _payload(side: Side | None) -> Payload | None:
+    return None if side is None else Payload(side.observedContentType, side.encoding, side.data)

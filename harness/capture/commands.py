@@ -1,0 +1,211 @@
+"""What ``harness capture`` does, told in a terminal or a CI log."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from harness.capture.plots import CLASS_NAMES, class_name
+from harness.capture.places import EndpointCapture, Place, find_place, is_remote
+from harness.capture.selection import Selection, read_time
+from harness.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.capture.batches import Batch
+    from harness.capture.records import Skipped
+
+Progress = Callable[[int, int | None], None]
+_SHOWN = 10
+
+
+@contextlib.contextmanager
+def opened(location: str, settings: Settings) -> Iterator[tuple[Place, EndpointCapture | None]]:
+    """The place that a person names; a target is opened where it has to be looked up.
+
+    Raises:
+        RuntimeError: there is no target to look it up on.
+        ValueError: there is no such endpoint, or it has no Data Capture.
+    """
+    if not is_remote(location):
+        yield find_place(location, None)
+        return
+    import boto3
+
+    from harness.targets import open_standing_target
+
+    with open_standing_target(settings):
+        yield find_place(location, boto3.Session())
+
+
+def selection_of(
+    since: str | None,
+    until: str | None,
+    variants: tuple[str, ...] = (),
+    classes: tuple[str, ...] = (),
+    min_confidence: float | None = None,
+    max_confidence: float | None = None,
+) -> Selection:
+    """The conditions that the options of a command give.
+
+    Raises:
+        ValueError: one of them cannot be understood.
+    """
+    now = datetime.now(UTC)
+    return Selection(
+        since=read_time(since, now) if since else None,
+        until=read_time(until, now) if until else None,
+        variants=frozenset(variants),
+        classes=frozenset(_class_number(name) for name in classes),
+        min_confidence=min_confidence,
+        max_confidence=max_confidence,
+    )
+
+
+def list_captures(place: Place, selection: Selection, console: Console, *, each: bool) -> None:
+    """Say which files there are, by variant and hour, or each."""
+    hours: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    files = size = 0
+    for file in place.files(selection):
+        files, size = files + 1, size + file.size
+        if each:
+            console.print(f"{file.size:>12,}  {file.source}", soft_wrap=True)
+        else:
+            hour = f"{file.hour:%Y-%m-%d %H:00}" if file.hour else "no hour in its key"
+            entry = hours[hour, file.variant or "-"]
+            entry[0], entry[1] = entry[0] + 1, entry[1] + file.size
+    for (hour, variant), (count, total) in sorted(hours.items()):
+        console.print(f"{hour:<18}  {variant:<20}  {plural(count, 'file'):>12}  {megabytes(total):>11}", soft_wrap=True)
+    console.print(f"{plural(files, 'file')}, {megabytes(size)} in {place.name}", soft_wrap=True)
+
+
+def print_tail(
+    place: Place,
+    selection: Selection,
+    console: Console,
+    errors: Console,
+    *,
+    lines: int,
+    following: bool,
+    threshold: float,
+    interval: float = 1.0,
+) -> None:
+    """Show the last *lines* records, and then, if *following*, each that appears, until Ctrl-C."""
+    from harness.capture.transfer import follow
+
+    newest: list[tuple[datetime, str]] = []
+    first_look = True
+    skipped: list[Skipped] = []
+
+    def looked() -> bool:
+        nonlocal first_look
+        if first_look:
+            for _, line in sorted(newest, key=lambda item: item[0])[-lines:] if lines else []:
+                console.print(line, soft_wrap=True)
+            if not newest:
+                errors.print(f"no such records in {place.name} yet; --since looks further back", soft_wrap=True)
+            first_look = False
+        return not following
+
+    with contextlib.suppress(KeyboardInterrupt):
+        for batch in follow(place, selection, interval=interval, stop=looked):
+            for item in batch.skipped:
+                skipped.append(item)
+                errors.print(f"skipped {item.source}, line {item.line}: {item.reason}", soft_wrap=True)
+            shown = _lines_of(batch, threshold)
+            if not first_look:
+                for _, line in shown:
+                    console.print(line, soft_wrap=True)
+                continue
+            newest += shown
+            if len(newest) > 10 * (lines + 100):
+                newest = sorted(newest, key=lambda item: item[0])[-lines:] if lines else []
+
+
+def parse(
+    place: Place,
+    selection: Selection,
+    output: Path | None,
+    form: str,
+    *,
+    threshold: float,
+    images: bool,
+    processes: int,
+    errors: Console,
+    progress: Progress,
+    stream: IO[str] | None = None,
+) -> int:
+    """Write the wanted records to a file, or as they come to standard output; gives how many there were."""
+    from harness.capture.batches import Details, read_batches
+    from harness.capture.export import CsvWriter, as_jsonl, columns, export
+
+    details = Details(probabilities=True, image=images)
+    batches = read_batches(place, selection, details, processes=processes, progress=progress)
+    if output is not None:
+        done = export(batches, output, form, threshold=threshold, images=images)
+        records, skipped = done.records, done.skipped
+    else:
+        out = stream or sys.stdout
+        records, skipped = 0, []
+        write = CsvWriter(out)
+        for batch in batches:
+            skipped += batch.skipped
+            if len(batch):
+                frame = columns(batch, threshold, images)
+                if form == "csv":
+                    write(frame)
+                else:
+                    out.write(as_jsonl(frame))
+                records += len(batch)
+    tell_skipped(skipped, errors)
+    where = "" if output is None else f" in {output}"
+    errors.print(f"{plural(records, 'record')}{where}, {plural(len(skipped), 'line')} skipped", soft_wrap=True)
+    return records
+
+
+def tell_skipped(skipped: list[Skipped], errors: Console) -> None:
+    """Name lines that were no records: all of them in a log, the first few in a terminal."""
+    shown = skipped[:_SHOWN] if errors.is_terminal else skipped
+    for item in shown:
+        errors.print(f"skipped {item.source}, line {item.line}: {item.reason}", soft_wrap=True)
+    if len(shown) < len(skipped):
+        errors.print(f"... and {len(skipped) - len(shown)} more; `2> FILE` has all of them")
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 file``, ``2 files``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def megabytes(size: int) -> str:
+    """Bytes as people read them."""
+    return f"{size / 1e6:,.1f} MB" if size >= 100_000 else f"{size / 1e3:,.1f} kB"
+
+
+def _lines_of(batch: Batch, threshold: float) -> list[tuple[datetime, str]]:
+    found = []
+    times = batch.time.astype("datetime64[ms]").tolist()
+    for number, time in enumerate(times):
+        confidence = float(batch.confidence[number])
+        if confidence == confidence:
+            side = "passed" if confidence > threshold else "below"
+            answer = f"{class_name(int(batch.predicted[number])):<12} {confidence:.4f} {side:<6}"
+        else:
+            answer = f"{'no probabilities':<26}"
+        variant = batch.variant or "-"
+        found.append((time, f"{time:%Y-%m-%dT%H:%M:%S}Z  {variant:<12} {answer}  {batch.event_id[number]}"))
+    return found
+
+
+def _class_number(name: str) -> int:
+    if name.isdigit():
+        return int(name)
+    if name in CLASS_NAMES:
+        return CLASS_NAMES.index(name)
+    raise ValueError(f"no such class: {name!r}; expected its number, or one of {', '.join(CLASS_NAMES)}")

@@ -1,0 +1,322 @@
+"""What captures say, section by section: a sentence or two with numbers, and the plots that show it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.capture import monitor_plots, plots
+from harness.capture.drift import Drift
+from harness.capture.images import read_image
+from harness.capture.labels import LabelledImages
+from harness.capture.monitor_plots import Tile, p_text, periods_of
+from harness.capture.observe import Observation
+from harness.capture.plots import class_name, known_answers
+from harness.capture.statistics import LEVEL, calibration, wilson
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from harness.workflow.latency import StateVisit
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A plot of a section."""
+
+    name: str
+    """Of its file, without the suffix."""
+    description: str
+    """What it shows, for those who see it and for those who do not."""
+    axes: Axes
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report."""
+
+    title: str
+    words: str
+    """What is seen, with numbers and units."""
+    plots: tuple[Plot, ...] = field(default=())
+    side_by_side: bool = False
+
+
+def confidence_section(frame: pd.DataFrame, threshold: float) -> Section:
+    """How confident predictions were, and how that went over time."""
+    known = known_answers(frame)
+    if not len(known):
+        return Section("Confidence", f"None of the {len(frame):,} records has probabilities as its output.")
+    below = int((known["confidence"] <= threshold).sum())
+    first, last = known["time"].iloc[0], known["time"].iloc[-1]
+    words = (
+        f"{_count(len(known), 'prediction')} between {first:%Y-%m-%d %H:%M:%S} and {last:%Y-%m-%d %H:%M:%S} UTC: the median "
+        f"confidence is {known['confidence'].median():.3f}, and {_share(below, len(known))} did not exceed the threshold "
+        f"of {threshold:g}."
+    )
+    if len(known) < len(frame):
+        words += f" {_count(len(frame) - len(known), 'record')} without probabilities left out."
+    return Section(
+        "Confidence",
+        words,
+        (
+            Plot(
+                "confidence_over_time",
+                f"Confidence of the predictions over time; the dashed line is the threshold, {threshold:g}.",
+                plots.confidence_over_time(frame, threshold=threshold),
+            ),
+            Plot(
+                "confidence_by_class",
+                "How many predictions had which confidence, by predicted class.",
+                monitor_plots.confidence_by_class(frame, threshold=threshold),
+            ),
+        ),
+    )
+
+
+def balance_section(frame: pd.DataFrame, threshold: float) -> Section:
+    """Which classes were predicted, and how that and the share below the threshold went over time."""
+    known = known_answers(frame)
+    if not len(known):
+        return Section("Classes and threshold over time", "There are no predictions to count.")
+    counts = known["predicted"].value_counts()
+    parts = [f"{_share(int(count), len(known))} as {class_name(int(number))}" for number, count in counts.items()]
+    periods = periods_of(known["time"])
+    total = periods.count(np.ones(len(known), dtype=bool))
+    below = periods.count((known["confidence"] <= threshold).to_numpy())
+    held = np.flatnonzero(total)
+    shares = below[held] / total[held]
+    words = f"Of {_count(len(known), 'prediction')}, {_joined(parts)}. "
+    if len(held) > 1:
+        low, high = int(held[shares.argmin()]), int(held[shares.argmax()])
+        words += (
+            f"In periods of {periods.name}, the share not above {threshold:g} went from {_percent(shares.min())} "
+            f"({_of(below, total, low)}, from {_moment(periods.start[low])}) to {_percent(shares.max())} "
+            f"({_of(below, total, high)}, from {_moment(periods.start[high])})."
+        )
+    else:
+        words += f"All of them fall into one period of {periods.name}."
+    return Section(
+        "Classes and threshold over time",
+        words,
+        (
+            Plot(
+                "share_below_over_time",
+                f"Share of predictions not above {threshold:g}, by {periods.name}, with {_level()} intervals.",
+                monitor_plots.share_below_over_time(frame, threshold=threshold),
+            ),
+            Plot(
+                "class_balance_over_time",
+                f"Share of the predicted classes, by {periods.name}, with {_level()} intervals.",
+                monitor_plots.class_balance_over_time(frame),
+            ),
+        ),
+    )
+
+
+def accuracy_section(frame: pd.DataFrame, threshold: float, labels: LabelledImages | None) -> Section:
+    """How often predictions were right, and whether their confidence says so, where the true class is known."""
+    title = "Accuracy and calibration"
+    if labels is None:
+        return Section(
+            title,
+            "Not known: captures hold no true classes. Give labelled images with --labels (a folder, a .lst manifest or "
+            "s3://bucket/prefix); captured images are matched with them by their bytes.",
+        )
+    known = known_answers(frame)
+    labelled = known[known["label"].notna()]
+    source = f"the {labels.images:,} images of {labels.name}"
+    if not len(labelled):
+        return Section(title, f"None of {_count(len(known), 'prediction')} is of an image among {source}.")
+    correct = (labelled["label"] == labelled["predicted"]).to_numpy(dtype=bool)
+    confidence = labelled["confidence"].to_numpy(dtype=float)
+    passed = confidence > threshold
+    measured = calibration(confidence, correct)
+    groups = [("all", correct)]
+    groups += [("above the threshold", correct[passed]), ("not above", correct[~passed])]
+    true = labelled["label"].to_numpy(dtype=np.int64)
+    groups += [(f"truly {class_name(number)}", correct[true == number]) for number in sorted(set(true.tolist()))]
+    counted = [(name, int(some.sum()), len(some)) for name, some in groups]
+    over = float(confidence.mean()) - float(correct.mean())
+    words = (
+        f"{_share(int(correct.sum()), len(correct))} of the predictions whose true class is known were correct: "
+        f"{_ratio(*counted[1][1:])} above the threshold, {_ratio(*counted[2][1:])} not above it. "
+        f"The mean confidence is {confidence.mean():.3f}, {abs(over):.3f} {'above' if over > 0 else 'below'} the accuracy; "
+        f"the expected calibration error is {measured.error:.3f}. "
+        f"True classes of {len(labelled):,} of {_count(len(known), 'prediction')} are known, by matching image bytes "
+        f"(SHA-256) or inference ids with {source}."
+    )
+    if labels.ambiguous:
+        words += f" {_count(labels.ambiguous, 'image')} that stand in two classes left out."
+    return Section(
+        title,
+        words,
+        (
+            Plot(
+                "accuracy",
+                f"Share of correct predictions, with {_level()} intervals.",
+                monitor_plots.accuracy_by_group(counted),
+            ),
+            Plot(
+                "calibration",
+                "How often predictions of each confidence were correct; on the dotted line, as often as they say.",
+                monitor_plots.reliability(measured),
+            ),
+        ),
+    )
+
+
+def drift_section(drift: Drift | None, why: str, images: int) -> Section:
+    """Whether captured images look like those of the training set. *why*: there is no comparison."""
+    title = "Input drift"
+    if drift is None:
+        return Section(title, why)
+    moved = [test.measure for test in drift.tests if test.drifted]
+    verdict = (
+        f"The captured images differ from the training set in {_joined(moved)}."
+        if moved
+        else "No difference from the training set was found."
+    )
+    parts = []
+    for test in drift.tests:
+        means = "" if math.isnan(test.reference) else f"mean {test.captured:.1f}, training {test.reference:.1f}, "
+        parts.append(f"{test.measure}: {means}{test.method} {test.statistic:.3f}, p {_equals(test.adjusted)}")
+    sampled = f"{len(drift.captured):,} of {images:,}" if len(drift.captured) < images else f"{images:,}"
+    words = (
+        f"{verdict} {sampled} captured and {len(drift.reference):,} training images: {'; '.join(parts)}. "
+        f"Two-sample Kolmogorov-Smirnov tests and a permutation test of the energy distance, p values adjusted by Holm's "
+        f"method, significant below {1 - LEVEL:.2f}. With many images, a difference that does not matter can be "
+        f"significant: look at the distances too."
+    )
+    return Section(
+        title,
+        words,
+        (
+            *(
+                Plot(
+                    f"drift_{measure}",
+                    f"{measure.capitalize()} of captured and of training images, as distribution functions.",
+                    monitor_plots.input_distribution(drift, measure),
+                )
+                for measure in ("brightness", "contrast")
+            ),
+            Plot(
+                "drift_embedding",
+                "Captured and training images on the two components along which training images differ most.",
+                monitor_plots.input_embedding(drift),
+            ),
+        ),
+        side_by_side=True,
+    )
+
+
+def latency_section(visits: Sequence[StateVisit], executions: int, why: str) -> Section:
+    """How long each state of the executions took. *why*: there are none."""
+    title = "Latency by state"
+    if not visits:
+        return Section(title, why)
+    names = list(dict.fromkeys(visit.state for visit in visits))
+    times = {name: np.array([visit.seconds * 1000 for visit in visits if visit.state == name]) for name in names}
+    slowest = max(names, key=lambda name: float(np.median(times[name])))
+    ended = [visit for visit in visits if not visit.succeeded]
+    words = (
+        f"In the latest {_count(executions, 'execution')}, the slowest state is {slowest}: median "
+        f"{np.median(times[slowest]):,.0f} ms, 95th percentile {np.percentile(times[slowest], 95):,.0f} ms."
+    )
+    others = [f"{name} {np.median(times[name]):,.0f} ms" for name in names if name != slowest]
+    if others:
+        words += f" Medians of the others: {', '.join(others)}."
+    if ended:
+        where: dict[str, int] = {}
+        for visit in ended:
+            where[visit.state] = where.get(visit.state, 0) + 1
+        words += " Executions ended in " + _joined([f"{name} {count:,} times" for name, count in where.items()]) + "."
+    return Section(
+        title,
+        words,
+        (
+            Plot(
+                "latency_by_state",
+                "Time in each state: box from 25th to 75th percentile with the median, line from 5th to 95th, a point "
+                "each time.",
+                monitor_plots.latency_by_state(visits),
+            ),
+        ),
+    )
+
+
+def unsure_section(observation: Observation) -> Section:
+    """The images of which the model was least sure."""
+    title = "Least confident images"
+    if not observation.unsure:
+        return Section(title, "There are no predictions to choose from.")
+    tiles = []
+    for item in observation.unsure:
+        image = None if item.content is None else read_image(item.content)
+        true = "" if item.label is None else f"\ntruly {class_name(item.label)}"
+        tiles.append(Tile(image, f"{class_name(item.predicted)} {item.confidence:.3f}{true}"))
+    least = observation.unsure[0]
+    words = (
+        f"The model was least sure of {least.event_id}, captured on {least.time:%Y-%m-%d at %H:%M:%S} UTC: "
+        f"{class_name(least.predicted)} with {least.confidence:.3f}."
+    )
+    known = [item for item in observation.unsure if item.label is not None]
+    if known:
+        wrong = sum(item.label != item.predicted for item in known)
+        words += f" Of the {len(known)} shown whose true class is known, {wrong} were predicted wrongly."
+    return Section(
+        title,
+        words,
+        (
+            Plot(
+                "least_confident",
+                "The least confident images, each with its predicted class and confidence.",
+                monitor_plots.contact_sheet(tiles),
+            ),
+        ),
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _level() -> str:
+    return f"{100 * LEVEL:.0f} %"
+
+
+def _share(count: int, total: int) -> str:
+    low, high = wilson(count, total)
+    return (
+        f"{count:,} ({_percent(count / total)}, {_level()} interval {100 * float(low):.1f} to {100 * float(high):.1f} %)"
+    )
+
+
+def _ratio(count: int, total: int) -> str:
+    return f"{_percent(count / total)} of {total:,}" if total else "none of 0"
+
+
+def _of(counts: np.ndarray, total: np.ndarray, number: int) -> str:
+    return f"{counts[number]:,} of {total[number]:,}"
+
+
+def _moment(time: np.datetime64) -> str:
+    return f"{time.astype('datetime64[s]').item():%Y-%m-%d %H:%M:%S}"
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _equals(value: float) -> str:
+    text = p_text(value)
+    return text if text.startswith("<") else f"= {text}"

@@ -1,0 +1,466 @@
+"""The monitor's plots. Each function draws into axes and returns them; a new figure is made where none are given.
+
+Classes differ in colour (Okabe and Ito's, told apart by the colour-blind), and in marker, hatch or line, which tell the
+same in grey.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.capture.plots import BELOW, PASSED, THRESHOLD_LINE, class_name, finish, known_answers, new_axes
+from harness.capture.statistics import LEVEL, Calibration, wilson
+from harness.settings import get_settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from harness.capture.drift import Drift
+    from harness.workflow.latency import StateVisit
+
+COLOURS = (PASSED, "#E69F00", "#009E73", "#CC79A7", "#56B4E9", BELOW, "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+HATCHES = ("", "////", "....", "xxxx", "----", "++++", "oooo")
+LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+_BINS = 25
+_PERIODS = 30
+_SPANS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400, 172800, 604800, 1209600)
+_MONTH = 2629800
+
+
+@dataclass(frozen=True)
+class Periods:
+    """A range of time in periods of one length."""
+
+    seconds: int
+    start: NDArray[np.datetime64]
+    """Beginning of each."""
+    number: NDArray[np.int64]
+    """The period of each record."""
+
+    @property
+    def middle(self) -> NDArray[np.datetime64]:
+        """Middle of each."""
+        middles: NDArray[np.datetime64] = self.start + np.timedelta64(self.seconds * 500_000, "us")
+        return middles
+
+    @property
+    def name(self) -> str:
+        """Their length, as people say it."""
+        return duration_name(self.seconds)
+
+    def count(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Records for which *chosen* is true, by period."""
+        return np.bincount(self.number[chosen], minlength=len(self.start))
+
+
+def periods_of(times: pd.Series, most: int = _PERIODS) -> Periods:
+    """Periods that cover *times*, at most so many, each of a length that people use."""
+    moments = times.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[us]").astype(np.int64)
+    if not len(moments):
+        return Periods(1, np.array([], dtype="datetime64[us]"), np.array([], dtype=np.int64))
+    span = (moments.max() - moments.min()) / 1e6
+    # Periods begin at multiples of their length, so one more may be needed than fit into the span.
+    seconds = next((length for length in _SPANS if span / length <= most - 1), 0)
+    seconds = seconds or _MONTH * math.ceil(span / _MONTH / (most - 1))
+    length = seconds * 1_000_000
+    first = moments.min() // length
+    number = moments // length - first
+    start = (np.arange(number.max() + 1) + first) * length
+    return Periods(seconds, start.astype("datetime64[us]"), number)
+
+
+def duration_name(seconds: float) -> str:
+    """A length of time in the largest unit that fits."""
+    for name, length in (("month", _MONTH), ("week", 604800), ("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            count = seconds / length
+            return f"{count:g} {name}" if count == 1 else f"{count:g} {name}s"
+    return f"{seconds:g} second" if seconds == 1 else f"{seconds:g} seconds"
+
+
+def confidence_by_class(frame: pd.DataFrame, *, threshold: float | None = None, axes: Axes | None = None) -> Axes:
+    """Histogram of the confidence, the classes beside each other, with the threshold as a line.
+
+    Args:
+        frame: from :func:`harness.capture.batches.read_frame` or :func:`harness.capture.records.to_frame`.
+        threshold: confidence to exceed; the setting when None.
+        axes: where to draw; a new figure when None.
+    """
+    limit = get_settings().threshold if threshold is None else threshold
+    axes = axes or new_axes()
+    known = known_answers(frame)
+    classes = _classes(known["predicted"])
+    lowest = min(1 / max(2, len(classes)), float(known["confidence"].min()) if len(known) else 1)
+    edges = np.linspace(math.floor(lowest * 50) / 50, 1, _BINS + 1)
+    values = [known["confidence"][known["predicted"] == number].to_numpy() for number in classes]
+    _, _, bars = axes.hist(
+        values,
+        bins=edges.tolist(),
+        color=[COLOURS[index % len(COLOURS)] for index in range(len(classes))],
+        label=[f"{class_name(number)} ({len(some):,})" for number, some in zip(classes, values, strict=True)],
+        edgecolor="black",
+        linewidth=0.5,
+    )
+    for index, container in enumerate(bars if len(classes) > 1 else [bars]):
+        for bar in container:
+            bar.set_hatch(HATCHES[index % len(HATCHES)])
+    if any(len(some) for some in values):
+        axes.set_yscale("symlog", linthresh=10)
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.set_ylim(bottom=0)
+    axes.axvline(limit, color=THRESHOLD_LINE, linestyle="--", linewidth=1.2, label=f"threshold {limit:g}")
+    axes.set_xlim(edges[0], 1)
+    axes.set_xlabel("confidence (probability, 0 to 1)")
+    axes.set_ylabel("predictions (count, linear to 10, then log)")
+    axes.set_title("Confidence by predicted class")
+    finish(axes)
+    return axes
+
+
+def share_below_over_time(frame: pd.DataFrame, *, threshold: float | None = None, axes: Axes | None = None) -> Axes:
+    """Share of predictions that do not exceed the threshold, by period, with Wilson's 95 % intervals.
+
+    Arguments as of :func:`confidence_by_class`.
+    """
+    limit = get_settings().threshold if threshold is None else threshold
+    axes = axes or new_axes()
+    known = known_answers(frame)
+    periods = periods_of(known["time"])
+    below = (known["confidence"] <= limit).to_numpy()
+    _share_line(axes, periods, periods.count(below), 0, "not above the threshold")
+    axes.set_ylabel("share of predictions (%)")
+    axes.set_title(f"Share not above the threshold {limit:g}, by {periods.name}")
+    _time_axis(axes)
+    finish(axes)
+    return axes
+
+
+def class_balance_over_time(frame: pd.DataFrame, *, axes: Axes | None = None) -> Axes:
+    """Share of each predicted class, by period, with Wilson's 95 % intervals.
+
+    Of two classes only one is drawn: the other is what is left.
+
+    Args:
+        frame: as of :func:`confidence_by_class`.
+        axes: where to draw; a new figure when None.
+    """
+    axes = axes or new_axes()
+    known = known_answers(frame)
+    periods = periods_of(known["time"])
+    classes = _classes(known["predicted"])
+    predicted = known["predicted"].to_numpy(dtype=np.int64)
+    for index, number in enumerate(classes):
+        if len(classes) == 2 and index == 0:
+            continue
+        _share_line(axes, periods, periods.count(predicted == number), index, class_name(number))
+    if len(classes) == 2:
+        axes.axhline(50, color="#666666", linewidth=1, linestyle=":", label="even")
+    axes.set_ylabel("share of predictions (%)")
+    axes.set_title(f"Class balance of the predictions, by {periods.name}")
+    _time_axis(axes)
+    finish(axes)
+    return axes
+
+
+def reliability(measured: Calibration, *, axes: Axes | None = None) -> Axes:
+    """Reliability diagram: how often predictions of each confidence are right, with Wilson's 95 % intervals.
+
+    Args:
+        measured: from :func:`harness.capture.statistics.calibration`.
+        axes: where to draw; a new figure when None.
+    """
+    axes = axes or new_axes(5.6, 5.0)
+    low, high = wilson(measured.correct, measured.count)
+    share = measured.accuracy
+    axes.plot([0, 1], [0, 1], color="#666666", linestyle=":", linewidth=1.2, label="perfect calibration")
+    errors = np.maximum([share - low, high - share], 0)
+    axes.errorbar(
+        measured.confidence,
+        share,
+        yerr=errors,
+        color=PASSED,
+        marker="o",
+        markersize=6,
+        linewidth=1.4,
+        capsize=3,
+        label="predictions, with 95 % interval",
+    )
+    from matplotlib.ticker import MultipleLocator
+
+    lowest = max(0, math.floor((min([*measured.confidence, *low, 0.95]) - 0.04) * 10) / 10)
+    for number, (x, upper) in enumerate(zip(measured.confidence, low, strict=True)):
+        ends = number == len(measured.count) - 1
+        axes.annotate(
+            f"n = {measured.count[number]:,}",
+            (x, upper),
+            xytext=(-4 if ends else 0, -4),
+            textcoords="offset points",
+            ha="right" if ends else "center",
+            va="top",
+            fontsize=8,
+        )
+    axes.set_xlim(lowest, 1.01)
+    axes.set_ylim(lowest, 1.02)
+    axes.xaxis.set_major_locator(MultipleLocator(0.1))
+    axes.yaxis.set_major_locator(MultipleLocator(0.1))
+    axes.set_aspect("equal", adjustable="box")
+    axes.set_xlabel("mean confidence (probability, 0 to 1)")
+    axes.set_ylabel("accuracy (share correct, 0 to 1)")
+    axes.set_title(f"Calibration: expected error {measured.error:.3f}")
+    finish(axes, grid="both")
+    return axes
+
+
+def accuracy_by_group(groups: Sequence[tuple[str, int, int]], *, axes: Axes | None = None) -> Axes:
+    """Accuracy of each group of predictions, with Wilson's 95 % intervals.
+
+    Args:
+        groups: name, how many were correct, of how many.
+        axes: where to draw; a new figure when None.
+    """
+    axes = axes or new_axes(7.5, 1.6 + 0.45 * len(groups))
+    names = [f"{name} (n = {total:,})" for name, _, total in groups]
+    correct = np.array([right for _, right, _ in groups], dtype=float)
+    total = np.array([count for _, _, count in groups], dtype=float)
+    share = np.divide(correct, total, out=np.full(len(groups), np.nan), where=total > 0)
+    low, high = wilson(correct, total)
+    place = np.arange(len(groups))[::-1]
+    axes.errorbar(
+        100 * share,
+        place,
+        xerr=100 * np.nan_to_num(np.maximum([share - low, high - share], 0)),
+        color=PASSED,
+        marker="o",
+        markersize=7,
+        linestyle="none",
+        capsize=3,
+    )
+    for x, y in zip(share, place, strict=True):
+        if not math.isnan(x):
+            axes.annotate(
+                f"{100 * x:.1f} %", (100 * x, y), xytext=(0, 7), textcoords="offset points", ha="center", fontsize=8
+            )
+    axes.set_yticks(place, names)
+    axes.set_ylim(-0.6, len(groups) - 0.3)
+    axes.set_xlim(max(0, math.floor(100 * np.nanmin([*low[total > 0], 0.9]) / 5) * 5 - 2), 101)
+    axes.set_xlabel("accuracy (% correct, with 95 % interval)")
+    axes.set_title("Accuracy where the true class is known")
+    finish(axes, grid="x", legend=False)
+    return axes
+
+
+def input_distribution(drift: Drift, measure: str, *, axes: Axes | None = None) -> Axes:
+    """Distribution functions of one measure, of training and captured images, whose largest distance the test takes.
+
+    Args:
+        drift: from :func:`harness.capture.drift.compare`.
+        measure: ``brightness`` or ``contrast``.
+        axes: where to draw; a new figure when None.
+    """
+    axes = axes or new_axes(5.6, 4.2)
+    test = next(test for test in drift.tests if test.measure == measure)
+    for features, colour, line, label in (
+        (drift.reference, "#000000", "--", "training"),
+        (drift.captured, PASSED, "-", "captured"),
+    ):
+        values = np.sort(getattr(features, measure))
+        share = np.arange(1, len(values) + 1) / len(values)
+        axes.step(values, 100 * share, where="post", color=colour, linestyle=line, label=f"{label} ({len(values):,})")
+    axes.set_ylim(0, 100)
+    axes.set_xlabel(f"{measure} of an image ({test.unit})")
+    axes.set_ylabel("images up to that value (%)")
+    axes.set_title(f"{measure.capitalize()}: D = {test.statistic:.3f}, p = {p_text(test.adjusted)}")
+    finish(axes, grid="both")
+    return axes
+
+
+def input_embedding(drift: Drift, *, axes: Axes | None = None) -> Axes:
+    """Training and captured images on the first two principal components of the training images' thumbnails.
+
+    Args:
+        drift: from :func:`harness.capture.drift.compare`.
+        axes: where to draw; a new figure when None.
+    """
+    axes = axes or new_axes(5.6, 4.2)
+    test = next(test for test in drift.tests if test.measure == "embedding")
+    generator = np.random.default_rng(0)
+    for points, colour, marker, label in (
+        (drift.reference_points, "#777777", "x", "training"),
+        (drift.captured_points, PASSED, "o", "captured"),
+    ):
+        shown = points if len(points) <= 500 else points[generator.choice(len(points), 500, replace=False)]
+        axes.scatter(
+            shown[:, 0],
+            shown[:, 1] if shown.shape[1] > 1 else np.zeros(len(shown)),
+            marker=marker,
+            s=16,
+            color=colour,
+            alpha=0.6,
+            linewidths=0.8,
+            label=f"{label} ({len(shown):,} of {len(points):,})",
+        )
+    axes.set_xlabel("first component (no unit)")
+    axes.set_ylabel("second component (no unit)")
+    axes.set_title(f"Embedding: energy distance {test.statistic:.3f}, p = {p_text(test.adjusted)}")
+    finish(axes, grid="both")
+    return axes
+
+
+def latency_by_state(visits: Sequence[StateVisit], *, axes: Axes | None = None) -> Axes:
+    """How long each state takes: quartiles as a box, the 5th to 95th percentile as whiskers, every visit as a point.
+
+    Args:
+        visits: from :mod:`harness.workflow.latency`; states stand in the order in which they are first entered.
+        axes: where to draw; a new figure when None.
+    """
+    names = list(dict.fromkeys(visit.state for visit in visits))
+    axes = axes or new_axes(7.5, 1.8 + 0.55 * max(1, len(names)))
+    generator = np.random.default_rng(0)
+    # Step Functions dates events to the millisecond, so a state may seem to take none.
+    times = [np.array([max(visit.seconds * 1000, 1) for visit in visits if visit.state == name]) for name in names]
+    ended = [np.array([visit.succeeded for visit in visits if visit.state == name]) for name in names]
+    for row, (values, good) in enumerate(zip(times, ended, strict=True)):
+        place = len(names) - 1 - row
+        p5, p25, p50, p75, p95 = np.percentile(values, (5, 25, 50, 75, 95))
+        axes.hlines(place, p5, p95, color="#444444", linewidth=1.2)
+        axes.barh(place, p75 - p25, left=p25, height=0.5, color="#eeeeee", edgecolor="#444444", linewidth=1.2)
+        axes.vlines(p50, place - 0.25, place + 0.25, color="black", linewidth=2.4, zorder=4)
+        height = place + generator.uniform(-0.16, 0.16, len(values))
+        for chosen, colour, marker, size, label in (
+            (good, PASSED, "o", 14, "left"),
+            (~good, BELOW, "X", 30, "execution ended in it"),
+        ):
+            if chosen.any():
+                axes.scatter(
+                    values[chosen],
+                    height[chosen],
+                    s=size,
+                    color=colour,
+                    marker=marker,
+                    alpha=0.6,
+                    label=label,
+                    zorder=3,
+                    linewidths=0,
+                )
+    axes.set_yticks(range(len(names)), [_shortened(name) for name in reversed(names)])
+    axes.set_ylim(-0.6, max(1, len(names)) - 0.4)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:,g}")
+    axes.set_xlabel("time in the state (ms, logarithmic)")
+    axes.set_title(f"Latency by state, {len({visit.execution for visit in visits}):,} executions")
+    finish(axes, grid="x", legend=False)
+    handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    if handles:
+        axes.legend(
+            handles.values(), handles.keys(), loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=2, frameon=False
+        )
+    return axes
+
+
+@dataclass(frozen=True)
+class Tile:
+    """An image of a contact sheet."""
+
+    image: Any
+    """A PIL image in RGB, or None where the input is no image."""
+    caption: str
+
+
+def contact_sheet(tiles: Sequence[Tile], *, columns: int = 6, axes: Axes | None = None) -> Axes:
+    """Images side by side, each with its caption below.
+
+    Args:
+        tiles: in the order to show.
+        columns: images a row.
+        axes: where to draw; a new figure when None.
+    """
+    from PIL import Image
+
+    rows = max(1, math.ceil(len(tiles) / columns))
+    axes = axes or new_axes(7.5, 0.5 + 1.55 * rows)
+    for number, tile in enumerate(tiles):
+        x, y = number % columns, number // columns
+        if tile.image is not None:
+            small = tile.image if max(tile.image.size) <= 256 else tile.image.copy()
+            small.thumbnail((256, 256), Image.Resampling.LANCZOS)
+            # As wide as high: what is longer takes the room there is.
+            w, h = (size / max(small.size) * 0.88 for size in small.size)
+            left, top = x + (1 - w) / 2, y * 1.3 + (0.88 - h) / 2
+            axes.imshow(np.asarray(small), extent=(left, left + w, top + h, top), interpolation="nearest")
+        else:
+            axes.text(x + 0.5, y * 1.3 + 0.44, "no image", ha="center", va="center", fontsize=8, color="#666666")
+        axes.text(x + 0.5, y * 1.3 + 0.92, tile.caption, ha="center", va="top", fontsize=8)
+    axes.set_xlim(0, columns)
+    axes.set_ylim(1.3 * rows, -0.05)
+    axes.set_aspect("equal")
+    axes.set_axis_off()
+    axes.set_title(f"The {len(tiles)} least confident images" if len(tiles) != 1 else "The least confident image")
+    return axes
+
+
+def p_text(value: float) -> str:
+    """A p value as it is written."""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _share_line(axes: Axes, periods: Periods, counts: NDArray[np.int64], index: int, label: str) -> None:
+    total = periods.count(np.ones(len(periods.number), dtype=bool))
+    low, high = wilson(counts, total)
+    # Periods without predictions are a gap, not a zero.
+    share = np.divide(100.0 * counts, total, out=np.full(len(total), np.nan), where=total > 0)
+    colour = COLOURS[index % len(COLOURS)]
+    gap = total == 0
+    axes.fill_between(
+        periods.middle,
+        np.where(gap, np.nan, 100 * low),
+        np.where(gap, np.nan, 100 * high),
+        color=colour,
+        alpha=0.18,
+        linewidth=0,
+    )
+    held = np.flatnonzero(~gap)
+    axes.errorbar(
+        periods.middle[held],
+        share[held],
+        yerr=np.maximum([share[held] - 100 * low[held], 100 * high[held] - share[held]], 0),
+        linestyle="none",
+        color=colour,
+        capsize=2,
+        linewidth=0.9,
+    )
+    axes.plot(
+        periods.middle,
+        share,
+        color=colour,
+        linestyle=LINES[index % len(LINES)],
+        marker=MARKERS[index % len(MARKERS)],
+        markersize=5,
+        linewidth=1.5,
+        label=f"{label}, with {LEVEL:.0%} interval".replace("%", " %"),
+    )
+    axes.set_ylim(0, 100)
+
+
+def _time_axis(axes: Axes) -> None:
+    from matplotlib import dates
+
+    locator = dates.AutoDateLocator()
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+    axes.set_xlabel("time of inference (UTC)")
+
+
+def _classes(predicted: pd.Series) -> list[int]:
+    return sorted({0, 1, *(int(number) for number in predicted.unique())})
+
+
+def _shortened(name: str, most: int = 28) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"

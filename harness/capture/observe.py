@@ -1,0 +1,154 @@
+"""One pass over captures, for all that the monitor shows of them, in bounded memory."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.capture.batches import Batch, Details, read_batches
+from harness.capture.images import digest_of
+from harness.capture.places import Place
+from harness.capture.records import Skipped
+from harness.capture.selection import Selection
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.capture.labels import LabelledImages
+
+SAMPLE = 2000
+"""Captured images of which brightness, contrast and embedding are measured: drawn at random where there are more."""
+
+
+@dataclass(frozen=True)
+class Unsure:
+    """A prediction among the least confident."""
+
+    confidence: float
+    predicted: int
+    time: datetime
+    event_id: str
+    label: int | None
+    content: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What was read."""
+
+    frame: pd.DataFrame = field(repr=False)
+    """A line a record, in order of time: ``time``, ``variant``, ``predicted``, ``confidence``, ``passed``, ``label``
+    (true class; missing where it is not known), ``source``, ``line``."""
+    skipped: list[Skipped]
+    unsure: list[Unsure]
+    """Least confident first."""
+    sample: list[bytes] = field(repr=False)
+    """Captured images, all of them or as many drawn at random."""
+    images: int
+    """Records whose input the sample was drawn from."""
+
+
+def observe(
+    place: Place,
+    selection: Selection,
+    *,
+    threshold: float,
+    labels: LabelledImages | None = None,
+    unsure: int = 24,
+    seed: int = 0,
+    progress: Callable[[int, int | None], None] = lambda done, total: None,
+) -> Observation:
+    """Read what is wanted of a place, once.
+
+    Args:
+        place: where the captures lie.
+        selection: which records.
+        threshold: confidence to exceed.
+        labels: images whose classes are known.
+        unsure: how many of the least confident to keep, with their images.
+        seed: of the sample.
+        progress: as of :func:`harness.capture.batches.read_batches`.
+    """
+    import pandas as pd
+
+    generator = np.random.default_rng(seed)
+    frames: list[pd.DataFrame] = []
+    skipped: list[Skipped] = []
+    least: list[tuple[float, int, Unsure]] = []
+    sample: list[tuple[float, bytes]] = []
+    images = 0
+    highest = 1.0
+    for batch in read_batches(place, selection, Details(image=True), progress=progress):
+        skipped += batch.skipped
+        if not len(batch):
+            continue
+        draws = generator.random(len(batch))
+        known: list[int | None] = []
+        for number in range(len(batch)):
+            confidence = float(batch.confidence[number])
+            needed = labels is not None or draws[number] < highest or len(least) < unsure or confidence < -least[0][0]
+            content = _content(batch, number) if needed else None
+            if content is not None and draws[number] < highest:
+                heapq.heappush(sample, (-draws[number], content))
+                if len(sample) > SAMPLE:
+                    heapq.heappop(sample)
+                    highest = -sample[0][0]
+            digest = None if content is None or labels is None else digest_of(content)
+            label = None if labels is None else labels.label_of(digest, batch.inference_id[number])
+            known.append(label)
+            images += batch.image is not None and batch.image[number] is not None
+            if confidence == confidence and (len(least) < unsure or confidence < -least[0][0]):
+                entry = Unsure(
+                    confidence,
+                    int(batch.predicted[number]),
+                    batch.time[number].astype("datetime64[ms]").item(),
+                    batch.event_id[number],
+                    label,
+                    content,
+                )
+                # The place in the order of reading settles a tie.
+                heapq.heappush(least, (-confidence, -(images + number), entry))
+                if len(least) > unsure:
+                    heapq.heappop(least)
+        frames.append(_frame(batch, threshold, known))
+    frame = pd.concat(frames, ignore_index=True) if frames else _frame(_nothing(), threshold, [])
+    return Observation(
+        frame=frame.sort_values(["time", "source", "line"], kind="stable", ignore_index=True),
+        skipped=skipped,
+        unsure=[entry for _, _, entry in sorted(least, key=lambda item: (-item[0], -item[1]))],
+        sample=[content for _, content in sorted(sample, reverse=True)],
+        images=images,
+    )
+
+
+def _frame(batch: Batch, threshold: float, known: list[int | None]) -> Any:
+    import pandas as pd
+
+    kept = batch.to_frame(threshold)[["time", "variant", "predicted", "confidence", "passed", "source", "line"]]
+    return kept.assign(label=pd.array(known, dtype="Int64"))
+
+
+def _nothing() -> Batch:
+    none = np.array([], dtype=np.int64)
+    return Batch("", None, none, none.astype("datetime64[us]"), [], [], [], none.astype(np.int32), none.astype(float))
+
+
+def _content(batch: Batch, number: int) -> bytes | None:
+    """The input's bytes; None where it was not captured, or is not base64 though it says so."""
+    assert batch.image is not None and batch.encoding is not None
+    data = batch.image[number]
+    if data is None:
+        return None
+    if batch.encoding[number] != "BASE64":
+        return data.encode()
+    try:
+        return base64.b64decode(data, validate=True)
+    except binascii.Error:
+        return None
