@@ -135,7 +135,7 @@ def _add_executions(app: Flask, page: Dashboard) -> None:
             page=asked.get("page", 1, type=int),
         )
         machines = page.index.machines()
-        listing = page.index.list(wanted)
+        listing = page.index.listing(wanted)
         drawn = next((m for m in machines if m.arn == wanted.machine), None) or _liveliest(page, machines)
         return render_template(
             "overview.html",
@@ -245,7 +245,8 @@ def _answer(view: ExecutionView) -> str:
             continue
         if probabilities:
             confidence = max(probabilities)
-            return f"{_class_name(probabilities.index(confidence), len(probabilities))}, confidence {int(confidence * 10_000) / 10_000:g}"
+            name = _class_name(probabilities.index(confidence), len(probabilities))
+            return f"{name}, confidence {int(confidence * 10_000) / 10_000:g}"
     return ""
 
 

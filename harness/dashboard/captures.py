@@ -88,7 +88,8 @@ class CaptureReader:
             }
             for key in [key for key in self._files if key not in there]:
                 del self._files[key]
-            new = [key for key in there if self._files.get(key, ("",))[0] != there[key] and self._when(key) > self._floor]
+            recent = [key for key in there if self._when(key) > self._floor]
+            new = [key for key in recent if self._files.get(key, ("",))[0] != there[key]]
             new.sort(key=self._when, reverse=True)
             wanted = new[:_FILES_AT_ONCE]
             with ThreadPoolExecutor(8, thread_name_prefix="captures") as threads:

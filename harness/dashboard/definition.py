@@ -42,9 +42,7 @@ def graph_of(definition: str) -> dict[str, Any]:
         return {"comment": "", "nodes": [], "edges": []}
     nodes: list[dict[str, Any]] = graph["nodes"]
     edges: list[dict[str, Any]] = graph["edges"]
-    ends = [
-        node["id"] for node in nodes if node["kind"] in _ENDS or document["States"][node["id"]].get("End")
-    ]
+    ends = [node["id"] for node in nodes if node["kind"] in _ENDS or document["States"][node["id"]].get("End")]
     nodes.insert(0, {"id": START, "kind": "Start", "what": "", "retries": "", "branches": []})
     edges.insert(0, _edge(START, document.get("StartAt", "")))
     nodes.append({"id": END, "kind": "End", "what": "", "retries": "", "branches": []})
@@ -61,10 +59,27 @@ def states_in(graph: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                 yield from states_in(branch)
 
 
+def fails_of(definition: str) -> dict[str, tuple[str, str]]:
+    """By Fail state, the error and the cause that its definition gives it."""
+
+    def fails(document: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, str]]]:
+        for name, state in document.get("States", {}).items():
+            if state.get("Type") == "Fail":
+                yield name, (str(state.get("Error", "")), str(state.get("Cause", "")))
+            for inner in [*state.get("Branches", []), state.get("ItemProcessor"), state.get("Iterator")]:
+                if inner:
+                    yield from fails(inner)
+
+    try:
+        return dict(fails(json.loads(definition)))
+    except (ValueError, AttributeError, TypeError):
+        return {}
+
+
 def _level(document: Mapping[str, Any]) -> dict[str, Any]:
     states: Mapping[str, Mapping[str, Any]] = document.get("States", {})
     # As they follow each other, so that a drawing's text equivalent reads as the drawing does.
-    ordered = [name for name in _in_order(document.get("StartAt", ""), states)]
+    ordered = list(_in_order(document.get("StartAt", ""), states))
     ordered += [name for name in states if name not in ordered]
     nodes = [_node(name, states[name]) for name in ordered]
     edges = [edge for name in ordered for edge in _edges(name, states[name]) if edge["to"] in states]

@@ -117,7 +117,8 @@ def _configured(sagemaker: Any, config: str) -> dict[str, Any]:
 def _variant(sagemaker: Any, variant: dict[str, Any], configured: dict[str, Any], weights: float) -> Variant:
     name = variant["VariantName"]
     asked = configured.get(name, {})
-    model, container = asked.get("ModelName", ""), {}
+    model = asked.get("ModelName", "")
+    container: dict[str, Any] = {}
     if model:
         try:
             described = sagemaker.describe_model(ModelName=model)

@@ -14,8 +14,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from harness.dashboard.images import picture_of
+from harness.dashboard.definition import fails_of
 from harness.dashboard.history import Step, states_of, steps_of
+from harness.dashboard.images import picture_of
 from harness.dashboard.reasons import Reason, in_words, reason_of
 
 MOST_EXECUTIONS = 10_000
@@ -142,7 +143,7 @@ class ExecutionIndex:
         self.refresh()
         return self._machines
 
-    def list(self, wanted: Wanted) -> Listing:
+    def listing(self, wanted: Wanted) -> Listing:
         """The page of executions that *wanted* asks for, the newest first."""
         self.refresh()
         with self._lock:
@@ -150,7 +151,7 @@ class ExecutionIndex:
             everything = [row for rows in groups for row in rows.values()]
         if len(groups) > 1:
             everything.sort(key=lambda row: row.started, reverse=True)
-        counts = {status: 0 for status in STATUSES}
+        counts = dict.fromkeys(STATUSES, 0)
         for row in everything:
             counts[row.status] = counts.get(row.status, 0) + 1
         reasons = [row.reason for row in everything if row.reason is not None]
@@ -298,13 +299,13 @@ class ExecutionIndex:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ExecutionDoesNotExist":
                 raise
-            described = {}
+            return replace(row, reason=reason_of("", "", row.status) if row.failed else None, read=True)
         return _with_details(row, described)
 
     def _keep(self, row: Execution) -> None:
-        known = self._rows.get(row.machine_arn, {}).get(row.arn)
-        if known is not None and known.status == row.status:
-            self._rows[row.machine_arn][row.arn] = row
+        rows = self._rows.get(row.machine_arn)
+        if rows is not None and row.arn in rows and rows[row.arn].status == row.status:
+            rows[row.arn] = row
 
 
 def _with_details(row: Execution, described: Mapping[str, Any]) -> Execution:
@@ -393,9 +394,9 @@ class ExecutionViews:
         if kept.definition is None:
             try:
                 answer = self._states.describe_state_machine_for_execution(executionArn=arn)
+                kept.definition = str(answer["definition"])
             except ClientError:  # the state machine is gone
-                answer = {}
-            kept.definition = str(answer.get("definition", ""))
+                kept.definition = ""
         row = _with_details(_row(described), described)
         kept.view = ExecutionView(
             row=row,
@@ -404,7 +405,7 @@ class ExecutionViews:
             error=described.get("error", ""),
             cause=described.get("cause", ""),
             definition=kept.definition,
-            steps=steps_of(kept.events),
+            steps=steps_of(kept.events, fails_of(kept.definition)),
             version=len(kept.events) + (row.status != "RUNNING"),
         )
         kept.read = time.monotonic()

@@ -1,9 +1,9 @@
 """Whom the page answers: browsers that were led to it by its own address, and to changes only from its own pages.
 
-It listens on this machine, where any web page can send requests; what it answers must stay here. A page elsewhere may have
-its own name resolve to this machine (DNS rebinding): so the name that was asked for counts. It may send a form or a fetch
-without reading the answer (cross-site request forgery): so a change needs this page's own origin and a token that only a
-reader of the page has.
+It listens on this machine, where any web page can send requests; what it answers must stay here. A page elsewhere may
+have its own name resolve to this machine (DNS rebinding): so the name that was asked for counts. It may send a form or
+a fetch without reading the answer (cross-site request forgery): so a change needs this page's own origin and a token
+that only a reader of the page has.
 """
 
 from __future__ import annotations

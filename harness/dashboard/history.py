@@ -46,14 +46,18 @@ class Step:
     """The Parallel or Map that it is part of."""
     iteration: int | None = None
     """Which item of the Map, from 0."""
+    branch: int = 0
+    """Number of the event that entered the first state of its branch or item; 0 outside of any."""
     status: str = "RUNNING"
     """``RUNNING``, ``SUCCEEDED``, ``CAUGHT`` (it failed, and a catcher led on), ``FAILED`` or ``ABORTED``."""
     left: datetime | None = None
     output: str = ""
     attempts: list[Attempt] = field(default_factory=list)
     error: str = ""
-    """What it failed of at last, also where that was caught."""
+    """What it failed of at last, also where that was caught; empty where the history does not tell."""
     cause: str = ""
+    broke: bool = False
+    """Whether it failed at last, also where that was caught."""
 
     @property
     def seconds(self) -> float | None:
@@ -64,6 +68,12 @@ class Step:
     def depth(self) -> int:
         """How many Parallels and Maps it is inside of."""
         return 0 if self.parent is None else self.parent.depth + 1
+
+    @property
+    def place(self) -> tuple[int, ...]:
+        """Sorts steps as they belong together: what is inside of a state after it, branch by branch, item by item."""
+        around = () if self.parent is None else self.parent.place
+        return (*around, -1 if self.iteration is None else self.iteration, self.branch, self.number)
 
     @property
     def waits(self) -> bool:
@@ -87,16 +97,24 @@ class Step:
         return f"item {'.'.join(reversed(numbers))}" if numbers else ""
 
 
-def steps_of(events: Iterable[Mapping[str, Any]]) -> list[Step]:
-    """The states that a history tells of, in the order in which they were entered.
+def steps_of(events: Iterable[Mapping[str, Any]], fails: Mapping[str, tuple[str, str]] | None = None) -> list[Step]:
+    """The states that a history tells of: in the order in which they were entered, branches and items apart.
 
     Args:
         events: by number, from the first; the last may be missing as yet.
+        fails: by Fail state, the error and cause in its definition: the history of one inside a Map or Parallel does
+            not tell them.
     """
     reader = _Reader()
     for event in events:
         reader.read(event)
-    return reader.steps
+    for step in reader.steps:
+        if step.kind == "Fail" and not step.error:
+            step.error, step.cause = (fails or {}).get(step.name, ("", ""))
+            for around in _ancestors(step.parent):
+                if around.broke and not around.error:
+                    around.error, around.cause = step.error, step.cause
+    return sorted(reader.steps, key=lambda step: step.place)
 
 
 def states_of(steps: Iterable[Step]) -> dict[str, dict[str, Any]]:
@@ -147,16 +165,10 @@ class _Reader:
         elif kind in _ENDED_BADLY:
             self._end(kind, details, time)
         elif kind.startswith("MapIteration"):
-            owner = _enclosing(at.step, ("Map",))
-            index = details.get("index")
-            at = _Place(owner, int(index) if index is not None else None)
-        elif kind.startswith(("Map", "Parallel")) and kind != "MapRunRedriven":
-            owner = _enclosing(at.step, CONTAINERS)
-            if owner is not None and "error" in details:
-                owner.error, owner.cause = details["error"], details.get("cause", "")
-            elif owner is not None and kind.endswith("Failed"):
-                owner.error = owner.error or next((s.error for s in reversed(self.steps) if s.parent is owner), "")
-            at = _Place(owner)
+            owner = next((step for step in _ancestors(at.step) if step.kind == "Map" and step.left is None), None)
+            at = _Place(owner, int(details.get("index", 0)))
+        elif kind.startswith(CONTAINERS):
+            at = _Place(self._container(kind, details, at))
         elif at.step is not None:
             _attempt(at.step, kind, details, time)
         self._places[number] = at
@@ -164,14 +176,26 @@ class _Reader:
     def _enter(self, number: int, kind: str, details: Mapping[str, Any], time: datetime, at: _Place) -> Step:
         before = at.step
         if before is None:
-            parent, iteration = None, None
+            parent, iteration, branch = None, None, 0
         elif before.left is None and before.kind in CONTAINERS:
-            parent, iteration = before, at.iteration
+            parent, iteration, branch = before, at.iteration, number
         else:
-            parent, iteration = before.parent, before.iteration
-        step = Step(number, details["name"], kind, time, details.get("input", ""), parent, iteration)
+            parent, iteration, branch = before.parent, before.iteration, before.branch
+        step = Step(number, details["name"], kind, time, details.get("input", ""), parent, iteration, branch)
         self.steps.append(step)
         return step
+
+    def _container(self, kind: str, details: Mapping[str, Any], at: _Place) -> Step | None:
+        """The Parallel or Map that an event is about; notes what it failed of."""
+        kinds = tuple(name for name in CONTAINERS if kind.startswith(name))
+        failed = kind.endswith("Failed")
+        for step in _ancestors(at.step):
+            if step.kind in kinds and step.left is None and not (failed and step.broke):
+                if failed:
+                    step.broke = True
+                    step.error, step.cause = details.get("error", step.error), details.get("cause", step.cause)
+                return step
+        return at.step
 
     def _exit(self, details: Mapping[str, Any], time: datetime, at: _Place) -> _Place:
         step = at.step
@@ -179,37 +203,38 @@ class _Reader:
             step = step.parent
         if step is None:
             return at
-        caught = bool(step.error) or (bool(step.attempts) and bool(step.attempts[-1].error))
-        step.status, step.left = ("CAUGHT" if caught else "SUCCEEDED"), time
-        step.output = details.get("output", "")
+        step.left, step.output = time, details.get("output", "")
         if step.kind in CONTAINERS:
-            for other in self.steps:
-                if other.left is None and _inside(other, step):
-                    _break(other, time)
+            self._break_inside(step, time)
+            broken = next((s for s in reversed(self.steps) if s.status == "FAILED" and _inside(s, step)), None)
+            if step.broke and broken is not None and not step.error:
+                step.error, step.cause = broken.error, broken.cause
+        step.status = "CAUGHT" if step.broke else "SUCCEEDED"
         return _Place(step, step.iteration)
 
+    def _break_inside(self, container: Step | None, time: datetime) -> None:
+        """Ends what goes on in *container*, or everywhere: innermost first, for a failure in it is its own."""
+        for step in sorted(self.steps, key=lambda step: -step.depth):
+            if step.left is not None or (container is not None and not _inside(step, container)):
+                continue
+            step.left = time
+            holds = any(other.parent is step and other.status == "FAILED" for other in self.steps)
+            step.status = "FAILED" if step.broke or holds or step.kind == "Fail" else "ABORTED"
+
     def _end(self, kind: str, details: Mapping[str, Any], time: datetime) -> None:
-        for step in reversed(self.steps):  # what is inside comes before what it is inside of
-            if step.left is None:
-                _break(step, time)
-        broken = [step for step in self.steps if step.left == time and step.status in ("FAILED", "ABORTED")]
-        if kind == "ExecutionFailed" and broken and not any(step.status == "FAILED" for step in broken):
-            # A Fail state, or one that failed without a try of its own: the execution has its error.
-            last = broken[-1]
+        going_on = [step for step in self.steps if step.left is None]
+        self._break_inside(None, time)
+        if kind != "ExecutionFailed" or not going_on:
+            return
+        for step in [step for step in going_on if step.kind == "Fail" and not step.error]:
+            step.error, step.cause = details.get("error", ""), details.get("cause", "")
+        if not any(step.status == "FAILED" for step in going_on):
+            # One that failed without a try of its own, of its input for one: the execution has its error.
+            last = max(going_on, key=lambda step: step.number)
             last.status, last.error, last.cause = "FAILED", details.get("error", ""), details.get("cause", "")
-        for step in broken:
-            holds = [other for other in broken if other.parent is step and other.status == "FAILED"]
-            if holds and step.status == "ABORTED":
-                step.status = "FAILED"
-        for step in reversed(broken):
-            if step.status == "FAILED" and step.parent is not None and step.parent in broken:
-                step.parent.status = "FAILED"
-
-
-def _break(step: Step, time: datetime) -> None:
-    step.left = time
-    failed = bool(step.error) or (bool(step.attempts) and bool(step.attempts[-1].error))
-    step.status = "FAILED" if failed else "ABORTED"
+            while last.parent is not None:
+                last = last.parent
+                last.status = "FAILED"
 
 
 def _attempt(step: Step, kind: str, details: Mapping[str, Any], time: datetime) -> None:
@@ -218,6 +243,7 @@ def _attempt(step: Step, kind: str, details: Mapping[str, Any], time: datetime) 
         return
     if "error" in details or kind.endswith(("Failed", "TimedOut")):
         error, cause = details.get("error") or kind, details.get("cause", "")
+        step.broke = True
         if kind == "EvaluationFailed" or not step.attempts:
             step.error, step.cause = error, cause
             return
@@ -229,7 +255,7 @@ def _attempt(step: Step, kind: str, details: Mapping[str, Any], time: datetime) 
         last = step.attempts[-1]
         last.ended = time
         last.request_id = _request_id(details.get("output", ""))
-        step.error = step.cause = ""
+        step.error, step.cause, step.broke = "", "", False
 
 
 def _function(kind: str, details: Mapping[str, Any]) -> str:
@@ -254,8 +280,9 @@ def name_of_function(reference: str) -> str:
 def _request_id(output: str) -> str:
     try:
         answer = json.loads(output)
-        return str(answer["SdkResponseMetadata"]["RequestId"])
-    except (ValueError, KeyError, TypeError):
+        said = (answer.get("SdkResponseMetadata") or {}).get("RequestId")
+        return str(said or answer["SdkHttpMetadata"]["HttpHeaders"]["x-amzn-RequestId"])
+    except (ValueError, KeyError, TypeError, AttributeError):
         return ""
 
 
@@ -270,10 +297,6 @@ def _ancestors(step: Step | None) -> Iterator[Step]:
     while step is not None:
         yield step
         step = step.parent
-
-
-def _enclosing(step: Step | None, kinds: tuple[str, ...]) -> Step | None:
-    return next((other for other in _ancestors(step) if other.kind in kinds and other.left is None), None)
 
 
 def _inside(step: Step, container: Step) -> bool:

@@ -47,6 +47,8 @@ def log_of(logs: Any, functions: Any, attempt: Attempt) -> Log:
         attempt: the try; of a function.
     """
     group = _group(functions, attempt.function)
+    if attempt.error.startswith("Lambda.") and attempt.error != "Lambda.Unknown" and not attempt.request_id:
+        return Log(group, [], "The call was refused: the function did not run.")
     began = attempt.began - _MARGIN
     ended = (attempt.ended or datetime.now(UTC)) + _MARGIN
     try:
@@ -65,8 +67,10 @@ def log_of(logs: Any, functions: Any, attempt: Attempt) -> Log:
         events = _of_request(events, attempt.request_id)
         note = "" if events else "Nothing yet: logs appear some seconds after the call."
     else:
-        note = "The history does not tell the request's number: these are all lines of that time." if events else (
-            "There are no lines of that time."
+        note = (
+            "The history does not tell the request's number: these are all lines of that time."
+            if events
+            else ("There are no lines of that time.")
         )
     lines = [LogLine(datetime.fromtimestamp(e["timestamp"] / 1000, UTC), e["message"].rstrip("\n")) for e in events]
     return Log(group, lines, note)
@@ -86,7 +90,9 @@ def _of_request(events: list[dict[str, Any]], request_id: str) -> list[dict[str,
     for event in events:
         streams.setdefault(event.get("logStreamName", ""), []).append(event)
     for lines in streams.values():
-        first = next((i for i, e in enumerate(lines) if e["message"].startswith(f"START RequestId: {request_id}")), None)
+        first = next(
+            (i for i, e in enumerate(lines) if e["message"].startswith(f"START RequestId: {request_id}")), None
+        )
         if first is None:
             continue
         last = next(

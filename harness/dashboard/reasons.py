@@ -6,10 +6,15 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal
 
-_CONFIDENCE = re.compile(r"confidence (?:of )?(\d+(?:\.\d+)?)\b.*?\bthreshold (?:of )?(\d+(?:\.\d+)?)", re.IGNORECASE | re.DOTALL)
+_CONFIDENCE = re.compile(
+    r"confidence (?:of )?(\d+(?:\.\d+)?)\b.*?\bthreshold (?:of )?(\d+(?:\.\d+)?)", re.IGNORECASE | re.DOTALL
+)
+_REFUSED = re.compile(r"not authorized to perform: (\S+) on resource: (\S+)")
+_SERVICE = re.compile(r" \(Service: .*\)$", re.DOTALL)
+"""What an AWS SDK for Java adds to a service's words."""
 _KNOWN = {
     "States.Timeout": "a step took longer than it may",
     "States.HeartbeatTimeout": "a step stopped to give signs of life",
@@ -39,6 +44,17 @@ class Reason:
     """What that means."""
     detail: str = ""
     """What was said beyond it, for this very failure; perhaps empty."""
+
+    known: bool = True
+    """Whether *words* are ours; else they are what was said, as it was said."""
+
+    @property
+    def sentence(self) -> str:
+        """``because the model was not sure enough: ...`` or ``with OrderIncomplete: ...``, without a full stop."""
+        if self.known:
+            return f"because {self}"
+        said = "" if self.words == self.error else f": {self.words.rstrip('.')}"
+        return f"with {self.error}{said}" if self.error else f"and said{said}"
 
     def __str__(self) -> str:
         return f"{self.words}: {self.detail}" if self.detail else self.words
@@ -70,18 +86,23 @@ def reason_of(error: str, cause: str, status: str = "FAILED") -> Reason:
         status: how it ended, for one that has no error.
     """
     message = message_of(cause)
-    short = message if len(message) <= 300 else f"{message[:299]}…"
+    plain = _SERVICE.sub("", message)
+    short = plain if len(plain) <= 300 else f"{plain[:299]}…"
     if numbers := _CONFIDENCE.search(message):
         confidence, threshold = numbers.groups()
         detail = f"confidence {_shown(confidence, threshold)}, threshold {threshold}"
         return Reason(error, "the model was not sure enough", detail)
+    if refused := _REFUSED.search(message):
+        return Reason(error, "a role does not allow what was tried", f"{refused[1]} on {refused[2].rpartition(':')[2]}")
     if status == "TIMED_OUT":
         return Reason(error or "States.Timeout", "the execution took longer than it may", short)
     if status == "ABORTED":
         return Reason(error, "somebody stopped it", short)
     if error in _KNOWN:
         return Reason(error, _KNOWN[error], short)
-    return Reason(error, short or error or "no reason was given")
+    if not short:
+        return Reason(error, error, known=False) if error else Reason(error, "it failed; no reason was given")
+    return Reason(error, short, known=False)
 
 
 def in_words(reasons: Iterable[Reason]) -> list[tuple[int, Reason]]:
@@ -94,7 +115,8 @@ def in_words(reasons: Iterable[Reason]) -> list[tuple[int, Reason]]:
         groups.setdefault((reason.error, reason.words), []).append(reason)
     ordered = Counter({key: len(those) for key, those in groups.items()}).most_common()
     return [
-        (count, Reason(key[0], key[1], _common([reason.detail for reason in groups[key]]))) for key, count in ordered
+        (count, replace(groups[key][0], detail=_common([reason.detail for reason in groups[key]])))
+        for key, count in ordered
     ]
 
 

@@ -1,6 +1,5 @@
-// Draws a state machine. Where boxes and lines go is dagre's work: each level (the machine, a Map's items, a branch of a
-// Parallel) is laid out by itself, for no line leads out of one, and then stands in the level around it as one box.
-import { Graph, layout } from "./vendor/dagre/dagre.esm.js";
+// Draws a state machine. Where boxes, lines and labels go is the Eclipse Layout Kernel's work (elkjs): a Map, a Parallel
+// and each of its branches are boxes with boxes inside.
 
 const SVG = "http://www.w3.org/2000/svg";
 const FONT = 13;
@@ -13,10 +12,26 @@ const SHAPES = { Choice: "◇", Parallel: "∥", Map: "⟳", Wait: "◷", Task: 
 const pen = document.createElement("canvas").getContext("2d");
 let drawings = 0;
 
-export function draw(place, graph) {
+let kernel = null;
+
+function load() {
+  kernel ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = new URL("./vendor/elkjs/elk.bundled.js", import.meta.url).href;
+    script.onload = () => resolve(new ELK());
+    script.onerror = () => reject(new Error("the graph library was not loaded"));
+    document.head.append(script);
+  });
+  return kernel;
+}
+
+export async function draw(place, graph) {
+  if (!graph.nodes.length) {
+    place.replaceChildren();
+    return;
+  }
+  const plan = await (await load()).layout(level(graph, "machine"));
   place.replaceChildren();
-  if (!graph.nodes.length) return;
-  const plan = arrange(graph);
   const prefix = `drawing-${++drawings}`;
   const svg = make("svg", {
     viewBox: `-8 -8 ${plan.width + 16} ${plan.height + 16}`,
@@ -30,8 +45,12 @@ export function draw(place, graph) {
   const defs = make("defs");
   defs.append(tip);
   svg.append(defs);
-  paint(svg, plan, place, `url(#${prefix}-tip)`);
+  paint(svg, plan, `url(#${prefix}-tip)`);
+  // A small drawing fits beside the text; a large one has a row to itself, and scrolls before it gets too small to read.
+  place.classList.toggle("wide", plan.width > 460);
+  svg.style.minWidth = `${Math.min(plan.width + 16, 0.62 * plan.width + 16)}px`;
   place.append(svg);
+  if (place.scrollWidth > place.clientWidth) place.tabIndex = 0;
   place.boxes = new Map([...svg.querySelectorAll("[data-state]")].map((box) => [box.dataset.state, box]));
 }
 
@@ -61,72 +80,86 @@ export function colour(place, states) {
   }
 }
 
-function arrange(level) {
-  const plan = new Graph({ multigraph: true });
-  plan.setGraph({ rankdir: "TB", nodesep: 26, ranksep: 34, edgesep: 14, marginx: 0, marginy: 0 });
-  plan.setDefaultEdgeLabel(() => ({}));
-  const inner = new Map();
-  for (const node of level.nodes) {
-    const branches = node.branches.map(arrange);
-    inner.set(node.id, branches);
-    plan.setNode(node.id, { node, ...size(node, branches) });
-  }
-  level.edges.forEach((edge, number) => {
-    const lines = wrap(edge.label, 26);
-    const label = lines.length
-      ? { lines, width: Math.max(...lines.map((line) => width(line, SMALL))) + 8, height: 14 * lines.length + 4, labelpos: "c" }
-      : { lines, width: 0, height: 0 };
-    plan.setEdge(edge.from, edge.to, { ...label, kind: edge.kind }, `${number}`);
-  });
-  layout(plan);
-  const nodes = plan.nodes().map((id) => ({ ...plan.node(id), branches: inner.get(id) }));
-  const edges = plan.edges().map((edge) => plan.edge(edge));
-  // Lines and labels may go further out than the boxes.
-  const xs = [], ys = [];
-  for (const node of nodes) {
-    xs.push(node.x - node.width / 2, node.x + node.width / 2);
-    ys.push(node.y - node.height / 2, node.y + node.height / 2);
-  }
-  for (const edge of edges) {
-    for (const point of edge.points) xs.push(point.x), ys.push(point.y);
-    if (edge.lines.length) xs.push(edge.x - edge.width / 2, edge.x + edge.width / 2);
-  }
-  const left = Math.min(0, ...xs), top = Math.min(0, ...ys);
-  return { nodes, edges, left, top, width: Math.max(0, ...xs) - left, height: Math.max(0, ...ys) - top };
-}
+const OPTIONS = {
+  "elk.algorithm": "layered",
+  "elk.direction": "DOWN",
+  "elk.edgeRouting": "ORTHOGONAL",
+  "elk.hierarchyHandling": "SEPARATE_CHILDREN",
+  "elk.padding": "[top=0,left=0,bottom=0,right=0]",
+  "elk.spacing.nodeNode": "28",
+  "elk.spacing.edgeNode": "18",
+  "elk.spacing.edgeEdge": "14",
+  "elk.spacing.edgeLabel": "4",
+  "elk.layered.spacing.nodeNodeBetweenLayers": "34",
+  "elk.layered.spacing.edgeNodeBetweenLayers": "16",
+  "elk.layered.cycleBreaking.strategy": "MODEL_ORDER",
+  "elk.layered.considerModelOrder.strategy": "NODES_AND_EDGES",
+  "elk.layered.nodePlacement.strategy": "BRANDES_KOEPF",
+  "elk.layered.nodePlacement.bk.fixedAlignment": "BALANCED",
+};
 
-function size(node, branches) {
-  if (node.kind === "Start" || node.kind === "End") return { width: 56, height: 24 };
-  const lines = wrap(node.id, 36);
-  const own = Math.max(...lines.map((line) => width(line, FONT, 600)), width(node.what, SMALL), 110) + 54;
-  const head = HEAD + (lines.length - 1) * 17;
-  if (!branches.length) return { lines, head, width: own, height: head + 6 };
-  const inside = branches.reduce((sum, branch) => sum + branch.width + 2 * PAD, PAD * (branches.length - 1));
+// A level (the machine, a Map's items, a branch) as ELK reads it.
+function level(graph, id, options = {}) {
   return {
-    lines,
-    head,
-    width: Math.max(own, inside + 2 * PAD),
-    height: head + Math.max(...branches.map((branch) => branch.height)) + 3 * PAD,
+    id,
+    layoutOptions: { ...OPTIONS, ...options },
+    children: graph.nodes.map((node) => shape(node)),
+    edges: graph.edges.map((edge, number) => {
+      const lines = wrap(edge.label, 26);
+      const labels = lines.length ? [{ text: edge.label, lines, width: Math.max(...lines.map((line) => width(line, SMALL))) + 8, height: 14 * lines.length + 2, layoutOptions: { "elk.edgeLabels.inline": "true" } }] : [];
+      return { id: `${id}/${number}`, sources: [edge.from], targets: [edge.to], labels, kind: edge.kind };
+    }),
   };
 }
 
-function paint(parent, plan, place, tip) {
-  const group = make("g", { transform: `translate(${-plan.left} ${-plan.top})` });
-  for (const edge of plan.edges) group.append(make("path", { d: path(edge.points), class: `edge ${edge.kind}`, "marker-end": tip }));
-  for (const node of plan.nodes) group.append(box(node, place, tip));
-  for (const edge of plan.edges) {
-    if (!edge.lines.length) continue;
-    const label = make("g", { class: `label ${edge.kind}`, transform: `translate(${edge.x} ${edge.y})` });
-    label.append(make("rect", { x: -edge.width / 2, y: -edge.height / 2, width: edge.width, height: edge.height, rx: 3 }));
-    edge.lines.forEach((line, row) => label.append(text(line, { x: 0, y: (row - (edge.lines.length - 1) / 2) * 14 + 4, "text-anchor": "middle" })));
-    group.append(label);
+function shape(node) {
+  if (node.kind === "Start" || node.kind === "End") {
+    const constraint = node.kind === "Start" ? "FIRST" : "LAST";
+    return { id: node.id, node, width: 56, height: 24, layoutOptions: { "elk.layered.layering.layerConstraint": constraint } };
   }
-  parent.append(group);
+  const lines = wrap(node.id, 36);
+  const least = Math.max(...lines.map((line) => width(line, FONT, 600)), width(node.what, SMALL), 110) + 54;
+  const head = HEAD + (lines.length - 1) * 17;
+  if (!node.branches.length) return { id: node.id, node, lines, head, width: least, height: head + 6 };
+  return {
+    id: node.id,
+    node,
+    lines,
+    head,
+    layoutOptions: {
+      "elk.algorithm": "box",
+      "elk.box.packingMode": "SIMPLE",
+      "elk.aspectRatio": "100",
+      "elk.padding": `[top=${head},left=${PAD},bottom=${PAD},right=${PAD}]`,
+      "elk.spacing.nodeNode": `${PAD}`,
+      "elk.nodeSize.constraints": "MINIMUM_SIZE",
+      "elk.nodeSize.minimum": `(${least},${head + PAD})`,
+    },
+    children: node.branches.map((branch, number) => level(branch, `${node.id}/branch ${number}`, { "elk.padding": `[top=${PAD},left=${PAD},bottom=${PAD},right=${PAD}]`, "elk.priority": `${node.branches.length - number}` })),
+    edges: [],
+  };
 }
 
-function box(item, place, tip) {
+function paint(parent, plan, tip) {
+  for (const edge of plan.edges) {
+    for (const section of edge.sections ?? []) {
+      parent.append(make("path", { d: path([section.startPoint, ...(section.bendPoints ?? []), section.endPoint]), class: `edge ${edge.kind}`, "marker-end": tip }));
+    }
+  }
+  for (const child of plan.children) parent.append(box(child, tip));
+  for (const edge of plan.edges) {
+    for (const { x, y, width: wide, height: high, lines } of edge.labels) {
+      const label = make("g", { class: `label ${edge.kind}`, transform: `translate(${x + wide / 2} ${y + high / 2})` });
+      label.append(make("rect", { x: -wide / 2, y: -high / 2, width: wide, height: high, rx: 3 }));
+      lines.forEach((line, row) => label.append(text(line, { x: 0, y: (row - (lines.length - 1) / 2) * 14 + 4, "text-anchor": "middle" })));
+      parent.append(label);
+    }
+  }
+}
+
+function box(item, tip) {
   const { node, x, y, width: wide, height: high } = item;
-  const group = make("g", { transform: `translate(${x - wide / 2} ${y - high / 2})` });
+  const group = make("g", { transform: `translate(${x} ${y})` });
   if (node.kind === "Start" || node.kind === "End") {
     group.setAttribute("class", "terminal");
     group.append(make("rect", { width: wide, height: high, rx: high / 2 }));
@@ -141,30 +174,22 @@ function box(item, place, tip) {
   link.append(text(SHAPES[node.kind] ?? "", { x: 22, y: item.head / 2 + 8, "text-anchor": "middle", class: "sign" }));
   item.lines.forEach((line, row) => link.append(text(line, { x: 42, y: 21 + row * 17, class: "name" })));
   const told = text("", { x: 42, y: 21 + item.lines.length * 17, class: "told" });
-  told.dataset.what = [node.what || node.kind].join("");
+  told.dataset.what = node.what || node.kind;
   link.append(told);
   const title = make("title");
   title.textContent = [node.id, node.kind, node.what, node.retries, node.comment].filter(Boolean).join("\n");
   link.append(title);
   group.append(link);
-  if (item.branches.length) {
-    const inside = item.branches.reduce((sum, branch) => sum + branch.width + 2 * PAD, PAD * (item.branches.length - 1));
-    const tall = high - item.head - PAD;
-    let at = (wide - inside) / 2;
-    for (const branch of item.branches) {
-      const cell = make("g", { transform: `translate(${at} ${item.head})`, class: "branch" });
-      cell.append(make("rect", { width: branch.width + 2 * PAD, height: tall, rx: 5, class: "lane" }));
-      const content = make("g", { transform: `translate(${PAD} ${PAD})` });
-      paint(content, branch, place, tip);
-      cell.append(content);
-      group.append(cell);
-      at += branch.width + 3 * PAD;
-    }
+  for (const branch of item.children ?? []) {
+    const lane = make("g", { transform: `translate(${branch.x} ${branch.y})` });
+    lane.append(make("rect", { width: branch.width, height: branch.height, rx: 5, class: "lane" }));
+    paint(lane, branch, tip);
+    group.append(lane);
   }
   return group;
 }
 
-// A line through dagre's points, its corners rounded.
+// A line through points, its corners rounded.
 function path(points) {
   let d = `M${points[0].x} ${points[0].y}`;
   for (let i = 1; i < points.length - 1; i++) {

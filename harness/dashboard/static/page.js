@@ -100,7 +100,7 @@ function settle() {
     const now = JSON.parse(figure.querySelector("[data-graph-states]").textContent);
     if (canvas.drawn !== data) {
       const { graph, links } = JSON.parse(data);
-      if (canvas.shape !== JSON.stringify(graph)) draw(canvas, graph);
+      if (canvas.shape !== JSON.stringify(graph)) draw(canvas, graph).then(() => colour(canvas, states), (error) => (canvas.textContent = `It cannot be drawn: ${error.message}`));
       canvas.shape = JSON.stringify(graph);
       canvas.links = links;
       canvas.drawn = data;
