@@ -110,6 +110,7 @@ def main() -> None:
 )
 def up(port: int | None, host: str | None, services: str | None, state: str | None, live: str | None) -> None:
     """Start the emulator and run until Ctrl-C."""
+    from harness.dashboard.mount import MountedDashboard
     from harness.emulator.foreground import run_in_foreground
 
     settings = _settings()
@@ -122,6 +123,7 @@ def up(port: int | None, host: str | None, services: str | None, state: str | No
             services=names,
             state=Path(state) if state else None,
             live=Path(live) if live else None,
+            page=MountedDashboard.beside if names is None else None,
         )
 
 
@@ -235,8 +237,12 @@ def deploy(
 @click.option("--target", help="Whose executions to show.  [default: the emulator that runs for this folder]")
 @click.option("--port", type=click.IntRange(0, 65535), default=8090, show_default=True, help="0 picks a free one.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-def dashboard(target: str | None, port: int, host: str) -> None:
-    """Serve a page that shows executions as they succeed and fail."""
+@click.option("--control", is_flag=True, help="Let executions be started and faults be switched from the page.")
+@click.option(
+    "--allow-host", "hosts", multiple=True, help="A name, besides localhost, under which browsers may ask; repeatable."
+)
+def dashboard(target: str | None, port: int, host: str, control: bool, hosts: tuple[str, ...]) -> None:
+    """Serve a page that shows executions as they succeed and fail, and why; endpoints, captures, faults."""
     from dataclasses import replace
 
     from harness.dashboard.server import serve
@@ -246,7 +252,7 @@ def dashboard(target: str | None, port: int, host: str) -> None:
     if target:
         settings = replace(settings, target=target)
     with _clear_errors(), open_standing_target(settings) as place:
-        serve(place.name, host, port)
+        serve(place, host, port, control=control, hosts=hosts)
 
 
 @main.command()

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.targets.target import Target
 
 
-def serve(target: str, host: str, port: int) -> None:
-    """Serve the page for the target that boto3 is led to, until SIGINT or SIGTERM.
+def serve(target: Target, host: str, port: int, *, control: bool, hosts: Iterable[str] = ()) -> None:
+    """Serve the page for *target*, to which boto3 is led, until SIGINT or SIGTERM.
+
+    Args:
+        target: where AWS answers.
+        host: address to listen on.
+        port: port to listen on; 0 picks a free one.
+        control: whether executions may be started and faults switched from the page.
+        hosts: names, besides loopback's, under which it may be asked.
 
     Raises:
         OSError: the port is taken.
@@ -16,18 +28,22 @@ def serve(target: str, host: str, port: int) -> None:
     from rich.console import Console
 
     from harness.dashboard.app import Dashboard
+    from harness.dashboard.clients import clients_of
     from harness.emulator.http_server import HttpServer
 
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    server = HttpServer(Dashboard(boto3.Session(), target), host, port)
+    page = Dashboard(clients_of(boto3.Session(), target.name, target.control_url), control=control, hosts=hosts)
+    server = HttpServer(page, host, port)
     server.start()
     try:
+        mode = "Executions can be started from it." if control else "It only shows; --control lets it start executions."
         Console(highlight=False).print(
-            f"Open [bold]{server.url}[/bold] in a browser. Stop with Ctrl-C.", soft_wrap=True
+            f"Open [bold]{server.url}[/bold] in a browser. {mode} Stop with Ctrl-C.", soft_wrap=True
         )
         while not stop.wait(1):
             pass
     finally:
+        page.close()
         server.stop()

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from harness.emulator.certificates import CertificateAuthority
     from harness.emulator.functions.service import Functions
-    from harness.emulator.gateway import Gateway, Handler
+    from harness.emulator.gateway import Gateway, Handler, Page
     from harness.emulator.http_server import HttpServer
     from harness.emulator.identity import Identity
     from harness.emulator.moto_app import MotoApp
@@ -121,6 +121,7 @@ class Emulator:
         self._kept: StateFolder | None = None
         self._authority: CertificateAuthority | None = None
         self._folder: Path | None = None
+        self._gateway: Gateway | None = None
         self._server: HttpServer | None = None
         self._clients: Clients | None = None
         self._functions: Functions | None = None
@@ -167,7 +168,7 @@ class Emulator:
             self._moto = MotoApp()
             self._moto.reset()
             self._folder = Path(tempfile.mkdtemp(prefix="harness-")).resolve()
-            gateway = Gateway(
+            gateway = self._gateway = Gateway(
                 self._region, self._moto.answer, self._faults, self._signing_names(), Relay(self._address_of).answer
             )
             self._authority = CertificateAuthority(self._folder, self._authorities)
@@ -239,6 +240,11 @@ class Emulator:
     def _to_keep(self) -> dict[str, Any]:
         assert self._functions is not None and self._sagemaker is not None
         return {**self._functions.kept(), **self._sagemaker.kept()}
+
+    def mount(self, page: Page) -> None:
+        """Have *page* answer below :data:`~harness.emulator.gateway.PAGE_PREFIX`, until the emulator stops."""
+        assert self._gateway is not None
+        self._gateway.page = page
 
     def stop(self) -> None:
         """Finish what is under way, write what is buffered, end all processes and forget all resources."""
@@ -323,6 +329,8 @@ class Emulator:
 
     def _release(self) -> None:
         # Captures and logs are written through this very server, so it stops last.
+        if self._gateway is not None and self._gateway.page is not None:
+            self._gateway.page.close()
         try:
             self._clock.close()
             if self._functions is not None:
@@ -342,7 +350,7 @@ class Emulator:
             if self._stacks is not None:
                 self._stacks.close()
             self._functions = self._sagemaker = self._states = self._identity = self._stacks = None
-            self._logs = self._server = None
+            self._logs = self._server = self._gateway = None
             if self._kept is not None:
                 self._kept.close()
                 self._kept = None

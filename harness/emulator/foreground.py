@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from harness.emulator.announcement import announced
 from harness.emulator.emulator import Emulator
+from harness.emulator.gateway import PAGE_PREFIX, Page
 from harness.settings import Settings, surrounding_authorities, surrounding_proxy
 
 HINT = """\
@@ -22,8 +24,12 @@ HINT = """\
   or in Python:
 
     [cyan]boto3.client("s3", endpoint_url="{url}")[/cyan]
+{page}
 
 Stop it with Ctrl-C; {end}"""
+_PAGE_HINT = """
+  What runs in it, as a page: [cyan]{url}[/cyan]
+"""
 
 
 def run_in_foreground(
@@ -34,8 +40,15 @@ def run_in_foreground(
     services: frozenset[str] | None,
     state: Path | None = None,
     live: Path | None = None,
+    page: Callable[[str, Mapping[str, str], str], Page] | None = None,
 ) -> None:
     """Run an emulator until SIGINT or SIGTERM, saying how to reach it.
+
+    Args:
+        host, port, services, state, live: see :class:`Emulator`.
+        settings: the rest of what it is told.
+        page: makes a WSGI application, given the emulator's address, its variables and *host*, which answers below
+            :data:`PAGE_PREFIX`; None for no such page.
 
     Raises:
         OSError: the port is taken.
@@ -62,7 +75,12 @@ def run_in_foreground(
     )
     with emulator, announced(settings.cache, emulator.url, emulator.environment()):
         end = f"its state is kept in {state}." if state else "everything in it is gone then."
-        console.print(HINT.format(url=emulator.url, region=settings.region, account=settings.account_id, end=end))
+        shown = "" if page is None else _PAGE_HINT.format(url=f"{emulator.url}{PAGE_PREFIX}/")
+        if page is not None:
+            emulator.mount(page(emulator.url, emulator.environment(), host))
+        console.print(
+            HINT.format(url=emulator.url, region=settings.region, account=settings.account_id, end=end, page=shown)
+        )
         while not stop.wait(1):
             pass
         console.print("Stopping ...")

@@ -7,7 +7,7 @@ import logging
 import re
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from werkzeug import Request, Response
 
@@ -26,6 +26,18 @@ _MESSAGE_IN_CAPITALS = ("lambda", "sagemaker")
 _READS = re.compile(r"\.(Describe|List|Get)[A-Z]")
 CONTROL_PREFIX = "/_harness/"
 """Paths of the emulator's own API; no AWS service has any below it."""
+PAGE_PREFIX = "/_harness/dashboard"
+"""Where a page for people is mounted."""
+_DOCUMENTS = ("document", "iframe", "frame", "embed", "object")
+
+
+class Page(Protocol):
+    """A WSGI application that can be told to end what it has under way."""
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any: ...
+
+    def close(self) -> None:
+        """The emulator stops."""
 
 
 class Gateway:
@@ -56,6 +68,8 @@ class Gateway:
         self._control: Callable[[Request], Response] = fallback
         self._fallback = fallback
         self._faults = faults
+        self.page: Page | None = None
+        """Answers what lies below :data:`PAGE_PREFIX`."""
         self.changes = 0
         """How many requests may have changed something. Grows; the exact number means nothing."""
 
@@ -74,8 +88,16 @@ class Gateway:
         self._control = control
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        path = environ.get("PATH_INFO", "")
+        if self.page is not None and (path == PAGE_PREFIX or path.startswith(f"{PAGE_PREFIX}/")):
+            mounted = {**environ, "SCRIPT_NAME": PAGE_PREFIX, "PATH_INFO": path.removeprefix(PAGE_PREFIX) or "/"}
+            return self.page(mounted, start_response)
         request = Request(environ)
         response = self._answer(request)
+        if self.page is not None and request.headers.get("Sec-Fetch-Dest") in _DOCUMENTS:
+            # An object out of a bucket that a browser shows as a page has this very origin, the mounted page's: its
+            # scripts must not drive that one. No SDK sends this header.
+            response.headers["Content-Security-Policy"] = "sandbox"
         return response(environ, start_response)
 
     def _answer(self, request: Request) -> Response:

@@ -85,9 +85,18 @@ class KeepAliveRequestHandler(QuickHead, MotoRequestHandler):  # type: ignore[mi
             head[:] = [("500 Internal Server Error", [("Content-Type", "application/json")])]
         try:
             self._send(*head[0], body)
+        except ConnectionError:
+            self.close_connection = True  # whoever asked has gone: a browser that leaves a page with a stream does
         finally:
             if hasattr(body, "close"):
                 body.close()
+
+    def finish(self) -> None:
+        """Close the connection; what is still to be sent to a client that has gone is dropped."""
+        try:
+            super().finish()
+        except ConnectionError:
+            self.rfile.close()
 
     def _buffer_body(self, environ: dict[str, Any]) -> None:
         # What an application left unread would be taken for the next request on this connection.

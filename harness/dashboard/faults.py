@@ -1,0 +1,168 @@
+"""Faults that can be switched on and off, through the emulator's own API, where the target has one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.dashboard.clients import Clients
+from harness.dashboard.history import name_of_function
+
+SECONDS = 2
+_MOST_LOGGED = 20
+
+
+@dataclass(frozen=True)
+class Switch:
+    """A fault that is offered."""
+
+    name: str
+    """Of the kind of fault, for forms."""
+    words: str
+    given: Mapping[str, Any]
+    """What is sent to the emulator."""
+    number: int | None
+    """Of the fault while it is on; None while it is off."""
+    struck: int = 0
+
+
+@dataclass(frozen=True)
+class Victim:
+    """Something that faults can strike."""
+
+    kind: str
+    """``function``, ``endpoint`` or ``bucket``."""
+    name: str
+    switches: list[Switch]
+
+    @property
+    def words(self) -> str:
+        """What it is, for people who do not know the service."""
+        return {"function": "Function", "endpoint": "Endpoint", "bucket": "Bucket"}[self.kind]
+
+
+@dataclass(frozen=True)
+class OtherFault:
+    """A fault that was put in force elsewhere: by a test, or by ``harness fault add``."""
+
+    number: int
+    words: str
+    struck: int
+
+
+@dataclass(frozen=True)
+class FaultBoard:
+    """All that the page shows of faults."""
+
+    victims: list[Victim] = field(default_factory=list)
+    others: list[OtherFault] = field(default_factory=list)
+    strikes: list[str] = field(default_factory=list)
+    """What they did lately, the newest first."""
+    on: int = 0
+
+
+def board(clients: Clients) -> FaultBoard | None:
+    """The faults that can be switched, and those in force; None where the target has no emulator to ask.
+
+    Raises:
+        OSError: it does not answer.
+    """
+    if clients.control is None:
+        return None
+    said = clients.control.get("faults")
+    active = [(int(fault["id"]), _given(fault), int(fault["struck"])) for fault in said["faults"]]
+    taken: set[int] = set()
+    victims = []
+    for kind, name in _victims(clients):
+        switches = []
+        for offered, words, effect in _OFFERED[kind]:
+            given = {kind: name, **effect}
+            number, struck = next(((n, s) for n, g, s in active if g == given and n not in taken), (None, 0))
+            if number is not None:
+                taken.add(number)
+            switches.append(Switch(offered, words, given, number, struck))
+        victims.append(Victim(kind, name, switches))
+    others = [OtherFault(n, _words(given), struck) for n, given, struck in active if n not in taken]
+    strikes = [_strike(entry) for entry in reversed(said["log"][-_MOST_LOGGED:])]
+    return FaultBoard(victims, others, strikes, len(active))
+
+
+def switch(clients: Clients, kind: str, name: str, offered: str, on: bool) -> None:
+    """Switch one of the offered faults.
+
+    Raises:
+        ValueError: there is no such fault, or the emulator refuses.
+    """
+    effect = next((effect for this, _, effect in _OFFERED.get(kind, ()) if this == offered), None)
+    if clients.control is None or effect is None or not name:
+        raise ValueError(f"no such fault: {kind} {name} {offered}")
+    given = {kind: name, **effect}
+    active = [int(fault["id"]) for fault in clients.control.get("faults")["faults"] if _given(fault) == given]
+    if on and not active:
+        clients.control.post("faults", given)
+    for number in active if not on else []:
+        clients.control.delete(f"faults/{number}")
+
+
+def end(clients: Clients, number: int | None) -> None:
+    """End one fault, or all.
+
+    Raises:
+        ValueError: there is no such fault.
+    """
+    if clients.control is None:
+        raise ValueError("this target has no faults")
+    clients.control.delete("faults" if number is None else f"faults/{number}")
+
+
+_OFFERED: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
+    "function": (
+        ("busy", "refuses calls", {"error": "TooManyRequestsException"}),
+        ("fails", "fails", {"error": "FaultFromTheDashboard", "message": "a fault was switched on in the dashboard"}),
+        ("slow", f"is {SECONDS} s late", {"latency": SECONDS}),
+        ("killed", "dies mid-call", {"kill": True}),
+    ),
+    "endpoint": (
+        ("fails", "fails", {"error": "ModelError", "message": "a fault was switched on in the dashboard"}),
+        ("slow", f"is {SECONDS} s late", {"latency": SECONDS}),
+        ("killed", "dies mid-call", {"kill": True}),
+    ),
+    "bucket": (
+        ("busy", "refuses calls", {"error": "SlowDown"}),
+        ("slow", f"is {SECONDS} s late", {"latency": SECONDS}),
+    ),
+}
+
+
+def _victims(clients: Clients) -> list[tuple[str, str]]:
+    functions = [
+        item["FunctionName"]
+        for page in clients.functions.get_paginator("list_functions").paginate()
+        for item in page["Functions"]
+    ]
+    endpoints = [
+        item["EndpointName"]
+        for page in clients.sagemaker.get_paginator("list_endpoints").paginate()
+        for item in page["Endpoints"]
+    ]
+    buckets = [item["Name"] for item in clients.s3.list_buckets().get("Buckets", [])]
+    return [
+        *(("function", name_of_function(name)) for name in sorted(functions)),
+        *(("endpoint", name) for name in sorted(endpoints)),
+        *(("bucket", name) for name in sorted(buckets)),
+    ]
+
+
+def _given(fault: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fault.items() if name not in ("id", "struck")}
+
+
+def _words(given: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in given.items())
+
+
+def _strike(entry: Mapping[str, Any]) -> str:
+    at = str(entry.get("at", ""))[11:19]
+    rest = ", ".join(f"{name} {value}" for name, value in entry.items() if name not in ("at", "fault"))
+    return f"{at} {rest}"

@@ -1,0 +1,220 @@
+// The captures in a chart, with a threshold that can be moved. uPlot has the axes; the marks are drawn in two shapes.
+const panel = document.querySelector("#captures");
+const range = panel.querySelector("#threshold");
+const number = panel.querySelector("#threshold-number");
+const place = panel.querySelector("#chart");
+const dark = matchMedia("(prefers-color-scheme: dark)");
+let limit = Number(panel.dataset.threshold);
+let data = null;
+let chart = null;
+
+const percent = (share) => `${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
+
+async function load() {
+  const answer = await fetch(panel.dataset.source);
+  if (!answer.ok) return;
+  data = await answer.json();
+  const least = Math.floor(100 / data.classes) / 100; // the likeliest of two classes has a half at least
+  range.min = String(least);
+  show();
+}
+
+function show() {
+  count();
+  unsure();
+  plot();
+}
+
+function count() {
+  const all = data.confidence.length;
+  const passing = data.confidence.filter((value) => value > limit).length;
+  const words = panel.querySelector("#passed");
+  if (!all) {
+    words.textContent = "Nothing was captured yet.";
+  } else {
+    words.textContent = `Above ${limit.toFixed(3).replace(/0$/, "")}, ${passing.toLocaleString("en")} of ${all.toLocaleString("en")} (${percent(passing / all)}) would pass, and ${(all - passing).toLocaleString("en")} would not.`;
+  }
+  const classes = new Map();
+  data.predicted.forEach((name, i) => {
+    const row = classes.get(name) ?? { passes: 0, all: 0 };
+    row.all += 1;
+    row.passes += data.confidence[i] > limit;
+    classes.set(name, row);
+  });
+  const rows = [...classes].sort(([a], [b]) => a.localeCompare(b)).map(([name, { passes, all: many }]) => {
+    const row = document.createElement("tr");
+    const head = document.createElement("th");
+    head.scope = "row";
+    head.textContent = name;
+    row.append(head);
+    for (const value of [passes, many - passes, percent(passes / many)]) {
+      const cell = document.createElement("td");
+      cell.className = "number";
+      cell.textContent = value.toLocaleString("en");
+      row.append(cell);
+    }
+    return row;
+  });
+  panel.querySelector("#classes").replaceChildren(...rows);
+  const notes = [];
+  if (data.unread) notes.push(`${data.unread} older files are not shown.`);
+  if (data.skipped) notes.push(`${data.skipped} records have no list of probabilities and are left out.`);
+  panel.querySelector("#capture-notes").textContent = notes.join(" ");
+}
+
+function unsure() {
+  const items = data.unsure.map(({ confidence, predicted, image }) => {
+    const item = document.createElement("li");
+    item.className = confidence > limit ? "passes" : "fails";
+    if (image) {
+      const picture = document.createElement("img");
+      picture.src = image;
+      picture.alt = "";
+      picture.width = picture.height = 64;
+      item.append(picture);
+    }
+    const words = document.createElement("span");
+    words.textContent = predicted;
+    const sure = document.createElement("small");
+    sure.textContent = `${confidence > limit ? "✓" : "✕"} ${confidence.toFixed(3)}`;
+    sure.title = confidence > limit ? "passes" : "does not pass";
+    item.append(words, sure);
+    return item;
+  });
+  panel.querySelector("#unsure").replaceChildren(...items);
+}
+
+function columns() {
+  return [data.time, data.confidence.map((value) => (value > limit ? value : null)), data.confidence.map((value) => (value > limit ? null : value))];
+}
+
+
+// light-dark() is resolved in a property that takes a colour.
+function ink(name) {
+  const probe = document.createElement("span");
+  probe.className = `ink-${name}`;
+  panel.append(probe);
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
+}
+
+function marks(shape) {
+  return (u, series, from, to) => {
+    const path = new Path2D();
+    const r = 4 * devicePixelRatio;
+    for (let i = from; i <= to; i++) {
+      const value = u.data[series][i];
+      if (value == null) continue;
+      const x = u.valToPos(u.data[0][i], "x", true), y = u.valToPos(value, "y", true);
+      if (shape === "circle") {
+        path.moveTo(x + r, y);
+        path.arc(x, y, r, 0, 2 * Math.PI);
+      } else {
+        path.moveTo(x - r, y - r);
+        path.lineTo(x + r, y + r);
+        path.moveTo(x + r, y - r);
+        path.lineTo(x - r, y + r);
+      }
+    }
+    return shape === "circle" ? { fill: path, stroke: null } : { stroke: path, fill: null };
+  };
+}
+
+function times(u, values) {
+  const days = values[values.length - 1] - values[0] > 86400;
+  let before = "";
+  return values.map((value) => {
+    const text = new Date(value * 1000).toISOString();
+    const [day, time] = [text.slice(5, 10), text.slice(11, values[1] - values[0] < 60 ? 19 : 16)];
+    const shown = days && day !== before ? `${time}\n${day}` : time;
+    before = day;
+    return shown;
+  });
+}
+
+function plot() {
+  if (chart) {
+    chart.setData(columns());
+    return;
+  }
+  const good = ink("good"), bad = ink("bad"), text = ink("text"), line = ink("line");
+  const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line }, font: "12px system-ui, sans-serif" };
+  chart = new uPlot(
+    {
+      width: place.clientWidth,
+      height: 320,
+      legend: { show: false },
+      cursor: { drag: { x: false, y: false }, points: { show: false } },
+      scales: {
+        x: { time: true, range: (u, low, high) => (high - low < 10 ? [low - 5, high + 5] : [low - (high - low) * 0.03, high + (high - low) * 0.03]) },
+        y: { range: (u, low) => [Math.min(Number(range.min), low ?? 0.5), 1.01] },
+      },
+      axes: [{ ...axis, label: "time of inference (UTC)", labelFont: "12px system-ui, sans-serif", values: times }, { ...axis, label: "confidence (probability, 0 to 1)", labelFont: "12px system-ui, sans-serif", size: 56, values: (u, values) => values.map((value) => value.toFixed(2)) }],
+      series: [
+        {},
+        { label: "passes", stroke: good, fill: good, width: 0, paths: marks("circle"), points: { show: false } },
+        { label: "does not", stroke: bad, width: 2, paths: marks("cross"), points: { show: false } },
+      ],
+      hooks: {
+        draw: [
+          (u) => {
+            const y = u.valToPos(limit, "y", true);
+            u.ctx.save();
+            u.ctx.strokeStyle = text;
+            u.ctx.lineWidth = 1.5 * devicePixelRatio;
+            u.ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
+            u.ctx.beginPath();
+            u.ctx.moveTo(u.bbox.left, y);
+            u.ctx.lineTo(u.bbox.left + u.bbox.width, y);
+            u.ctx.stroke();
+            u.ctx.restore();
+          },
+        ],
+      },
+    },
+    columns(),
+    place,
+  );
+  drag(chart);
+}
+
+// The line can be taken in the chart as well.
+function drag(u) {
+  let held = false;
+  const to = (event) => {
+    const { top } = u.over.getBoundingClientRect();
+    set(u.posToVal(event.clientY - top, "y"));
+  };
+  u.over.addEventListener("pointerdown", (event) => {
+    held = true;
+    u.over.setPointerCapture(event.pointerId);
+    to(event);
+  });
+  u.over.addEventListener("pointermove", (event) => held && to(event));
+  u.over.addEventListener("pointerup", () => (held = false));
+}
+
+function set(value) {
+  if (!Number.isFinite(value)) return;
+  limit = Math.min(1, Math.max(0, Math.round(value * 1000) / 1000));
+  range.value = limit;
+  if (document.activeElement !== number) number.value = limit;
+  range.setAttribute("aria-valuetext", limit.toFixed(3));
+  if (data) show();
+}
+
+range.addEventListener("input", () => set(Number(range.value)));
+number.addEventListener("input", () => set(Number(number.value)));
+panel.querySelector("#threshold-back").addEventListener("click", () => {
+  number.blur();
+  set(Number(panel.dataset.threshold));
+});
+new ResizeObserver(() => chart?.setSize({ width: place.clientWidth, height: 320 })).observe(place);
+dark.addEventListener("change", () => {
+  chart?.destroy();
+  chart = null;
+  if (data) plot();
+});
+document.addEventListener("harness-change", load);
+load();

@@ -1,0 +1,239 @@
+// Keeps a page up to date: told by server-sent events that something has changed, it fetches the page as the server now
+// writes it and changes what differs, so that the reader's place, focus and opened details stay.
+import { draw, colour } from "./graph.js";
+
+const main = document.querySelector("#main");
+const topic = meta("harness-watch");
+const root = meta("harness-root");
+const live = document.querySelector("#live");
+const said = document.querySelector("#said");
+let stream = null;
+let running = false;
+let again = false;
+let spoken = main.querySelector("[data-say]")?.textContent ?? "";
+let states = {};
+
+export function meta(name) {
+  return document.querySelector(`meta[name="${name}"]`)?.content ?? "";
+}
+
+export function say(text) {
+  said.textContent = text;
+}
+
+// Sends a change; gives the answer, or throws with the server's words.
+export async function send(path, body, headers = { "Content-Type": "application/json" }) {
+  const answer = await fetch(`${root}${path}`, {
+    method: "POST",
+    headers: { ...headers, "X-Harness-Token": meta("harness-token") },
+    body: body instanceof Blob ? body : JSON.stringify(body),
+  });
+  const text = await answer.text();
+  let read = {};
+  try {
+    read = JSON.parse(text);
+  } catch {
+    read = { message: text };
+  }
+  if (!answer.ok) throw new Error(read.message || `the server answered ${answer.status}`);
+  return read;
+}
+
+// Shows the page at an address, this one's unless another is given.
+export async function refresh(address = location.href) {
+  if (running) {
+    again = true;
+    return;
+  }
+  running = true;
+  try {
+    do {
+      again = false;
+      const answer = await fetch(address, { headers: { Accept: "text/html" } });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const next = page.querySelector("#main");
+      if (!next) return;
+      if (page.title) document.title = page.title;
+      change(next);
+      status("live", "Live");
+    } while (again);
+  } catch {
+    status("away", "The server is away; trying again");
+  } finally {
+    running = false;
+  }
+}
+
+function change(next) {
+  Idiomorph.morph(main, next.innerHTML, {
+    morphStyle: "innerHTML",
+    ignoreActiveValue: true,
+    callbacks: {
+      beforeNodeMorphed(before, after) {
+        if (!(before instanceof Element)) return true;
+        if (before.hasAttribute("data-keep")) {
+          // Drawn or filled here; only what it is of can change.
+          for (const { name, value } of after.attributes ?? []) {
+            if (name.startsWith("data-") && before.getAttribute(name) !== value) before.setAttribute(name, value);
+          }
+          return false;
+        }
+        return !before.isEqualNode(after);
+      },
+      beforeAttributeUpdated(name, node, kind) {
+        if (name === "open" && node.tagName === "DETAILS") return kind === "update" && !node.dataset.touched;
+        return !(name === "value" && node === document.activeElement);
+      },
+    },
+  });
+  settle();
+  const now = main.querySelector("[data-say]")?.textContent ?? "";
+  if (now !== spoken) say(now.replace(/\s+/g, " ").trim());
+  spoken = now;
+}
+
+// After each change: drawings, logs of opened steps.
+function settle() {
+  for (const figure of main.querySelectorAll(".drawing")) {
+    const canvas = figure.querySelector("[data-graph]");
+    const data = figure.querySelector("[data-graph-data]").textContent;
+    const now = JSON.parse(figure.querySelector("[data-graph-states]").textContent);
+    if (canvas.drawn !== data) {
+      const { graph, links } = JSON.parse(data);
+      if (canvas.shape !== JSON.stringify(graph)) draw(canvas, graph).then(() => colour(canvas, states), (error) => (canvas.textContent = `It cannot be drawn: ${error.message}`));
+      canvas.shape = JSON.stringify(graph);
+      canvas.links = links;
+      canvas.drawn = data;
+    }
+    states = now;
+    colour(canvas, now);
+  }
+  for (const details of main.querySelectorAll("details[data-step-details][open]")) readLogs(details);
+}
+
+async function readLogs(details, anew = false) {
+  const place = details.querySelector(":scope > .inside > [data-logs]");
+  if (!place || (!anew && place.shown === place.dataset.logsVersion)) return;
+  place.shown = place.dataset.logsVersion;
+  try {
+    const answer = await fetch(place.dataset.logs);
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    place.replaceChildren(...page.body.childNodes);
+    if (place.textContent.includes("Nothing yet") && !anew) setTimeout(() => readLogs(details, true), 2500);
+  } catch {
+    place.shown = null;
+  }
+}
+
+function status(kind, text) {
+  live.hidden = false;
+  live.className = `live ${kind}`;
+  live.textContent = text;
+}
+
+// While the page is looked at; a browser opens few connections to a server, and a hidden tab needs none.
+function listen() {
+  if (!topic || stream || document.hidden) return;
+  stream = new EventSource(`${root}/watch?topic=${encodeURIComponent(topic)}`);
+  let first = true;
+  stream.onopen = () => status("live", "Live");
+  stream.onmessage = ({ data }) => {
+    const told = JSON.parse(data);
+    if (told.trouble) {
+      status("away", "The target does not answer; trying again");
+      return;
+    }
+    if (told.states) tell(told.states);
+    document.dispatchEvent(new CustomEvent("harness-change", { detail: told }));
+    if (!first || main.dataset.stale) refresh();
+    else refresh(); // something may have changed between the page and the stream
+    first = false;
+  };
+  stream.onerror = () => {
+    status("away", "The server is away; trying again");
+    if (stream.readyState === EventSource.CLOSED) {
+      stream = null;
+      setTimeout(listen, 3000);
+    }
+  };
+}
+
+function tell(now) {
+  const words = { RUNNING: "is running", SUCCEEDED: "succeeded", FAILED: "failed", CAUGHT: "failed, and was caught" };
+  const news = Object.entries(now).filter(([name, state]) => states[name]?.status !== state && words[state]);
+  for (const canvas of main.querySelectorAll("[data-graph]")) {
+    for (const [name, state] of news) states[name] = { steps: 1, ...states[name], status: state };
+    colour(canvas, states);
+  }
+  if (news.length) say(news.slice(-3).map(([name, state]) => `${name} ${words[state]}`).join(", "));
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) {
+    stream?.close();
+    stream = null;
+  } else {
+    listen();
+  }
+});
+addEventListener("pagehide", () => stream?.close());
+addEventListener("pageshow", (event) => {
+  if (!event.persisted) return;
+  stream = null;
+  listen();
+});
+
+main.addEventListener(
+  "toggle",
+  ({ target }) => {
+    if (target.matches?.("details[data-step-details]") && target.open) readLogs(target);
+  },
+  true,
+);
+main.addEventListener("click", (event) => {
+  const summary = event.target.closest("summary");
+  if (summary) summary.parentElement.dataset.touched = "yes";
+  const link = event.target.closest("[data-step]");
+  if (link) {
+    event.preventDefault();
+    open(link.dataset.step);
+  }
+  if (event.target.closest("[data-read-again]")) readLogs(event.target.closest("details"), true);
+});
+
+// A step, from its box in the drawing or from a link.
+export function open(number) {
+  const details = main.querySelector(`details[data-step-details="${CSS.escape(number)}"]`);
+  if (!details) return;
+  details.open = true;
+  details.dataset.touched = "yes";
+  details.querySelector("summary").focus({ preventScroll: true });
+  details.scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+}
+
+// The filters work as a plain form; here they take effect as they are set.
+let typing = 0;
+function filtered(form) {
+  const wanted = new URLSearchParams();
+  for (const [name, value] of new FormData(form)) if (value) wanted.set(name, value);
+  const address = `${form.getAttribute("action")}${wanted.size ? `?${wanted}` : ""}`;
+  history.replaceState(null, "", address);
+  refresh(new URL(address, location.href).href);
+}
+main.addEventListener("input", ({ target }) => {
+  const form = target.closest("form.filters");
+  if (!form) return;
+  clearTimeout(typing);
+  typing = setTimeout(() => filtered(form), target.type === "search" ? 200 : 0);
+});
+main.addEventListener("submit", (event) => {
+  if (!event.target.matches("form.filters")) return;
+  event.preventDefault();
+  filtered(event.target);
+});
+
+settle();
+listen();
+if (main.querySelector("[data-start]")) import("./start.js");
+if (main.querySelector("#captures")) import("./captures.js");
+if (main.querySelector(".victims")) import("./faults.js");
