@@ -18,6 +18,7 @@ from harness.workflow.template import FunctionPlan, LogGroupPlan, Plan, RolePlan
 if TYPE_CHECKING:
     import boto3
 
+NOT_LOGGED = {"level": "OFF", "includeExecutionData": False}
 LIVE_BUCKET = "hot-reload"
 """The bucket's name that stands for folders, in LocalStack and in ``harness up --live``."""
 Step = Callable[[str], None]
@@ -169,19 +170,25 @@ def _differs(present: dict[str, Any], wanted: dict[str, Any]) -> bool:
 
 
 def _put_state_machine(states: Any, machine: StateMachinePlan, on_step: Step) -> str:
+    logging = machine.logging or NOT_LOGGED
     arn = _state_machine_arns(states).get(machine.name)
-    logging = {} if machine.logging is None else {"loggingConfiguration": machine.logging}
     if arn is None:
         made = states.create_state_machine(
-            name=machine.name, definition=machine.definition, roleArn=machine.role_arn, **logging
+            name=machine.name, definition=machine.definition, roleArn=machine.role_arn, loggingConfiguration=logging
         )
         on_step(f"created state machine {machine.name}")
         return str(made["stateMachineArn"])
     present = states.describe_state_machine(stateMachineArn=arn)
-    logged = present.get("loggingConfiguration", machine.logging)
-    if (present["definition"], present["roleArn"], logged) != (machine.definition, machine.role_arn, machine.logging):
+    # Step Functions Local tells of no logging.
+    logged = present.get("loggingConfiguration", logging)
+    if logged.get("level") == "OFF":
+        logged = NOT_LOGGED
+    if (present["definition"], present["roleArn"], logged) != (machine.definition, machine.role_arn, logging):
         states.update_state_machine(
-            stateMachineArn=arn, definition=machine.definition, roleArn=machine.role_arn, **logging
+            stateMachineArn=arn,
+            definition=machine.definition,
+            roleArn=machine.role_arn,
+            loggingConfiguration=logging,
         )
         on_step(f"updated state machine {machine.name}")
     return arn
