@@ -162,7 +162,7 @@ def test_every_execution_is_captured_once(scones, images, states):
 def variant(scones, states, tmp_path):
     """Runs the state machine with one of its functions replaced by another source."""
     functions, iam = scones.session.client("lambda"), scones.session.client("iam")
-    (machine,) = scones.plan.state_machines
+    machine, *_ = scones.plan.state_machines
     role = machine.role_arn.rpartition("/")[2]
     statement = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "arn:aws:lambda:*:*:*-variant:*"}
     document = {"Version": "2012-10-17", "Statement": [statement]}
