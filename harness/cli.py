@@ -715,5 +715,60 @@ def monitor(
     console.print(f"wrote {written[0]} and {len(written) - 1} plots", soft_wrap=True)
 
 
+@main.command()
+@click.argument("source", default="", metavar="s3://BUCKET/KEY|DIR")
+@click.option("--target", help="Where to run it.  [default: the emulator that runs for this folder, else a new one]")
+@click.option("--model", help="As of demo.")
+@click.option("--workflow", type=click.Choice(["nested", "inline"]), default="nested", show_default=True)
+@click.option("--images", help="s3://BUCKET/PREFIX that a manifest's paths are below.  [default: beside the manifest]")
+@click.option("--concurrency", type=click.IntRange(1, 10_000), default=4, show_default=True, help="Batches at a time.")
+@click.option("--batch", type=click.IntRange(1, 1_000), default=10, show_default=True, help="Images of a batch.")
+@click.option("--tolerate", type=click.FloatRange(0, 100), default=5.0, show_default=True, help="% that may fail.")
+@click.option("--output", type=click.Path(file_okay=False), default="evaluation-output", show_default=True)
+@click.option("--against", type=click.Path(exists=True, dir_okay=False), help="evaluation.json of an earlier one.")
+@click.option("--resume", is_flag=True, help="Go on with the one in --output: what is done is not done again.")
+def evaluate(
+    source: str,
+    target: str | None,
+    model: str | None,
+    workflow: str,
+    images: str | None,
+    concurrency: int,
+    batch: int,
+    tolerate: float,
+    output: str,
+    against: str | None,
+    resume: bool,
+) -> None:
+    """Evaluate the model on images, a Distributed Map running the workflow for each; write a report."""
+    from dataclasses import replace
+
+    from rich.console import Console
+
+    from harness.evaluation.batch import BatchOptions
+    from harness.evaluation.command import EvaluateOptions, run_evaluate
+    from harness.workflow.demo import choose_model
+
+    if not source and not resume:
+        raise click.UsageError("name s3://BUCKET/KEY or a folder, or --resume")
+    settings = _settings()
+    if target:
+        settings = replace(settings, target=target)
+    with _clear_errors():
+        options = EvaluateOptions(
+            root=Path.cwd(),
+            source=source,
+            output=Path(output),
+            model=choose_model(model, Path.cwd()),
+            workflow=workflow,
+            batch=BatchOptions(concurrency, batch, tolerate),
+            images=images,
+            against=Path(against) if against else None,
+            resume=resume,
+        )
+        result = run_evaluate(options, settings, Console(highlight=False))
+    sys.exit(0 if result.batch.status == "SUCCEEDED" else 1)
+
+
 if __name__ == "__main__":
     main()

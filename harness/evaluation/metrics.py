@@ -1,0 +1,125 @@
+"""Numbers of an evaluation, in plain functions of its predictions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.evaluation.model import Prediction
+
+STEPS = tuple(round(0.5 + 0.01 * step, 2) for step in range(51))
+"""Thresholds of a sweep."""
+BINS = 10
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """What a threshold would do: how many images it lets pass, and how many of these are right."""
+
+    threshold: float
+    passed: int
+    coverage: float
+    """Share of all images that pass."""
+    accuracy: float | None
+    """Of those that pass; None where none does."""
+    low: float | None
+    high: float | None
+    """Wilson's interval of the accuracy, 95 %."""
+    errors: int
+    """Wrong ones among those that pass."""
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Predictions whose confidence lies from *low* to *high*."""
+
+    low: float
+    high: float
+    count: int
+    confidence: float
+    """Mean."""
+    accuracy: float
+
+
+def accuracy(predictions: Sequence[Prediction]) -> float | None:
+    """Share of right ones; None where there is none to be right."""
+    known = [prediction.correct for prediction in predictions if prediction.correct is not None]
+    return sum(known) / len(known) if known else None
+
+
+def confusion(predictions: Sequence[Prediction], classes: int = 2) -> list[list[int]]:
+    """How many images of a class (row) were taken for which (column)."""
+    numbers = [number for p in predictions for number in (p.label, p.predicted) if number is not None]
+    size = max(classes, 1 + max(numbers, default=0))
+    matrix = [[0] * size for _ in range(size)]
+    for prediction in predictions:
+        if prediction.label is not None and prediction.predicted is not None:
+            matrix[prediction.label][prediction.predicted] += 1
+    return matrix
+
+
+def sweep(predictions: Sequence[Prediction], thresholds: Sequence[float] = STEPS) -> list[Threshold]:
+    """Coverage against accuracy: what each threshold would let pass.
+
+    The accuracy of what is passed, over the share of what is passed, is the risk-coverage curve of El-Yaniv and
+    Wiener, On the Foundations of Noise-free Selective Classification, JMLR 11 (2010).
+    """
+    known = [prediction for prediction in predictions if prediction.correct is not None]
+    found = []
+    for threshold in thresholds:
+        passed = [p for p in known if p.confidence is not None and p.confidence > threshold]
+        right = sum(bool(prediction.correct) for prediction in passed)
+        low, high = wilson(right, len(passed)) if passed else (None, None)
+        found.append(
+            Threshold(
+                threshold,
+                len(passed),
+                len(passed) / len(known) if known else 0.0,
+                right / len(passed) if passed else None,
+                low,
+                high,
+                len(passed) - right,
+            )
+        )
+    return found
+
+
+def wilson(successes: int, total: int, z: float = 1.959964) -> tuple[float, float]:
+    """Wilson's score interval of a share (JASA 22, 1927); 95 % by default."""
+    share = successes / total
+    centre = share + z * z / (2 * total)
+    spread = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    scale = 1 + z * z / total
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+def reliability(predictions: Sequence[Prediction], bins: int = BINS) -> list[Bin]:
+    """Confidence beside accuracy, in bins of equal width from 0 to 1; those without a prediction are left out."""
+    groups: list[list[Prediction]] = [[] for _ in range(bins)]
+    for prediction in predictions:
+        if prediction.confidence is not None and prediction.correct is not None:
+            groups[min(bins - 1, int(prediction.confidence * bins))].append(prediction)
+    return [
+        Bin(
+            number / bins,
+            (number + 1) / bins,
+            len(group),
+            sum(p.confidence or 0.0 for p in group) / len(group),
+            sum(bool(p.correct) for p in group) / len(group),
+        )
+        for number, group in enumerate(groups)
+        if group
+    ]
+
+
+def expected_calibration_error(predictions: Sequence[Prediction], bins: int = BINS) -> float | None:
+    """Mean gap between confidence and accuracy, weighted by the bins' sizes.
+
+    Guo, Pleiss, Sun and Weinberger, On Calibration of Modern Neural Networks, ICML 2017.
+    """
+    found = reliability(predictions, bins)
+    total = sum(each.count for each in found)
+    if not total:
+        return None
+    return sum(each.count * abs(each.accuracy - each.confidence) for each in found) / total

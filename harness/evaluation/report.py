@@ -1,0 +1,180 @@
+"""One self-contained HTML page about an evaluation, in the manner of :mod:`harness.capture.report`."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from harness.capture.report import _STYLE, _png
+from harness.evaluation import metrics, plots
+from harness.evaluation.compare import Comparison
+from harness.evaluation.files import summary
+from harness.evaluation.model import Evaluation, Prediction, class_name
+
+_MORE = """
+.up { color: var(--good); } .down { color: var(--bad); }
+tr.now td, tr.now th { background: var(--soft); font-weight: 600; }
+.totals li { min-width: 6.2rem; } .totals b { font-size: 1.6rem; }
+"""
+_SWEEP = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99)
+_MOST_FAILURES = 50
+
+
+def page(
+    evaluation: Evaluation,
+    comparison: Comparison | None,
+    image_of: Callable[[Prediction], bytes | None],
+    made: datetime,
+) -> str:
+    """The page; nothing in it is fetched from anywhere.
+
+    Args:
+        evaluation: what it is about.
+        comparison: with an earlier one, if there is any.
+        image_of: the image of a prediction, PNG or JPEG; None where it cannot be had.
+        made: date of the page.
+    """
+    numbers, labelled = summary(evaluation), evaluation.labelled
+    parts = [
+        "<!doctype html>",
+        '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
+        f"<title>Evaluation of {len(evaluation.predictions)} images</title><style>{_STYLE}{_MORE}</style></head>",
+        f"<body><main><h1>Evaluation of {len(evaluation.predictions)} images</h1>",
+        f"<p>{html.escape(evaluation.source)}, {made:%Y-%m-%d at %H:%M} UTC.</p>",
+        _totals(numbers),
+    ]
+    if evaluation.stubs:
+        items = "".join(f"<li>{html.escape(stub)}</li>" for stub in evaluation.stubs)
+        parts.append(f'<div class="note"><strong>Not everything here was real:</strong><ul>{items}</ul></div>')
+    unknown = len(evaluation.answered) - len(labelled)
+    if unknown:
+        parts.append(
+            f'<p class="note">{unknown} images have no label: they count for confidence, not for accuracy.</p>'
+        )
+    if comparison is not None:
+        parts.append(_comparison(comparison))
+    if labelled:
+        parts += ["<h2>Which threshold?</h2>", _sweep_table(evaluation)]
+        parts.append(
+            _figure(
+                plots.threshold_sweep(labelled, evaluation.threshold),
+                "Share of images that pass each threshold, and accuracy of those that pass, with Wilson's 95 % interval.",
+            )
+        )
+        parts += ["<h2>What is taken for what</h2>", _figure(plots.confusion_matrix(labelled), "Confusion matrix.")]
+        parts += [
+            "<h2>Is it as sure as it should be?</h2>",
+            _figure(
+                plots.reliability_diagram(labelled),
+                "Accuracy of predictions by their confidence. Bars below the line: the model is surer than it is right.",
+            ),
+        ]
+    sheet = plots.contact_sheet(evaluation.answered, image_of)
+    if sheet is not None:
+        parts += [
+            "<h2>The least confident images</h2>",
+            _figure(sheet, "Least confident first, each with its confidence; a thick frame marks a wrong prediction."),
+        ]
+    parts += [_failures(evaluation), "<h2>How it was run</h2>", "<table>"]
+    parts += [
+        f'<tr><th scope="row">{html.escape(str(name))}</th><td>{html.escape(str(value))}</td></tr>'
+        for name, value in evaluation.facts.items()
+    ]
+    parts.append("</table></main></body></html>\n")
+    return "\n".join(parts)
+
+
+def _totals(numbers: dict[str, Any]) -> str:
+    def share(value: float | None) -> str:
+        return "n/a" if value is None else f"{value:.1%}"
+
+    calibration = numbers["expectedCalibrationError"]
+    cells = [
+        (str(numbers["images"]), "images"),
+        (share(numbers["accuracy"]), "accuracy"),
+        (share(numbers["shareUnderThreshold"]), f"not above {numbers['threshold']:g}"),
+        (share(numbers["accuracyAboveThreshold"]), f"accuracy above {numbers['threshold']:g}"),
+        ("n/a" if calibration is None else f"{calibration:.3f}", "calibration error"),
+        (str(numbers["failed"]), "failed"),
+    ]
+    return '<ul class="totals">' + "".join(f"<li><b>{value}</b> {name}</li>" for value, name in cells) + "</ul>"
+
+
+def _sweep_table(evaluation: Evaluation) -> str:
+    thresholds = sorted({*_SWEEP, evaluation.threshold})
+    lines = [
+        '<div class="wide"><table><thead><tr><th scope="col" class="number">Threshold</th>'
+        '<th scope="col" class="number">Images that pass</th><th scope="col" class="number">Share</th>'
+        '<th scope="col" class="number">Accuracy of these</th><th scope="col" class="number">95 % interval</th>'
+        '<th scope="col" class="number">Wrong ones that pass</th></tr></thead><tbody>'
+    ]
+    for step in metrics.sweep(evaluation.labelled, thresholds):
+        now = ' class="now"' if step.threshold == evaluation.threshold else ""
+        accuracy = "" if step.accuracy is None else f"{step.accuracy:.1%}"
+        interval = "" if step.low is None or step.high is None else f"{step.low:.1%} to {step.high:.1%}"
+        cells = [f"{step.threshold:g}", step.passed, f"{step.coverage:.1%}", accuracy, interval, step.errors]
+        lines.append(f"<tr{now}>" + "".join(f'<td class="number">{cell}</td>' for cell in cells) + "</tr>")
+    return "\n".join([*lines, "</tbody></table></div>"])
+
+
+def _comparison(comparison: Comparison) -> str:
+    lines = [
+        "<h2>What changed</h2>",
+        f"<p>Against {html.escape(comparison.before)}, {comparison.common} images in common: "
+        f'<b class="up">{comparison.fixed} fixed</b>, <b class="down">{comparison.broken} broken</b>.</p>',
+        f"<p>{html.escape(comparison.verdict)} McNemar's exact test, two-sided.</p>",
+    ]
+    if comparison.only_before or comparison.only_after:
+        lines.append(
+            f"<p>{len(comparison.only_before)} images were only in the earlier evaluation, "
+            f"{len(comparison.only_after)} are only in this one.</p>"
+        )
+    if comparison.changes:
+        lines.append(
+            '<div class="wide"><table><thead><tr><th scope="col">Image</th><th scope="col">Change</th>'
+            '<th scope="col">Label</th><th scope="col">Before</th><th scope="col">Now</th></tr></thead><tbody>'
+        )
+        for change in comparison.changes:
+            style = {"fixed": "up", "broken": "down"}.get(change.kind, "")
+            lines.append(
+                f'<tr><td>{html.escape(change.name)}</td><td class="{style}">{change.kind}</td>'
+                f"<td>{class_name(change.after.label)}</td><td>{_shown(change.before)}</td>"
+                f"<td>{_shown(change.after)}</td></tr>"
+            )
+        lines.append("</tbody></table></div>")
+    return "\n".join(lines)
+
+
+def _shown(prediction: Prediction) -> str:
+    if prediction.confidence is None:
+        return html.escape(prediction.error or prediction.status)
+    unsure = ", unsure" if prediction.status == "unsure" else ""
+    return f"{class_name(prediction.predicted)} {prediction.confidence:.3f}{unsure}"
+
+
+def _failures(evaluation: Evaluation) -> str:
+    failed = [prediction for prediction in evaluation.predictions if prediction.status == "failed"]
+    if not failed:
+        return ""
+    lines = [
+        f"<h2>{len(failed)} images failed</h2>",
+        '<div class="wide"><table><thead><tr><th scope="col">Image</th><th scope="col">Error</th>'
+        '<th scope="col">Cause</th></tr></thead><tbody>',
+    ]
+    lines += [
+        f"<tr><td>{html.escape(p.key)}</td><td>{html.escape(p.error)}</td><td>{html.escape(p.cause[:300])}</td></tr>"
+        for p in failed[:_MOST_FAILURES]
+    ]
+    lines.append("</tbody></table></div>")
+    if len(failed) > _MOST_FAILURES:
+        lines.append(f"<p>And {len(failed) - _MOST_FAILURES} more, in the CSV file.</p>")
+    return "\n".join(lines)
+
+
+def _figure(axes: Any, description: str) -> str:
+    text = html.escape(description)
+    return (
+        f'<figure><img src="data:image/png;base64,{_png(axes)}" alt="{text}"><figcaption>{text}</figcaption></figure>'
+    )
