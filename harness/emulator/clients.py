@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import threading
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore.config import Config
 
+from harness.emulator.forward_proxy import is_aws
 from harness.emulator.permissions import Permissions, RoleSession
 
 OWN_ACCESS_KEY = "harness"
@@ -59,7 +61,7 @@ class Clients:
         """Address that answers *service*.
 
         Raises:
-            LookupError: the service is not run here and no variable says where it is.
+            LookupError: the service is not run here and no variable says where it is, or it says real AWS.
         """
         if self.is_local(service):
             return self._endpoint_url
@@ -67,6 +69,8 @@ class Clients:
         address = os.environ.get(variable) or os.environ.get("AWS_ENDPOINT_URL")
         if not address:
             raise LookupError(f"{service} is not run by this emulator: set {variable} to where it answers.")
+        if is_aws(urlsplit(address).hostname or ""):
+            raise LookupError(f"{variable}={address} is AWS's own: the emulator never calls there.")
         return address
 
     def is_local(self, service: str) -> bool:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from harness.emulator.moto_app import MotoApp
     from harness.emulator.permissions import Permissions, RoleSession
     from harness.emulator.sagemaker.service import SageMaker
+    from harness.emulator.schedules import Schedules
     from harness.emulator.stacks import Stacks
     from harness.emulator.state import StateFolder
     from harness.emulator.states import States
@@ -128,6 +129,7 @@ class Emulator:
         self._sagemaker: SageMaker | None = None
         self._states: States | None = None
         self._stacks: Stacks | None = None
+        self._schedules: Schedules | None = None
         self._identity: Identity | None = None
         self._logs: LogWriter | None = None
         self._clock = Clock()
@@ -159,6 +161,7 @@ class Emulator:
         from harness.emulator.moto_permissions import enforce
         from harness.emulator.permissions import Permissions
         from harness.emulator.sagemaker.service import SageMaker
+        from harness.emulator.schedules import Schedules
         from harness.emulator.stacks import Stacks
         from harness.emulator.states import States
 
@@ -198,6 +201,7 @@ class Emulator:
             self._identity = Identity(context)
             self._states = States(context, self._engine_client, self._clock)
             self._stacks = Stacks(context)
+            self._schedules = Schedules(context)
             control = Control(
                 self._functions,
                 self._sagemaker,
@@ -309,9 +313,9 @@ class Emulator:
 
     def _handlers(self) -> dict[str, Callable[[Request], Handler | None]]:
         functions, sagemaker, states, identity = self._functions, self._sagemaker, self._states, self._identity
-        stacks = self._stacks
+        stacks, schedules = self._stacks, self._schedules
         assert functions is not None and sagemaker is not None and states is not None and identity is not None
-        assert stacks is not None
+        assert stacks is not None and schedules is not None
 
         def find_sagemaker(request: Request) -> Handler | None:
             return sagemaker.runtime if request.path.startswith("/endpoints/") else sagemaker.control
@@ -325,6 +329,7 @@ class Emulator:
             "servicequotas": self._quotas.handler_for,
             "cloudformation": lambda _: stacks.request,
             "pricing": lambda _: no_prices,
+            "scheduler": lambda _: schedules.request,
         }
 
     def _release(self) -> None:
@@ -333,6 +338,8 @@ class Emulator:
             self._gateway.page.close()
         try:
             self._clock.close()
+            if self._schedules is not None:
+                self._schedules.close()
             if self._functions is not None:
                 self._functions.close()
             if self._sagemaker is not None:
@@ -349,7 +356,8 @@ class Emulator:
         finally:
             if self._stacks is not None:
                 self._stacks.close()
-            self._functions = self._sagemaker = self._states = self._identity = self._stacks = None
+            self._functions = self._sagemaker = self._states = self._identity = None
+            self._stacks = self._schedules = None
             self._logs = self._server = self._gateway = None
             if self._kept is not None:
                 self._kept.close()

@@ -53,9 +53,9 @@ def aws(settings: Settings) -> Iterator[Target]:
     found = Target("aws", environment, is_local=False, stand_in=bool(settings.aws_stand_in))
     with environment_of(found):
         session = _session()
+        region = _region_of(session)
         if not found.stand_in:
             refuse_elsewhere(session)
-        region = _region_of(session)
         identity = _identity(session)
         account = str(identity["Account"])
         if settings.aws_account and account != settings.aws_account:

@@ -22,8 +22,8 @@ Installed with the package, so a project's tests have these fixtures without fur
     Prints a line to the terminal at once, through pytest's capture: for waits that take minutes on AWS.
 
 A test marked ``workflow`` runs on any target and gets the marker of the one in use: ``local`` on the targets that stay
-on this machine, ``aws`` on a real account. ``pytest -m local`` and ``pytest -m aws`` therefore run the same tests. On the latter nothing billable
-is made before its price is agreed to: at a terminal by an answer, elsewhere by ``--yes --max-cost USD --account ID``.
+on this machine, ``aws`` on a real account. ``pytest -m local`` and ``pytest -m aws`` therefore run the same tests. On
+the latter nothing billable is made before its price is agreed to: by ``--yes --max-cost USD --account ID``.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def control(target: Target) -> ControlApi:
     from harness.testing.control import ControlApi
 
     if target.control_url is None:
-        pytest.skip(f"the {target.name} target has no emulator to control")
+        pytest.skip(f"the {target.name} target has no one emulator to control: no faults on demand, no virtual time")
     return ControlApi(target.control_url)
 
 

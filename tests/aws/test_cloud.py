@@ -1,0 +1,443 @@
+"""Deploying to an emulator as if it were AWS: shown, made, made again, removed; every request held against the models."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from harness.settings import Settings
+from harness.workflow.bring_up_aws import bring_up_on_aws, sweep_aws, take_down_on_aws
+from harness.workflow.cloud import (
+    CloudError,
+    check_quotas,
+    deploy_cloud,
+    deployed_on_aws,
+    destroy_cloud,
+    find_deployment,
+    plan_actions,
+    plan_cloud,
+)
+from harness.workflow.consent import ConsentError
+from harness.workflow.dataset.transform import from_folder
+from harness.workflow.executions import run
+from harness.workflow.expand import expand
+from harness.workflow.quotas import QuotaError
+from harness.workflow.removal import Found, in_order
+from harness.workflow.scones import CleanupError
+from harness.workflow.stack import StackFailure, find_stack
+from harness.workflow.sweep import find_expired, sweep
+from harness.workflow.tags import EXPIRY_KEY, OWNER_KEY, PROJECT_KEY, expiry_of, make_tags
+from harness.workflow.watchdog import set_watchdog, watchdog_time
+from tests.aws.conftest import P3, everything
+
+pytestmark = pytest.mark.local
+
+MODEL = "fixtures/model/model.tar.gz"
+LATER = datetime.now(UTC) + timedelta(days=2)
+
+
+@pytest.fixture
+def dataset(drawings):
+    return from_folder(drawings)
+
+
+@pytest.fixture
+def place(stand_in, root):
+    """The aws target on the stand-in, and what cleans up after a test that broke off."""
+    with stand_in.session() as (target, session):
+        yield target, session
+        destroy_cloud(target, session, stand_in.settings, root)
+
+
+class Lines(list):
+    """What was told, a line each."""
+
+    def __call__(self, line):
+        self.append(line)
+
+
+class Written:
+    """A console's output."""
+
+    def __init__(self):
+        self.text = ""
+
+    def write(self, text):
+        self.text += text
+
+    def flush(self):
+        pass
+
+
+def console():
+    written = Written()
+    return Console(file=written, width=200, highlight=False), written
+
+
+# The template
+
+
+def test_the_expanded_template_is_plain_cloudformation(root, place):
+    _, session = place
+    expanded = expand(root / "template.yaml", "bucket", {"BucketName": "b", "EndpointName": "e"}, session)
+    document = json.loads(expanded.body)
+    assert "Transform" not in document
+    assert len(expanded.body) < 51_200  # CreateChangeSet takes no longer TemplateBody
+    assert sorted(set(expanded.resources.values())) == [
+        "AWS::IAM::Role",
+        "AWS::Lambda::Function",
+        "AWS::Logs::LogGroup",
+        "AWS::StepFunctions::StateMachine",
+    ]
+    assert len(expanded.packages) == 3
+    for resource in document["Resources"].values():
+        if resource["Type"] == "AWS::Lambda::Function":
+            assert resource["Properties"]["Code"]["S3Key"] in expanded.packages
+        if resource["Type"] == "AWS::Logs::LogGroup":
+            assert resource["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+        if resource["Type"] == "AWS::StepFunctions::StateMachine":
+            assert resource["Properties"]["LoggingConfiguration"]["Level"] == "ALL"
+
+
+# Deploying and removing
+
+
+def test_a_dry_run_prints_what_is_done_and_makes_nothing(place, stand_in, root, dataset):
+    target, session = place
+    settings = replace(stand_in.settings, model=str(root / MODEL))
+    dry, shown = console()
+    bring_up_on_aws(target, settings, root, dataset, dry, dry_run=True)
+    assert everything(session) == set()
+    wet, done = console()
+    bring_up_on_aws(target, settings, root, dataset, wet)
+    would = [line.removeprefix("  would ") for line in shown.text.splitlines() if line.startswith("  would ")]
+    made = [line.removeprefix("  ") for line in done.text.splitlines()]
+    times = "at 20"
+    assert [line.partition(":")[0].partition(times)[0] for line in would if line.startswith("change stack")]
+    for line in would:
+        start = line.partition(times)[0] if "schedule" in line else line.removesuffix(":")
+        assert any(other.startswith(start) for other in made), line
+    changes = [line.strip() for line in shown.text.splitlines() if line.startswith("    add ")]
+    assert len(changes) == 15
+    assert set(changes) <= {line.strip() for line in made}
+
+    # The same once more, with nothing to do.
+    again, said = console()
+    bring_up_on_aws(target, settings, root, dataset, again)
+    assert "nothing to do: all of it is there" in said.text
+
+    # And what destroy would do is what it does.
+    dry, shown = console()
+    take_down_on_aws(target, settings, root, dry, dry_run=True)
+    before = everything(session)
+    wet, done = console()
+    take_down_on_aws(target, settings, root, wet)
+    would = [line.removeprefix("  would delete ") for line in shown.text.splitlines() if "would delete" in line]
+    made = [line.removeprefix("  deleted ") for line in done.text.splitlines() if line.startswith("  deleted ")]
+    assert would == made
+    assert would[0] == "endpoint scones-image-classification"
+    assert before
+    assert everything(session) == set()
+    assert done.text.splitlines()[-1] == "  all of it is gone"
+
+
+def test_everything_carries_the_tags(place, stand_in, root, dataset):
+    target, session = place
+    settings = replace(stand_in.settings, model=str(root / MODEL))
+    scones = deploy_cloud(plan_cloud(target, session, settings, root, dataset, settings.model), session)
+    assert (scones.tags[OWNER_KEY], scones.tags[PROJECT_KEY]) == ("tests", "scones-unlimited")
+    functions, iam, logs = session.client("lambda"), session.client("iam"), session.client("logs")
+    sagemaker, states = session.client("sagemaker"), session.client("stepfunctions")
+    carried = [functions.get_function(FunctionName=name)["Tags"] for name in scones.deployment.function_arns]
+    carried += [pairs(iam.list_role_tags(RoleName=name)["Tags"]) for name in scones.deployment.role_arns]
+    carried += [pairs(states.list_tags_for_resource(resourceArn=scones.state_machine_arn)["tags"])]
+    for group in scones.plan.log_groups:
+        (found,) = logs.describe_log_groups(logGroupNamePrefix=group.name)["logGroups"]
+        assert found["retentionInDays"] == 14
+        carried.append(logs.list_tags_for_resource(resourceArn=found["arn"].removesuffix(":*"))["tags"])
+    described = sagemaker.describe_endpoint(EndpointName=scones.endpoint)
+    config = sagemaker.describe_endpoint_config(EndpointConfigName=described["EndpointConfigName"])
+    model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
+    for arn in (described["EndpointArn"], config["EndpointConfigArn"], model["ModelArn"]):
+        carried.append(pairs(sagemaker.list_tags(ResourceArn=arn)["Tags"]))
+    carried.append(pairs(session.client("s3").get_bucket_tagging(Bucket=scones.bucket)["TagSet"]))
+    carried.append(pairs(find_stack(session.client("cloudformation"), "scones-unlimited")["Tags"]))
+    (group,) = [
+        item
+        for item in session.client("scheduler").list_schedule_groups()["ScheduleGroups"]
+        if item["Name"] != "default"
+    ]
+    carried.append(pairs(session.client("scheduler").list_tags_for_resource(ResourceArn=group["Arn"])["Tags"]))
+    for tags in carried:
+        assert scones.tags.items() <= tags.items()
+    (machine,) = scones.plan.state_machines
+    logged = states.describe_state_machine(stateMachineArn=scones.state_machine_arn)["loggingConfiguration"]
+    assert logged == machine.logging
+    key = f"test/{dataset.test['filename'].iloc[0]}"
+    assert run(states, scones.state_machine_arn, scones.event(key)).status in ("SUCCEEDED", "FAILED")
+
+
+def pairs(tags):
+    return {tag.get("Key", tag.get("key")): tag.get("Value", tag.get("value")) for tag in tags}
+
+
+def test_a_change_is_shown_as_what_it_changes(place, stand_in, root, dataset):
+    target, session = place
+    settings = replace(stand_in.settings, model=str(root / MODEL))
+    deploy_cloud(plan_cloud(target, session, settings, root, dataset, settings.model), session)
+    changed = replace(settings, threshold=0.5)
+    plan = plan_cloud(target, session, changed, root, dataset, settings.model)
+    assert [action.text for action in plan_actions(plan, session)] == [
+        "change stack scones-unlimited, 1 resources:\n    modify AWS::Lambda::Function ThresholdFunction"
+    ]
+    deploy_cloud(plan, session)
+    variables = session.client("lambda").get_function_configuration(FunctionName="thresholdImageData")["Environment"]
+    assert variables["Variables"]["THRESHOLD"] == "0.5"
+    # Half of its lifetime later, everything is told to last longer.
+    longer = plan_cloud(target, session, replace(changed, lifetime_hours=20), root, dataset, settings.model)
+    deploy_cloud(longer, session)
+    assert watchdog_time(session, longer.endpoint) == longer.tags.expiry
+    assert (
+        expiry_of(session.client("lambda").get_function(FunctionName="thresholdImageData")["Tags"])
+        == longer.tags.expiry
+    )
+
+
+def test_it_trains_once_and_takes_up_what_was_trained(place, stand_in, root, dataset):
+    target, session = place
+    settings = replace(stand_in.settings, spot="yes", training_minutes=20)
+    stand_in.set_quota("ml.p3.2xlarge for spot training job usage", 1)
+    plan = plan_cloud(target, session, settings, root, dataset, None)
+    told = Lines()
+    deploy_cloud(plan, session, told)
+    job = session.client("sagemaker").describe_training_job(TrainingJobName=plan.training.prefix)
+    assert job["ResourceConfig"]["InstanceType"] == "ml.p3.2xlarge"
+    assert job["StoppingCondition"] == {"MaxRuntimeInSeconds": 1200, "MaxWaitTimeInSeconds": 2400}
+    assert job["EnableManagedSpotTraining"] is True
+    assert any("managed spot" in line for line in told)
+    assert plan_actions(plan_cloud(target, session, settings, root, dataset, None), session) == []
+    # The endpoint is gone, the model is not: nothing trains a second time.
+    session.client("sagemaker").delete_endpoint(EndpointName=plan.endpoint)
+    told = Lines()
+    deploy_cloud(plan_cloud(target, session, settings, root, dataset, None), session, told)
+    assert not any("train" in line for line in told)
+    stand_in.set_quota("ml.p3.2xlarge for spot training job usage", 0)
+
+
+def test_a_model_in_s3_is_served_as_it_is(place, stand_in, root, dataset):
+    target, session = place
+    s3 = session.client("s3")
+    s3.create_bucket(Bucket="models-of-others")
+    s3.put_object(Bucket="models-of-others", Key="model.tar.gz", Body=(root / MODEL).read_bytes())
+    uri = "s3://models-of-others/model.tar.gz"
+    plan = plan_cloud(target, session, stand_in.settings, root, dataset, uri)
+    deploy_cloud(plan, session)
+    config = session.client("sagemaker").describe_endpoint(EndpointName=plan.endpoint)["EndpointConfigName"]
+    assert session.client("sagemaker").describe_model(ModelName=config)["PrimaryContainer"]["ModelDataUrl"] == uri
+    destroy_cloud(target, session, stand_in.settings, root)
+    assert everything(session) == {("bucket", "models-of-others")}
+    s3.delete_object(Bucket="models-of-others", Key="model.tar.gz")
+    s3.delete_bucket(Bucket="models-of-others")
+
+
+# What is refused, and what fails
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "message"),
+    [
+        ({"consent": ""}, ConsentError, "nobody is here to agree"),
+        ({"max_cost": 0.1}, ConsentError, r"more than the limit of 0\.10 USD"),
+        ({"training_instance": "ml.g5.xlarge"}, QuotaError, "is 0, as in every new account"),
+        ({"training_instance": "ml.p2.xlarge"}, ValueError, r"what ml\.p2\.xlarge costs for training"),
+        ({"model": "nowhere.tar.gz"}, CloudError, "there is no model"),
+    ],
+)
+def test_nothing_is_made_before_all_is_agreed(place, stand_in, root, dataset, changed, error, message, monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    target, session = place
+    settings = replace(stand_in.settings, **changed)
+    with pytest.raises(error, match=message), deployed_on_aws(target, session, settings, root, dataset):
+        pass
+    assert everything(session) == set()
+
+
+def test_a_quota_of_a_new_account_stops_it_and_a_model_gets_by(place, stand_in, root, dataset):
+    target, session = place
+    stand_in.set_quota(P3, 0)
+    plan = plan_cloud(target, session, stand_in.settings, root, dataset, None)
+    with pytest.raises(QuotaError, match="servicequotas/home"):
+        check_quotas(plan, session, stand_in.settings)
+    plan = plan_cloud(target, session, stand_in.settings, root, dataset, str(root / MODEL))
+    assert check_quotas(plan, session, stand_in.settings) == ["quota ml.m5.xlarge for endpoint usage: 4"]
+
+
+def test_a_type_that_the_region_lacks_is_told(place, stand_in, root, dataset):
+    target, session = place
+    stand_in.set_quota(P3, None)
+    plan = plan_cloud(target, session, stand_in.settings, root, dataset, None)
+    with pytest.raises(QuotaError, match=r"us-east-1 does not offer ml\.p3\.2xlarge.*being retired"):
+        check_quotas(plan, session, stand_in.settings)
+
+
+def test_somebody_elses_deployment_is_left_alone(place, stand_in, root, dataset):
+    target, session = place
+    settings = replace(stand_in.settings, model=str(root / MODEL))
+    deploy_cloud(plan_cloud(target, session, settings, root, dataset, settings.model), session)
+    there = everything(session)
+    with (
+        pytest.raises(CloudError, match="a deployment is there already"),
+        deployed_on_aws(target, session, settings, root, dataset),
+    ):
+        pass
+    assert everything(session) == there
+
+
+def test_a_failed_stack_says_why_and_is_removed(place, stand_in, root, dataset):
+    target, session = place
+    iam = session.client("iam")
+    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}
+    iam.create_role(RoleName="scones-watchdog", AssumeRolePolicyDocument=json.dumps(trust))
+    settings = replace(stand_in.settings, model=str(root / MODEL))
+    with (
+        pytest.raises(StackFailure, match="WatchdogRole: .*already exists"),
+        deployed_on_aws(target, session, settings, root, dataset),
+    ):
+        pass
+    # What is not the deployment's is nobody's to remove here, but it is told.
+    assert everything(session) == {("role", "scones-watchdog")}
+    iam.delete_role(RoleName="scones-watchdog")
+
+
+def test_policies_that_a_test_left_do_not_keep_a_role(place, stand_in, root, dataset):
+    target, session = place
+    settings = replace(stand_in.settings, model=str(root / MODEL))
+    deploy_cloud(plan_cloud(target, session, settings, root, dataset, settings.model), session)
+    statement = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam = session.client("iam")
+    iam.put_role_policy(RoleName="scones-image-classification", PolicyName="variants", PolicyDocument=document)
+    destroy_cloud(target, session, settings, root)
+    assert everything(session) == set()
+
+
+# Sweeping
+
+
+def test_a_sweep_removes_what_has_expired_and_nothing_else(place, stand_in, root, dataset):
+    target, session = place
+    settings = replace(stand_in.settings, model=str(root / MODEL))
+    deploy_cloud(plan_cloud(target, session, settings, root, dataset, settings.model), session)
+    old = make_tags("somebody", "", 1, datetime(2020, 1, 1, tzinfo=UTC))
+    logs = session.client("logs")
+    logs.create_log_group(logGroupName="/by/another/tool", tags={EXPIRY_KEY: old.as_dict()[EXPIRY_KEY]})
+    logs.create_log_group(logGroupName="/no/expiry")
+    before = everything(session)
+    shown, said = console()
+    sweep_aws(target, shown, dry_run=True)
+    assert [line for line in said.text.splitlines() if "would" in line] == ["  would delete log group /by/another/tool"]
+    assert everything(session) == before
+    assert sweep(session) == []
+    assert before - everything(session) == {("log group", "/by/another/tool")}
+    # Two days later, the deployment has expired as well.
+    assert [str(item) for item in find_expired(session, LATER)][0] == f"endpoint {settings.endpoint}"
+    assert sweep(session, now=LATER) == []
+    assert everything(session) == {("log group", "/no/expiry")}
+    logs.delete_log_group(logGroupName="/no/expiry")
+
+
+def test_what_cannot_be_removed_is_told():
+    (queue,) = in_order([Found("arn:aws:sqs:us-east-1:123456789012:queue", {EXPIRY_KEY: "2020-01-01T00:00:00Z"})])
+    assert "sqs" in queue.kind
+
+
+# The watchdog
+
+
+def test_the_watchdog_deletes_the_endpoint_when_nobody_does(place, stand_in, root, dataset):
+    target, session = place
+    settings = replace(stand_in.settings, model=str(root / MODEL))
+    plan = plan_cloud(target, session, settings, root, dataset, settings.model)
+    deploy_cloud(plan, session)
+    assert watchdog_time(session, plan.endpoint) == plan.tags.expiry
+    now = replace(plan.tags, expiry=datetime.now(UTC).replace(microsecond=0))
+    set_watchdog(session, plan.endpoint, plan.role("scones-watchdog"), now)
+    session.client("sagemaker").get_waiter("endpoint_deleted").wait(
+        EndpointName=plan.endpoint, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    left = {kind for kind, _ in everything(session)}
+    assert "endpoint" not in left
+    assert {"stack", "bucket", "model"} <= left
+    assert find_deployment(target, session, settings)
+
+
+def test_the_watchdog_may_delete_this_endpoint_alone(place, stand_in, root, dataset):
+    target, session = place
+    settings = replace(stand_in.settings, model=str(root / MODEL))
+    plan = plan_cloud(target, session, settings, root, dataset, settings.model)
+    (role,) = [role for role in plan.resources.roles if role.name == "scones-watchdog"]
+    ((statement,),) = [document["Statement"] for document in role.policies.values()]
+    assert statement["Action"] == "sagemaker:DeleteEndpoint"
+    assert statement["Resource"] == f"arn:aws:sagemaker:us-east-1:{target.account_id}:endpoint/{plan.endpoint}"
+
+
+# The commands
+
+
+def harness(stand_in, root, *arguments, **environment):
+    return subprocess.run(
+        [Path(sys.executable).with_name("harness"), *arguments],
+        cwd=root,
+        env=stand_in.environment(**environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_commands(place, stand_in, root, drawings, tmp_path):
+    _, session = place
+    agreed = ("--yes", "--max-cost", "6", "--account", "123456789012")
+    deploy = ("deploy", "--target", "aws", "--model", MODEL, "--data", drawings)
+    refused = harness(stand_in, root, *deploy)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("Error: the run costs about")
+    assert everything(session) == set()
+    wrong = harness(stand_in, root, *deploy, "--yes", "--max-cost", "6", "--account", "0" * 12)
+    assert "these credentials are of account 123456789012" in wrong.stderr
+    made = harness(stand_in, root, *deploy, *agreed, "--executions", "2")
+    assert made.returncode == 0, made.stderr
+    assert "an emulator stands in for AWS" in made.stdout
+    left = harness(stand_in, root, "deploy", "--target", "aws", *agreed, AWS_ENDPOINT_URL="http://127.0.0.1:1")
+    assert (
+        left.returncode == 0 or "endpoint" not in left.stderr
+    )  # the stand-in is where calls go, whatever the shell says
+    assert "nothing has expired" in harness(stand_in, root, "sweep", "--dry-run").stdout
+    gone = harness(stand_in, root, "destroy", "--target", "aws")
+    assert gone.returncode == 0, gone.stderr
+    assert everything(session) == set()
+
+
+def test_a_dry_run_is_for_aws_alone(stand_in, root):
+    done = harness(stand_in, root, "destroy", "--dry-run", "--target", "compose", HARNESS_STACK_PATIENCE="0")
+    assert done.returncode == 1
+
+
+def test_settings_that_cannot_be_used_are_named():
+    for variables in ({"HARNESS_CONSENT": "perhaps"}, {"HARNESS_SPOT": "no"}, {"HARNESS_MAX_COST": "-1"}):
+        with pytest.raises(ValueError, match=next(iter(variables))):
+            Settings.from_environment(variables)
+
+
+def test_what_is_still_there_is_told(place, stand_in, root, dataset, monkeypatch):
+    target, session = place
+    session.client("s3").create_bucket(Bucket="scones-unlimited-123456789012")
+    with monkeypatch.context() as patched:
+        patched.setattr("harness.workflow.cloud.remove_all", lambda *_: ["bucket: denied"])
+        with pytest.raises(CleanupError, match="still there: bucket scones-unlimited-123456789012.*denied"):
+            destroy_cloud(target, session, stand_in.settings, root)

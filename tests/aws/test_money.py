@@ -1,0 +1,203 @@
+"""The money guard: prices, quotas, and consent before anything billable."""
+
+import json
+from dataclasses import replace
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from harness.emulator.quotas import Quotas
+from harness.settings import Settings
+from harness.targets.target import Target
+from harness.workflow import prices
+from harness.workflow.consent import ConsentError, require_consent
+from harness.workflow.estimate import CostLine, Estimate, estimate_run
+from harness.workflow.prices import HOSTING, TRAINING, Price, PriceError, instance_price
+from harness.workflow.quotas import ENDPOINT, Quota, QuotaError, require_instance
+from harness.workflow.quotas import TRAINING as TRAINING_USAGE
+from harness.workflow.registries import ACCOUNTS, built_in_image_on_aws
+
+pytestmark = pytest.mark.local
+
+TARGET = Target(
+    "aws", {}, is_local=False, account_id="123456789012", region="us-east-1", caller="arn:aws:iam::x:user/y"
+)
+ESTIMATE = Estimate((CostLine("endpoint", "hour", Price(0.5, "a test"), 1, 4),))
+AGREED = Settings(consent="yes", max_cost=3.0, aws_account="123456789012")
+
+
+class Unreachable:
+    """A session without a network."""
+
+    def client(self, *_, **__):
+        return boto3.Session().client(
+            "pricing",
+            region_name="us-east-1",
+            endpoint_url="http://127.0.0.1:1",
+            aws_access_key_id="a",
+            aws_secret_access_key="b",
+        )
+
+
+# Consent
+
+
+def test_agreed_to_within_the_limit():
+    require_consent(TARGET, AGREED, ESTIMATE)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"consent": ""}, "nobody is here to agree.*--yes --max-cost 2.1 --account 123456789012"),
+        ({"max_cost": 1.99}, r"may cost up to 2\.00 USD, more than the limit of 1\.99 USD"),
+        ({"max_cost": 1.99, "consent": ""}, "more than the limit"),
+        ({"max_cost": 0.0}, "--yes needs --max-cost"),
+        ({"aws_account": ""}, "--yes needs --account"),
+    ],
+)
+def test_refused(changed, message, monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(ConsentError, match=message) as raised:
+        require_consent(TARGET, replace(AGREED, **changed), ESTIMATE)
+    assert "nothing was made" in str(raised.value).lower()
+
+
+def test_a_person_is_asked_with_the_account_and_both_prices():
+    asked = []
+    require_consent(TARGET, Settings(), ESTIMATE, lambda question: asked.append(question) or True)
+    (question,) = asked
+    for part in ("123456789012", "arn:aws:iam::x:user/y", "us-east-1", "0.50 USD", "2.00 USD"):
+        assert part in question
+    with pytest.raises(ConsentError, match="not agreed to"):
+        require_consent(TARGET, Settings(), ESTIMATE, lambda question: False)
+
+
+def test_a_person_cannot_agree_beyond_the_limit():
+    with pytest.raises(ConsentError, match="more than the limit"):
+        require_consent(TARGET, Settings(max_cost=1.0), ESTIMATE, lambda question: True)
+
+
+# Prices
+
+
+def test_the_table_is_used_where_the_price_list_cannot_be_reached():
+    price = instance_price(Unreachable(), TRAINING, "ml.p3.2xlarge", "us-east-1")
+    assert price == Price(3.825, f"the table of {prices.AS_OF}")
+    elsewhere = instance_price(Unreachable(), TRAINING, "ml.p3.2xlarge", "eu-west-1")
+    assert elsewhere.usd > price.usd
+    assert "for us-east-1, times 1.6" in elsewhere.source
+
+
+def test_what_has_no_price_is_refused():
+    with pytest.raises(PriceError, match=r"ml\.x9\.huge costs for hosting.*ml\.m5\.xlarge"):
+        instance_price(Unreachable(), HOSTING, "ml.x9.huge", "us-east-1")
+
+
+def test_the_price_list_comes_first():
+    pricing = boto3.Session().client(
+        "pricing", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+
+    def product(usage, usd):
+        dimension = {"unit": "Hrs", "pricePerUnit": {"USD": usd}}
+        return json.dumps(
+            {
+                "product": {"attributes": {"usagetype": usage}},
+                "terms": {"OnDemand": {"offer": {"priceDimensions": {"rate": dimension}}}},
+            }
+        )
+
+    with Stubber(pricing) as stubber:
+        stubber.add_response(
+            "get_products",
+            {
+                "PriceList": [
+                    product("EUW1-Host:ml.m5.xlarge", "0.257"),
+                    product("EUW1-Train:ml.m5.xlarge", "0.3"),
+                    product("EUW1-Processing:ml.m5.xlarge", "9"),
+                ]
+            },
+            {
+                "ServiceCode": "AmazonSageMaker",
+                "Filters": [
+                    {"Type": "TERM_MATCH", "Field": "regionCode", "Value": "eu-west-1"},
+                    {"Type": "TERM_MATCH", "Field": "instanceName", "Value": "ml.m5.xlarge"},
+                ],
+            },
+        )
+
+        class Reachable:
+            def client(self, *_, **__):
+                return pricing
+
+        assert instance_price(Reachable(), HOSTING, "ml.m5.xlarge", "eu-west-1") == Price(0.257, "the Price List API")
+
+
+def test_the_most_that_a_run_may_cost_is_what_the_limits_in_time_allow():
+    settings = Settings(training_minutes=60, lifetime_hours=4)
+    estimate = estimate_run(Unreachable(), settings, "us-east-1", trains=True)
+    by_name = {line.what: line for line in estimate.lines}
+    assert by_name["training on one ml.p3.2xlarge"].most_usd == pytest.approx(3.825)
+    assert by_name["endpoint on one ml.m5.xlarge"].most_usd == pytest.approx(4 * 0.23)
+    assert 0 < estimate.expected_usd < estimate.most_usd < 6
+    served = estimate_run(Unreachable(), settings, "us-east-1", trains=False)
+    assert served.most_usd == pytest.approx(estimate.most_usd - 3.825)
+    short = estimate_run(Unreachable(), replace(settings, training_minutes=3), "us-east-1", trains=True)
+    assert short.lines[0].expected == short.lines[0].most == 3 / 60
+
+
+# Quotas
+
+
+def quotas(**values):
+    names = {name.replace("_", "."): value for name, value in values.items()}
+    return {f"{name} for {use}": Quota(f"{name} for {use}", "L-1", value) for name, (use, value) in names.items()}
+
+
+def test_a_quota_that_is_there():
+    found = quotas(ml_p3_2xlarge=(TRAINING_USAGE, 1.0))
+    assert require_instance(found, "ml.p3.2xlarge", TRAINING_USAGE, "us-east-1").value == 1
+
+
+def test_a_new_account_has_none():
+    found = quotas(ml_p3_2xlarge=(TRAINING_USAGE, 0.0), ml_g5_xlarge=(TRAINING_USAGE, 0.0))
+    with pytest.raises(QuotaError) as raised:
+        require_instance(found, "ml.p3.2xlarge", TRAINING_USAGE, "eu-west-1")
+    said = str(raised.value)
+    assert "'ml.p3.2xlarge for training job usage' of this account in eu-west-1 is 0, as in every new account" in said
+    assert "https://eu-west-1.console.aws.amazon.com/servicequotas/home/services/sagemaker/quotas/L-1" in said
+    assert "ml.g5.xlarge, with HARNESS_TRAINING_INSTANCE" in said
+    assert "--model" in said
+
+
+def test_what_the_account_may_use_is_named():
+    found = quotas(ml_p3_2xlarge=(TRAINING_USAGE, 0.0), ml_g4dn_xlarge=(TRAINING_USAGE, 2.0))
+    with pytest.raises(QuotaError, match=r"this account may use ml\.g4dn\.xlarge: set HARNESS_TRAINING_INSTANCE"):
+        require_instance(found, "ml.p3.2xlarge", TRAINING_USAGE, "us-east-1")
+
+
+def test_a_region_that_does_not_offer_a_type_any_more():
+    found = quotas(ml_g4dn_xlarge=(TRAINING_USAGE, 0.0), ml_m5_large=(ENDPOINT, 2.0))
+    with pytest.raises(QuotaError, match=r"does not offer ml\.p3\.2xlarge.*being retired.*offers ml\.g4dn\.xlarge"):
+        require_instance(found, "ml.p3.2xlarge", TRAINING_USAGE, "eu-south-2")
+    with pytest.raises(QuotaError, match=r"does not offer ml\.m5\.xlarge for endpoint usage.*may use ml\.m5\.large"):
+        require_instance(found, "ml.m5.xlarge", ENDPOINT, "eu-south-2")
+
+
+def test_the_emulator_answers_as_a_new_account_is_told():
+    values = Quotas("us-east-1", "123456789012").values()
+    assert values["ml.p3.2xlarge for training job usage"] == 0
+    assert values["ml.m5.xlarge for endpoint usage"] > 0
+
+
+# Images
+
+
+def test_aws_own_images_are_where_the_sagemaker_sdk_says():
+    image_uris = pytest.importorskip("sagemaker.image_uris")
+    for region in ACCOUNTS:
+        assert built_in_image_on_aws(region) == image_uris.retrieve("image-classification", region)
+    with pytest.raises(ValueError, match="AWS has no image-classification image in xx-north-1"):
+        built_in_image_on_aws("xx-north-1")

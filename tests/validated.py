@@ -1,0 +1,21 @@
+"""Sessions that hold every request against botocore's service models: lengths, patterns and enumerations as well."""
+
+import boto3
+
+from harness.emulator.errors import AwsError
+from harness.emulator.validation import check
+
+
+class ValidatedSession(boto3.session.Session):
+    """A session whose clients send nothing that a service model does not allow."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.events.register("provide-client-params", hold)
+
+
+def hold(params, model, **_):
+    try:
+        check(model.service_model.service_name, model.name, params)
+    except AwsError as error:
+        raise AssertionError(f"{model.service_model.service_name}.{model.name}: {error.message}") from None
