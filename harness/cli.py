@@ -33,6 +33,8 @@ def _clear_errors() -> Iterator[None]:
 
     try:
         yield
+    except BrokenPipeError:
+        raise  # who read our output has enough; click ends quietly
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise click.ClickException(
@@ -605,7 +607,7 @@ def monitor(
     """Judge the captures of LOCATION (an endpoint, an s3:// URI or a folder) in a report with plots."""
     from rich.console import Console
 
-    from harness.capture.commands import selection_of
+    from harness.capture.commands import plural, selection_of
     from harness.capture.monitor_command import MonitorOptions, run_monitor
 
     console = Console(highlight=False)
@@ -622,7 +624,7 @@ def monitor(
             seed=seed,
         )
         written = run_monitor(options, _targeted(target), console, _bar)
-    console.print(f"wrote {written[0]} and {len(written) - 1} plots", soft_wrap=True)
+    console.print(f"wrote {written[0]} and {plural(len(written) - 1, 'plot')}", soft_wrap=True)
 
 
 if __name__ == "__main__":

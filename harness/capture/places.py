@@ -122,10 +122,10 @@ class BucketPlace:
             return io.BytesIO(self.s3.get_object(Bucket=self.bucket, Key=file.source)["Body"].read())
         import tempfile
 
-        scratch = tempfile.TemporaryFile()
+        scratch = tempfile.TemporaryFile()  # noqa: SIM115 - whoever reads it closes it
         self.s3.download_fileobj(self.bucket, file.source, scratch)
         scratch.seek(0)
-        return scratch  # type: ignore[return-value]
+        return scratch
 
     def _below(self, prefix: str, selection: Selection) -> Iterator[dict[str, Any]]:
         """Down the folders, past those of other hours."""
