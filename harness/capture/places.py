@@ -127,6 +127,17 @@ class BucketPlace:
         scratch.seek(0)
         return scratch
 
+    def folders(self) -> list[str]:
+        """Names of the folders right below the prefix.
+
+        Raises:
+            botocore.exceptions.ClientError: S3 refuses.
+        """
+        prefix = f"{self.prefix.rstrip('/')}/" if self.prefix else ""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix, Delimiter="/")
+        below = [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", [])]
+        return [name.removeprefix(prefix).rstrip("/") for name in below]
+
     def _below(self, prefix: str, selection: Selection) -> Iterator[dict[str, Any]]:
         """Down the folders, past those of other hours."""
         folders = []
