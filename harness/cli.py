@@ -33,6 +33,8 @@ def _clear_errors() -> Iterator[None]:
 
     try:
         yield
+    except BrokenPipeError:
+        raise  # who read our output has enough; click ends quietly
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise click.ClickException(
@@ -671,6 +673,43 @@ def capture_parse(
             )
 
 
+@capture.command("sql")
+@click.argument("what", type=click.Choice(["table", "hours", "classes", "histogram", "unsure", "unreadable"]))
+@_capture_options(answers=True)
+@click.option("--table", default="captures", show_default=True, help="The table's name.")
+@click.option("--threshold", type=click.FloatRange(0, 1), help="To be exceeded.  [default: the setting]")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Lines of `unsure`.")
+@click.option("--run", is_flag=True, help="Print what DuckDB answers to the query over a folder, as CSV.")
+def capture_sql(
+    what: str,
+    location: str,
+    target: str | None,
+    table: str,
+    threshold: float | None,
+    limit: int,
+    run: bool,
+    **given: Any,
+) -> None:
+    """Print Athena's table over the captures of LOCATION, or a query to it."""
+    from rich.console import Console
+
+    from harness.capture.commands import opened, print_sql, selection_of
+
+    settings = _targeted(target)
+    with _clear_errors(), opened(location, settings) as (place, endpoint):
+        print_sql(
+            what,
+            place,
+            endpoint,
+            selection_of(**given),
+            Console(highlight=False, markup=False, soft_wrap=True),
+            table=table,
+            threshold=settings.threshold if threshold is None else threshold,
+            limit=limit,
+            run=run,
+        )
+
+
 @main.command()
 @_capture_options(answers=False)
 @click.option("--labels", help="Images of known class: a folder, a .lst manifest or s3://bucket/prefix.")
@@ -695,7 +734,7 @@ def monitor(
     """Judge the captures of LOCATION (an endpoint, an s3:// URI or a folder) in a report with plots."""
     from rich.console import Console
 
-    from harness.capture.commands import selection_of
+    from harness.capture.commands import plural, selection_of
     from harness.capture.monitor_command import MonitorOptions, run_monitor
 
     console = Console(highlight=False)
@@ -712,7 +751,7 @@ def monitor(
             seed=seed,
         )
         written = run_monitor(options, _targeted(target), console, _bar)
-    console.print(f"wrote {written[0]} and {len(written) - 1} plots", soft_wrap=True)
+    console.print(f"wrote {written[0]} and {plural(len(written) - 1, 'plot')}", soft_wrap=True)
 
 
 @main.command()

@@ -124,7 +124,7 @@ class Batch:
 def read_batches(
     place: Place,
     selection: Selection = Selection(),  # noqa: B008
-    details: Details = Details(),  # noqa: B008
+    details: Details = Details(),
     *,
     processes: int = 1,
     progress: Callable[[int, int | None], None] = lambda done, total: None,
@@ -188,7 +188,7 @@ def read_frame(
     return frame.sort_values(["time", "source", "line"], kind="stable", ignore_index=True), skipped
 
 
-def parse_stream(stream: Any, file: CaptureFile, details: Details = Details()) -> Iterator[Batch]:  # noqa: B008
+def parse_stream(stream: Any, file: CaptureFile, details: Details = Details()) -> Iterator[Batch]:
     """The batches of one file, from its beginning."""
     before = 0
     for block, trouble in read_blocks(stream):

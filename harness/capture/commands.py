@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from harness.capture.plots import CLASS_NAMES, class_name
 from harness.capture.places import EndpointCapture, Place, find_place, is_remote
+from harness.capture.plots import CLASS_NAMES, class_name
 from harness.capture.selection import Selection, read_time
 from harness.settings import Settings
 
@@ -209,3 +209,42 @@ def _class_number(name: str) -> int:
     if name in CLASS_NAMES:
         return CLASS_NAMES.index(name)
     raise ValueError(f"no such class: {name!r}; expected its number, or one of {', '.join(CLASS_NAMES)}")
+
+
+def print_sql(
+    what: str,
+    place: Place,
+    endpoint: EndpointCapture | None,
+    selection: Selection,
+    console: Console,
+    *,
+    table: str,
+    threshold: float,
+    limit: int,
+    run: bool,
+) -> None:
+    """Print Athena's table over a place, or a query to it, or what that answers over a folder.
+
+    Raises:
+        ValueError: the place is of the wrong kind, or its production variants are not known.
+    """
+    from harness.capture.athena import query, table_ddl
+    from harness.capture.places import BucketPlace, FolderPlace
+
+    if what == "table":
+        if not isinstance(place, BucketPlace):
+            raise ValueError(f"Athena reads from S3: name an endpoint or an s3:// URI, not the folder {place.name}")
+        variants = sorted(selection.variants) or (list(endpoint.variants) if endpoint else place.folders())
+        if not variants:
+            raise ValueError(f"nothing lies below {place.name} yet: name the production variants with --variant")
+        console.out(table_ddl(table, place.name, variants), end="")
+        return
+    sql = query(what, table, threshold=threshold, selection=selection, limit=limit)
+    if not run:
+        console.out(sql, end="")
+        return
+    if not isinstance(place, FolderPlace):
+        raise ValueError("--run reads a folder: bring the files here with `harness capture download` first")
+    from harness.capture.local_sql import run_query
+
+    console.out(run_query(sql, place.folder, table).to_csv(index=False, lineterminator="\n"), end="")

@@ -124,7 +124,8 @@ def read_blocks(stream: BinaryIO, size: int = BLOCK) -> Iterator[tuple[bytes, st
     parts = _decompressed(stream, size) if compressed else _plain(stream, size)
     kept: list[bytes] = []
     trouble = None
-    for part, trouble in parts:
+    for part, wrong in parts:
+        trouble = wrong
         end = part.rfind(b"\n") + 1
         if end:
             yield b"".join([*kept, part[:end]]), None

@@ -64,7 +64,7 @@ def compare(reference: Features, captured: Features, *, seed: int = 0) -> Drift:
     """
     if min(len(reference), len(captured)) < FEWEST:
         raise ValueError(
-            f"drift needs at least {FEWEST} images a side: there are {len(captured)} captured and {len(reference)} others"
+            f"drift needs at least {FEWEST} images a side: {len(captured)} captured, {len(reference)} others"
         )
     first, second = _projected(reference.embedding, captured.embedding)
     found = []
@@ -88,7 +88,7 @@ def _projected(
     middle = reference.mean(axis=0)
     _, _, axes = np.linalg.svd(reference - middle, full_matrices=False)
     axes = axes[:COMPONENTS]
-    # A component's sign is arbitrary: the largest weight is made positive, so that pictures of it are the same each time.
+    # A component's sign is arbitrary: the largest weight is made positive, so that its pictures are always the same.
     signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])
     axes = axes * np.where(signs == 0, 1, signs)[:, None]
     return (reference - middle) @ axes.T, (captured - middle) @ axes.T

@@ -32,6 +32,8 @@ class LabelledImages:
     by_digest: dict[bytes, int] = field(repr=False)
     by_key: dict[str, int] = field(repr=False)
     """By path below the folder or prefix."""
+    digests: frozenset[bytes] = field(repr=False)
+    """SHA-256 of all images, labelled or not."""
     contents: list[bytes] = field(repr=False)
     """All images, labelled or not, where they were to be kept."""
     images: int = 0
@@ -89,18 +91,21 @@ def read_labelled(
         raise ValueError(f"{location} has no images: expected files that end in {', '.join(_IMAGES)}")
     classes: dict[bytes, set[int]] = {}
     by_key: dict[str, int] = {}
-    contents = []
+    contents, digests = [], set()
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="labels") as pool:
         for number, (key, content) in enumerate(zip(keys, pool.map(get, keys), strict=True), 1):
             label = listed.get(key, _class_in(key))
+            digest = digest_of(content)
+            digests.add(digest)
             if label is not None:
                 by_key[key] = label
-                classes.setdefault(digest_of(content), set()).add(label)
+                classes.setdefault(digest, set()).add(label)
             if keep:
                 contents.append(content)
             progress(number, len(keys))
     by_digest = {digest: next(iter(found)) for digest, found in classes.items() if len(found) == 1}
-    return LabelledImages(location, by_digest, by_key, contents, len(keys), len(classes) - len(by_digest))
+    ambiguous = len(classes) - len(by_digest)
+    return LabelledImages(location, by_digest, by_key, frozenset(digests), contents, len(keys), ambiguous)
 
 
 def _in_folder(path: Path) -> tuple[list[str], list[str], Callable[[str], bytes]]:

@@ -55,9 +55,9 @@ def confidence_section(frame: pd.DataFrame, threshold: float) -> Section:
     below = int((known["confidence"] <= threshold).sum())
     first, last = known["time"].iloc[0], known["time"].iloc[-1]
     words = (
-        f"{_count(len(known), 'prediction')} between {first:%Y-%m-%d %H:%M:%S} and {last:%Y-%m-%d %H:%M:%S} UTC: the median "
-        f"confidence is {known['confidence'].median():.3f}, and {_share(below, len(known))} did not exceed the threshold "
-        f"of {threshold:g}."
+        f"{_count(len(known), 'prediction')} between {first:%Y-%m-%d %H:%M:%S} and {last:%Y-%m-%d %H:%M:%S} UTC: "
+        f"the median confidence is {known['confidence'].median():.3f}, and {_share(below, len(known))} did not exceed "
+        f"the threshold of {threshold:g}."
     )
     if len(known) < len(frame):
         words += f" {_count(len(frame) - len(known), 'record')} without probabilities left out."
@@ -84,8 +84,9 @@ def balance_section(frame: pd.DataFrame, threshold: float) -> Section:
     known = known_answers(frame)
     if not len(known):
         return Section("Classes and threshold over time", "There are no predictions to count.")
-    counts = known["predicted"].value_counts()
-    parts = [f"{_share(int(count), len(known))} as {class_name(int(number))}" for number, count in counts.items()]
+    predicted = np.bincount(known["predicted"].to_numpy(dtype=np.int64))
+    order = [int(number) for number in np.argsort(-predicted, kind="stable") if predicted[number]]
+    parts = [f"{_share(int(predicted[number]), len(known))} as {class_name(number)}" for number in order]
     periods = periods_of(known["time"])
     total = periods.count(np.ones(len(known), dtype=bool))
     below = periods.count((known["confidence"] <= threshold).to_numpy())
@@ -95,12 +96,12 @@ def balance_section(frame: pd.DataFrame, threshold: float) -> Section:
     if len(held) > 1:
         low, high = int(held[shares.argmin()]), int(held[shares.argmax()])
         words += (
-            f"In periods of {periods.name}, the share not above {threshold:g} went from {_percent(shares.min())} "
+            f"By {periods.name}, the share not above {threshold:g} went from {_percent(shares.min())} "
             f"({_of(below, total, low)}, from {_moment(periods.start[low])}) to {_percent(shares.max())} "
             f"({_of(below, total, high)}, from {_moment(periods.start[high])})."
         )
     else:
-        words += f"All of them fall into one period of {periods.name}."
+        words += f"All of them fall into one {periods.name}."
     return Section(
         "Classes and threshold over time",
         words,
@@ -125,8 +126,8 @@ def accuracy_section(frame: pd.DataFrame, threshold: float, labels: LabelledImag
     if labels is None:
         return Section(
             title,
-            "Not known: captures hold no true classes. Give labelled images with --labels (a folder, a .lst manifest or "
-            "s3://bucket/prefix); captured images are matched with them by their bytes.",
+            "Not known: captures hold no true classes. Give labelled images with --labels (a folder, a .lst manifest "
+            "or s3://bucket/prefix); captured images are matched with them by their bytes.",
         )
     known = known_answers(frame)
     labelled = known[known["label"].notna()]
@@ -146,11 +147,18 @@ def accuracy_section(frame: pd.DataFrame, threshold: float, labels: LabelledImag
     words = (
         f"{_share(int(correct.sum()), len(correct))} of the predictions whose true class is known were correct: "
         f"{_ratio(*counted[1][1:])} above the threshold, {_ratio(*counted[2][1:])} not above it. "
-        f"The mean confidence is {confidence.mean():.3f}, {abs(over):.3f} {'above' if over > 0 else 'below'} the accuracy; "
+        f"The mean confidence is {confidence.mean():.3f}, {abs(over):.3f} "
+        f"{'above' if over > 0 else 'below'} the accuracy; "
         f"the expected calibration error is {measured.error:.3f}. "
         f"True classes of {len(labelled):,} of {_count(len(known), 'prediction')} are known, by matching image bytes "
         f"(SHA-256) or inference ids with {source}."
     )
+    if "trained" in labelled and labelled["trained"].any():
+        fresh = correct[~labelled["trained"].to_numpy(dtype=bool)]
+        words += (
+            f" {int(labelled['trained'].sum()):,} of them are of images of the training set, on which a model is "
+            f"better than on others; of the rest, {_ratio(int(fresh.sum()), len(fresh))} were correct."
+        )
     if labels.ambiguous:
         words += f" {_count(labels.ambiguous, 'image')} that stand in two classes left out."
     return Section(
@@ -185,12 +193,12 @@ def drift_section(drift: Drift | None, why: str, images: int) -> Section:
     parts = []
     for test in drift.tests:
         means = "" if math.isnan(test.reference) else f"mean {test.captured:.1f}, training {test.reference:.1f}, "
-        parts.append(f"{test.measure}: {means}{test.method} {test.statistic:.3f}, p {_equals(test.adjusted)}")
+        parts.append(f"{test.measure}: {means}{test.method} {test.statistic:.3f}, p {p_text(test.adjusted)}")
     sampled = f"{len(drift.captured):,} of {images:,}" if len(drift.captured) < images else f"{images:,}"
     words = (
         f"{verdict} {sampled} captured and {len(drift.reference):,} training images: {'; '.join(parts)}. "
-        f"Two-sample Kolmogorov-Smirnov tests and a permutation test of the energy distance, p values adjusted by Holm's "
-        f"method, significant below {1 - LEVEL:.2f}. With many images, a difference that does not matter can be "
+        f"Two-sample Kolmogorov-Smirnov tests and a permutation test of the energy distance, p values adjusted by "
+        f"Holm's method, significant below {1 - LEVEL:.2f}. With many images, a difference that does not matter can be "
         f"significant: look at the distances too."
     )
     return Section(
@@ -296,9 +304,8 @@ def _level() -> str:
 
 def _share(count: int, total: int) -> str:
     low, high = wilson(count, total)
-    return (
-        f"{count:,} ({_percent(count / total)}, {_level()} interval {100 * float(low):.1f} to {100 * float(high):.1f} %)"
-    )
+    interval = f"{100 * float(low):.1f} to {100 * float(high):.1f} %"
+    return f"{count:,} ({_percent(count / total)}, {_level()} interval {interval})"
 
 
 def _ratio(count: int, total: int) -> str:
@@ -315,8 +322,3 @@ def _moment(time: np.datetime64) -> str:
 
 def _joined(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def _equals(value: float) -> str:
-    text = p_text(value)
-    return text if text.startswith("<") else f"= {text}"

@@ -83,6 +83,7 @@ def run_monitor(options: MonitorOptions, settings: Settings, console: Console, b
                 options.selection,
                 threshold=settings.threshold,
                 labels=labels,
+                train=train,
                 unsure=options.unsure,
                 seed=options.seed,
                 progress=update,
@@ -195,9 +196,7 @@ def _visits(options: MonitorOptions, place: Place, bar: Bar) -> tuple[list[State
     return visits, executions, f"State machine {name} has no executions that have ended."
 
 
-def _notes(
-    place: Place, endpoint: EndpointCapture | None, seen: Observation, selection: Selection
-) -> list[str]:
+def _notes(place: Place, endpoint: EndpointCapture | None, seen: Observation, selection: Selection) -> list[str]:
     found = []
     if not isinstance(place, FolderPlace):
         found += _stub_notes({endpoint.name} if endpoint else _endpoints_in(seen))
@@ -221,8 +220,8 @@ def _nothing(place: Place, endpoint: EndpointCapture | None, seen: Observation, 
     what = "No capture record that meets the conditions" if conditions else "No capture record"
     if next(iter(place.files()), None) is None:
         advice = (
-            "no capture files are there at all. A record appears after an endpoint with Data Capture has been invoked: in "
-            "about a second here, in minutes on AWS"
+            "no capture files are there at all. A record appears after an endpoint with Data Capture has been invoked: "
+            "in about a second here, in minutes on AWS"
         )
     elif conditions:
         advice = "there are files; --since, --until, --variant or another condition excludes what they hold"
@@ -234,9 +233,7 @@ def _nothing(place: Place, endpoint: EndpointCapture | None, seen: Observation, 
 
 def _endpoints_in(seen: Observation) -> set[str]:
     """Endpoints by the layout of keys: ``.../<endpoint>/<variant>/yyyy/mm/dd/hh/<file>``."""
-    return {
-        parts[-7] for source in seen.frame["source"].unique() if len(parts := str(source).split("/")) >= 7
-    }
+    return {parts[-7] for source in seen.frame["source"].unique() if len(parts := str(source).split("/")) >= 7}
 
 
 def _stub_notes(names: set[str]) -> list[str]:
@@ -254,8 +251,8 @@ def _stub_notes(names: set[str]) -> list[str]:
             continue
         if stub:
             found.append(
-                f"Endpoint {name} is a stub: no model answers, and its probabilities follow from the bytes of the image, not "
-                "from what it shows. Confidence, accuracy and calibration say nothing about a model."
+                f"Endpoint {name} is a stub: no model answers, and its probabilities follow from the bytes of the "
+                "image, not from what it shows. Confidence, accuracy and calibration say nothing about a model."
             )
     return found
 

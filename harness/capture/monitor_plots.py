@@ -7,6 +7,7 @@ same in grey.
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -53,8 +54,8 @@ class Periods:
 
     @property
     def name(self) -> str:
-        """Their length, as people say it."""
-        return duration_name(self.seconds)
+        """Their length, as it follows "by" or "each": ``hour``, ``2 hours``."""
+        return duration_name(self.seconds).removeprefix("1 ")
 
     def count(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Records for which *chosen* is true, by period."""
@@ -101,6 +102,7 @@ def confidence_by_class(frame: pd.DataFrame, *, threshold: float | None = None, 
     lowest = min(1 / max(2, len(classes)), float(known["confidence"].min()) if len(known) else 1)
     edges = np.linspace(math.floor(lowest * 50) / 50, 1, _BINS + 1)
     values = [known["confidence"][known["predicted"] == number].to_numpy() for number in classes]
+    bars: Any
     _, _, bars = axes.hist(
         values,
         bins=edges.tolist(),
@@ -195,16 +197,15 @@ def reliability(measured: Calibration, *, axes: Axes | None = None) -> Axes:
     )
     from matplotlib.ticker import MultipleLocator
 
-    lowest = max(0, math.floor((min([*measured.confidence, *low, 0.95]) - 0.04) * 10) / 10)
-    for number, (x, upper) in enumerate(zip(measured.confidence, low, strict=True)):
-        ends = number == len(measured.count) - 1
-        axes.annotate(
-            f"n = {measured.count[number]:,}",
-            (x, upper),
-            xytext=(-4 if ends else 0, -4),
-            textcoords="offset points",
-            ha="right" if ends else "center",
-            va="top",
+    lowest = max(0, math.floor((min([*measured.confidence, *low, 0.95]) - 0.05) * 10) / 10)
+    # Along the bottom, where no line runs; on two heights, as means of neighbouring bins may be close to each other.
+    for number, (x, count) in enumerate(zip(measured.confidence, measured.count, strict=True)):
+        axes.text(
+            min(x, 0.97),
+            0.015 + 0.045 * (number % 2),
+            f"n = {count:,}",
+            transform=axes.get_xaxis_transform(),
+            ha="center",
             fontsize=8,
         )
     axes.set_xlim(lowest, 1.01)
@@ -277,7 +278,7 @@ def input_distribution(drift: Drift, measure: str, *, axes: Axes | None = None) 
     axes.set_ylim(0, 100)
     axes.set_xlabel(f"{measure} of an image ({test.unit})")
     axes.set_ylabel("images up to that value (%)")
-    axes.set_title(f"{measure.capitalize()}: D = {test.statistic:.3f}, p = {p_text(test.adjusted)}")
+    axes.set_title(f"{measure.capitalize()}: D = {test.statistic:.3f}, p {p_text(test.adjusted)}")
     finish(axes, grid="both")
     return axes
 
@@ -309,7 +310,7 @@ def input_embedding(drift: Drift, *, axes: Axes | None = None) -> Axes:
         )
     axes.set_xlabel("first component (no unit)")
     axes.set_ylabel("second component (no unit)")
-    axes.set_title(f"Embedding: energy distance {test.statistic:.3f}, p = {p_text(test.adjusted)}")
+    axes.set_title(f"Embedding: energy distance {test.statistic:.3f}, p {p_text(test.adjusted)}")
     finish(axes, grid="both")
     return axes
 
@@ -350,7 +351,9 @@ def latency_by_state(visits: Sequence[StateVisit], *, axes: Axes | None = None) 
                     zorder=3,
                     linewidths=0,
                 )
-    axes.set_yticks(range(len(names)), [_shortened(name) for name in reversed(names)])
+    axes.set_yticks(
+        range(len(names)), [textwrap.fill(name, 26, max_lines=3, placeholder="…") for name in reversed(names)]
+    )
     axes.set_ylim(-0.6, max(1, len(names)) - 0.4)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:,g}")
@@ -407,8 +410,8 @@ def contact_sheet(tiles: Sequence[Tile], *, columns: int = 6, axes: Axes | None 
 
 
 def p_text(value: float) -> str:
-    """A p value as it is written."""
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    """A p value as it follows the letter."""
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
 
 
 def _share_line(axes: Axes, periods: Periods, counts: NDArray[np.int64], index: int, label: str) -> None:
@@ -460,7 +463,3 @@ def _time_axis(axes: Axes) -> None:
 
 def _classes(predicted: pd.Series) -> list[int]:
     return sorted({0, 1, *(int(number) for number in predicted.unique())})
-
-
-def _shortened(name: str, most: int = 28) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}…"

@@ -45,7 +45,8 @@ class Observation:
 
     frame: pd.DataFrame = field(repr=False)
     """A line a record, in order of time: ``time``, ``variant``, ``predicted``, ``confidence``, ``passed``, ``label``
-    (true class; missing where it is not known), ``source``, ``line``."""
+    (true class; missing where it is not known), ``trained`` (whether the image is of the training set), ``source``,
+    ``line``."""
     skipped: list[Skipped]
     unsure: list[Unsure]
     """Least confident first."""
@@ -61,6 +62,7 @@ def observe(
     *,
     threshold: float,
     labels: LabelledImages | None = None,
+    train: LabelledImages | None = None,
     unsure: int = 24,
     seed: int = 0,
     progress: Callable[[int, int | None], None] = lambda done, total: None,
@@ -72,6 +74,7 @@ def observe(
         selection: which records.
         threshold: confidence to exceed.
         labels: images whose classes are known.
+        train: images that the model was trained on.
         unsure: how many of the least confident to keep, with their images.
         seed: of the sample.
         progress: as of :func:`harness.capture.batches.read_batches`.
@@ -84,6 +87,7 @@ def observe(
     least: list[tuple[float, int, Unsure]] = []
     sample: list[tuple[float, bytes]] = []
     images = 0
+    matched = labels is not None or train is not None
     highest = 1.0
     for batch in read_batches(place, selection, Details(image=True), progress=progress):
         skipped += batch.skipped
@@ -91,18 +95,20 @@ def observe(
             continue
         draws = generator.random(len(batch))
         known: list[int | None] = []
+        trained: list[bool] = []
         for number in range(len(batch)):
             confidence = float(batch.confidence[number])
-            needed = labels is not None or draws[number] < highest or len(least) < unsure or confidence < -least[0][0]
+            needed = matched or draws[number] < highest or len(least) < unsure or confidence < -least[0][0]
             content = _content(batch, number) if needed else None
             if content is not None and draws[number] < highest:
                 heapq.heappush(sample, (-draws[number], content))
                 if len(sample) > SAMPLE:
                     heapq.heappop(sample)
                     highest = -sample[0][0]
-            digest = None if content is None or labels is None else digest_of(content)
+            digest = digest_of(content) if content is not None and matched else None
             label = None if labels is None else labels.label_of(digest, batch.inference_id[number])
             known.append(label)
+            trained.append(train is not None and digest in train.digests)
             images += batch.image is not None and batch.image[number] is not None
             if confidence == confidence and (len(least) < unsure or confidence < -least[0][0]):
                 entry = Unsure(
@@ -117,8 +123,8 @@ def observe(
                 heapq.heappush(least, (-confidence, -(images + number), entry))
                 if len(least) > unsure:
                     heapq.heappop(least)
-        frames.append(_frame(batch, threshold, known))
-    frame = pd.concat(frames, ignore_index=True) if frames else _frame(_nothing(), threshold, [])
+        frames.append(_frame(batch, threshold, known, trained))
+    frame = pd.concat(frames, ignore_index=True) if frames else _frame(_nothing(), threshold, [], [])
     return Observation(
         frame=frame.sort_values(["time", "source", "line"], kind="stable", ignore_index=True),
         skipped=skipped,
@@ -128,11 +134,11 @@ def observe(
     )
 
 
-def _frame(batch: Batch, threshold: float, known: list[int | None]) -> Any:
+def _frame(batch: Batch, threshold: float, known: list[int | None], trained: list[bool]) -> Any:
     import pandas as pd
 
     kept = batch.to_frame(threshold)[["time", "variant", "predicted", "confidence", "passed", "source", "line"]]
-    return kept.assign(label=pd.array(known, dtype="Int64"))
+    return kept.assign(label=pd.array(known, dtype="Int64"), trained=np.array(trained, dtype=bool))
 
 
 def _nothing() -> Batch:

@@ -28,7 +28,7 @@ th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(-
 td.number, th.number { text-align: right; }
 figure + figure { margin-top: 1.6rem; }
 figcaption, .small { font-size: .9rem; color: color-mix(in srgb, currentColor 75%, transparent); }
-.side { display: flex; flex-wrap: wrap; gap: 1rem; } .side figure { flex: 1 1 20rem; margin: 0; }
+.side { display: flex; flex-wrap: wrap; gap: 1rem; } .side figure { flex: 1 1 26rem; max-width: 34rem; margin: 0; }
 .lead { font-size: 1.05rem; }
 td img { width: 48px; height: 48px; image-rendering: pixelated; display: block; }
 .SUCCEEDED { color: var(--good); font-weight: 600; }

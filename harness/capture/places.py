@@ -122,10 +122,21 @@ class BucketPlace:
             return io.BytesIO(self.s3.get_object(Bucket=self.bucket, Key=file.source)["Body"].read())
         import tempfile
 
-        scratch = tempfile.TemporaryFile()
+        scratch = tempfile.TemporaryFile()  # noqa: SIM115 - whoever reads it closes it
         self.s3.download_fileobj(self.bucket, file.source, scratch)
         scratch.seek(0)
-        return scratch  # type: ignore[return-value]
+        return scratch
+
+    def folders(self) -> list[str]:
+        """Names of the folders right below the prefix.
+
+        Raises:
+            botocore.exceptions.ClientError: S3 refuses.
+        """
+        prefix = f"{self.prefix.rstrip('/')}/" if self.prefix else ""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix, Delimiter="/")
+        below = [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", [])]
+        return [name.removeprefix(prefix).rstrip("/") for name in below]
 
     def _below(self, prefix: str, selection: Selection) -> Iterator[dict[str, Any]]:
         """Down the folders, past those of other hours."""

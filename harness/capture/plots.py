@@ -54,13 +54,13 @@ def confidence_over_time(frame: pd.DataFrame, *, threshold: float | None = None,
             alpha=0.85,
             edgecolors="white",
             linewidths=0.6,
-            label=f"{label} ({int(chosen.sum())})",
+            label=f"{label} ({int(chosen.sum()):,})",
         )
     axes.axhline(limit, color=THRESHOLD_LINE, linestyle="--", linewidth=1.2, label=f"threshold {limit:g}")
     axes.set_ylim(min(0.48, float(known["confidence"].min()) - 0.02) if len(known) else 0.48, 1.02)
     axes.set_xlabel("time of inference (UTC)")
     axes.set_ylabel("confidence (probability, 0 to 1)")
-    axes.set_title(f"Confidence of {len(known)} captured predictions")
+    axes.set_title(f"Confidence of {len(known):,} captured predictions")
     locator = dates.AutoDateLocator()
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
@@ -116,11 +116,19 @@ def class_name(number: int) -> str:
 
 
 def _confidence_bands(axes: Axes, known: pd.DataFrame) -> None:
+    import numpy as np
+
     from harness.capture.monitor_plots import periods_of
 
     periods = periods_of(known["time"])
     shares = (0.05, 0.25, 0.5, 0.75, 0.95)
-    found = known["confidence"].groupby(periods.number).quantile(shares).unstack().reindex(range(len(periods.start)))
+    found = (
+        known["confidence"]
+        .groupby(periods.number)
+        .quantile(np.array(shares))
+        .unstack()
+        .reindex(range(len(periods.start)))
+    )
     p5, p25, p50, p75, p95 = (found[share].to_numpy() for share in shares)
     middle = periods.middle
     axes.fill_between(middle, p5, p95, color=PASSED, alpha=0.18, linewidth=0, label="5th to 95th percentile")

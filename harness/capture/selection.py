@@ -39,8 +39,8 @@ class Selection:
     def overlaps(self, start: datetime, end: datetime) -> bool:
         """Whether a file of the hours from *start* to *end* can hold a wanted record.
 
-        A file is named by its first record; what was captured a little later may stand in it too, so an hour's files are
-        taken to reach into the next hour.
+        A file is named by its first record; what was captured a little later may stand in it too, so an hour's files
+        are taken to reach into the next hour.
         """
         return (self.until is None or start < self.until) and (
             self.since is None or end + timedelta(hours=1) > self.since

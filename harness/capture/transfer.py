@@ -36,8 +36,8 @@ def download(
 ) -> Downloaded:
     """Bring the files that can hold wanted records to *folder*, each below the path that its key has.
 
-    Each appears under its name once it is whole. One that is there with the same size stays: capture files do not change
-    once they are written. A second run goes on where the first was broken off.
+    Each appears under its name once it is whole. One that is there with the same size stays: capture files do not
+    change once they are written. A second run goes on where the first was broken off.
 
     Raises:
         ValueError: a key would lead out of the folder.
