@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,10 +64,15 @@ class SconesPlan:
     endpoint: EndpointPlan
     model: Path | None
     """The ``model.tar.gz`` that the endpoint serves; None for a stub endpoint."""
+    left_out: tuple[str, ...] = ()
+    """State machines of the template that the target cannot run."""
 
 
 def plan_scones(session: boto3.Session, settings: Settings, root: Path, model: Path | None = None) -> SconesPlan:
     """The plan of the workflow that ``template.yaml`` below *root* declares, for the account that *session* leads to.
+
+    On the compose target, Step Functions Local is of a time before delimiters and result files of Distributed Maps:
+    machines with one are left out.
 
     Raises:
         harness.workflow.template.TemplateError: the template cannot be deployed.
@@ -75,8 +80,13 @@ def plan_scones(session: boto3.Session, settings: Settings, root: Path, model: P
     account_id = session.client("sts").get_caller_identity()["Account"]
     bucket = f"{settings.bucket}-{account_id}"
     parameters = {"BucketName": bucket, "EndpointName": settings.endpoint, "Threshold": str(settings.threshold)}
+    resources = read_plan(root / TEMPLATE, parameters, account_id=account_id, region=settings.region)
+    machines = resources.state_machines
+    left_out = tuple(each.name for each in machines if each.is_distributed) if settings.target == "compose" else ()
+    if left_out:
+        resources = replace(resources, state_machines=tuple(each for each in machines if each.name not in left_out))
     return SconesPlan(
-        read_plan(root / TEMPLATE, parameters, account_id=account_id, region=settings.region),
+        resources,
         bucket,
         EndpointPlan(
             name=settings.endpoint,
@@ -87,6 +97,7 @@ def plan_scones(session: boto3.Session, settings: Settings, root: Path, model: P
             model_data=None if model is None else f"s3://{bucket}/{_key_of(model)}",
         ),
         model,
+        left_out,
     )
 
 
@@ -101,6 +112,8 @@ def deploy_scones(
         botocore.exceptions.ClientError: AWS refuses.
     """
     deployment = deploy(plan.resources, session, on_step, live)
+    for name in plan.left_out:
+        on_step(f"left out state machine {name}: Step Functions Local has no such Distributed Map")
     if plan.model is not None:
         _upload(plan.model, plan.bucket, session, on_step)
     deploy_endpoint(plan.endpoint, session, on_step)

@@ -68,6 +68,11 @@ class StateMachinePlan:
     logging: dict[str, Any] | None = None
     """``loggingConfiguration`` as CreateStateMachine takes it."""
 
+    @property
+    def is_distributed(self) -> bool:
+        """Whether a state of it is a Distributed Map."""
+        return bool(re.search(r'"Mode"\s*:\s*"DISTRIBUTED"', self.definition))
+
 
 @dataclass(frozen=True)
 class Plan:
