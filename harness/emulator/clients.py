@@ -11,6 +11,7 @@ from botocore.config import Config
 
 from harness.emulator.forward_proxy import is_aws
 from harness.emulator.permissions import Permissions, RoleSession
+from harness.emulator.service_models import share_loader
 
 OWN_ACCESS_KEY = "harness"
 """With it the emulator calls itself: never refused, never struck by a fault."""
@@ -55,6 +56,7 @@ class Clients:
         self._account_id = account_id
         self._permissions = permissions
         self._clients: dict[tuple[str, str, RoleSession | None], Any] = {}
+        self._session: Any = None
         self._lock = threading.Lock()
 
     def endpoint_for(self, service: str) -> str:
@@ -93,6 +95,7 @@ class Clients:
 
     def _make(self, service: str, region: str, session: RoleSession | None) -> Any:
         import boto3
+        import botocore.session
 
         if not self.is_local(service):
             access_key = self._account_id
@@ -100,7 +103,11 @@ class Clients:
             access_key = self._permissions.credentials(session)["AWS_ACCESS_KEY_ID"]
         else:
             access_key = OWN_ACCESS_KEY
-        return boto3.session.Session().client(
+        if self._session is None:
+            botocore_session = botocore.session.Session()
+            botocore_session.register_component("data_loader", share_loader())
+            self._session = boto3.session.Session(botocore_session=botocore_session)
+        return self._session.client(
             service,
             region_name=region,
             endpoint_url=self.endpoint_for(service),

@@ -167,6 +167,8 @@ class Emulator:
 
         if not self._running.acquire(blocking=False):
             raise RuntimeError("this process runs an emulator already, and moto keeps one account to a process")
+        collects = gc.isenabled()
+        gc.disable()  # what is loaded now stays
         try:
             self._moto = MotoApp()
             self._moto.reset()
@@ -223,6 +225,9 @@ class Emulator:
         except BaseException:
             self._release()
             raise
+        finally:
+            if collects:
+                gc.enable()
 
     def _keep_state(self, folder: Path, gateway: Gateway) -> None:
         from harness.emulator.state import StateFolder

@@ -1,11 +1,15 @@
-"""What botocore's service models say: the models themselves, and the errors that AWS documents for an operation."""
+"""What botocore's service models say: the models themselves, and the errors that AWS documents for an operation.
+
+Reading them is a good part of what a first request costs: for each model, moto and every boto3 session look through the
+folders of all 400 services, and parse up to 3 MB of JSON. Here one loader, moto's, does it for all of the emulator.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.emulator.errors import AwsError
 
@@ -19,12 +23,21 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/CommonErrors.html
 """
 
 
-@lru_cache(maxsize=8)
+def share_loader() -> Any:
+    """The loader of service models, made once, as botocore sessions take it; moto uses it as well from now on."""
+    from moto.core import utils
+
+    if not hasattr(utils.create_loader, "cache_info"):
+        utils.create_loader = lru_cache(1)(utils.create_loader)
+    return utils.create_loader()
+
+
 def service_model(service: str) -> ServiceModel:
     """The model of boto3 service *service*, read once."""
-    import botocore.session
+    from moto.core.utils import get_service_model
 
-    return botocore.session.Session().get_service_model(service)
+    model: ServiceModel = get_service_model(service)
+    return model
 
 
 @lru_cache(16)

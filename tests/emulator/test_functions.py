@@ -10,6 +10,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import boto3
+import psutil
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -344,3 +345,38 @@ def test_deleting_a_function_writes_its_log_and_ends_its_environments(client, ro
     assert pid not in control.get("functions/processes")["processes"]
     with pytest.raises(client.exceptions.ResourceNotFoundException):
         client.invoke(FunctionName=name)
+
+
+def test_a_package_that_brings_a_boto3_of_its_own_gets_it(client, role):
+    name = f"function-{uuid.uuid4().hex[:8]}"
+    source = "import boto3\ndef lambda_handler(event, context):\n    return boto3.__version__\n"
+    code = package(source, **{"boto3/__init__.py": "__version__ = 'vendored'\n"})
+    client.create_function(
+        FunctionName=name,
+        Runtime="python3.12",
+        Role=role,
+        Handler="lambda_function.lambda_handler",
+        Code={"ZipFile": code},
+    )
+    assert invoke(client, name)[1] == "vendored"
+    client.delete_function(FunctionName=name)
+
+
+def test_variables_that_python_reads_at_its_start_work(client, deploy):
+    source = "import sys\ndef lambda_handler(event, context):\n    return [sys.flags.optimize, __debug__]\n"
+    assert invoke(client, deploy(source, Environment={"Variables": {"PYTHONOPTIMIZE": "1"}}))[1] == [1, False]
+
+
+def test_a_handler_that_ends_its_process_tells_with_which_status(client, deploy):
+    answer, result = invoke(client, deploy("import os\ndef lambda_handler(event, context):\n    os._exit(3)\n"))
+    assert answer["FunctionError"] == "Unhandled"
+    assert result["errorMessage"].endswith("Runtime exited with error: exit status 3")
+
+
+def test_without_the_process_that_is_copied_functions_run_as_well(client, deploy):
+    parent = "import os\ndef lambda_handler(event, context):\n    return os.getppid()\n"
+    template = invoke(client, deploy(parent))[1]
+    assert template != os.getpid()
+    os.kill(template, signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(template)] if psutil.pid_exists(template) else [], timeout=20)
+    assert invoke(client, deploy(parent))[1] == os.getpid()

@@ -10,6 +10,7 @@ import pytest
 
 from harness.capture.records import read_s3
 from harness.workflow.executions import failed_state, history, run_all
+from tests.workflow.checks import function_processes
 
 pytestmark = [pytest.mark.long, pytest.mark.parametrize("images", ["synthetic"], indirect=True)]
 
@@ -92,8 +93,7 @@ def test_500_executions_under_random_faults(clock, faults, control, scones, imag
     assert executing == [], f"{len(executing)} of {alive} threads still execute states"
     processes = control.get("functions/processes")["processes"]
     assert len(processes) <= 3 * 4, "killed workers are replaced, not added to"
-    workers = [child.pid for child in psutil.Process().children() if "awslambdaric" in child.cmdline()]
-    assert sorted(workers) == sorted(processes)
+    assert function_processes() == set(processes)
 
 
 def test_memory_stays_level(scones, images, states):

@@ -1,15 +1,16 @@
 """What one warm execution costs in things that can be counted, and so do not depend on the machine."""
 
-import os
+import subprocess
 import threading
 from collections import Counter
 
-import psutil
 import pytest
 from botocore.client import ClientCreator
 
+from harness.emulator.functions.template import RuntimeTemplate
 from harness.emulator.http_server import KeepAliveRequestHandler
 from harness.workflow.executions import run
+from tests.workflow.checks import function_processes
 
 pytestmark = pytest.mark.local
 
@@ -37,17 +38,9 @@ def counts(monkeypatch):
     counting(KeepAliveRequestHandler, "run_wsgi", request)
     counting(ClientCreator, "create_client", lambda _: "clients")
     counting(threading.Thread, "start", lambda _: "threads")
+    counting(subprocess.Popen, "__init__", lambda _: "processes")
+    counting(RuntimeTemplate, "start", lambda _: "processes")
     return found
-
-
-def environments():
-    """The processes that run functions; what runs beside the tests has processes of its own."""
-    found = psutil.process_iter(["pid", "ppid", "cmdline"])
-    return {
-        process.info["pid"]
-        for process in found
-        if process.info["ppid"] == os.getpid() and "awslambdaric" in (process.info["cmdline"] or ())
-    }
 
 
 def test_a_warm_execution_makes_the_requests_of_the_workflow_and_nothing_else(scones, images, states, control, counts):
@@ -55,7 +48,7 @@ def test_a_warm_execution_makes_the_requests_of_the_workflow_and_nothing_else(sc
     for _ in range(2):
         run(states, scones.state_machine_arn, event)
     control.flush()
-    began = environments()
+    began = function_processes()
     counts.clear()
     for _ in range(EXECUTIONS):
         assert run(states, scones.state_machine_arn, event).succeeded
@@ -63,10 +56,19 @@ def test_a_warm_execution_makes_the_requests_of_the_workflow_and_nothing_else(sc
     assert counts["GET S3"] == EXECUTIONS
     assert counts["POST endpoint"] == EXECUTIONS
     assert counts["clients"] == 0
-    assert counts["threads"] <= 5 * EXECUTIONS  # the engine's: two for an execution, one for each task
-    assert environments() == began
+    assert counts["threads"] <= EXECUTIONS + 2  # one for an execution, and for connections opened meanwhile
+    assert counts["processes"] == 0
+    assert function_processes() == began
     # The rest is the waiting, and logs and captures that are written together in the background.
-    expected = {"POST StartExecution", "GET S3", "POST endpoint", "clients", "threads", "POST DescribeExecution"}
+    expected = {
+        "POST StartExecution",
+        "GET S3",
+        "POST endpoint",
+        "clients",
+        "threads",
+        "processes",
+        "POST DescribeExecution",
+    }
     background = {"POST PutLogEvents", "POST CreateLogStream", "POST CreateLogGroup", "PUT S3"}
     assert set(counts) <= expected | background
     assert sum(counts[name] for name in background) <= 3 * EXECUTIONS

@@ -22,6 +22,7 @@ import psutil
 from harness.emulator.functions.invocation import FunctionVersion, Invocation, Outcome
 from harness.emulator.functions.logs import LogStream
 from harness.emulator.functions.runtime_api import RuntimeApi, RuntimeEvents
+from harness.emulator.functions.template import CopiedProcess, RuntimeTemplate
 from harness.emulator.process_output import ProcessOutput
 
 INIT_LIMIT = 10.0
@@ -31,6 +32,8 @@ _TASK_ROOT = "/var/task"
 _PACKAGES = "/var/lang/lib/{runtime}/site-packages"
 """Where a function's code and its runtime's packages lie on AWS, which stack traces name."""
 _MEMORY_BACKSTOP = 2 << 30
+OF_PYTHON = {"LANG": "en_US.UTF-8", "PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1", "TZ": ":UTC"}
+"""Variables that Python reads when it starts."""
 
 
 class ExecutionEnvironment:
@@ -43,6 +46,7 @@ class ExecutionEnvironment:
         folder: this environment's own folder, removed by :meth:`close`; ``TMPDIR`` lies in it.
         log: where its output goes.
         variables: environment variables that say where AWS answers and as whom.
+        template: what its process may be a copy of.
     """
 
     def __init__(
@@ -53,8 +57,10 @@ class ExecutionEnvironment:
         folder: Path,
         log: LogStream,
         variables: Mapping[str, str],
+        template: RuntimeTemplate,
     ) -> None:
         self.function = function
+        self._template = template
         self._task_root = task_root
         self._runtime_folder = runtime_folder
         self._folder = folder
@@ -138,7 +144,7 @@ class ExecutionEnvironment:
 
     # The process
 
-    def _start(self, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    def _start(self, variables: Mapping[str, str]) -> subprocess.Popen[bytes] | CopiedProcess:
         scratch = self._folder / "tmp"
         scratch.mkdir(parents=True)
         function = self.function
@@ -159,24 +165,25 @@ class ExecutionEnvironment:
             "AWS_DEFAULT_REGION": function.region,
             "LAMBDA_RUNTIME_DIR": str(self._runtime_folder),
             "LAMBDA_TASK_ROOT": str(self._task_root),
-            "LANG": "en_US.UTF-8",
-            "PATH": os.defpath,
+            **OF_PYTHON,
             "PYTHONPATH": os.pathsep.join((str(self._task_root), str(self._runtime_folder))),
-            "PYTHONDONTWRITEBYTECODE": "1",
             "TMPDIR": str(scratch),
-            "TZ": ":UTC",
         }
-        # -S leaves this machine's site-packages out: the handler sees what AWS's runtime brings, no more.
-        process = subprocess.Popen(
-            [sys.executable, "-S", "-s", "-m", "awslambdaric", function.handler],
-            cwd=self._task_root,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=self._output.descriptor,
-            stderr=self._output.descriptor,
-            pass_fds=(self._output.descriptor,),
-            start_new_session=True,
+        process: subprocess.Popen[bytes] | CopiedProcess | None = self._template.start(
+            function.handler, self._task_root, dict(function.variables), environment, self._output.descriptor
         )
+        if process is None:
+            # -S leaves this machine's site-packages out: the handler sees what AWS's runtime brings, no more.
+            process = subprocess.Popen(
+                [sys.executable, "-S", "-s", "-m", "awslambdaric", function.handler],
+                cwd=self._task_root,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=self._output.descriptor,
+                stderr=self._output.descriptor,
+                pass_fds=(self._output.descriptor,),
+                start_new_session=True,
+            )
         self._output.start()
         if hasattr(resource, "prlimit"):
             # The watch below sees memory every 50 ms; this stops an allocation that would not wait for it.

@@ -29,12 +29,13 @@ from harness.emulator.clients import OWN_ACCESS_KEY
 from harness.emulator.context import EmulatorContext
 from harness.emulator.errors import AwsError, error_response
 from harness.emulator.functions.configuration import check_configuration
-from harness.emulator.functions.environment import ExecutionEnvironment
+from harness.emulator.functions.environment import OF_PYTHON, ExecutionEnvironment
 from harness.emulator.functions.invocation import FunctionVersion, Invocation, Outcome
 from harness.emulator.functions.live_code import LiveCode, fingerprint, package
 from harness.emulator.functions.logs import LogStream
 from harness.emulator.functions.package import check_package, make_runtime_folder, unpack
 from harness.emulator.functions.pool import EnvironmentPool
+from harness.emulator.functions.template import RuntimeTemplate
 from harness.emulator.gateway import Handler
 from harness.emulator.limits import INVOCATION_REQUEST, INVOCATION_RESPONSE
 from harness.emulator.moto_app import access_key_of
@@ -71,6 +72,7 @@ class Functions:
         self._variables = variables
         self._folder = context.folder / "functions"
         self._runtime_folder: Path | None = None
+        self._template: RuntimeTemplate | None = None
         self._lock = threading.Lock()
         self._logs = context.logs
         self._pool = EnvironmentPool(self._start, comfortable=max(4, 2 * (os.cpu_count() or 1)))
@@ -325,6 +327,8 @@ class Functions:
         """End all environments and write what they logged."""
         self._events.shutdown(wait=False, cancel_futures=True)
         self._pool.close()
+        if self._template is not None:
+            self._template.close()
 
     def _run_event(self, function: FunctionVersion, invocation: Invocation) -> None:
         outcome = self.run(function, invocation)
@@ -387,8 +391,10 @@ class Functions:
         digest = hashlib.sha256(function.code_sha256.encode()).hexdigest()[:16]
         task_root = function.folder or self._folder / "code" / digest
         with self._lock:
-            if self._runtime_folder is None:
+            if self._template is None or self._runtime_folder is None:
                 self._runtime_folder = make_runtime_folder(self._folder / "runtime")
+                self._template = RuntimeTemplate(self._runtime_folder, OF_PYTHON)
+            template = self._template
             if not task_root.exists():
                 unpack(function.code, task_root)
         return ExecutionEnvironment(
@@ -398,6 +404,7 @@ class Functions:
             self._folder / "environments" / uuid.uuid4().hex,
             self._log_stream(function, session),
             {**self._variables, **self._context.permissions.credentials(session)},
+            template,
         )
 
     def _log_stream(self, function: FunctionVersion, session: RoleSession) -> LogStream:
