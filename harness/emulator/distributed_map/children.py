@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import uuid
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -80,9 +81,9 @@ def go_on(
     Raises:
         LookupError: no state was entered and not left.
     """
+    from moto.core.utils import iso_8601_datetime_with_milliseconds
     from moto.stepfunctions.parser.api import ExecutionStatus, HistoryEventType
     from moto.stepfunctions.parser.asl.component.common.flow.start_at import StartAt
-    from moto.stepfunctions.parser.backend.execution import ExecutionStatus as _Status  # noqa: F401
 
     execution.__dict__.pop("harness_ended", None)
     worker = execution._get_start_execution_worker()
@@ -95,16 +96,19 @@ def go_on(
         env = worker.env = worker._get_evaluation_environment()
         manager = env.event_manager
         manager._history_event_list.extend(events)
-        manager._event_id_gen._next_id = len(events) + 1
-        env.event_history_context.source_event_id = events[-1]["id"]
-        manager.add_event(
-            context=env.event_history_context,
-            event_type=HistoryEventType.ExecutionRedriven,
-            event_details={"executionRedrivenEventDetails": {"redriveCount": redrives}},
+        manager._event_id_gen._next_id = len(events) + 2
+        # Past the engine's own way, for that adds nothing to a history that has come to its end.
+        manager._history_event_list.append(
+            {
+                "type": HistoryEventType.ExecutionRedriven,
+                "id": len(events) + 1,
+                "previousEventId": events[-1]["id"],
+                "timestamp": iso_8601_datetime_with_milliseconds(manager._get_current_timestamp()),
+                "executionRedrivenEventDetails": {"redriveCount": redrives},
+            }
         )
+        env.event_history_context.source_event_id = len(events) + 1
         _pass_over(manager, entered)  # a state that was entered and not left is not entered again
-        import json
-
         env.states.reset(json.loads(text))
         on_environment(env)
         program.eval(env)

@@ -19,6 +19,14 @@ _JSONATA = "JSONata"
 _STUB = {"StartAt": "Item", "States": {"Item": {"Type": "Pass", "End": True}}}
 _INPUT_TYPES = ("CSV", "JSON", "JSONL", "MANIFEST")
 _DELIMITERS = ("COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB")
+_OURS = (
+    "ItemBatcher",
+    "ItemReader",
+    "MaxConcurrency",
+    "ResultWriter",
+    "ToleratedFailureCount",
+    "ToleratedFailurePercentage",
+)
 _declarations: dict[str, Declaration] = {}
 
 
@@ -132,7 +140,7 @@ def _reduce(node: Any, language: str, found: list[Declaration]) -> Any:
     found.append(declaration)
     reference = hashlib.sha256(json.dumps([language, node]).encode()).hexdigest()
     _declarations[reference] = declaration
-    reduced = {name: value for name, value in node.items() if name not in ("ItemBatcher", "ResultWriter", "ItemReader")}
+    reduced = {name: value for name, value in node.items() if name.removesuffix("Path") not in _OURS}
     reduced["Comment"] = _REFERENCE + reference
     reduced["ItemProcessor"] = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, **_STUB}
     for field in ("ItemReader", "ResultWriter"):

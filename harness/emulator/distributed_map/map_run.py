@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/step-functions/latest/dg/concepts-examine-map-run.ht
 from __future__ import annotations
 
 import itertools
-import json
 import threading
 import uuid
 from collections import deque
@@ -175,6 +174,7 @@ class Pool:
         self._workers = 0
         self._numbers = itertools.count()
         self._stopping = False
+        self._error: Exception | None = None
         self._done = clock.event()
 
     def work(self, go_on: Callable[[], bool], look: float = 0.25) -> bool:
@@ -186,6 +186,9 @@ class Pool:
 
         Returns:
             Whether it came to its end: none is pending.
+
+        Raises:
+            Exception: what kept a child from running at all.
         """
         self._run.changed = self._spawn
         try:
@@ -195,6 +198,8 @@ class Pool:
                     self.stop()
         finally:
             self._run.changed = lambda: None
+        if self._error is not None:
+            raise self._error
         return not self._pending
 
     def stop(self) -> None:
@@ -235,11 +240,14 @@ class Pool:
                     return
                 child = self._pending.popleft()
             self._run.move(child, "running")
-            status = "FAILED"
             try:
                 status = self._run_child(child)
-            finally:
-                self._run.move(child, _OUTCOMES[status])
+            except Exception as error:  # what no child execution can tell ends the Map Run
+                self._error = error
+                self._run.move(child, "failed")
+                self.stop()
+                continue
+            self._run.move(child, _OUTCOMES[status])
             if self._run.is_over_threshold():
                 self.stop()
 
@@ -247,8 +255,3 @@ class Pool:
 def unsuccessful(run: MapRun) -> list[Child]:
     """The children that a redrive runs again, those that never started among them."""
     return [child for child in run.children if child.state in (*_UNSUCCESSFUL, "pending")]
-
-
-def as_json(value: Any) -> str:
-    """JSON as the emulator keeps it."""
-    return json.dumps(value, separators=(",", ":"))

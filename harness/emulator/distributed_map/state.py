@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
 from datetime import datetime
@@ -156,10 +157,9 @@ def _run(state: Any, declaration: Declaration, env: Any, registry: Registry, run
     name = run.child_machine_arn.rpartition(":")[2]
     standard = kind == "STANDARD"
     running: dict[str, Any] = {}
+    registry.allow(env, "states:StartExecution", run.state_machine_arn)
 
     def run_child(child: Child) -> str:
-        if standard:
-            registry.allow(env, "states:StartExecution", run.state_machine_arn)
         text = child.input or registry.archive.record(child.arn)["input"]  # type: ignore[index]
         made = child_of(
             env,
@@ -171,7 +171,7 @@ def _run(state: Any, declaration: Declaration, env: Any, registry: Registry, run
             name=child.arn.rpartition(":")[2],
         )
         again = None
-        if child.arn and standard:
+        if standard and registry.archive.has(child.arn):
             events = registry.archive.history(child.arn)
             child.redrives += 1
             again = go_on(made, events, child.redrives)
@@ -221,12 +221,9 @@ def _results(state: Any, declaration: Declaration, env: Any, registry: Registry,
                 yield pending_record(child.input)
             else:
                 record = registry.archive.record(child.arn)
-                assert record is not None
-                yield result_record(run, record)
+                yield result_record(run, record) if record is not None else pending_record(child.input)
 
     if "Resource" not in writer:
-        import json
-
         outputs = [json.loads(record["Output"]) for record in records() if record["Status"] == "SUCCEEDED"]
         if config.get("Transformation") == "FLATTEN":
             return [entry for output in outputs for entry in (output if isinstance(output, list) else [output])]
