@@ -167,6 +167,10 @@ class Stacks:
                 stack.resource_map.delete()
             else:
                 stack.resource_map.update(template, parameters)
+        if kind == "CREATE":  # moto would make what is missing as soon as somebody asks for the outputs
+            stack.template_dict = {}
+            stack.resource_map._resource_json_map = {}
+            stack.output_map = stack._create_output_map()
         stack.status = f"{prefix}ROLLBACK_COMPLETE"
         stack._add_stack_event(stack.status)
 
