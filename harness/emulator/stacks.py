@@ -17,8 +17,12 @@ from collections.abc import Callable, Mapping
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
 
 from werkzeug import Request, Response
+
+from harness.emulator.errors import AwsError
+from harness.emulator.moto_app import access_key_of
 
 if TYPE_CHECKING:
     from harness.emulator.context import EmulatorContext
@@ -45,6 +49,16 @@ class Stacks:
 
     def request(self, request: Request, request_id: str, region: str) -> Response:
         """Answer one request; what is not ours goes to moto."""
+        try:
+            return self._answer(request, request_id, region)
+        except AwsError as error:
+            said = (
+                f"<Error><Type>Sender</Type><Code>{error.code}</Code><Message>{escape(error.message)}</Message></Error>"
+            )
+            body = f"<ErrorResponse>{said}<RequestId>{request_id}</RequestId></ErrorResponse>"
+            return Response(body, error.status, content_type="text/xml")
+
+    def _answer(self, request: Request, request_id: str, region: str) -> Response:
         with self._lock:
             if not self._ready:
                 self._get_ready()
@@ -59,6 +73,7 @@ class Stacks:
         if asked.get("Action") == "ExecuteChangeSet":
             change_set = self._find(asked, region)
             if change_set is not None:
+                self._authorize(change_set.stack, request, "ExecuteChangeSet")
                 self._execute(change_set, region)
                 body = _ANSWER.format(action="ExecuteChangeSet", request_id=request_id)
                 return Response(body, 200, content_type="text/xml")
@@ -103,6 +118,8 @@ class Stacks:
         named = asked.get("StackName")
         stacks = self._backend(region).stacks.values()
         stack = next((stack for stack in stacks if named in (stack.name, stack.stack_id)), None)
+        if stack is not None:
+            self._authorize(stack, request, "DeleteStack")
         answer = self._context.moto(request)
         if answer.status_code >= 500 and stack is not None:
             self._backend(region).stacks[stack.stack_id] = stack
@@ -110,6 +127,12 @@ class Stacks:
             stack._add_stack_event("DELETE_FAILED", resource_status_reason="Resources failed to delete.")
             return Response(_ANSWER.format(action="DeleteStack", request_id=""), 200, content_type="text/xml")
         return answer
+
+    def _authorize(self, stack: Any, request: Request, action: str) -> None:
+        """Whose stack it is now: CloudFormation makes and removes resources as its caller."""
+        permissions = self._context.permissions
+        stack.caller = permissions.session_of(access_key_of(request.headers.get("Authorization", "")))
+        permissions.check(stack.caller, f"cloudformation:{action}", stack.stack_id)
 
     def _note_tags(self, asked: Mapping[str, str], region: str) -> None:
         """Other tags change every resource of a stack; moto would find nothing to change."""
@@ -393,7 +416,7 @@ def _bridge(kind: str, provider: Provider, context: EmulatorContext) -> type:
 
         def tag_anew(self) -> None:
             tags = {**self._stack.tags, **_system_tags(self._stack, self.logical_resource_id)}
-            client = context.clients.get(provider.service, self.region)
+            client = context.clients.get(provider.service, self.region, getattr(self._stack, "caller", None))
             provider.update(client, self.name, self.arn, self._properties, tags)
 
         @property
@@ -426,7 +449,7 @@ def _bridge(kind: str, provider: Provider, context: EmulatorContext) -> type:
             properties = cloudformation_json["Properties"]
             name = properties.get(provider.name_property) or resource_name
             logical, stack = known["LogicalId"], _stack(account_id, region_name, known["StackId"])
-            client = context.clients.get(provider.service, region_name)
+            client = context.clients.get(provider.service, region_name, getattr(stack, "caller", None))
             try:
                 tags = {**stack.tags, **_system_tags(stack, logical)}
                 arn = provider.create(client, name, properties, tags)
@@ -451,7 +474,10 @@ def _bridge(kind: str, provider: Provider, context: EmulatorContext) -> type:
             return original_resource
 
         def delete(self, account_id: str, region_name: str) -> None:
-            provider.delete(context.clients.get(provider.service, region_name), self.name, self.arn, self._properties)
+            caller = getattr(self._stack, "caller", None)
+            provider.delete(
+                context.clients.get(provider.service, region_name, caller), self.name, self.arn, self._properties
+            )
 
     return Bridged
 

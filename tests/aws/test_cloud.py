@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 from rich.console import Console
 
 from harness.settings import Settings
@@ -34,6 +35,7 @@ from harness.workflow.sweep import find_expired, sweep
 from harness.workflow.tags import EXPIRY_KEY, OWNER_KEY, PROJECT_KEY, expiry_of, make_tags
 from harness.workflow.watchdog import set_watchdog, watchdog_time
 from tests.aws.conftest import P3, everything
+from tests.validated import ValidatedSession
 
 pytestmark = pytest.mark.long
 
@@ -384,6 +386,42 @@ def test_the_watchdog_may_delete_this_endpoint_alone(place, stand_in, root, data
     ((statement,),) = [document["Statement"] for document in role.policies.values()]
     assert statement["Action"] == "sagemaker:DeleteEndpoint"
     assert statement["Resource"] == f"arn:aws:sagemaker:us-east-1:{target.account_id}:endpoint/{plan.endpoint}"
+
+
+# The policy of who deploys
+
+
+def test_the_policy_in_the_guide_is_enough(place, stand_in, root, dataset):
+    target, session = place
+    iam, sts = session.client("iam"), session.client("sts")
+    account = {"AWS": f"arn:aws:iam::{target.account_id}:root"}
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": account, "Action": "sts:AssumeRole"}],
+    }
+    role = iam.create_role(RoleName="deployer", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    policy = (root / "docs" / "aws-policy.json").read_text()
+    iam.put_role_policy(RoleName="deployer", PolicyName="deploy", PolicyDocument=policy)
+    given = sts.assume_role(RoleArn=role, RoleSessionName="ci")["Credentials"]
+    deployer = ValidatedSession(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+    assert ":assumed-role/deployer/ci" in deployer.client("sts").get_caller_identity()["Arn"]
+    with deployed_on_aws(target, deployer, stand_in.settings, root, dataset) as scones:
+        key = f"test/{dataset.test['filename'].iloc[0]}"
+        result = run(deployer.client("stepfunctions"), scones.state_machine_arn, scones.event(key))
+        assert result.status in ("SUCCEEDED", "FAILED")
+    assert everything(session) == {("role", "deployer")}
+
+    # And it is held against it: without a statement, what needs that is refused, in AWS's words.
+    document = json.loads(policy)
+    document["Statement"] = [item for item in document["Statement"] if item["Sid"] != "Watchdog"]
+    iam.put_role_policy(RoleName="deployer", PolicyName="deploy", PolicyDocument=json.dumps(document))
+    with (
+        pytest.raises(ClientError, match=r"assumed-role/deployer/ci is not authorized to perform: scheduler:"),
+        deployed_on_aws(target, deployer, stand_in.settings, root, dataset),
+    ):
+        pass
+    iam.delete_role_policy(RoleName="deployer", PolicyName="deploy")
+    iam.delete_role(RoleName="deployer")
 
 
 # The commands
