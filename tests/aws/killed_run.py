@@ -1,36 +1,55 @@
-"""A run of the workflow on an emulator that stands in for AWS, killed at the Nth call that changes something.
+"""Runs of the workflow on an emulator that stands in for AWS, each killed at the Nth call that changes something.
 
-    python -m tests.aws.killed_run URL DATA NAMES [N]
+    python -m tests.aws.killed_run URL DATA NAMES
 
-NAMES is a file to which each such call's name is written before it is sent. Nothing can be done about SIGKILL: no
-handler runs, no ``finally``, no exit function.
+Reads N, a line each, from standard input, and answers with how the run ended; 0 kills none. NAMES is a file to which
+the name of each such call is written before it is sent. Nothing can be done about SIGKILL: no handler runs, no
+``finally``, no exit function. Each run is a fork of this process, which has imported all that takes long.
 """
 
 import os
 import signal
 import sys
-from dataclasses import replace
+import traceback
 from pathlib import Path
 
 import boto3
+import samtranslator.translator.translator  # noqa: F401
 
 from harness.settings import Settings
 from harness.targets.aws import aws
 from harness.workflow.cloud import deployed_on_aws
 from harness.workflow.dataset.transform import from_folder
 
-READS = ("Get", "List", "Describe", "Head", "Invoke", "SimulatePrincipal")
+READS = ("Get", "List", "Describe", "Head", "Invoke")
+ROOT = Path(__file__).parent.parent.parent
 
 
 def main():
-    url, data, names = sys.argv[1:4]
-    last = int(sys.argv[4]) if len(sys.argv) > 4 else None
-    settings = replace(
-        Settings(), target="aws", aws_stand_in=url, consent="yes", max_cost=10.0, aws_account="123456789012"
-    )
-    root = Path(__file__).parent.parent.parent
-    with aws(settings) as target, Path(names).open("w", buffering=1) as file:
-        session, count = boto3.Session(), 0
+    url, data, names = sys.argv[1:]
+    settings = Settings(target="aws", aws_stand_in=url, consent="yes", max_cost=10.0, aws_account="123456789012")
+    dataset = from_folder(Path(data))
+    with aws(settings) as target:
+        session = boto3.Session()
+        for service in ("s3", "iam", "sagemaker", "lambda", "cloudformation", "logs", "scheduler", "stepfunctions"):
+            session.client(service)  # reads its model, for all runs
+        for line in sys.stdin:
+            child = os.fork()
+            if child == 0:
+                code = 1
+                try:
+                    run(target, session, settings, dataset, Path(names), int(line))
+                    code = 0
+                except BaseException:
+                    traceback.print_exc()
+                os._exit(code)
+            _, status = os.waitpid(child, 0)
+            print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def run(target, session, settings, dataset, names, last):
+    count = 0
+    with names.open("w", buffering=1) as file:
 
         def note(model, **_):
             nonlocal count
@@ -42,7 +61,7 @@ def main():
                 os.kill(os.getpid(), signal.SIGKILL)
 
         session.events.register("before-call", note)
-        with deployed_on_aws(target, session, settings, root, from_folder(Path(data))) as scones:
+        with deployed_on_aws(target, session, settings, ROOT, dataset) as scones:
             # As a test does that makes variants of the workflow.
             tags = [{"key": key, "value": value} for key, value in scones.tags.items()]
             (machine,) = scones.plan.state_machines

@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -18,29 +20,43 @@ pytestmark = pytest.mark.long
 NOTHING = set()
 
 
-def run(stand_in, root, drawings, names, last=None):
-    return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "tests.aws.killed_run",
-            stand_in.url,
-            drawings,
-            names,
-            *([] if last is None else [str(last)]),
-        ],
+@dataclass
+class Runs:
+    """Runs that are killed, one after the other."""
+
+    process: subprocess.Popen
+    names: Path
+
+    def run(self, last=0):
+        """Run, killed at the call of that number; tells how it ended."""
+        self.process.stdin.write(f"{last}\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+    def calls(self):
+        """The calls of the last run."""
+        return self.names.read_text().splitlines()
+
+
+@pytest.fixture
+def runs(stand_in, root, drawings, tmp_path):
+    names = tmp_path / "calls"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.aws.killed_run", stand_in.url, drawings, names],
         cwd=root,
         env=stand_in.environment(),
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
     )
+    yield Runs(process, names)
+    process.stdin.close()
+    process.wait()
 
 
-def test_a_run_that_is_killed_at_any_step_leaves_nothing_that_is_not_found(stand_in, root, drawings, tmp_path):
-    names = tmp_path / "calls"
-    whole = run(stand_in, root, drawings, names)
-    assert whole.returncode == 0, whole.stderr
-    calls = names.read_text().splitlines()
+def test_a_run_that_is_killed_at_any_step_leaves_nothing_that_is_not_found(stand_in, root, runs):
+    assert runs.run() == 0
+    calls = runs.calls()
     # Of many objects that are put one after the other, the first and the second say it all.
     steps = [
         number
@@ -67,8 +83,7 @@ def test_a_run_that_is_killed_at_any_step_leaves_nothing_that_is_not_found(stand
     with stand_in.session() as (target, session):
         assert everything(session) == NOTHING
         for number in steps:
-            killed = run(stand_in, root, drawings, names, number)
-            assert killed.returncode == -signal.SIGKILL, killed.stderr
+            assert runs.run(number) == -signal.SIGKILL
             if number % 2:
                 destroy_cloud(target, session, stand_in.settings, root)
             else:
@@ -81,11 +96,9 @@ def test_a_run_that_is_killed_at_any_step_leaves_nothing_that_is_not_found(stand
 
 
 @pytest.mark.parametrize("call", ["sagemaker.CreateEndpoint", "cloudformation.ExecuteChangeSet"])
-def test_a_run_that_was_killed_is_taken_up_by_the_next(stand_in, root, drawings, tmp_path, call):
-    names = tmp_path / "calls"
-    assert run(stand_in, root, drawings, names).returncode == 0
-    number = names.read_text().splitlines().index(call) + 1
-    assert run(stand_in, root, drawings, names, number).returncode == -signal.SIGKILL
+def test_a_run_that_was_killed_is_taken_up_by_the_next(stand_in, root, drawings, runs, call):
+    assert runs.run() == 0
+    assert runs.run(runs.calls().index(call) + 1) == -signal.SIGKILL
     with stand_in.session() as (target, session):
         plan = plan_cloud(target, session, stand_in.settings, root, from_folder(drawings), None)
         deploy_cloud(plan, session)
