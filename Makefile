@@ -9,7 +9,7 @@ TORCH ?= torch==2.13.0
 ORACLE := $(HOME)/.cache/aws-ml-harness/mxnet-1.9.1
 ORACLE_READY := $(ORACLE)/.ready
 
-.PHONY: setup demo test test-train test-oracle test-long test-compose lint bench bench-training clean
+.PHONY: setup demo test test-train test-oracle test-long test-aws test-compose lint bench bench-training clean
 
 setup: $(READY)
 
@@ -44,6 +44,10 @@ test-oracle: $(READY) $(ORACLE_READY)
 
 test-long: $(READY)
 	$(VENV)/bin/python -m pytest -m long $(ARGS)
+
+# The suite as it runs on an account, on an emulator that stands in for AWS: .ci/stand-in starts it and says where it is.
+test-aws: $(READY)
+	.ci/stand-in $(VENV)/bin/python -m pytest -m aws --yes --max-cost 6 --account 123456789012 $(ARGS)
 
 test-compose: $(READY)
 	$(VENV)/bin/python -m pytest -m compose $(ARGS)

@@ -17,6 +17,7 @@ from harness.workflow.dataset.archive import read_archive
 from harness.workflow.dataset.synthesize import synthesize
 from harness.workflow.dataset.transform import transform
 from tests.service_model import problems, unknown_members
+from tests.validated import ValidatedSession
 
 # At the desk a few examples do; CI asks for hypothesis's own number with --hypothesis-profile default.
 hypothesis.settings.register_profile("few", max_examples=25)
@@ -28,8 +29,18 @@ _CHECKED = ("sagemaker", "sagemaker-runtime")
 
 @pytest.fixture(scope="session")
 def target(target):
-    """The session's target, with each answer that boto3's default session gets from SageMaker checked as it comes."""
-    boto3.setup_default_session()
+    """The session's target, with each answer that boto3's default session gets from SageMaker checked as it comes.
+
+    On the aws target, every request of every session is held against the service models before it is sent.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        if target.name == "aws":
+            patched.setattr(boto3, "Session", ValidatedSession)
+        boto3.setup_default_session()
+        yield _checked(target)
+
+
+def _checked(target):
     for service in _CHECKED:
         boto3.DEFAULT_SESSION.events.register(f"after-call.{service}", _check)
     return target

@@ -215,7 +215,7 @@ class Emulator:
                 self.environment,
                 self._quotas,
             )
-            gateway.connect(self._handlers(), control.answer)
+            gateway.connect(self._handlers(), control.answer, self._permissions)
             self._server.start()
             if self._state is not None:
                 self._keep_state(self._state, gateway)

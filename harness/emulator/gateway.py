@@ -16,12 +16,15 @@ from harness.emulator.clients import OWN_ACCESS_KEY
 from harness.emulator.errors import AwsError, error_response
 from harness.emulator.faults import Faults
 from harness.emulator.moto_app import access_key_of, region_of, service_of
+from harness.emulator.permissions import Permissions
 
 logger = logging.getLogger(__name__)
 
 Handler = Callable[[Request, str, str], Response]
 """Answers a request, given its id and region."""
 
+_BY_TARGET = ("sagemaker", "states", "servicequotas")
+"""Services whose operations are named in a header, by their prefixes in policies."""
 _MESSAGE_IN_CAPITALS = ("lambda", "sagemaker")
 _READS = re.compile(r"\.(Describe|List|Get)[A-Z]")
 CONTROL_PREFIX = "/_harness/"
@@ -70,6 +73,7 @@ class Gateway:
         self._faults = faults
         self.page: Page | None = None
         """Answers what lies below :data:`PAGE_PREFIX`."""
+        self._permissions: Permissions | None = None
         self.changes = 0
         """How many requests may have changed something. Grows; the exact number means nothing."""
 
@@ -77,15 +81,18 @@ class Gateway:
         self,
         handlers: dict[str, Callable[[Request], Handler | None]],
         control: Callable[[Request], Response],
+        permissions: Permissions | None = None,
     ) -> None:
         """Say who answers.
 
         Args:
             handlers: by signing name, what finds a request's handler; None leaves it to the fallback.
             control: answers what lies below :data:`CONTROL_PREFIX`.
+            permissions: knows what roles may do.
         """
         self._handlers = handlers
         self._control = control
+        self._permissions = permissions
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         path = environ.get("PATH_INFO", "")
@@ -118,6 +125,7 @@ class Gateway:
             return self._fallback(request)
         request_id = str(uuid.uuid4())
         try:
+            self._authorize(service, request, authorization)
             return handler(request, request_id, region_of(authorization) or self._region)
         except AwsError as error:
             return error_response(error, request_id, "Message" if service in _MESSAGE_IN_CAPITALS else "message")
@@ -125,6 +133,13 @@ class Gateway:
             logger.exception("%s %s failed", request.method, request.path)
             failure = AwsError("InternalFailure", "The emulator failed; its log says why.", 500)
             return error_response(failure, request_id)
+
+    def _authorize(self, service: str | None, request: Request, authorization: str) -> None:
+        """Hold what is answered here against the caller's role; moto does so for what it answers."""
+        operation = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        if self._permissions is not None and service in _BY_TARGET and operation:
+            session = self._permissions.session_of(access_key_of(authorization))
+            self._permissions.check(session, f"{service}:{operation}")
 
 
 def json_response(body: object, status: int = 200) -> Response:

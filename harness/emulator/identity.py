@@ -6,8 +6,13 @@ The SageMaker SDK's ``get_execution_role()`` reads the role's name from the call
 from __future__ import annotations
 
 import json
+import re
 import threading
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+from harness.emulator.moto_app import service_of
+from harness.emulator.permissions import RoleSession
 
 if TYPE_CHECKING:
     from werkzeug import Request, Response
@@ -20,6 +25,7 @@ ROLE_NAME = "AmazonSageMaker-ExecutionRole"
 ROLE_PATH = "/service-role/"
 SESSION_NAME = "SageMaker"
 
+_ACCESS_KEY = re.compile("<AccessKeyId>([^<]+)</AccessKeyId>")
 _TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
@@ -44,7 +50,17 @@ class Identity:
             if not self._made:
                 self._make(region)
                 self._made = True
-        return self._context.moto(request)
+        body = request.get_data(cache=True, as_text=True)
+        answer = self._context.moto(request)
+        if service_of(request.headers.get("Authorization", "")) == "sts" and answer.status_code == 200:
+            self._adopt(body, answer)
+        return answer
+
+    def _adopt(self, body: str, answer: Response) -> None:
+        asked = {name: values[0] for name, values in parse_qs(body).items()}
+        key = _ACCESS_KEY.search(answer.get_data(as_text=True))
+        if asked.get("Action") == "AssumeRole" and key is not None:
+            self._context.permissions.adopt(key[1], RoleSession(asked["RoleArn"], asked["RoleSessionName"]))
 
     def _make(self, region: str) -> None:
         from moto.iam.models import AccessKey, iam_backends

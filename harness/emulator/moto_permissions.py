@@ -12,7 +12,14 @@ from harness.emulator.moto_app import access_key_of, service_of
 from harness.emulator.permissions import ANY, Permissions, RoleSession, denial
 
 _SEAM = "_authenticate_and_authorize_action"
+_PREFIXES = {"tagging": "tag"}
+"""Prefixes of actions in policies, where requests are signed for another name."""
 _LIST_BUCKET = "s3:ListBucket"
+_S3_ACTIONS = {"s3:HeadBucket": _LIST_BUCKET}
+"""Operations that moto takes for actions.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
+"""
 
 
 def enforce(permissions: Permissions) -> Callable[[], None]:
@@ -29,7 +36,8 @@ def enforce(permissions: Permissions) -> Callable[[], None]:
         if service_of(authorization) == "s3":
             _authorize_s3(permissions, session, responses, resource)
             return
-        action = f"{service_of(authorization)}:{responses._get_action()}"
+        service = service_of(authorization) or ""
+        action = f"{_PREFIXES.get(service, service)}:{responses._get_action()}"
         if action != "sts:GetCallerIdentity" and not permissions.allows(session, action, resource):
             raise _refusal(responses, session, action, resource)
 
@@ -63,6 +71,7 @@ def _authorize_s3(permissions: Permissions, session: RoleSession, responses: Any
     if bucket not in ("", ANY) and found is None:
         return  # S3 tells everybody that there is no such bucket
     action = "s3:" + _text(responses.data["Action"])
+    action = _S3_ACTIONS.get(action, action)
     asked = [(action, resource)]
     if action == "s3:GetObject" and found is not None and key not in found.keys:
         # Whether there is such an object is told to those alone who may list the bucket.

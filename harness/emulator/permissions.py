@@ -84,6 +84,11 @@ class Permissions:
                 self._introduce(key, session)
         return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "harness", "AWS_SESSION_TOKEN": "harness"}
 
+    def adopt(self, access_key_id: str, session: RoleSession) -> None:
+        """Know credentials that AssumeRole has handed out: what is done with them is held against the role."""
+        with self._lock:
+            self._sessions[access_key_id] = session
+
     def session_of(self, access_key_id: str | None) -> RoleSession | None:
         """Whose credentials these are; None for the developer's own."""
         return self._sessions.get(access_key_id or "")

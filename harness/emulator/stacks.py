@@ -4,26 +4,28 @@ moto's stacks make resources behind the backs of Lambda and Step Functions here,
 changed parameter changes. The resource types of the workflow are made by the same calls that a user would make, so
 that what those refuse a stack refuses.
 
-https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-template-resource-type-ref.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Operations.html
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import re
 import threading
 from collections.abc import Callable, Mapping
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
 
 from werkzeug import Request, Response
+
+from harness.emulator.errors import AwsError
+from harness.emulator.moto_app import access_key_of
+from harness.emulator.stack_resources import PROVIDERS, SUBSTITUTED, Provider
 
 if TYPE_CHECKING:
     from harness.emulator.context import EmulatorContext
 
-_SUBSTITUTED = re.compile(r"\$\{([^!{}][^{}]*)\}")
 _ANSWER = (
     '<{action}Response xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><{action}Result/>'
     "<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{action}Response>"
@@ -45,9 +47,23 @@ class Stacks:
 
     def request(self, request: Request, request_id: str, region: str) -> Response:
         """Answer one request; what is not ours goes to moto."""
+        try:
+            return self._answer(request, request_id, region)
+        except AwsError as error:
+            said = (
+                f"<Error><Type>Sender</Type><Code>{error.code}</Code><Message>{escape(error.message)}</Message></Error>"
+            )
+            body = f"<ErrorResponse>{said}<RequestId>{request_id}</RequestId></ErrorResponse>"
+            return Response(body, error.status, content_type="text/xml")
+
+    def _answer(self, request: Request, request_id: str, region: str) -> Response:
         with self._lock:
             if not self._ready:
-                self._get_ready()
+                try:
+                    self._get_ready()
+                except ImportError as error:
+                    needed = "CloudFormation needs more of moto: pip install 'aws-ml-harness[cloudformation]'"
+                    raise AwsError("NotImplemented", f"{needed} ({error})", 501) from None
                 self._ready = True
         asked = {name: values[0] for name, values in parse_qs(request.get_data(cache=True, as_text=True)).items()}
         if asked.get("Action") == "CreateChangeSet":
@@ -59,6 +75,7 @@ class Stacks:
         if asked.get("Action") == "ExecuteChangeSet":
             change_set = self._find(asked, region)
             if change_set is not None:
+                self._authorize(change_set.stack, request, "ExecuteChangeSet")
                 self._execute(change_set, region)
                 body = _ANSWER.format(action="ExecuteChangeSet", request_id=request_id)
                 return Response(body, 200, content_type="text/xml")
@@ -103,6 +120,8 @@ class Stacks:
         named = asked.get("StackName")
         stacks = self._backend(region).stacks.values()
         stack = next((stack for stack in stacks if named in (stack.name, stack.stack_id)), None)
+        if stack is not None:
+            self._authorize(stack, request, "DeleteStack")
         answer = self._context.moto(request)
         if answer.status_code >= 500 and stack is not None:
             self._backend(region).stacks[stack.stack_id] = stack
@@ -110,6 +129,12 @@ class Stacks:
             stack._add_stack_event("DELETE_FAILED", resource_status_reason="Resources failed to delete.")
             return Response(_ANSWER.format(action="DeleteStack", request_id=""), 200, content_type="text/xml")
         return answer
+
+    def _authorize(self, stack: Any, request: Request, action: str) -> None:
+        """Whose stack it is now: CloudFormation makes and removes resources as its caller."""
+        permissions = self._context.permissions
+        stack.caller = permissions.session_of(access_key_of(request.headers.get("Authorization", "")))
+        permissions.check(stack.caller, f"cloudformation:{action}", stack.stack_id)
 
     def _note_tags(self, asked: Mapping[str, str], region: str) -> None:
         """Other tags change every resource of a stack; moto would find nothing to change."""
@@ -167,6 +192,10 @@ class Stacks:
                 stack.resource_map.delete()
             else:
                 stack.resource_map.update(template, parameters)
+        if kind == "CREATE":  # moto would make what is missing as soon as somebody asks for the outputs
+            stack.template_dict = {}
+            stack.resource_map._resource_json_map = {}
+            stack.output_map = stack._create_output_map()
         stack.status = f"{prefix}ROLLBACK_COMPLETE"
         stack._add_stack_event(stack.status)
 
@@ -195,7 +224,7 @@ def _references(template: Any) -> list[str]:
             found.append(value)
         elif key == "Fn::Sub":
             text = value[0] if isinstance(value, list) else value
-            found += [name.partition(".")[0] for name in _SUBSTITUTED.findall(text)]
+            found += [name.partition(".")[0] for name in SUBSTITUTED.findall(text)]
             found += _references(value)
         else:
             found += _references(value)
@@ -217,167 +246,6 @@ def _diff(change_set: Any, tags_differ: bool = False) -> list[Any]:
     ]
 
 
-# Providers: how the resources of one type are made, changed and removed.
-
-
-class Provider:
-    """Makes resources of one type by the calls that a user would make."""
-
-    service = ""
-    name_property = ""
-
-    def create(self, client: Any, name: str, properties: Mapping[str, Any], tags: Mapping[str, str]) -> str:
-        """Make a resource; gives its ARN."""
-        raise NotImplementedError
-
-    def update(self, client: Any, name: str, arn: str, properties: Mapping[str, Any], tags: Mapping[str, str]) -> None:
-        """Have a resource as *properties* say."""
-        raise NotImplementedError
-
-    def delete(self, client: Any, name: str, arn: str, properties: Mapping[str, Any]) -> None:
-        """Remove a resource; one that is not there is passed over."""
-        raise NotImplementedError
-
-    def reference(self, name: str, arn: str) -> str:
-        """What ``Ref`` gives."""
-        return name
-
-
-class _Role(Provider):
-    service, name_property = "iam", "RoleName"
-
-    def create(self, client: Any, name: str, properties: Mapping[str, Any], tags: Mapping[str, str]) -> str:
-        made = client.create_role(
-            RoleName=name,
-            AssumeRolePolicyDocument=json.dumps(properties["AssumeRolePolicyDocument"]),
-            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
-        )
-        self._put_policies(client, name, properties)
-        return str(made["Role"]["Arn"])
-
-    def update(self, client: Any, name: str, arn: str, properties: Mapping[str, Any], tags: Mapping[str, str]) -> None:
-        trust = json.dumps(properties["AssumeRolePolicyDocument"])
-        client.update_assume_role_policy(RoleName=name, PolicyDocument=trust)
-        self._put_policies(client, name, properties)
-        client.tag_role(RoleName=name, Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
-
-    def delete(self, client: Any, name: str, arn: str, properties: Mapping[str, Any]) -> None:
-        with contextlib.suppress(client.exceptions.NoSuchEntityException):
-            # Its own policies alone: what others have put there is in the way on AWS, too.
-            for policy in properties.get("Policies") or []:
-                with contextlib.suppress(client.exceptions.NoSuchEntityException):
-                    client.delete_role_policy(RoleName=name, PolicyName=policy["PolicyName"])
-            client.delete_role(RoleName=name)
-
-    @staticmethod
-    def _put_policies(client: Any, name: str, properties: Mapping[str, Any]) -> None:
-        wanted = {policy["PolicyName"]: policy["PolicyDocument"] for policy in properties.get("Policies") or []}
-        for policy, document in wanted.items():
-            client.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
-        for policy in client.list_role_policies(RoleName=name)["PolicyNames"]:
-            if policy not in wanted:
-                client.delete_role_policy(RoleName=name, PolicyName=policy)
-
-
-class _LogGroup(Provider):
-    service, name_property = "logs", "LogGroupName"
-
-    def create(self, client: Any, name: str, properties: Mapping[str, Any], tags: Mapping[str, str]) -> str:
-        client.create_log_group(logGroupName=name, tags=dict(tags))
-        self._retain(client, name, properties)
-        return self._arn(client, name)
-
-    def update(self, client: Any, name: str, arn: str, properties: Mapping[str, Any], tags: Mapping[str, str]) -> None:
-        self._retain(client, name, properties)
-        client.tag_resource(resourceArn=arn.removesuffix(":*"), tags=dict(tags))
-
-    def delete(self, client: Any, name: str, arn: str, properties: Mapping[str, Any]) -> None:
-        with contextlib.suppress(client.exceptions.ResourceNotFoundException):
-            client.delete_log_group(logGroupName=name)
-
-    @staticmethod
-    def _retain(client: Any, name: str, properties: Mapping[str, Any]) -> None:
-        if properties.get("RetentionInDays"):
-            client.put_retention_policy(logGroupName=name, retentionInDays=int(properties["RetentionInDays"]))
-
-    @staticmethod
-    def _arn(client: Any, name: str) -> str:
-        groups = client.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
-        return next(str(group["arn"]) for group in groups if group["logGroupName"] == name)
-
-
-class _Function(Provider):
-    service, name_property = "lambda", "FunctionName"
-
-    def create(self, client: Any, name: str, properties: Mapping[str, Any], tags: Mapping[str, str]) -> str:
-        own = {tag["Key"]: tag["Value"] for tag in properties.get("Tags") or []}
-        wanted = {**properties, "FunctionName": name, "Tags": {**tags, **own}}
-        return str(client.create_function(**wanted)["FunctionArn"])
-
-    def update(self, client: Any, name: str, arn: str, properties: Mapping[str, Any], tags: Mapping[str, str]) -> None:
-        rest = {key: value for key, value in properties.items() if key not in ("Code", "Tags", "FunctionName")}
-        client.update_function_configuration(FunctionName=name, **rest)
-        client.update_function_code(FunctionName=name, **properties["Code"])
-        client.tag_resource(Resource=arn, Tags=dict(tags))
-
-    def delete(self, client: Any, name: str, arn: str, properties: Mapping[str, Any]) -> None:
-        with contextlib.suppress(client.exceptions.ResourceNotFoundException):
-            client.delete_function(FunctionName=name)
-
-
-class _StateMachine(Provider):
-    service, name_property = "stepfunctions", "StateMachineName"
-
-    def create(self, client: Any, name: str, properties: Mapping[str, Any], tags: Mapping[str, str]) -> str:
-        own = [{"key": tag["Key"], "value": tag["Value"]} for tag in properties.get("Tags") or []]
-        made = client.create_state_machine(
-            name=name,
-            type=properties.get("StateMachineType", "STANDARD"),
-            tags=[{"key": key, "value": value} for key, value in tags.items()] + own,
-            **self._changeable(properties),
-        )
-        return str(made["stateMachineArn"])
-
-    def update(self, client: Any, name: str, arn: str, properties: Mapping[str, Any], tags: Mapping[str, str]) -> None:
-        client.update_state_machine(stateMachineArn=arn, **self._changeable(properties))
-        client.tag_resource(resourceArn=arn, tags=[{"key": key, "value": value} for key, value in tags.items()])
-
-    def delete(self, client: Any, name: str, arn: str, properties: Mapping[str, Any]) -> None:
-        client.delete_state_machine(stateMachineArn=arn)
-
-    def reference(self, name: str, arn: str) -> str:
-        return arn
-
-    @staticmethod
-    def _changeable(properties: Mapping[str, Any]) -> dict[str, Any]:
-        values = properties.get("DefinitionSubstitutions") or {}
-        definition = _SUBSTITUTED.sub(
-            lambda match: json.dumps(str(values[match[1]]))[1:-1] if match[1] in values else match[0],
-            properties["DefinitionString"],
-        )
-        wanted: dict[str, Any] = {"definition": definition, "roleArn": properties["RoleArn"]}
-        if properties.get("LoggingConfiguration"):
-            wanted["loggingConfiguration"] = _lowered(properties["LoggingConfiguration"])
-        return wanted
-
-
-def _lowered(value: Any) -> Any:
-    """A structure with its members in the API's form: ``Level`` as ``level``."""
-    if isinstance(value, list):
-        return [_lowered(item) for item in value]
-    if isinstance(value, Mapping):
-        return {key[0].lower() + key[1:]: _lowered(item) for key, item in value.items()}
-    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
-
-
-PROVIDERS: dict[str, Provider] = {
-    "AWS::IAM::Role": _Role(),
-    "AWS::Logs::LogGroup": _LogGroup(),
-    "AWS::Lambda::Function": _Function(),
-    "AWS::StepFunctions::StateMachine": _StateMachine(),
-}
-
-
 def _bridge(kind: str, provider: Provider, context: EmulatorContext) -> type:
     """What moto takes for a resource type's model, and makes its resources with."""
 
@@ -389,7 +257,7 @@ def _bridge(kind: str, provider: Provider, context: EmulatorContext) -> type:
 
         def tag_anew(self) -> None:
             tags = {**self._stack.tags, **_system_tags(self._stack, self.logical_resource_id)}
-            client = context.clients.get(provider.service, self.region)
+            client = context.clients.get(provider.service, self.region, getattr(self._stack, "caller", None))
             provider.update(client, self.name, self.arn, self._properties, tags)
 
         @property
@@ -422,7 +290,7 @@ def _bridge(kind: str, provider: Provider, context: EmulatorContext) -> type:
             properties = cloudformation_json["Properties"]
             name = properties.get(provider.name_property) or resource_name
             logical, stack = known["LogicalId"], _stack(account_id, region_name, known["StackId"])
-            client = context.clients.get(provider.service, region_name)
+            client = context.clients.get(provider.service, region_name, getattr(stack, "caller", None))
             try:
                 tags = {**stack.tags, **_system_tags(stack, logical)}
                 arn = provider.create(client, name, properties, tags)
@@ -447,7 +315,10 @@ def _bridge(kind: str, provider: Provider, context: EmulatorContext) -> type:
             return original_resource
 
         def delete(self, account_id: str, region_name: str) -> None:
-            provider.delete(context.clients.get(provider.service, region_name), self.name, self.arn, self._properties)
+            caller = getattr(self._stack, "caller", None)
+            provider.delete(
+                context.clients.get(provider.service, region_name, caller), self.name, self.arn, self._properties
+            )
 
     return Bridged
 

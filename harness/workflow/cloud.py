@@ -496,5 +496,11 @@ def deployed_on_aws(
     with endpoint_deleted_at_exit(session, plan.endpoint):
         try:
             yield deploy_cloud(plan, session, on_step, on_state)
-        finally:
-            destroy_cloud(target, session, settings, root, on_step)
+        except BaseException as error:
+            try:
+                destroy_cloud(target, session, settings, root, on_step)
+            except CleanupError as left:
+                error.add_note(str(left))  # what came first is what is to be told first
+                on_step(str(left))
+            raise
+        destroy_cloud(target, session, settings, root, on_step)

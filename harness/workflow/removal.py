@@ -88,8 +88,9 @@ def _delete_job(session: boto3.Session, found: Found) -> None:
         with contextlib.suppress(sagemaker.exceptions.ClientError):  # it may end just now
             sagemaker.stop_training_job(TrainingJobName=found.name)
         sagemaker.get_waiter("training_job_completed_or_stopped").wait(TrainingJobName=found.name, WaiterConfig=_OFTEN)
-    sagemaker.delete_training_job(TrainingJobName=found.name)
+    # The job goes last: as long as it is there, its log is found.
     _delete_job_logs(session.client("logs"), found.name)
+    sagemaker.delete_training_job(TrainingJobName=found.name)
 
 
 def _delete_job_logs(logs: Any, job: str) -> None:

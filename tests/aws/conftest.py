@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import urllib.request
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,8 @@ class StandIn:
     """An emulator that stands in for AWS."""
 
     url: str
+    sessions: list = field(default_factory=list)
+    """The one session that all tests share: to read the service models anew takes a second."""
 
     @property
     def settings(self):
@@ -43,7 +45,9 @@ class StandIn:
     def session(self, **changed):
         """The aws target there, and a session whose requests are held against botocore's models."""
         with aws(replace(self.settings, **changed)) as target:
-            yield target, ValidatedSession()
+            if not self.sessions:
+                self.sessions.append(ValidatedSession())
+            yield target, self.sessions[0]
 
     def control(self, method, path, body=None):
         """The emulator's own API."""

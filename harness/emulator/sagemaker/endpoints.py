@@ -78,7 +78,11 @@ class Endpoints:
             raise refusal("not emulated: asynchronous inference")
         if parameters.get("ShadowProductionVariants"):
             raise refusal("not emulated: shadow variants")
-        return self._context.moto(request)
+        answer = self._context.moto(request)
+        config = backend.endpoint_configs.get(name)
+        if config is not None:
+            config.arn = config.endpoint_config_arn  # moto has a tuple there, which the tagging API would show
+        return answer
 
     def create(self, parameters: Mapping[str, Any], region: str) -> dict[str, Any]:
         """Answer CreateEndpoint."""

@@ -1,0 +1,80 @@
+"""Runs of the workflow on an emulator that stands in for AWS, each killed at the Nth call that changes something.
+
+    python -m tests.aws.killed_run URL DATA NAMES
+
+Reads N, a line each, from standard input, and answers with how the run ended; 0 kills none. NAMES is a file to which
+the name of each such call is written before it is sent. Nothing can be done about SIGKILL: no handler runs, no
+``finally``, no exit function. Each run is a fork of this process, which has imported all that takes long.
+"""
+
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+import boto3
+import samtranslator.translator.translator  # noqa: F401
+
+from harness.settings import Settings
+from harness.targets.aws import aws
+from harness.workflow.cloud import deployed_on_aws
+from harness.workflow.dataset.transform import from_folder
+
+READS = ("Get", "List", "Describe", "Head", "Invoke")
+ROOT = Path(__file__).parent.parent.parent
+
+
+def main():
+    url, data, names = sys.argv[1:]
+    settings = Settings(target="aws", aws_stand_in=url, consent="yes", max_cost=10.0, aws_account="123456789012")
+    dataset = from_folder(Path(data))
+    with aws(settings) as target:
+        session = boto3.Session()
+        for service in ("s3", "iam", "sagemaker", "lambda", "cloudformation", "logs", "scheduler", "stepfunctions"):
+            session.client(service)  # reads its model, for all runs
+        for line in sys.stdin:
+            child = os.fork()
+            if child == 0:
+                code = 1
+                try:
+                    run(target, session, settings, dataset, Path(names), int(line))
+                    code = 0
+                except BaseException:
+                    traceback.print_exc()
+                os._exit(code)
+            _, status = os.waitpid(child, 0)
+            print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def run(target, session, settings, dataset, names, last):
+    count = 0
+    with names.open("w", buffering=1) as file:
+
+        def note(model, **_):
+            nonlocal count
+            if model.name.startswith(READS):
+                return
+            count += 1
+            file.write(f"{model.service_model.service_name}.{model.name}\n")
+            if count == last:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        session.events.register("before-call", note)
+        with deployed_on_aws(target, session, settings, ROOT, dataset) as scones:
+            # As a test does that makes variants of the workflow.
+            tags = [{"key": key, "value": value} for key, value in scones.tags.items()]
+            (machine,) = scones.plan.state_machines
+            states, iam = session.client("stepfunctions"), session.client("iam")
+            role = machine.role_arn.rpartition("/")[2]
+            document = scones.plan.roles[0].policies["write-logs"]
+            iam.put_role_policy(RoleName=role, PolicyName="variants", PolicyDocument=str(document).replace("'", '"'))
+            made = states.create_state_machine(
+                name=f"{machine.name}-variant", definition=machine.definition, roleArn=machine.role_arn, tags=tags
+            )
+            states.delete_state_machine(stateMachineArn=made["stateMachineArn"])
+            iam.delete_role_policy(RoleName=role, PolicyName="variants")
+
+
+if __name__ == "__main__":
+    main()
