@@ -297,7 +297,7 @@ def _lines_between(stream: Any, start: int, end: int | None) -> bytes:
     return data if data.endswith(b"\n") else data + stream.readline()
 
 
-def _batch(block: bytes, source: str, variant: str | None, details: Details, before: int) -> Batch:
+def _batch(block: bytes | memoryview, source: str, variant: str | None, details: Details, before: int) -> Batch:
     records, numbers, broken = decode_lines(block, with_input=details.image)
     outputs = [record.captureData.endpointOutput for record in records]
     predicted, confidence, probabilities = _answers(outputs)
