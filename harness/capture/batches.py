@@ -275,7 +275,7 @@ def _read_parts(task: tuple[Path, list[_Part], Details]) -> tuple[list[Batch], i
     size = 0
     for file, start, end in parts:
         with (folder / file.source).open("rb") as stream:
-            if file.size > PART and len(parts) == 1 and (start or end):
+            if start or end is not None:
                 data = _lines_between(stream, start, end)
                 batch = _batch(data, file.source, file.variant, details, 0)
                 return [batch], (file.size if end is None else end) - start, False
