@@ -5,11 +5,14 @@ READY := $(VENV)/.ready
 # torch is large, and MXNet wants packages of its own time: each has an environment to itself.
 TRAIN_VENV := .venv-train
 TRAIN_READY := $(TRAIN_VENV)/.ready
+# The libraries that are measured beside ours.
+BENCH_VENV := .venv-bench
+BENCH_READY := $(BENCH_VENV)/.ready
 TORCH ?= torch==2.13.0
 ORACLE := $(HOME)/.cache/aws-ml-harness/mxnet-1.9.1
 ORACLE_READY := $(ORACLE)/.ready
 
-.PHONY: setup demo test test-train test-oracle test-long test-aws test-compose lint bench bench-training clean
+.PHONY: setup demo test test-train test-oracle test-long test-aws test-browser test-compose lint bench bench-captures bench-training clean
 
 setup: $(READY)
 
@@ -23,6 +26,11 @@ $(TRAIN_READY): pyproject.toml
 	$(PYTHON) -m venv $(TRAIN_VENV)
 	$(TRAIN_VENV)/bin/python -m pip install --quiet --disable-pip-version-check '$(TORCH)'
 	$(TRAIN_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev,train]'
+	touch $@
+
+$(BENCH_READY): pyproject.toml
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[bench,captures]'
 	touch $@
 
 $(ORACLE_READY):
@@ -60,8 +68,11 @@ lint: $(READY)
 bench: $(READY)
 	$(VENV)/bin/python -m benchmarks $(ARGS)
 
+bench-captures: $(BENCH_READY)
+	$(BENCH_VENV)/bin/python -m benchmarks.captures $(ARGS)
+
 bench-training: $(TRAIN_READY)
 	$(TRAIN_VENV)/bin/python -m benchmarks.training $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(TRAIN_VENV) .harness demo-output build *.egg-info
+	rm -rf $(VENV) $(TRAIN_VENV) $(BENCH_VENV) .harness demo-output build *.egg-info

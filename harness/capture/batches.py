@@ -275,7 +275,7 @@ def _read_parts(task: tuple[Path, list[_Part], Details]) -> tuple[list[Batch], i
     size = 0
     for file, start, end in parts:
         with (folder / file.source).open("rb") as stream:
-            if file.size > PART and len(parts) == 1 and (start or end):
+            if start or end is not None:
                 data = _lines_between(stream, start, end)
                 batch = _batch(data, file.source, file.variant, details, 0)
                 return [batch], (file.size if end is None else end) - start, False
@@ -297,7 +297,7 @@ def _lines_between(stream: Any, start: int, end: int | None) -> bytes:
     return data if data.endswith(b"\n") else data + stream.readline()
 
 
-def _batch(block: bytes, source: str, variant: str | None, details: Details, before: int) -> Batch:
+def _batch(block: bytes | memoryview, source: str, variant: str | None, details: Details, before: int) -> Batch:
     records, numbers, broken = decode_lines(block, with_input=details.image)
     outputs = [record.captureData.endpointOutput for record in records]
     predicted, confidence, probabilities = _answers(outputs)

@@ -14,7 +14,7 @@ from typing import Annotated, Any, BinaryIO, Generic, TypeVar
 
 import msgspec
 
-BLOCK = 2 << 20
+BLOCK = 1 << 20
 """Bytes that are read at a time. A block ends where a line ends, so one with a longer line is longer."""
 GZIP = b"\x1f\x8b"
 
@@ -66,7 +66,7 @@ def decoder(*, with_input: bool = True) -> msgspec.json.Decoder[Line[Any]]:
 
 
 def decode_lines(
-    block: bytes, *, with_input: bool = True
+    block: bytes | memoryview, *, with_input: bool = True
 ) -> tuple[list[Line[Any]], list[int] | range, list[tuple[int, str]]]:
     """The records of whole lines.
 
@@ -87,7 +87,7 @@ def decode_lines(
         if len(records) == count_lines(block):
             return records, range(1, len(records) + 1), []
     records, numbers, broken = [], [], []
-    for number, line in enumerate(block.split(b"\n"), 1):
+    for number, line in enumerate(bytes(block).split(b"\n"), 1):
         if not line.strip():
             continue
         try:
@@ -99,16 +99,18 @@ def decode_lines(
     return records, numbers, broken
 
 
-def count_lines(block: bytes) -> int:
-    """How many lines there are; the last may lack its end."""
+def count_lines(block: bytes | memoryview) -> int:
+    """How many lines there are; the last may lack its end. A view has to be of the beginning of what it is of."""
     # Ten times as fast as bytes.count where lines are long: find() looks with memchr.
-    count, at = 0, block.find(b"\n")
+    whole: Any = block.obj if isinstance(block, memoryview) else block
+    end = len(block)
+    count, at = 0, whole.find(b"\n", 0, end)
     while at >= 0:
-        count, at = count + 1, block.find(b"\n", at + 1)
-    return count + (bool(block) and not block.endswith(b"\n"))
+        count, at = count + 1, whole.find(b"\n", at + 1, end)
+    return count + (end > 0 and block[end - 1] != ord("\n"))
 
 
-def read_blocks(stream: BinaryIO, size: int = BLOCK) -> Iterator[tuple[bytes, str | None]]:
+def read_blocks(stream: BinaryIO, size: int = BLOCK) -> Iterator[tuple[memoryview, str | None]]:
     """A file in blocks of whole lines, decompressed where it is compressed.
 
     Args:
@@ -117,28 +119,52 @@ def read_blocks(stream: BinaryIO, size: int = BLOCK) -> Iterator[tuple[bytes, st
 
     Returns:
         Blocks, each with None, or for the last of a compressed file that is broken with what is wrong with it. What
-        comes before the break is in the blocks.
+        comes before the break is in the blocks. A block is overwritten when the next one is asked for.
     """
     compressed = stream.read(len(GZIP)) == GZIP
     stream.seek(0)
-    parts = _decompressed(stream, size) if compressed else _plain(stream, size)
+    if compressed:
+        yield from _compressed_blocks(stream, size)
+        return
+    # One buffer for all of a file: making one for each block would cost as much as decoding it.
+    buffer, kept = bytearray(size), 0
+    while True:
+        with memoryview(buffer) as view:
+            count = _read_into(stream, view[kept:])
+        if not count:
+            break
+        filled = kept + count
+        end = buffer.rfind(b"\n", kept, filled) + 1
+        if end:
+            yield memoryview(buffer)[:end], None
+            kept = filled - end
+            buffer[:kept] = buffer[end:filled]
+        else:
+            kept = filled
+        if kept == len(buffer):  # a line that is longer
+            buffer = buffer + bytes(len(buffer))
+    if kept:
+        yield memoryview(buffer)[:kept], None
+
+
+def _read_into(stream: BinaryIO, view: memoryview) -> int:
+    readinto: Any = stream.readinto  # type: ignore[attr-defined]
+    return int(readinto(view))
+
+
+def _compressed_blocks(stream: BinaryIO, size: int) -> Iterator[tuple[memoryview, str | None]]:
     kept: list[bytes] = []
     trouble = None
-    for part, wrong in parts:
+    for part, wrong in _decompressed(stream, size):
         trouble = wrong
         end = part.rfind(b"\n") + 1
         if end:
-            yield b"".join([*kept, part[:end]]), None
+            yield memoryview(b"".join([*kept, part[:end]])), None
             kept = [part[end:]] if end < len(part) else []
         elif part:
             kept.append(part)
     if kept or trouble is not None:
-        yield b"".join(kept), trouble
-
-
-def _plain(stream: BinaryIO, size: int) -> Iterator[tuple[bytes, str | None]]:
-    while part := stream.read(size):
-        yield part, None
+        yield memoryview(b"".join(kept)), trouble
 
 
 def _decompressed(stream: BinaryIO, size: int) -> Iterator[tuple[bytes, str | None]]:

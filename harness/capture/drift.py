@@ -55,7 +55,7 @@ def compare(reference: Features, captured: Features, *, seed: int = 0) -> Drift:
     """Compare captured images with those of the training set.
 
     Brightness and contrast by two-sample Kolmogorov-Smirnov tests; the embeddings (thumbnails, projected to the first
-    16 principal components of the training set's) by the permutation test of the energy distance. P values are adjusted
+    16 principal components of both sides together) by the permutation test of the energy distance. P values are adjusted
     by Holm's method. Tests assume that images come independently of each other.
 
     Raises:
@@ -85,8 +85,11 @@ def compare(reference: Features, captured: Features, *, seed: int = 0) -> Drift:
 def _projected(
     reference: NDArray[np.float64], captured: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    middle = reference.mean(axis=0)
-    _, _, axes = np.linalg.svd(reference - middle, full_matrices=False)
+    # The components are of both sides together. Those of one side alone fit that side better than any other sample, which
+    # would be taken for drift.
+    both = np.concatenate([reference, captured])
+    middle = both.mean(axis=0)
+    _, _, axes = np.linalg.svd(both - middle, full_matrices=False)
     axes = axes[:COMPONENTS]
     # A component's sign is arbitrary: the largest weight is made positive, so that its pictures are always the same.
     signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])

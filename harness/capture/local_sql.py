@@ -42,9 +42,10 @@ def run_query(sql: str, folder: Path, table: str = "captures") -> pd.DataFrame:
     try:
         database.execute("CREATE MACRO from_utf8(bytes) AS decode(bytes)")
         database.execute("CREATE TABLE files (path VARCHAR, variant VARCHAR, hour VARCHAR)")
+        rows: list[tuple[str, str | None, str | None]] = []
         if files:
             rows = [
-                [str(folder / file.source), file.variant, f"{file.hour:%Y/%m/%d/%H}" if file.hour else None]
+                (str(folder / file.source), file.variant, f"{file.hour:%Y/%m/%d/%H}" if file.hour else None)
                 for file in files
             ]
             database.executemany("INSERT INTO files VALUES (?, ?, ?)", rows)

@@ -215,7 +215,7 @@ def drift_section(drift: Drift | None, why: str, images: int) -> Section:
             ),
             Plot(
                 "drift_embedding",
-                "Captured and training images on the two components along which training images differ most.",
+                "Captured and training images on the two components along which all of them differ most.",
                 monitor_plots.input_embedding(drift),
             ),
         ),

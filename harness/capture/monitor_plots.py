@@ -284,7 +284,7 @@ def input_distribution(drift: Drift, measure: str, *, axes: Axes | None = None) 
 
 
 def input_embedding(drift: Drift, *, axes: Axes | None = None) -> Axes:
-    """Training and captured images on the first two principal components of the training images' thumbnails.
+    """Training and captured images on the first two principal components of all their thumbnails.
 
     Args:
         drift: from :func:`harness.capture.drift.compare`.

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.capture.decoding import Line, Side, decode_lines, read_blocks
+from harness.capture.decoding import Line, Side, count_lines, decode_lines, read_blocks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -203,7 +203,7 @@ def parse_file(source: str, data: bytes) -> Iterator[CaptureRecord | Skipped]:
             (number, _record(line, source, before + number)) for line, number in zip(records, numbers, strict=True)
         ]
         yield from _in_order(found, [(number, Skipped(source, before + number, why)) for number, why in broken])
-        before += block.count(b"\n")
+        before += count_lines(block)
         if trouble is not None:
             yield Skipped(source, before + 1, f"the compressed file is broken: {trouble}")
 
