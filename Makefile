@@ -9,7 +9,7 @@ TORCH ?= torch==2.13.0
 ORACLE := $(HOME)/.cache/aws-ml-harness/mxnet-1.9.1
 ORACLE_READY := $(ORACLE)/.ready
 
-.PHONY: setup demo test test-train test-oracle test-long test-compose lint bench bench-training clean
+.PHONY: setup demo test test-train test-oracle test-long test-compose test-browser lint bench bench-training clean
 
 setup: $(READY)
 
@@ -47,6 +47,10 @@ test-long: $(READY)
 
 test-compose: $(READY)
 	$(VENV)/bin/python -m pytest -m compose $(ARGS)
+
+# In headless Chromium, of Debian's package or at CHROMIUM=...; screenshots go to test-output/screenshots.
+test-browser: $(READY)
+	$(VENV)/bin/python -m pytest -m browser $(ARGS)
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .
