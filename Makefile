@@ -60,6 +60,10 @@ test-aws: $(READY)
 test-compose: $(READY)
 	$(VENV)/bin/python -m pytest -m compose $(ARGS)
 
+# In headless Chromium, of Debian's package or at CHROMIUM=...; screenshots go to test-output/screenshots.
+test-browser: $(READY)
+	$(VENV)/bin/python -m pytest -m browser $(ARGS)
+
 lint: $(READY)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .

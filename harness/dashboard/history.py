@@ -169,7 +169,7 @@ class _Reader:
             at = _Place(owner, int(details.get("index", 0)))
         elif kind.startswith(CONTAINERS):
             at = _Place(self._container(kind, details, at))
-        elif at.step is not None:
+        elif at.step is not None and at.step.left is None:
             _attempt(at.step, kind, details, time)
         self._places[number] = at
 

@@ -37,13 +37,19 @@ def role(target):
     delete_role("dashboard-everything")
 
 
+@pytest.fixture(scope="session")
+def clients(target):
+    """Made once: boto3 takes a while to make them."""
+    return clients_of(boto3.Session(), target.name, target.control_url)
+
+
 @pytest.fixture
-def dashboard_of(target):
+def dashboard_of(clients):
     """Makes a page of the target."""
     made = []
 
     def make(**options):
-        page = Dashboard(clients_of(boto3.Session(), target.name, target.control_url), **options)
+        page = Dashboard(clients, **options)
         made.append(page)
         return Page(page)
 

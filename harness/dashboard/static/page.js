@@ -10,15 +10,26 @@ const said = document.querySelector("#said");
 let stream = null;
 let running = false;
 let again = false;
-let spoken = main.querySelector("[data-say]")?.textContent ?? "";
+let spoken = "";
 let states = {};
 
 export function meta(name) {
   return document.querySelector(`meta[name="${name}"]`)?.content ?? "";
 }
 
+// To a screen reader: what comes close together is said together.
+let sayings = [];
+let quiet = 0;
 export function say(text) {
-  said.textContent = text;
+  sayings.push(text);
+  said.textContent = sayings.join(". ");
+  clearTimeout(quiet);
+  quiet = setTimeout(() => (sayings = []), 1500);
+}
+
+function headline() {
+  const place = main.querySelector("[data-say]");
+  return (place?.dataset.say || place?.textContent || "").replace(/\s+/g, " ").trim();
 }
 
 // Sends a change; gives the answer, or throws with the server's words.
@@ -87,8 +98,8 @@ function change(next) {
     },
   });
   settle();
-  const now = main.querySelector("[data-say]")?.textContent ?? "";
-  if (now !== spoken) say(now.replace(/\s+/g, " ").trim());
+  const now = headline();
+  if (now !== spoken) say(now);
   spoken = now;
 }
 
@@ -135,7 +146,6 @@ function status(kind, text) {
 function listen() {
   if (!topic || stream || document.hidden) return;
   stream = new EventSource(`${root}/watch?topic=${encodeURIComponent(topic)}`);
-  let first = true;
   stream.onopen = () => status("live", "Live");
   stream.onmessage = ({ data }) => {
     const told = JSON.parse(data);
@@ -145,9 +155,7 @@ function listen() {
     }
     if (told.states) tell(told.states);
     document.dispatchEvent(new CustomEvent("harness-change", { detail: told }));
-    if (!first || main.dataset.stale) refresh();
-    else refresh(); // something may have changed between the page and the stream
-    first = false;
+    refresh(); // at the first, too: something may have changed between the page and its stream
   };
   stream.onerror = () => {
     status("away", "The server is away; trying again");
@@ -232,6 +240,7 @@ main.addEventListener("submit", (event) => {
   filtered(event.target);
 });
 
+spoken = headline();
 settle();
 listen();
 if (main.querySelector("[data-start]")) import("./start.js");

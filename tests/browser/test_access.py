@@ -1,0 +1,145 @@
+"""For everybody: keyboard alone, screen readers, dark and light, narrow screens."""
+
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+PAGES = {"executions": "/", "endpoints": "/endpoints", "captures": "/captures", "faults": "/faults"}
+READY = {"executions": "svg .box", "endpoints": ".card", "captures": "#classes tr", "faults": ".victim"}
+AXE = "axe-core@4.10.2"
+
+
+@pytest.fixture(scope="module")
+def failed(scones, pictures):
+    """ARN of an execution that has failed."""
+    from harness.workflow.executions import run
+
+    states = scones.session.client("stepfunctions")
+    return run(states, scones.state_machine_arn, scones.event(min(pictures, key=pictures.get))).arn
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """axe-core, which finds what keeps people out; from npm's registry, of which a test needs Node's client."""
+    if shutil.which("npm") is None:
+        pytest.skip("no npm to fetch axe-core with")
+    folder = Path(tempfile.mkdtemp())
+    done = subprocess.run(
+        ["npm", "install", "--ignore-scripts", "--no-save", "--silent", "--prefix", str(folder), AXE],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    if done.returncode:
+        shutil.rmtree(folder)
+        pytest.skip(f"axe-core was not to be had: {done.stderr[-200:]}")
+    yield (folder / "node_modules" / "axe-core" / "axe.min.js").read_text()
+    shutil.rmtree(folder)
+
+
+def looks(open_page, failed):
+    for scheme, width in (("light", 1280), ("dark", 1280), ("light", 375), ("dark", 375)):
+        for name, path in PAGES.items():
+            page = open_page(path, scheme=scheme, width=width)
+            page.wait_for_selector(READY[name])
+            yield f"{name}-{scheme}-{width}", page
+            page.close()
+        page = open_page(f"/executions/{failed}", scheme=scheme, width=width)
+        page.wait_for_selector("svg .box.FAILED")
+        page.wait_for_selector(".step.FAILED [data-logs] pre")
+        yield f"execution-{scheme}-{width}", page
+        page.close()
+
+
+def test_dark_and_light_wide_and_narrow(open_page, failed, control, shoot):
+    control.flush()
+    for name, page in looks(open_page, failed):
+        if "executions" in name:
+            page.wait_for_selector(".choice")
+        wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert wide[0] <= wide[1], name
+        shoot(page, name, full=True)
+
+
+def test_axe_finds_nothing(open_page, failed, axe):
+    found = {}
+    for name, page in looks(open_page, failed):
+        # Through the debugger: the page's own policy lets no script in.
+        page.evaluate(axe)
+        result = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+        assert len(result["passes"]) > 10, name  # it did look
+        for violation in result["violations"]:
+            nodes = [(node["target"], node["failureSummary"]) for node in violation["nodes"][:3]]
+            found.setdefault(violation["id"], []).append((name, nodes))
+    assert not found, json.dumps(found, indent=1)
+
+
+def press_until(page, selector, key="Tab", most=120):
+    for _ in range(most):
+        page.keyboard.press(key)
+        if page.evaluate("(s) => document.activeElement?.matches(s)", selector):
+            return
+    raise AssertionError(f"{selector} is not reached")
+
+
+def test_the_demo_with_the_keyboard_alone(open_page, scones, pictures):
+    page = open_page()
+    expect(page.locator(".choice").first).to_be_attached()
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("To the content")).to_be_focused()
+    press_until(page, ".choice input")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".choice input:checked")).to_have_count(1)
+    press_until(page, "[data-go]")
+    seen = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert seen != "none"
+    page.keyboard.press("Enter")
+    expect(page.locator(".verdict .status")).to_have_text(re.compile("succeeded|failed"))
+    press_until(page, "svg a")
+    page.keyboard.press("Enter")
+    expect(page.locator(".step summary").first).to_be_focused()
+    expect(page.locator(".step details").first).to_have_attribute("open", "")
+    page.goto(page.url.partition("/executions")[0] + "/captures")
+    expect(page.locator("#passed")).to_contain_text("would pass")
+    before = page.locator("#passed").inner_text()
+    press_until(page, "#threshold")
+    page.keyboard.press("PageDown")
+    expect(page.locator("#passed")).not_to_have_text(before)
+    page.goto(page.url.replace("/captures", "/faults"))
+    press_until(page, "[role=switch]")
+    page.keyboard.press("Space")
+    expect(page.locator("h1")).to_have_text("1 fault is switched on")
+    assert page.evaluate("document.activeElement.getAttribute('role')") == "switch"  # the focus stays
+    page.keyboard.press("Space")
+    expect(page.locator("h1")).to_have_text("No fault is switched on")
+
+
+def test_a_drawing_has_a_text_that_tells_the_same(open_page, failed):
+    page = open_page(f"/executions/{failed}")
+    page.wait_for_selector("svg .box.FAILED")
+    drawn = page.locator("svg .box > a").evaluate_all("(links) => links.map((a) => a.getAttribute('aria-label'))")
+    listed = page.locator(".steps .step").evaluate_all(
+        "(steps) => steps.map((s) => [s.querySelector('.title').textContent, s.querySelector('.status').textContent])"
+    )
+    assert [text.split(", ")[0] for text in drawn] == [name.strip() for name, _ in listed]
+    assert [text.split(", ")[2] for text in drawn] == [status.strip() for _, status in listed]
+
+
+def test_without_its_scripts_the_page_still_tells(browser, site, failed):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(site)
+    expect(page.locator("h1")).to_contain_text("failed")
+    page.locator("select[name=status]").select_option("FAILED")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator(".rows .status.SUCCEEDED")).to_have_count(0)
+    page.goto(f"{site}/executions/{failed}")
+    expect(page.locator(".step.FAILED .inside > pre").first).to_be_visible()
+    context.close()

@@ -1,0 +1,191 @@
+"""Server-sent events: one look for all who watch, as many streams as there may be, none left behind."""
+
+import http.client
+import json
+import threading
+import time
+import uuid
+from urllib.parse import quote, urlsplit
+
+import boto3
+import pytest
+
+from harness.dashboard.watch import TooManyStreams, Topic, Watch
+from harness.emulator.http_server import HttpServer
+from harness.workflow.executions import start
+
+pytestmark = pytest.mark.local
+WITHIN = 20
+
+
+class Counter:
+    """Something to look at."""
+
+    def __init__(self):
+        self.version, self.looks, self.fails = 0, 0, False
+        self.looked = threading.Event()
+
+    def look(self):
+        self.looks += 1
+        self.looked.set()
+        if self.fails:
+            raise OSError("away")
+        return self.version, {"version": self.version}
+
+    def topic(self):
+        return Topic(self.look, 0.01, 0.05)
+
+
+def told(stream):
+    """The next event of a stream."""
+    for block in stream:
+        if block.startswith(b"data: "):
+            return json.loads(block[6:])
+    return None
+
+
+def eventually(wanted):
+    deadline = time.monotonic() + WITHIN
+    while not wanted():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def watch():
+    watch = Watch(most_streams=3, heartbeat=0.05)
+    yield watch
+    watch.close()
+
+
+def test_a_stream_begins_with_what_is_and_goes_on_with_what_changes(watch):
+    counter = Counter()
+    stream = watch.stream("a", counter.topic)
+    assert told(stream) == {"version": 0}
+    counter.version = 1
+    assert told(stream) == {"version": 1}
+
+
+def test_one_look_is_for_all(watch):
+    counter, other = Counter(), Counter()
+    streams = [watch.stream("a", made.topic) for made in (counter, other, other)]
+    assert [told(stream) for stream in streams] == [{"version": 0}] * 3
+    counter.version = 1
+    assert [told(stream) for stream in streams] == [{"version": 1}] * 3
+    assert other.looks == 0
+
+
+def test_there_are_so_many_streams_and_no_more(watch):
+    counter = Counter()
+    streams = [watch.stream(number, counter.topic) for number in range(3)]
+    with pytest.raises(TooManyStreams):
+        watch.stream("more", counter.topic)
+    streams[0].close()
+    watch.stream("more", counter.topic)
+    assert watch.streams == 3
+
+
+def test_nothing_is_looked_at_when_nobody_watches(watch):
+    counter = Counter()
+    stream = watch.stream("a", counter.topic)
+    told(stream)
+    stream.close()
+    stream.close()
+    assert watch.streams == 0
+    eventually(lambda: watch._thread is None)
+    looks = counter.looks
+    again = watch.stream("a", counter.topic)
+    assert told(again) == {"version": 0}
+    assert counter.looks > looks
+
+
+def test_a_quiet_stream_gives_signs_of_life(watch):
+    stream = watch.stream("a", Counter().topic)
+    told(stream)
+    assert next(stream) == b": still here\n\n"
+
+
+def test_a_target_that_is_away_is_told_and_so_is_its_return(watch):
+    counter = Counter()
+    counter.fails = True
+    stream = watch.stream("a", counter.topic)
+    assert told(stream) == {"trouble": "away"}
+    counter.fails = False
+    assert told(stream) == {"version": 0}
+
+
+def test_the_end_ends_all_streams(watch):
+    stream = watch.stream("a", Counter().topic)
+    told(stream)
+    watch.close()
+    assert told(stream) is None
+
+
+# Over HTTP
+
+
+@pytest.fixture
+def server(driven):
+    server = HttpServer(driven.dashboard, "127.0.0.1", 0)
+    server.start()
+    yield server
+    driven.dashboard.close()
+    server.stop()
+
+
+def connect(server, topic):
+    place = urlsplit(server.url)
+    connection = http.client.HTTPConnection(place.hostname, place.port, timeout=WITHIN)
+    connection.request("GET", f"/watch?topic={quote(topic)}")
+    return connection, connection.getresponse()
+
+
+def events(response):
+    for line in response:
+        if line.startswith(b"data: "):
+            yield json.loads(line[6:])
+
+
+def test_states_are_told_as_they_turn(server, driven, role):
+    states = boto3.client("stepfunctions")
+    waits = {"Type": "Wait", "Seconds": 1, "Next": "End"}
+    definition = json.dumps({"StartAt": "Wait", "States": {"Wait": waits, "End": {"Type": "Succeed"}}})
+    name = f"watched-{uuid.uuid4().hex[:8]}"
+    machine = states.create_state_machine(name=name, definition=definition, roleArn=role)["stateMachineArn"]
+    arn = start(states, machine, {})
+    connection, response = connect(server, f"execution {arn}")
+    assert response.headers["Content-Type"].startswith("text/event-stream")
+    seen = []
+    for event in events(response):
+        seen.append(event)
+        if event["status"] != "RUNNING":
+            break
+    assert seen[0] == {"status": "RUNNING", "states": {"Wait": "RUNNING"}}
+    assert seen[-1] == {"status": "SUCCEEDED", "states": {"Wait": "SUCCEEDED", "End": "SUCCEEDED"}}
+    connection.close()
+    states.delete_state_machine(stateMachineArn=machine)
+
+
+def test_a_browser_that_goes_leaves_nothing_behind(server, driven):
+    watch = driven.dashboard.watch
+    watch._heartbeat = 0.05
+    threads = threading.active_count()
+    connections = [connect(server, "executions") for _ in range(5)]
+    for _, response in connections:
+        assert next(events(response)) == {}
+    assert watch.streams == 5
+    for connection, response in connections:
+        response.close()
+        connection.close()
+    eventually(lambda: watch.streams == 0)
+    eventually(lambda: threading.active_count() <= threads)
+
+
+def test_one_stream_too_many_is_refused(server, driven):
+    driven.dashboard.watch._most_streams = 1
+    kept = connect(server, "executions")
+    assert kept[1].status == 200
+    connection, response = connect(server, "endpoints")
+    assert (response.status, response.headers["Retry-After"]) == (503, "10")
+    connection.close()
+    kept[0].close()
