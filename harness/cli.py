@@ -809,5 +809,29 @@ def evaluate(
     sys.exit(0 if result.batch.status == "SUCCEEDED" else 1)
 
 
+@main.command()
+@click.option("--items", type=click.IntRange(1), required=True, help="Images; 10_000_000 is a number.")
+@click.option("--workflow", type=click.Choice(["nested", "inline", "express"]), help="One alone.  [default: all]")
+@click.option("--concurrency", type=click.IntRange(1, 10_000), help="MaxConcurrency.  [default: proposed]")
+@click.option("--batch", type=click.IntRange(1, 1_000), help="Images of a batch.  [default: proposed]")
+@click.option("--instances", type=click.IntRange(1), help="Of the endpoint.  [default: proposed]")
+@click.option("--inference-ms", type=click.FloatRange(0, min_open=True), help="Of the model, on one vCPU.")
+@click.option("--memory-mb", type=click.IntRange(128, 10_240), default=256, show_default=True, help="Of a function.")
+@click.option("--unsure", type=click.FloatRange(0, 1), default=0.4, show_default=True, help="Share under the threshold.")
+@click.option("--start-rate", type=click.FloatRange(0, min_open=True), help="Your quota of StartExecution a second.")
+@click.option("--transition-rate", type=click.FloatRange(0, min_open=True), help="Your quota of transitions a second.")
+@click.option("--lambda-concurrency", type=click.IntRange(1), help="Your quota of Lambda's concurrency.")
+@click.option("--simulate", "simulated", is_flag=True, help="Check the numbers by a simulation, scaled down.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the simulation.")
+def plan(**given: object) -> None:
+    """Compute how long a batch takes on AWS, what it costs, and what holds it up."""
+    from rich.console import Console
+
+    from harness.evaluation.plan_command import run_plan
+
+    with _clear_errors():
+        run_plan(given, Console(highlight=False))
+
+
 if __name__ == "__main__":
     main()

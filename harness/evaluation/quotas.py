@@ -1,0 +1,88 @@
+"""What AWS documents of quotas and prices, each number with its document; and times that were measured.
+
+Quotas are the defaults of an account in us-east-1, prices those of us-east-1 in US dollars. Both change: look at the
+document beside the number before you rely on it. New accounts have less until AWS raises it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+AS_OF = "2025-11"
+"""When AWS's documents said so."""
+_STATES = "https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"
+_MAP = "https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html"
+_LAMBDA = "https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html"
+_S3 = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html"
+_STATES_PRICES = "https://aws.amazon.com/step-functions/pricing/"
+_LAMBDA_PRICES = "https://aws.amazon.com/lambda/pricing/"
+_S3_PRICES = "https://aws.amazon.com/s3/pricing/"
+_SAGEMAKER_PRICES = "https://aws.amazon.com/sagemaker/pricing/"
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number that AWS documents."""
+
+    name: str
+    value: float
+    unit: str
+    document: str
+
+
+QUOTAS = {
+    "map_concurrency": Number("child executions of a Map Run at a time", 10_000, "", _MAP),
+    "starts": Number("StartExecution, Standard, refill of the bucket", 300, "a second", _STATES),
+    "starts_burst": Number("StartExecution, Standard, size of the bucket", 1_300, "", _STATES),
+    "express_starts": Number("StartExecution, Express, refill of the bucket", 6_000, "a second", _STATES),
+    "transitions": Number("state transitions, Standard, refill of the bucket", 5_000, "a second", _STATES),
+    "history": Number("events of an execution's history", 25_000, "", _STATES),
+    "lambda_concurrency": Number("Lambda, concurrent executions", 1_000, "", _LAMBDA),
+    "lambda_requests": Number("Lambda, requests for each unit of concurrency", 10, "a second", _LAMBDA),
+    "lambda_scaling": Number("Lambda, further environments of a function every 10 s", 1_000, "", _LAMBDA),
+    "s3_gets": Number("S3, GET requests of a prefix", 5_500, "a second", _S3),
+}
+PRICES = {
+    "transition": Number("Step Functions, Standard, a state transition", 0.025 / 1_000, "$", _STATES_PRICES),
+    "express_request": Number("Step Functions, Express, a request", 1.00 / 1_000_000, "$", _STATES_PRICES),
+    "express_gb_second": Number("Step Functions, Express, a GB-second (64 MB at least)", 0.00001667, "$", _STATES_PRICES),
+    "lambda_request": Number("Lambda, a request", 0.20 / 1_000_000, "$", _LAMBDA_PRICES),
+    "lambda_gb_second": Number("Lambda, x86, a GB-second", 0.0000166667, "$", _LAMBDA_PRICES),
+    "s3_get": Number("S3 Standard, a GET request", 0.0004 / 1_000, "$", _S3_PRICES),
+    "s3_put": Number("S3 Standard, a PUT or LIST request", 0.005 / 1_000, "$", _S3_PRICES),
+    "endpoint_hour": Number("ml.m5.xlarge, real-time inference, an hour", 0.23, "$", _SAGEMAKER_PRICES),
+    "transform_hour": Number("ml.m5.xlarge, batch transform, an hour", 0.23, "$", _SAGEMAKER_PRICES),
+}
+ENDPOINT_CPUS = 4
+"""vCPUs of an ml.m5.xlarge: https://aws.amazon.com/sagemaker/pricing/"""
+EXPRESS_MB = 64
+LIST_PAGE = 1_000
+"""Objects that ListObjectsV2 answers at a time."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds that parts of the work take.
+
+    The functions' and Step Functions' own are of a real execution on AWS, of August 2025, that the console exported:
+    one run of functions that had not run for a while, so they are on the safe side. The model's is what InvokeEndpoint
+    took here for the shipped model, on one core (``make bench``).
+    """
+
+    serialize: float = 0.321
+    classify: float = 0.365
+    """Without the model's part in it."""
+    threshold: float = 0.055
+    transition: float = 0.074
+    """From one function's end to the next one's start."""
+    start: float = 0.080
+    """Of an execution: from StartExecution to the first task, and from the last to its end."""
+    inference: float = 0.0035
+    """Of the model, on one vCPU."""
+    instance_start: float = 300.0
+    """Until a batch transform's instances are there."""
+
+    @property
+    def functions(self) -> float:
+        """Of an image's three functions, the wait for the model included."""
+        return self.serialize + self.classify + self.inference + self.threshold
