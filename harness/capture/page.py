@@ -36,13 +36,13 @@ td img { width: 48px; height: 48px; image-rendering: pixelated; display: block; 
 """
 
 
-def begin(title: str) -> str:
-    """The page up to its heading."""
+def begin(title: str, style: str = "") -> str:
+    """The page up to its heading; *style*: rules of its own."""
     return "\n".join(
         [
             "<!doctype html>",
             '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
-            f"<title>{html.escape(title)}</title><style>{STYLE}</style></head><body><main>",
+            f"<title>{html.escape(title)}</title><style>{STYLE}{style}</style></head><body><main>",
             f"<h1>{html.escape(title)}</h1>",
         ]
     )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.capture.plots import BELOW, PASSED, _finish, _new_axes
+from harness.capture.plots import BELOW, PASSED, finish, new_axes
 from harness.evaluation import metrics
 from harness.evaluation.model import CLASS_NAMES, Prediction, class_name
 
@@ -21,7 +21,7 @@ def confusion_matrix(predictions: Sequence[Prediction]) -> Axes:
     """Counts by class (rows) and by what they were taken for (columns), with the share of each row."""
     matrix = metrics.confusion(predictions)
     names = [class_name(number) for number in range(len(matrix))]
-    axes = _new_axes()
+    axes = new_axes()
     rows = [[count / max(1, sum(row)) for count in row] for row in matrix]
     axes.imshow(rows, cmap="Blues", vmin=0, vmax=1)
     for row, counts in enumerate(matrix):
@@ -41,7 +41,7 @@ def confusion_matrix(predictions: Sequence[Prediction]) -> Axes:
 def threshold_sweep(predictions: Sequence[Prediction], threshold: float) -> Axes:
     """Share of images that pass, and accuracy of these with its interval, by threshold."""
     steps = [step for step in metrics.sweep(predictions) if step.accuracy is not None]
-    axes = _new_axes()
+    axes = new_axes()
     at = [step.threshold for step in steps]
     axes.fill_between(
         at,
@@ -60,7 +60,7 @@ def threshold_sweep(predictions: Sequence[Prediction], threshold: float) -> Axes
     axes.set_ylabel("share (0 to 1)")
     axes.set_ylim(min([*coverage, 0.8]) - 0.05, 1.02)
     axes.set_title("What each threshold lets pass, and how right that is")
-    _finish(axes)
+    finish(axes)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=4, frameon=False)
     return axes
 
@@ -69,7 +69,7 @@ def reliability_diagram(predictions: Sequence[Prediction]) -> Axes:
     """Accuracy by confidence: on the line, the model is as often right as it says."""
     bins = metrics.reliability(predictions)
     error = metrics.expected_calibration_error(predictions) or 0.0
-    axes = _new_axes()
+    axes = new_axes()
     axes.plot([0, 1], [0, 1], color=_LINE, linestyle="--", linewidth=1.2, label="perfect calibration")
     width = 1 / metrics.BINS
     centres = [(each.low + each.high) / 2 for each in bins]
@@ -92,7 +92,7 @@ def reliability_diagram(predictions: Sequence[Prediction]) -> Axes:
     axes.set_xlabel("confidence")
     axes.set_ylabel("accuracy")
     axes.set_title(f"Calibration: expected calibration error {error:.3f}")
-    _finish(axes)
+    finish(axes)
     return axes
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from harness.capture.report import _STYLE, _png
+from harness.capture import page as pages
 from harness.evaluation import metrics, plots
 from harness.evaluation.compare import Comparison
 from harness.evaluation.files import summary
@@ -38,16 +38,11 @@ def page(
     """
     numbers, labelled = summary(evaluation), evaluation.labelled
     parts = [
-        "<!doctype html>",
-        '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
-        f"<title>Evaluation of {len(evaluation.predictions)} images</title><style>{_STYLE}{_MORE}</style></head>",
-        f"<body><main><h1>Evaluation of {len(evaluation.predictions)} images</h1>",
+        pages.begin(f"Evaluation of {len(evaluation.predictions)} images", _MORE),
         f"<p>{html.escape(evaluation.source)}, {made:%Y-%m-%d at %H:%M} UTC.</p>",
         _totals(numbers),
     ]
-    if evaluation.stubs:
-        items = "".join(f"<li>{html.escape(stub)}</li>" for stub in evaluation.stubs)
-        parts.append(f'<div class="note"><strong>Not everything here was real:</strong><ul>{items}</ul></div>')
+    parts.append(pages.notes("Not everything here was real:", evaluation.stubs))
     unknown = len(evaluation.answered) - len(labelled)
     if unknown:
         parts.append(
@@ -77,12 +72,8 @@ def page(
             "<h2>The least confident images</h2>",
             _figure(sheet, "Least confident first, each with its confidence; a thick frame marks a wrong prediction."),
         ]
-    parts += [_failures(evaluation), "<h2>How it was run</h2>", "<table>"]
-    parts += [
-        f'<tr><th scope="row">{html.escape(str(name))}</th><td>{html.escape(str(value))}</td></tr>'
-        for name, value in evaluation.facts.items()
-    ]
-    parts.append("</table></main></body></html>\n")
+    facts = [(str(name), str(value)) for name, value in evaluation.facts.items()]
+    parts += [_failures(evaluation), "<h2>How it was run</h2>", pages.facts(facts), pages.end()]
     return "\n".join(parts)
 
 
@@ -174,7 +165,4 @@ def _failures(evaluation: Evaluation) -> str:
 
 
 def _figure(axes: Any, description: str) -> str:
-    text = html.escape(description)
-    return (
-        f'<figure><img src="data:image/png;base64,{_png(axes)}" alt="{text}"><figcaption>{text}</figcaption></figure>'
-    )
+    return pages.figure(description, pages.png(axes))
