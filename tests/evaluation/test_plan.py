@@ -63,7 +63,9 @@ def test_the_numbers_can_be_done_by_hand():
     assert transitions_of_item(plan, 10) == pytest.approx(5 + 2 + 0.6)
     assert found.costs["state transitions"] == pytest.approx(1_000_000 * 7.6 * 0.025 / 1000)
     assert found.costs["Lambda requests"] == pytest.approx(0.6)
-    assert found.rates["MaxConcurrency (child executions at a time)"] == pytest.approx(50 * 10 / batch_seconds(plan, 10))
+    assert found.rates["MaxConcurrency (child executions at a time)"] == pytest.approx(
+        50 * 10 / batch_seconds(plan, 10)
+    )
     assert found.rates["StartExecution"] == pytest.approx(300 / 1.2)
     assert found.bottleneck == "MaxConcurrency (child executions at a time)"
     assert found.seconds == pytest.approx(1_000_000 / found.rate)

@@ -124,7 +124,10 @@ def test_the_definition_is_the_one_that_was_asked_for(plan):
     ("change", "message"),
     [
         (
-            ("BatchEvaluationInlineStateMachine:\n    Type: AWS::Serverless::StateMachine", "Q:\n    Type: AWS::SQS::Queue"),
+            (
+                "BatchEvaluationInlineStateMachine:\n    Type: AWS::Serverless::StateMachine",
+                "Q:\n    Type: AWS::SQS::Queue",
+            ),
             "AWS::SQS::Queue is not supported by the local targets",
         ),
         (("!GetAtt SerializeRole.Arn", "!ImportValue Role"), "Fn::ImportValue is not supported"),
@@ -169,7 +172,9 @@ def test_a_package_is_the_same_whenever_the_files_are(root, tmp_path):
 def test_deploying_twice_changes_nothing_and_destroying_removes_all(root, target, tmp_path):
     # Names of its own: others of this session may have deployed the template as it is.
     text = (root / "template.yaml").read_text()
-    text = re.sub(r"^(\s+(?:RoleName|FunctionName|Name|LogGroupName): (?:/aws/lambda/)?)", r"\1twice-", text, flags=re.M)
+    text = re.sub(
+        r"^(\s+(?:RoleName|FunctionName|Name|LogGroupName): (?:/aws/lambda/)?)", r"\1twice-", text, flags=re.M
+    )
     (tmp_path / "template.yaml").write_text(text)
     for name in ("lambdas", "statemachine"):
         shutil.copytree(root / name, tmp_path / name)
