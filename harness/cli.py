@@ -817,7 +817,9 @@ def evaluate(
 @click.option("--instances", type=click.IntRange(1), help="Of the endpoint.  [default: proposed]")
 @click.option("--inference-ms", type=click.FloatRange(0, min_open=True), help="Of the model, on one vCPU.")
 @click.option("--memory-mb", type=click.IntRange(128, 10_240), default=256, show_default=True, help="Of a function.")
-@click.option("--unsure", type=click.FloatRange(0, 1), default=0.4, show_default=True, help="Share under the threshold.")
+@click.option(
+    "--unsure", type=click.FloatRange(0, 1), default=0.4, show_default=True, help="Share under the threshold."
+)
 @click.option("--start-rate", type=click.FloatRange(0, min_open=True), help="Your quota of StartExecution a second.")
 @click.option("--transition-rate", type=click.FloatRange(0, min_open=True), help="Your quota of transitions a second.")
 @click.option("--lambda-concurrency", type=click.IntRange(1), help="Your quota of Lambda's concurrency.")

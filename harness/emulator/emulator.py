@@ -351,6 +351,8 @@ class Emulator:
                 self._sagemaker.close()
             if self._logs is not None:
                 self._logs.close()
+            if self._states is not None:
+                self._states.maps.close()
             if self._kept is not None:
                 try:
                     self._kept.save(self._to_keep())

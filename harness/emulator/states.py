@@ -89,7 +89,7 @@ class States:
             "DescribeExecution": self._describe_execution,
             "GetExecutionHistory": self._get_history,
         }.get(operation)
-        answer = self.maps.answer(operation, request, region)
+        answer: dict[str, Any] | Response | None = self.maps.answer(operation, request, region)
         if answer is None and act:
             answer = act(request, region)
         if answer is None:

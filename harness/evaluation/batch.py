@@ -109,11 +109,11 @@ def collect(states: Any, s3: Any, execution_arn: str, source: Source) -> BatchRe
     if run:
         key = f"{results['prefix']}/{run.rpartition(':')[2]}/manifest.json"
         with ThreadPoolExecutor(4, thread_name_prefix="history") as pool:
-            found = pool.map(
-                lambda result: _prediction(states, result, source), _results(s3, results["bucket"], key)
-            )
+            found = pool.map(lambda result: _prediction(states, result, source), _results(s3, results["bucket"], key))
             predictions = sorted(found, key=lambda prediction: prediction.key)
-    seconds = (answer.get("stopDate", answer["startDate"]) - answer.get("redriveDate", answer["startDate"])).total_seconds()
+    seconds = (
+        answer.get("stopDate", answer["startDate"]) - answer.get("redriveDate", answer["startDate"])
+    ).total_seconds()
     return BatchResult(
         execution_arn,
         answer["status"],

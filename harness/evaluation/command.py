@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,7 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.evaluation.batch import MACHINES, BatchOptions, BatchResult, collect, resume_batch, start_batch, wait_for_batch
+from harness.evaluation.batch import (
+    MACHINES,
+    BatchOptions,
+    BatchResult,
+    collect,
+    resume_batch,
+    start_batch,
+    wait_for_batch,
+)
 from harness.evaluation.compare import Comparison, compare
 from harness.evaluation.files import read_json, summary, to_csv, to_json, write
 from harness.evaluation.model import CLASS_NAMES, Evaluation, Prediction
@@ -111,7 +120,9 @@ def evaluate_on(
     else:
         source = _find(options.source, options.images, s3, scones.bucket, console)
         name = f"evaluation-{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
-        machine = scones.deployment.state_machine_arns[MACHINES[options.workflow]]
+        machine = scones.deployment.state_machine_arns.get(MACHINES[options.workflow])
+        if machine is None:
+            raise RuntimeError(f"the Step Functions of the {target} target takes no Distributed Map")
         arn = start_batch(states, machine, source, scones.bucket, name, options.batch)
         console.print(f"  started {arn}", soft_wrap=True)
     with _live(console) as progress:
@@ -119,15 +130,17 @@ def evaluate_on(
     batch = collect(states, s3, arn, source)
     if not batch.predictions:
         raise RuntimeError(f"the batch {batch.status}: {batch.error}: {batch.cause}")
-    stubs = ()
+    stubs: tuple[str, ...] = ()
     if is_stub(scones.endpoint, scones.session):
-        stubs = ("The endpoint was a stub: its probabilities follow from the bytes of the image, not from what it shows.",)
+        stubs = (
+            "The endpoint was a stub: its probabilities follow from the bytes of the image, not from what it shows.",
+        )
     facts = {
         "Target": target,
         "Workflow": MACHINES_SAY[options.workflow if earlier is None else str(earlier.facts.get("Variant", "nested"))],
         "Variant": options.workflow if earlier is None else earlier.facts.get("Variant", "nested"),
         "Endpoint": scones.endpoint,
-        "Model": str(options.model or "stub"),
+        "Model": _model_of(options.model),
         "Threshold": settings.threshold,
         "Execution": batch.execution_arn,
         "Map Run": batch.map_run,
@@ -149,6 +162,12 @@ MACHINES_SAY = {
     "nested": "each image an execution of the image workflow (states:startExecution.sync:2)",
     "inline": "each image by the workflow's functions, within the execution of its batch",
 }
+
+
+def _model_of(model: Path | None) -> str:
+    if model is None:
+        return "stub"
+    return f"{model.name}, SHA-256 {hashlib.sha256(model.read_bytes()).hexdigest()[:12]}"
 
 
 def _earlier(options: EvaluateOptions) -> Evaluation | None:
@@ -279,7 +298,9 @@ def _tell(
     def share(value: float | None) -> str:
         return "n/a" if value is None else f"{value:.1%}"
 
-    console.print(f"[bold]{numbers['images']} images in {batch.seconds:.1f} s: accuracy {share(numbers['accuracy'])}[/bold]")
+    console.print(
+        f"[bold]{numbers['images']} images in {batch.seconds:.1f} s: accuracy {share(numbers['accuracy'])}[/bold]"
+    )
     below = f"{numbers['underThreshold']} images ({share(numbers['shareUnderThreshold'])})"
     above = share(numbers["accuracyAboveThreshold"])
     console.print(f"  {below} do not exceed the threshold {evaluation.threshold:g}; accuracy of the others: {above}")

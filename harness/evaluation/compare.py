@@ -21,7 +21,7 @@ class Change:
 
     @property
     def kind(self) -> str:
-        """``fixed``, ``broken``; ``sure``, ``unsure``, ``failed``, ``answered`` where right stayed right or is not known."""
+        """``fixed`` or ``broken``, or else what it is now: ``sure``, ``unsure``, ``failed``, ``answered``."""
         if self.before.correct is not None and self.after.correct is not None:
             if self.before.correct != self.after.correct:
                 return "fixed" if self.after.correct else "broken"
@@ -113,7 +113,7 @@ def mcnemar(one: int, other: int) -> float:
     """
     total, least = one + other, min(one, other)
     tail = sum(math.comb(total, number) for number in range(least + 1))
-    return min(1.0, 2 * tail / 2**total)
+    return min(1.0, float(2 * tail / 2**total))
 
 
 def _by_name(predictions: Sequence[Prediction]) -> dict[str, Prediction]:

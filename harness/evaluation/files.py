@@ -75,8 +75,7 @@ def read_json(path: Path) -> Evaluation:
         if document["format"] != FORMAT:
             raise ValueError(f"format {document['format']}, not {FORMAT}")
         predictions = tuple(
-            Prediction(**{**entry, "probabilities": tuple(entry["probabilities"])})
-            for entry in document["predictions"]
+            Prediction(**{**entry, "probabilities": tuple(entry["probabilities"])}) for entry in document["predictions"]
         )
         return Evaluation(
             document["source"],

@@ -141,9 +141,11 @@ def estimate(plan: Plan) -> Estimate:
     each = batch_seconds(plan, batch) / batch
     # Where Lambda is what holds it up, more children would only be refused.
     headroom = 1.0 if goal == fixed[_LAMBDA] else _HEADROOM
-    concurrency = plan.concurrency or min(
-        int(QUOTAS["map_concurrency"].value), math.ceil(goal * each * headroom), math.ceil(plan.items / batch)
-    )
+    batches = math.ceil(plan.items / batch)
+    wanted = math.ceil(goal * each * headroom)
+    if wanted * _HEADROOM > batches:
+        wanted = batches  # a last round of few would take as long as one of all
+    concurrency = plan.concurrency or min(int(QUOTAS["map_concurrency"].value), wanted)
     of_map = concurrency / each
     one = ENDPOINT_CPUS / plan.times.inference
     instances = plan.instances or max(1, math.ceil(min(goal, of_map) / (_BUSY * one)))
@@ -154,7 +156,7 @@ def estimate(plan: Plan) -> Estimate:
     }
     rate = min(rates.values())
     # Nothing is faster than its batches, one after the other.
-    rounds = math.ceil(math.ceil(plan.items / batch) / concurrency)
+    rounds = math.ceil(batches / concurrency)
     seconds = max(plan.items / rate, rounds * batch_seconds(plan, batch))
     return Estimate(plan, rates, seconds, _costs(plan, batch, instances, seconds), concurrency, batch, instances)
 

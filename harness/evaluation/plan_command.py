@@ -120,5 +120,7 @@ def _show_numbers(console: Console) -> None:
     for number in (*QUOTAS.values(), *PRICES.values()):
         value = f"{number.value:,g}" if number.value >= 1 else f"{number.value:.10f}".rstrip("0")
         unit = f" {number.unit}" if number.unit not in ("$", "") else ""
-        console.print(f"  {number.name}: {'$' if number.unit == '$' else ''}{value}{unit}  {number.document}", soft_wrap=True)
+        console.print(
+            f"  {number.name}: {'$' if number.unit == '$' else ''}{value}{unit}  {number.document}", soft_wrap=True
+        )
     console.print("Times: harness/evaluation/quotas.py, Times.")

@@ -52,7 +52,7 @@ def threshold_sweep(predictions: Sequence[Prediction], threshold: float) -> Axes
         linewidth=0,
         label="its 95 % interval",
     )
-    axes.plot(at, [step.accuracy for step in steps], color=PASSED, linewidth=2, label="accuracy of what passes")
+    axes.plot(at, [step.accuracy or 0 for step in steps], color=PASSED, linewidth=2, label="accuracy of what passes")
     coverage = [step.coverage for step in steps]
     axes.plot(at, coverage, color=BELOW, linewidth=2, linestyle="--", label="share that passes")
     axes.axvline(threshold, color=_LINE, linestyle=":", linewidth=1.4, label=f"threshold {threshold:g}")
@@ -73,9 +73,7 @@ def reliability_diagram(predictions: Sequence[Prediction]) -> Axes:
     axes.plot([0, 1], [0, 1], color=_LINE, linestyle="--", linewidth=1.2, label="perfect calibration")
     width = 1 / metrics.BINS
     centres = [(each.low + each.high) / 2 for each in bins]
-    axes.bar(
-        centres, [each.accuracy for each in bins], width=width * 0.92, color=PASSED, alpha=0.85, label="accuracy"
-    )
+    axes.bar(centres, [each.accuracy for each in bins], width=width * 0.92, color=PASSED, alpha=0.85, label="accuracy")
     axes.scatter(
         [each.confidence for each in bins],
         [each.accuracy for each in bins],
@@ -112,7 +110,7 @@ def contact_sheet(
         return None
     columns = min(_SHEET_COLUMNS, len(shown))
     rows = math.ceil(len(shown) / columns)
-    figure: Any = Figure(figsize=(1.25 * columns, 1.72 * rows), layout="constrained")
+    figure: Any = Figure(figsize=(1.35 * columns, 1.8 * rows), layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
@@ -126,8 +124,8 @@ def contact_sheet(
         for side in axes.spines.values():
             side.set_color(BELOW if wrong else "#999999")
             side.set_linewidth(3 if wrong else 1)
-        axes.set_title(f"{prediction.confidence:.3f} {class_name(prediction.predicted)}", fontsize=7, pad=3)
+        axes.set_title(f"{prediction.confidence:.3f} {class_name(prediction.predicted)}", fontsize=8, pad=3)
         if prediction.label is not None:
-            axes.set_xlabel(f"is a {CLASS_NAMES[prediction.label]}" if wrong else "right", fontsize=7, labelpad=2)
+            axes.set_xlabel(f"is a {CLASS_NAMES[prediction.label]}" if wrong else "right", fontsize=8, labelpad=2)
     first: Axes = grid[0][0]
     return first

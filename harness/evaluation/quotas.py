@@ -45,7 +45,9 @@ QUOTAS = {
 PRICES = {
     "transition": Number("Step Functions, Standard, a state transition", 0.025 / 1_000, "$", _STATES_PRICES),
     "express_request": Number("Step Functions, Express, a request", 1.00 / 1_000_000, "$", _STATES_PRICES),
-    "express_gb_second": Number("Step Functions, Express, a GB-second (64 MB at least)", 0.00001667, "$", _STATES_PRICES),
+    "express_gb_second": Number(
+        "Step Functions, Express, a GB-second (64 MB at least)", 0.00001667, "$", _STATES_PRICES
+    ),
     "lambda_request": Number("Lambda, a request", 0.20 / 1_000_000, "$", _LAMBDA_PRICES),
     "lambda_gb_second": Number("Lambda, x86, a GB-second", 0.0000166667, "$", _LAMBDA_PRICES),
     "s3_get": Number("S3 Standard, a GET request", 0.0004 / 1_000, "$", _S3_PRICES),

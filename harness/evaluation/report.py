@@ -55,7 +55,7 @@ def page(
         parts.append(
             _figure(
                 plots.threshold_sweep(labelled, evaluation.threshold),
-                "Share of images that pass each threshold, and accuracy of those that pass, with Wilson's 95 % interval.",
+                "Share of images that pass each threshold, and accuracy of those, with Wilson's 95 % interval.",
             )
         )
         parts += ["<h2>What is taken for what</h2>", _figure(plots.confusion_matrix(labelled), "Confusion matrix.")]
@@ -63,7 +63,7 @@ def page(
             "<h2>Is it as sure as it should be?</h2>",
             _figure(
                 plots.reliability_diagram(labelled),
-                "Accuracy of predictions by their confidence. Bars below the line: the model is surer than it is right.",
+                "Accuracy by confidence. Where bars end below the line, the model is surer than it is right.",
             ),
         ]
     sheet = plots.contact_sheet(evaluation.answered, image_of)
@@ -72,9 +72,15 @@ def page(
             "<h2>The least confident images</h2>",
             _figure(sheet, "Least confident first, each with its confidence; a thick frame marks a wrong prediction."),
         ]
-    facts = [(str(name), str(value)) for name, value in evaluation.facts.items()]
+    facts = [(str(name), _fact(value)) for name, value in evaluation.facts.items()]
     parts += [_failures(evaluation), "<h2>How it was run</h2>", pages.facts(facts), pages.end()]
     return "\n".join(parts)
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {part}" for name, part in value.items())
+    return str(value)
 
 
 def _totals(numbers: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""summarizeEvaluation: counts what a batch evaluation wrote to S3, and lists the images that the model was unsure of."""
+"""summarizeEvaluation: counts what a batch evaluation wrote to S3, and lists the images that were unsure."""
 
 import json
 import tempfile
@@ -31,7 +31,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         context: Lambda's.
 
     Returns:
-        ``images`` and, of these, ``sure``, ``unsure``; ``failedBatches`` and the images in them, ``failed``; where it is.
+        ``images`` and, of these, ``sure``, ``unsure``, ``failed``; ``failedBatches``; where all of it is.
     """
     details = event["ResultWriterDetails"]
     bucket, manifest_key = details["Bucket"], details["Key"]

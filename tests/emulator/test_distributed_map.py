@@ -1,4 +1,4 @@
-"""Distributed Map through boto3: child executions, item readers, result files, Map Runs, tolerated failures, redrive."""
+"""Distributed Map through boto3: child executions, readers, result files, Map Runs, tolerated failures, redrive."""
 
 import gzip
 import json
@@ -135,9 +135,17 @@ LST = {
 @pytest.mark.parametrize(
     ("config", "body", "items"),
     [
-        (LST, "0\t1\ta.png\n7\t0\tb c.png\n", [{"row": "0", "label": "1", "path": "a.png"}] + [{"row": "7", "label": "0", "path": "b c.png"}]),
+        (
+            LST,
+            "0\t1\ta.png\n7\t0\tb c.png\n",
+            [{"row": "0", "label": "1", "path": "a.png"}, {"row": "7", "label": "0", "path": "b c.png"}],
+        ),
         (LST, "0\t1\n", [{"row": "0", "label": "1", "path": ""}]),
-        ({"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}, 'a,b\n1,"x,y"\n2,z,more\n', [{"a": "1", "b": "x,y"}, {"a": "2", "b": "z"}]),
+        (
+            {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"},
+            'a,b\n1,"x,y"\n2,z,more\n',
+            [{"a": "1", "b": "x,y"}, {"a": "2", "b": "z"}],
+        ),
         ({"InputType": "JSON"}, '[1, {"a": 2}]', [1, {"a": 2}]),
         ({"InputType": "JSON"}, '{"k": 1}', [{"Key": "k", "Value": 1}]),
         ({"InputType": "JSON", "ItemsPointer": "/a/b"}, '{"a": {"b": [1, 2]}}', [1, 2]),
@@ -145,7 +153,7 @@ LST = {
         ({"InputType": "JSONL", "MaxItems": 1}, '{"a": 1}\n{"a": 2}\n', [{"a": 1}]),
         ({"InputType": "JSON"}, "[]", []),
     ],
-)  # fmt: skip
+)
 def test_items_are_read_from_s3(client, create, s3, bucket, config, body, items):  # noqa: F811
     reader = {**put(s3, bucket, "items", body), "ReaderConfig": config}
     answer = run(client, create(machine_of(ItemReader=reader)))
@@ -184,7 +192,11 @@ def test_an_inventory_is_followed_to_its_files(client, create, s3, bucket):  # n
         ({"InputType": "JSONL"}, '{"a": 1}\n{"a": \n', "line 2 of the JSON Lines object"),
         ({"InputType": "JSON"}, "7", "Attempting to map over non-iterable node."),
         ({"InputType": "JSON"}, "[1,", "Unable to parse the JSON object"),
-        ({"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}, "a,a\n1,2\n", "CSV headers cannot contain duplicates."),
+        (
+            {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"},
+            "a,a\n1,2\n",
+            "CSV headers cannot contain duplicates.",
+        ),
         ({"InputType": "MANIFEST"}, "{}", "not an S3 inventory's manifest.json"),
         ({"InputType": "JSON"}, b"\xff\xfe[", "not UTF-8"),
     ],
@@ -200,7 +212,10 @@ def test_a_missing_object_fails_the_reader_and_can_be_caught(client, create, s3,
     reader = {"Resource": "arn:aws:states:::s3:getObject", "Parameters": {"Bucket": bucket, "Key": "nowhere"}}
     catch = [{"ErrorEquals": ["States.ItemReaderFailed"], "Next": "Caught"}]
     caught = {"Caught": {"Type": "Pass", "End": True}}
-    answer = run(client, create(machine_of(ItemReader={**reader, "ReaderConfig": {"InputType": "JSON"}}, Catch=catch, then=caught)))
+    answer = run(
+        client,
+        create(machine_of(ItemReader={**reader, "ReaderConfig": {"InputType": "JSON"}}, Catch=catch, then=caught)),
+    )
     assert answer["status"] == "SUCCEEDED"
     error = json.loads(answer["output"])
     assert error["Error"] == "States.ItemReaderFailed"
@@ -429,10 +444,26 @@ def test_an_unknown_map_run_is_refused(client):
     [
         ({"ItemBatcher": {}}, "ItemBatcher needs"),
         ({"ResultWriter": {}}, "ResultWriter cannot be empty"),
-        ({"ItemReader": {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "XML"}}}, "InputType"),
-        ({"execution_type": "EXPRESS", "states": {"N": {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync:2", "Parameters": {"StateMachineArn": "x"}, "End": True}}}, "Express"),
+        (
+            {"ItemReader": {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "XML"}}},
+            "InputType",
+        ),
+        (
+            {
+                "execution_type": "EXPRESS",
+                "states": {
+                    "N": {
+                        "Type": "Task",
+                        "Resource": "arn:aws:states:::states:startExecution.sync:2",
+                        "Parameters": {"StateMachineArn": "x"},
+                        "End": True,
+                    }
+                },
+            },
+            "Express",
+        ),
     ],
-)  # fmt: skip
+)
 def test_definitions_that_make_no_sense_are_refused(client, create, fields, words):  # noqa: F811
     with pytest.raises(ClientError, match=words) as refused:
         create(machine_of(**fields))

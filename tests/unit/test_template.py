@@ -10,7 +10,9 @@ from pathlib import Path
 import boto3
 import pytest
 
+from harness.settings import Settings
 from harness.workflow.deployment import deploy, destroy, package
+from harness.workflow.scones import plan_scones
 from harness.workflow.template import TemplateError, read_plan
 
 pytestmark = pytest.mark.local
@@ -134,7 +136,10 @@ def test_the_definition_is_the_one_that_was_asked_for(plan):
     ("change", "message"),
     [
         (
-            ("BatchEvaluationInlineStateMachine:\n    Type: AWS::Serverless::StateMachine", "Q:\n    Type: AWS::SQS::Queue"),
+            (
+                "BatchEvaluationInlineStateMachine:\n    Type: AWS::Serverless::StateMachine",
+                "Q:\n    Type: AWS::SQS::Queue",
+            ),
             "AWS::SQS::Queue is not supported by the local targets",
         ),
         (("!GetAtt SerializeRole.Arn", "!ImportValue Role"), "Fn::ImportValue is not supported"),
@@ -179,7 +184,9 @@ def test_a_package_is_the_same_whenever_the_files_are(root, tmp_path):
 def test_deploying_twice_changes_nothing_and_destroying_removes_all(root, target, tmp_path):
     # Names of its own: others of this session may have deployed the template as it is.
     text = (root / "template.yaml").read_text()
-    text = re.sub(r"^(\s+(?:RoleName|FunctionName|Name|LogGroupName): (?:/aws/lambda/)?)", r"\1twice-", text, flags=re.M)
+    text = re.sub(
+        r"^(\s+(?:RoleName|FunctionName|Name|LogGroupName): (?:/aws/lambda/)?)", r"\1twice-", text, flags=re.M
+    )
     (tmp_path / "template.yaml").write_text(text)
     for name in ("lambdas", "statemachine"):
         shutil.copytree(root / name, tmp_path / name)
@@ -203,3 +210,13 @@ def test_deploying_twice_changes_nothing_and_destroying_removes_all(root, target
     ]
     assert [name for name in names if "twice-" in name] == []
     destroy(plan, session)
+
+
+def test_what_step_functions_local_cannot_run_is_left_out_on_compose_alone(root, target):
+    distributed = {"BatchEvaluationStateMachine", "BatchEvaluationInlineStateMachine"}
+    for name, left_out in (("embedded", set()), ("compose", distributed)):
+        plan = plan_scones(boto3.Session(), Settings(target=name), root)
+        assert set(plan.left_out) == left_out
+        machines = {machine.name for machine in plan.resources.state_machines}
+        assert "ImageClassificationStateMachine" in machines
+        assert (distributed & machines) == distributed - left_out

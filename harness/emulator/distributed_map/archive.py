@@ -118,7 +118,7 @@ class Executions(dict[str, tuple[Any, str]]):
         super().__init__()
         self._archive = archive
 
-    def get(self, arn: str, default: Any = None) -> Any:  # type: ignore[override]
+    def get(self, arn: str, default: Any = None) -> Any:
         found = super().get(arn)
         if found is not None:
             return found

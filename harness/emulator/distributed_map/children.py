@@ -65,7 +65,10 @@ def run_here(execution: Any) -> None:
 
 
 def go_on(
-    execution: Any, events: list[dict[str, Any]], redrives: int, on_environment: Callable[[Any], None] = lambda env: None
+    execution: Any,
+    events: list[dict[str, Any]],
+    redrives: int,
+    on_environment: Callable[[Any], None] = lambda env: None,
 ) -> Callable[[], None]:
     """Prepare *execution*, which has failed, to run on from the state that it failed in, its history kept.
 

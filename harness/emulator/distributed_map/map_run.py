@@ -150,9 +150,7 @@ class MapRun:
         }
         if self.redrives and self.status == "RUNNING":
             shown["pendingRedrive"] = sum(
-                child.items if which == 0 else 1
-                for child in self.children
-                if child.state == "pending" and child.arn
+                child.items if which == 0 else 1 for child in self.children if child.state == "pending" and child.arn
             )
         return shown
 

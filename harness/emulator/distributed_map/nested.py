@@ -53,7 +53,7 @@ class DirectStates:
             self._maps.nested_ended(started)  # its end came before the event
         return {**answer, "startDate": datetime.fromtimestamp(answer["startDate"], UTC), **_metadata()}
 
-    def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803
+    def describe_execution(self, executionArn: str) -> dict[str, Any]:
         """As boto3's, once the execution has ended or a minute has passed."""
         self._allow("DescribeExecution", "states:DescribeExecution", executionArn)
         found = self._maps.states._started.get(executionArn)
@@ -94,7 +94,7 @@ def spell_out(response: dict[str, Any]) -> None:
         elif isinstance(value, dict) and name.endswith("Details"):
             value = {member[0].upper() + member[1:]: part for member, part in value.items()}
         response[name[0].upper() + name[1:]] = value
-    if metadata is not None or "StartDate" in response and "Status" not in response:
+    if metadata is not None or ("StartDate" in response and "Status" not in response):
         response["SdkHttpMetadata"] = {"AllHttpHeaders": {}, "HttpHeaders": {}, "HttpStatusCode": 200}
         response["SdkResponseMetadata"] = {"RequestId": str(uuid.uuid4())}
 
@@ -130,5 +130,7 @@ def _client_error(operation: str, code: str, message: str, status: int) -> Excep
     from botocore.exceptions import ClientError
 
     metadata = {"HTTPStatusCode": status, "RequestId": "direct", "HTTPHeaders": {}, "RetryAttempts": 0}
-    raised: Exception = ClientError({"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}, operation)
+    raised: Exception = ClientError(
+        {"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}, operation
+    )
     return raised

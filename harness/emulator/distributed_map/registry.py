@@ -1,4 +1,4 @@
-"""What Distributed Maps need of the emulator around them: clients, clock, the Map Runs and executions that there are."""
+"""What Distributed Maps need of the emulator around them: clients, clock, Map Runs and executions."""
 
 from __future__ import annotations
 

@@ -63,7 +63,10 @@ class DistributedMaps:
     def join_engine(self) -> None:
         """Fit the engine out. To be called once it is loaded."""
         from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
+        from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+        from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
         from moto.stepfunctions.parser.asl.component.common.path import result_path
+        from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import iteration_worker
         from moto.stepfunctions.parser.asl.component.state.exec.state_map.state_map import StateMap
         from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_sfn import (
             StateTaskServiceSfn,
@@ -119,6 +122,12 @@ class DistributedMaps:
 
             return normalise_response
 
+        def known_error(error_name: str) -> Any:
+            """An inline Map's iteration could not fail with an error of the states language: it failed otherwise."""
+            kind = next((kind for kind in StatesErrorNameType if kind.to_name() == error_name), None)
+            return StatesErrorName(typ=kind) if kind is not None else CustomErrorName(error_name=error_name)
+
+        iteration_worker.CustomErrorName = known_error
         put_around(StateTaskServiceSfn, "_normalise_response", spell)
         put_around(StateTaskServiceSfn, "_from_error", name_error)
         put_around(StateMap, "_eval_execution", run_distributed)
@@ -219,8 +228,9 @@ class DistributedMaps:
 
     def _list_executions(self, parameters: dict[str, Any], region: str) -> dict[str, Any] | None:
         check(_SERVICE, "ListExecutions", parameters)
-        run_arn, machine = parameters.get("mapRunArn"), parameters.get("stateMachineArn")
-        if run_arn is not None and machine is not None:
+        run_arn: str | None = parameters.get("mapRunArn")
+        machine: str = parameters.get("stateMachineArn", "")
+        if run_arn is not None and machine:
             raise AwsError("ValidationException", "Either stateMachineArn or mapRunArn can be given, not both")
         if run_arn is not None:
             run = self._map_run(parameters)
@@ -286,9 +296,7 @@ class DistributedMaps:
         if execution is None:
             raise AwsError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
         if execution.status in ("RUNNING", "SUCCEEDED"):
-            raise AwsError(
-                "ExecutionNotRedrivable", f"Execution is {execution.status} and cannot be redriven", 400
-            )
+            raise AwsError("ExecutionNotRedrivable", f"Execution is {execution.status} and cannot be redriven", 400)
         if self._run_of_child(arn) is not None or not hasattr(execution, "start"):
             raise AwsError(
                 "ExecutionNotRedrivable",

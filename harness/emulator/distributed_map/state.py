@@ -1,4 +1,4 @@
-"""What a Distributed Map state does: read items, run a child execution for each batch, tell its history, write results."""
+"""What a Distributed Map state does: reads items, runs child executions, tells the history, has results written."""
 
 from __future__ import annotations
 
