@@ -41,8 +41,9 @@ $(ORACLE_READY):
 demo: $(READY)
 	$(VENV)/bin/harness demo $(ARGS)
 
+# Two workers, each with an emulator of its own; ARGS="-n 0" does without.
 test: $(READY)
-	$(VENV)/bin/python -m pytest -m local $(ARGS)
+	$(VENV)/bin/python -m pytest -m local -n 2 $(ARGS)
 
 test-train: $(TRAIN_READY)
 	$(TRAIN_VENV)/bin/python -m pytest -m train $(ARGS)

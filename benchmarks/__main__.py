@@ -1,9 +1,10 @@
 """``make bench``: everything measured in one run, peers beside it; prints tables, writes JSON and Markdown.
 
-    python -m benchmarks [--short] [--ministack PATH]
+    python -m benchmarks [--short] [--ministack PATH] [--readme]
 
 Every program runs in processes of its own, in turn with its peers, so that what else the machine does falls on all
-alike. The figures are medians. ``--short`` is what CI runs: fewer of everything, and no long row.
+alike. The figures are medians. ``--short`` is what CI runs: fewer of everything, and no long row. ``--readme`` puts the
+tables into the README.
 """
 
 from __future__ import annotations
@@ -21,12 +22,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.execution import Run, measure
 
 RESULTS = Path(__file__).resolve().parent / "results"
+README = RESULTS.parent.parent / "README.md"
+BEGIN, END = "<!-- make bench ARGS=--readme: from here -->", "<!-- to here -->"
+"""What the README has around the tables."""
 
 
 @dataclass
@@ -56,12 +61,13 @@ def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", action="store_true")
+    parser.add_argument("--readme", action="store_true", help="put the tables into the README")
     parser.add_argument("--ministack", default=shutil.which("ministack"), help="MiniStack's command [%(default)s]")
     options = parser.parse_args()
     console = Console()
     figures: dict[str, object] = {"machine": machine_facts(), "short": options.short}
     sections = []
-    for measure_section in (executions, at_once, endpoint, start):
+    for measure_section in (executions, budget, at_once, endpoint, start):
         with console.status(f"measuring: {measure_section.__name__}"):
             section, values = measure_section(options.short, options.ministack)
         figures[measure_section.__name__] = values
@@ -69,8 +75,29 @@ def main() -> None:
         section.show(console)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "bench.json").write_text(json.dumps(figures, indent=2) + "\n")
-    (RESULTS / "bench.md").write_text("\n\n".join(section.as_markdown() for section in sections) + "\n")
+    tables = "\n\n".join(section.as_markdown() for section in sections)
+    (RESULTS / "bench.md").write_text(tables + "\n")
     console.print(f"wrote {RESULTS / 'bench.json'} and {RESULTS / 'bench.md'}")
+    if options.readme:
+        facts = machine_facts()
+        machine = (
+            f"{facts['processor']}, {facts['processors']} cores, {facts['memory_gb']} GB, Python {facts['python']}"
+        )
+        README.write_text(put_between(README.read_text(), f"Measured on {machine}.\n\n{tables}"))
+        console.print(f"wrote the tables into {README}")
+
+
+def put_between(text: str, tables: str) -> str:
+    """*text* with *tables* in place of what is between its two markers.
+
+    Raises:
+        ValueError: it lacks one of them.
+    """
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the README lacks {BEGIN if not begin else END}")
+    return f"{before}{BEGIN}\n{tables}\n{END}{after}"
 
 
 def machine_facts() -> dict[str, object]:
@@ -78,9 +105,20 @@ def machine_facts() -> dict[str, object]:
     return {
         "python": platform.python_version(),
         "system": platform.system(),
+        "processor": _processor(),
         "processors": os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 2**30),
         "load": round(os.getloadavg()[0], 2),
     }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "") or platform.machine()
 
 
 def executions(short: bool, ministack: str | None) -> tuple[Section, object]:
@@ -102,12 +140,20 @@ def executions(short: bool, ministack: str | None) -> tuple[Section, object]:
         f"One execution: medians of {rounds} processes, {warm} warm executions each",
         ["", "warm", "first, from process start"],
     )
-    values = {}
+    values: dict[str, Any] = {}
     for name, measured in runs.items():
         middle = statistics.median(value for run in measured for value in run.warm)
         first = statistics.median(run.first for run in measured)
         section.rows.append([name, f"{middle:.1f} ms", f"{first:.2f} s"])
         values[name] = {"warm_milliseconds": middle, "first_seconds": first}
+    return section, values
+
+
+def budget(short: bool, _: str | None) -> tuple[Section, object]:
+    """Where the processor time of one execution goes."""
+    values = _program("benchmarks.budget", 50 if short else 300)
+    section = Section("Processor time of one execution, by who spends it", ["", "ms"])
+    section.rows += [[name, f"{value:.2f}"] for name, value in values.items()]
     return section, values
 
 
@@ -155,6 +201,10 @@ def start(short: bool, _: str | None) -> tuple[Section, object]:
         )
         - _seconds([sys.executable, "-c", "import pytest"], rounds),
         "python -c pass": bare,
+        "template.yaml read, from process start": _seconds(
+            [sys.executable, "-m", "benchmarks.template", "ours"], rounds
+        ),
+        "the same by SAM CLI's translator": _seconds([sys.executable, "-m", "benchmarks.template", "sam"], rounds),
     }
     memory = _memory_at_start()
     section = Section(f"Starting: medians of {rounds}", ["", ""])
@@ -183,8 +233,6 @@ def _seconds(command: list[str], rounds: int) -> float:
 
 
 def _memory_at_start() -> float:
-    import psutil
-
     process = subprocess.Popen(
         [sys.executable, "-m", "harness", "up", "--port", "0"], stdout=subprocess.PIPE, text=True, cwd=RESULTS.parent
     )

@@ -76,9 +76,10 @@ def pytest_collection_modifyitems(config, items):
         long = [item for item in items if item.get_closest_marker("long") is not None]
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in long]
-    # What takes long and mostly waits runs beside all else, and is looked at last.
+    # What takes long and mostly waits runs beside all else, and is looked at last; a worker of xdist begins with it.
     last = [item for item in items if "acceptance" in getattr(item, "fixturenames", ()) or _goes_beside(item)]
-    items[:] = [item for item in items if item not in last] + last
+    others = [item for item in items if item not in last]
+    items[:] = last + others if hasattr(config, "workerinput") else others + last
 
 
 def pytest_xdist_make_scheduler(config, log):

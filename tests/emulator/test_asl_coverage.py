@@ -154,6 +154,7 @@ def test_runs(target, name, machine):
 """
 
 
+@pytest.mark.long
 @pytest.mark.processes
 def test_pytest_tells_coverage_writes_a_page_and_fails_below_a_share(tmp_path):
     (tmp_path / "test_machines.py").write_text(SUITE)

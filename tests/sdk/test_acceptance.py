@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-pytestmark = pytest.mark.local
+pytestmark = [pytest.mark.local, pytest.mark.long]
 
 
 def test_it_ends_well(acceptance):

@@ -1,0 +1,23 @@
+"""What ``make bench ARGS=--readme`` does to the README."""
+
+import pytest
+
+from benchmarks.__main__ import BEGIN, END, README, put_between
+
+pytestmark = pytest.mark.local
+
+
+def test_tables_take_the_place_of_those_between_the_markers():
+    text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
+    assert put_between(text, "new") == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
+    assert put_between(put_between(text, "new"), "old") == text
+
+
+@pytest.mark.parametrize("text", ["", BEGIN, END, f"{END} {BEGIN}"])
+def test_a_text_without_markers_is_left_alone(text):
+    with pytest.raises(ValueError, match="the README lacks"):
+        put_between(text, "new")
+
+
+def test_the_readme_has_them():
+    assert "**One execution" in README.read_text().partition(BEGIN)[2].partition(END)[0]
