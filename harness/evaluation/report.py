@@ -16,7 +16,7 @@ from harness.evaluation.model import Evaluation, Prediction, class_name
 _MORE = """
 .up { color: var(--good); } .down { color: var(--bad); }
 tr.now td, tr.now th { background: var(--soft); font-weight: 600; }
-.totals li { min-width: 6.2rem; } .totals b { font-size: 1.6rem; }
+.totals { gap: .7rem; } .totals li { min-width: 0; padding: .5rem .8rem; } .totals b { font-size: 1.5rem; }
 """
 _SWEEP = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99)
 _MOST_FAILURES = 50

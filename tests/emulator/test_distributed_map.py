@@ -602,3 +602,37 @@ def test_starting_a_nested_workflow_needs_the_right_to(client, create):  # noqa:
         assert f"not authorized to perform: states:StartExecution on resource: {inner}" in answer["cause"]
     finally:
         delete_role(name)
+
+
+def test_a_nested_workflow_goes_by_the_time_of_the_one_that_started_it(client, create, clock):  # noqa: F811
+    inner = create({"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 3600, "End": True}}})
+    answer = run(client, create(nested(inner)))
+    assert answer["status"] == "SUCCEEDED"
+    assert (answer["stopDate"] - answer["startDate"]).total_seconds() >= 3600
+
+
+def test_an_execution_is_redriven_from_the_state_that_failed(client, create, faults):  # noqa: F811
+    inner = create({"StartAt": "Pass", "States": {"Pass": {"Type": "Pass", "End": True}}})
+    machine = nested(inner)
+    machine["StartAt"] = "Before"
+    machine["States"]["Before"] = {"Type": "Pass", "Result": {"n": 7}, "Next": "Call"}
+    arn = create(machine)
+    faults.add(state="Call", error="States.TaskFailed", times=1)
+    answer = run(client, arn)
+    assert (answer["status"], answer["redriveCount"]) == ("FAILED", 0)
+    client.redrive_execution(executionArn=answer["executionArn"])
+    again = finish(client, answer["executionArn"])
+    assert (again["status"], again["redriveCount"]) == ("SUCCEEDED", 1)
+    history = client.get_execution_history(executionArn=answer["executionArn"])["events"]
+    assert [event["id"] for event in history] == list(range(1, len(history) + 1))
+    kinds_ = [event["type"] for event in history]
+    assert kinds_.count("PassStateEntered") == kinds_.count("TaskStateEntered") == 1
+    assert kinds_[kinds_.index("ExecutionFailed") : -3] == [
+        "ExecutionFailed",
+        "ExecutionRedriven",
+        "TaskScheduled",
+        "TaskStarted",
+        "TaskSubmitted",
+    ]
+    redriven = history[kinds_.index("ExecutionRedriven")]
+    assert redriven["executionRedrivenEventDetails"] == {"redriveCount": 1}
