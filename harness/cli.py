@@ -299,6 +299,8 @@ def run(script: str, arguments: tuple[str, ...], target: str | None, output: str
     settings = _settings()
     if target:
         settings = replace(settings, target=target)
+    if settings.target == "aws":
+        raise click.ClickException("what a script costs on AWS nobody can tell: run it there with python itself.")
     path = Path(script)
     with _clear_errors(), target_environment(settings) as (environment, where):
         click.echo(f"running {path} against {where}", err=True)
@@ -341,6 +343,8 @@ def parity(exports: tuple[str, ...], execution_arn: str | None, output: str | No
         return
     if not exports:
         raise click.UsageError("name an export, or an execution with --record")
+    if _settings().target == "aws":
+        raise click.ClickException("executions are replayed on this machine: unset HARNESS_TARGET.")
     different = 0
     with _clear_errors(), open_target(_settings()) as target:
         assert target.control_url is not None

@@ -1,12 +1,11 @@
 """Sessions that hold every request against botocore's service models: lengths, patterns and enumerations as well."""
 
-import boto3
-
 from harness.emulator.errors import AwsError
 from harness.emulator.validation import check
+from harness.workflow.session import SharedClients
 
 
-class ValidatedSession(boto3.session.Session):
+class ValidatedSession(SharedClients):
     """A session whose clients send nothing that a service model does not allow."""
 
     def __init__(self, *arguments, **options):

@@ -77,7 +77,7 @@ class Schedules:
             for group in list(backend.schedule_groups.values()):
                 for schedule in list(group.schedules.values()):
                     once = _ONCE.fullmatch(schedule.schedule_expression)
-                    if once is None or schedule.state != "ENABLED":
+                    if once is None or schedule.state == "DISABLED":  # moto forgets it in updates
                         continue
                     zone = ZoneInfo(schedule.schedule_expression_timezone)
                     if datetime.fromisoformat(once[1]).replace(tzinfo=zone) <= now:

@@ -6,15 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.settings import Settings
-from harness.workflow.cloud import (
-    check_quotas,
-    deploy_cloud,
-    destroy_cloud,
-    find_deployment,
-    plan_actions,
-    plan_cloud,
-    price,
-)
+from harness.workflow.cloud import check_quotas, deploy_cloud, plan_actions, plan_cloud, price
+from harness.workflow.cloud_cleanup import destroy_cloud, find_deployment
 from harness.workflow.consent import require_consent
 from harness.workflow.scones import CleanupError
 from harness.workflow.sweep import find_expired, sweep
@@ -49,12 +42,12 @@ def bring_up_on_aws(
         harness.workflow.stack.StackFailure: the stack could not be made.
         harness.workflow.training.TrainingError: there is no model.
     """
-    import boto3
+    from harness.workflow.session import SharedClients
 
     def say(line: str) -> None:
         console.print(f"  {line}", soft_wrap=True)
 
-    session = boto3.Session()
+    session = SharedClients()
     say(describe_target(target))
     plan = plan_cloud(target, session, settings, root, dataset, settings.model or None)
     actions = plan_actions(plan, session, say, say)
@@ -85,12 +78,12 @@ def take_down_on_aws(
     Raises:
         CleanupError: something is still there.
     """
-    import boto3
+    from harness.workflow.session import SharedClients
 
     def say(line: str) -> None:
         console.print(f"  {line}", soft_wrap=True)
 
-    session = boto3.Session()
+    session = SharedClients()
     say(describe_target(target))
     if dry_run:
         found = find_deployment(target, session, settings)
@@ -109,12 +102,12 @@ def sweep_aws(target: Target, console: Console, *, dry_run: bool = False) -> Non
     Raises:
         CleanupError: something could not be removed.
     """
-    import boto3
+    from harness.workflow.session import SharedClients
 
     def say(line: str) -> None:
         console.print(f"  {line}", soft_wrap=True)
 
-    session = boto3.Session()
+    session = SharedClients()
     say(describe_target(target))
     found = find_expired(session)
     if not found:

@@ -1,13 +1,12 @@
-"""Scones Unlimited's workflow on AWS: planned, priced, agreed to, deployed, and removed with nothing left behind.
+"""Scones Unlimited's workflow on AWS: planned, priced, held against the account's quotas, deployed.
 
 What is planned is a list of actions. A dry run prints them, a deployment carries the very same out.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,23 +15,20 @@ from typing import TYPE_CHECKING, Any
 from harness.settings import Settings
 from harness.targets.target import Target
 from harness.workflow.bucket import ensure_bucket
-from harness.workflow.cleanup import leftovers
-from harness.workflow.consent import require_consent
 from harness.workflow.dataset.load import changed_files, load
 from harness.workflow.deployment import Deployment, Step
-from harness.workflow.endpoint import EndpointPlan, current_configuration, deploy_endpoint, endpoint_resources
+from harness.workflow.endpoint import EndpointPlan, current_configuration, deploy_endpoint
 from harness.workflow.estimate import Estimate, estimate_run
 from harness.workflow.expand import Expanded, expand
 from harness.workflow.quotas import ENDPOINT, SPOT, TRAINING, read_quotas, require_instance
 from harness.workflow.registries import built_in_image_on_aws
-from harness.workflow.removal import Found, in_order, is_there, remove_all
-from harness.workflow.scones import MODEL_PREFIX, TEMPLATE, CleanupError, Scones
+from harness.workflow.removal import Found, is_there
+from harness.workflow.scones import MODEL_PREFIX, TEMPLATE, Scones
 from harness.workflow.stack import StackChange, deploy_stack, find_stack, preview
-from harness.workflow.tagged import find_tagged
-from harness.workflow.tags import PROJECT, PROJECT_KEY, Tags, expiry_of, make_tags
+from harness.workflow.tags import Tags, expiry_of, make_tags
 from harness.workflow.template import Plan, read_plan
 from harness.workflow.training import TrainingPlan, find_job, plan_training, train
-from harness.workflow.watchdog import GROUP, endpoint_deleted_at_exit, set_watchdog, watchdog_time
+from harness.workflow.watchdog import set_watchdog, watchdog_time
 
 if TYPE_CHECKING:
     import boto3
@@ -374,133 +370,3 @@ def _deploy_endpoint(plan: CloudPlan, session: boto3.Session, on_step: Step) -> 
     model_data = _known_model(plan, session)
     assert model_data is not None, "the training has ended with a model"
     deploy_endpoint(plan.endpoint_plan(model_data), session, on_step, plan.tags.as_list())
-
-
-# Removing
-
-
-def find_deployment(target: Target, session: boto3.Session, settings: Settings) -> list[Found]:
-    """All that deployments of the workflow have left in the account's region, by tags and by names, first things first.
-
-    Names find what a deployment that broke off had no time to tag.
-    """
-    assert target.account_id is not None and target.region is not None
-    account, region = target.account_id, target.region
-    sagemaker = session.client("sagemaker")
-
-    def arn(service: str, resource: str) -> str:
-        return f"arn:aws:{service}:{region}:{account}:{resource}"
-
-    found = {item.arn.removesuffix(":*"): item for item in find_tagged(session, PROJECT_KEY, PROJECT)}
-    stack = find_stack(session.client("cloudformation"), STACK)
-    named = [
-        f"arn:aws:s3:::{settings.bucket}-{account}",
-        arn("sagemaker", f"endpoint/{settings.endpoint}"),
-        arn("scheduler", f"schedule-group/{GROUP}"),
-        *([] if stack is None else [stack["StackId"]]),
-    ]
-    kinds = {"endpoint configuration": "endpoint-config", "model": "model"}
-    named += [
-        arn("sagemaker", f"{kinds[kind]}/{name}") for kind, name in endpoint_resources(sagemaker, settings.endpoint)
-    ]
-    named += [
-        job["TrainingJobArn"]
-        for page in sagemaker.get_paginator("list_training_jobs").paginate(NameContains=settings.endpoint)
-        for job in page["TrainingJobSummaries"]
-        if job["TrainingJobName"].startswith(f"{settings.endpoint}-")
-    ]
-    for name in named:
-        found.setdefault(name, Found(name))
-    return in_order(item for item in found.values() if is_there(session, item))
-
-
-def destroy_cloud(
-    target: Target, session: boto3.Session, settings: Settings, root: Path, on_step: Step = lambda line: None
-) -> None:
-    """Remove all that deployments of the workflow have left, the endpoint first, and look whether it is gone.
-
-    Args:
-        target: the account and region.
-        session: leads there.
-        settings: names.
-        root: folder with ``template.yaml``, whose names are looked for in the end.
-        on_step: told of each thing removed.
-
-    Raises:
-        CleanupError: something is still there.
-    """
-    failed = remove_all(find_deployment(target, session, settings), session, on_step)
-    left = find_deployment(target, session, settings)
-    if left:  # resources of a stack that could not be removed whole, and what was being made meanwhile
-        failed = remove_all(left, session, on_step)
-        left = find_deployment(target, session, settings)
-    listed = _listed(target, session, settings, root)
-    if left or listed:
-        still = dict.fromkeys([*map(str, left), *listed])
-        raise CleanupError(f"still there: {', '.join(still)}. {'; '.join(failed)}")
-
-
-def _listed(target: Target, session: boto3.Session, settings: Settings, root: Path) -> list[str]:
-    """What of the template's resources is still there, whatever its tags say, found by listing."""
-    assert target.account_id is not None and target.region is not None
-    bucket = f"{settings.bucket}-{target.account_id}"
-    parameters = {"BucketName": bucket, "EndpointName": settings.endpoint}
-    plan = read_plan(root / TEMPLATE, parameters, account_id=target.account_id, region=target.region)
-    return leftovers(plan, settings.endpoint, bucket, session)
-
-
-@contextlib.contextmanager
-def deployed_on_aws(
-    target: Target,
-    session: boto3.Session,
-    settings: Settings,
-    root: Path,
-    dataset: Dataset | None,
-    *,
-    on_step: Step = lambda line: None,
-    on_state: Callable[[str], None] = lambda line: None,
-    on_estimate: Callable[[Estimate], None] = lambda estimate: None,
-    ask: Callable[[str], bool] | None = None,
-) -> Iterator[Scones]:
-    """Deploy the workflow once its price is agreed to; remove all of it when the block ends, however it ends.
-
-    Args:
-        target: the account and region.
-        session: leads there.
-        settings: names, limits, consent; ``model`` to serve in place of training one.
-        root: folder with ``template.yaml``.
-        dataset: images to train on.
-        on_step: told of each thing made or removed.
-        on_state: told of the training's states.
-        on_estimate: shown the price before it is agreed to.
-        ask: puts a question to a person; None for the terminal's own.
-
-    Raises:
-        CloudError: a deployment is there already, which is somebody's.
-        harness.workflow.consent.ConsentError: the price was not agreed to.
-        harness.workflow.quotas.QuotaError: the account may not have what is needed.
-        CleanupError: after the block, when something could not be removed.
-    """
-    there = find_deployment(target, session, settings)
-    if there:
-        raise CloudError(
-            f"a deployment is there already: {', '.join(map(str, there[:5]))}{', ...' if len(there) > 5 else ''}. "
-            "Remove it with `harness destroy --target aws`, if it is yours to remove."
-        )
-    plan = plan_cloud(target, session, settings, root, dataset, settings.model or None)
-    estimate = price(plan, session, settings)
-    on_estimate(estimate)
-    for line in check_quotas(plan, session, settings):
-        on_step(line)
-    require_consent(target, settings, estimate, ask)
-    with endpoint_deleted_at_exit(session, plan.endpoint):
-        try:
-            yield deploy_cloud(plan, session, on_step, on_state)
-        except BaseException as error:
-            try:
-                destroy_cloud(target, session, settings, root, on_step)
-            except CleanupError as left:
-                error.add_note(str(left))  # what came first is what is to be told first
-                on_step(str(left))
-            raise
-        destroy_cloud(target, session, settings, root, on_step)

@@ -79,6 +79,9 @@ def run_demo(options: DemoOptions, settings: Settings, console: Console) -> Demo
     from harness.targets import open_target
     from harness.workflow.endpoint import is_stub
 
+    if settings.target == "aws":
+        raise ValueError("the demo is for this machine: on AWS, `harness deploy --target aws --executions 20`.")
+
     def step(line: str) -> None:
         console.print(f"  {line}")
 

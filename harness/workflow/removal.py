@@ -216,7 +216,9 @@ def is_there(session: boto3.Session, found: Found) -> bool:
         if _is_gone(error):
             return False
         raise
-    return found.kind != "state machine" or answer.get("status") != "DELETING"
+    # These go a while after they were told to, and cost nothing meanwhile.
+    state = {"state machine": "status", "schedule group": "State"}.get(found.kind)
+    return state is None or answer.get(state) != "DELETING"
 
 
 def _is_gone(error: Any) -> bool:

@@ -13,10 +13,11 @@ import contextlib
 import json
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.workflow.deployment import Step
 from harness.workflow.patience import once_known
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 GROUP = "scones-unlimited"
 """Schedules carry no tags, their group does; it holds the watchdogs and nothing else."""
+_POLL = 5.0
 TARGET = "arn:aws:scheduler:::aws-sdk:sagemaker:deleteEndpoint"
 
 
@@ -50,8 +52,7 @@ def set_watchdog(
         botocore.exceptions.ClientError: the scheduler refuses.
     """
     scheduler = session.client("scheduler")
-    with contextlib.suppress(scheduler.exceptions.ConflictException):
-        scheduler.create_schedule_group(Name=GROUP, Tags=tags.as_list())
+    _ensure_group(scheduler, tags)
     schedule = {
         "Name": endpoint,
         "GroupName": GROUP,
@@ -71,6 +72,24 @@ def set_watchdog(
     on_step(
         f"scheduled the deletion of endpoint {endpoint} at {tags.expiry:%Y-%m-%d %H:%M:%S} UTC, should nobody do it"
     )
+
+
+def _ensure_group(scheduler: Any, tags: Tags, timeout: float = 300) -> None:
+    """Have the group, once one that an earlier run has deleted is gone."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            state = scheduler.get_schedule_group(Name=GROUP)["State"]
+        except scheduler.exceptions.ResourceNotFoundException:
+            with contextlib.suppress(scheduler.exceptions.ConflictException):
+                scheduler.create_schedule_group(Name=GROUP, Tags=tags.as_list())
+            return
+        if state != "DELETING":
+            scheduler.tag_resource(ResourceArn=scheduler.get_schedule_group(Name=GROUP)["Arn"], Tags=tags.as_list())
+            return
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"schedule group {GROUP} was still being deleted after {timeout:g} s")
+        time.sleep(_POLL)
 
 
 def watchdog_time(session: boto3.Session, endpoint: str) -> datetime | None:

@@ -13,14 +13,26 @@ import sys
 import traceback
 from pathlib import Path
 
-import boto3
 import samtranslator.translator.translator  # noqa: F401
 
 from harness.settings import Settings
 from harness.targets.aws import aws
-from harness.workflow.cloud import deployed_on_aws
+from harness.workflow.cloud_run import deployed_on_aws
 from harness.workflow.dataset.transform import from_folder
+from harness.workflow.session import SharedClients
 
+SERVICES = (
+    "s3",
+    "iam",
+    "sagemaker",
+    "lambda",
+    "cloudformation",
+    "logs",
+    "scheduler",
+    "stepfunctions",
+    "resourcegroupstaggingapi",
+    "service-quotas",
+)
 READS = ("Get", "List", "Describe", "Head", "Invoke")
 ROOT = Path(__file__).parent.parent.parent
 
@@ -30,9 +42,9 @@ def main():
     settings = Settings(target="aws", aws_stand_in=url, consent="yes", max_cost=10.0, aws_account="123456789012")
     dataset = from_folder(Path(data))
     with aws(settings) as target:
-        session = boto3.Session()
-        for service in ("s3", "iam", "sagemaker", "lambda", "cloudformation", "logs", "scheduler", "stepfunctions"):
-            session.client(service)  # reads its model, for all runs
+        session = SharedClients()
+        for service in SERVICES:
+            session.client(service)  # made for all runs; none has a connection yet that they would share
         for line in sys.stdin:
             child = os.fork()
             if child == 0:
@@ -60,7 +72,8 @@ def run(target, session, settings, dataset, names, last):
             if count == last:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        session.events.register("before-call", note)
+        for service in SERVICES:
+            session.client(service).meta.events.register("before-call", note)
         with deployed_on_aws(target, session, settings, ROOT, dataset) as scones:
             # As a test does that makes variants of the workflow.
             tags = [{"key": key, "value": value} for key, value in scones.tags.items()]

@@ -13,16 +13,9 @@ from rich.console import Console
 
 from harness.settings import Settings
 from harness.workflow.bring_up_aws import bring_up_on_aws, sweep_aws, take_down_on_aws
-from harness.workflow.cloud import (
-    CloudError,
-    check_quotas,
-    deploy_cloud,
-    deployed_on_aws,
-    destroy_cloud,
-    find_deployment,
-    plan_actions,
-    plan_cloud,
-)
+from harness.workflow.cloud import CloudError, check_quotas, deploy_cloud, plan_actions, plan_cloud
+from harness.workflow.cloud_cleanup import destroy_cloud, find_deployment
+from harness.workflow.cloud_run import deployed_on_aws
 from harness.workflow.consent import ConsentError
 from harness.workflow.dataset.transform import from_folder
 from harness.workflow.executions import run
@@ -472,6 +465,6 @@ def test_what_is_still_there_is_told(place, stand_in, root, dataset, monkeypatch
     target, session = place
     session.client("s3").create_bucket(Bucket="scones-unlimited-123456789012")
     with monkeypatch.context() as patched:
-        patched.setattr("harness.workflow.cloud.remove_all", lambda *_: ["bucket: denied"])
+        patched.setattr("harness.workflow.cloud_cleanup.remove_all", lambda *_: ["bucket: denied"])
         with pytest.raises(CleanupError, match=r"still there: bucket scones-unlimited-123456789012.*denied"):
             destroy_cloud(target, session, stand_in.settings, root)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.workflow.cloud import deploy_cloud, destroy_cloud, plan_actions, plan_cloud
+from harness.workflow.cloud import deploy_cloud, plan_actions, plan_cloud
+from harness.workflow.cloud_cleanup import destroy_cloud
 from harness.workflow.dataset.transform import from_folder
 from harness.workflow.sweep import sweep
 from tests.aws.conftest import everything
@@ -113,7 +114,7 @@ import sys, time
 from pathlib import Path
 from harness.settings import Settings
 from harness.targets.aws import aws
-from harness.workflow.cloud import deployed_on_aws
+from harness.workflow.cloud_run import deployed_on_aws
 import boto3
 url, root = sys.argv[1], Path(sys.argv[2])
 model = str(root / "fixtures/model/model.tar.gz")

@@ -14,7 +14,8 @@ from rich.console import Console
 
 from harness.parity.export import record_all
 from harness.workflow.bucket import ensure_bucket
-from harness.workflow.cloud import CloudError, deployed_on_aws
+from harness.workflow.cloud import CloudError
+from harness.workflow.cloud_run import deployed_on_aws
 from harness.workflow.consent import ConsentError
 from harness.workflow.dataset.archive import read_archive
 from harness.workflow.dataset.synthesize import synthesize
