@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 import numpy as np
 
-from harness.capture.decoding import GZIP, count_lines, decode_lines, read_blocks
+from harness.capture.decoding import count_lines, decode_lines, read_blocks
 from harness.capture.places import CaptureFile, FolderPlace, Place
 from harness.capture.records import Payload, Skipped, probabilities_of
 from harness.capture.selection import Selection
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-PART = 16 << 20
-"""Bytes of a file that one process reads at a time; small files are taken together up to as many."""
+TOGETHER = 16 << 20
+"""Bytes of files that a process is given at a time."""
 _WORTHWHILE = 512 << 20
 _THREADS = 8
 _NO_CLASS = -1
@@ -132,14 +132,15 @@ def read_batches(
     """Read what is wanted of a place, file by file.
 
     Files of a bucket are fetched some at a time, ahead of the one that is read. Memory holds a few blocks
-    (:data:`harness.capture.decoding.BLOCK`) a process, however much there is.
+    (:data:`harness.capture.decoding.BLOCK`), however much there is; with several processes, some files without their
+    images.
 
     Args:
         place: where the captures lie.
         selection: which records are wanted.
         details: which of the larger columns are.
-        processes: how many read a folder at a time, where it holds more than 512 MB. With more than one, a script needs
-            ``if __name__ == "__main__"``, as always with :mod:`multiprocessing`.
+        processes: how many read the files of a folder, where it holds more than 512 MB. With more than one, a script
+            needs ``if __name__ == "__main__"``, as always with :mod:`multiprocessing`.
         progress: told, as bytes are read, how many of how many (as stored) those are.
 
     Returns:
@@ -205,16 +206,8 @@ def _read(
     if isinstance(place, FolderPlace) and processes > 1 and total > _WORTHWHILE:
         # Spawned: a fork of a process that has threads may find their locks held for good.
         with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-            tasks = ((place.folder, parts, details) for parts in _tasks(place.folder, files))
-            last, before = "", 0
-            for batches, size, whole in _ahead(pool, _read_parts, tasks, 2 * processes):
-                if not whole:  # a part does not know how many lines are before it
-                    (batch,) = batches
-                    before = before if batch.source == last else 0
-                    last = batch.source
-                    batches = [_moved(batch, before)]
-                    before += batch.lines
-                yield batches, size
+            tasks = ((place.folder, some, details) for some in _together(files))
+            yield from _ahead(pool, _read_files, tasks, 2 * processes)
         return
     if isinstance(place, FolderPlace):
         for file in files:
@@ -242,59 +235,24 @@ def _ahead(pool: Executor, function: Callable[[T], R], items: Iterable[T], count
             future.cancel()
 
 
-_Part = tuple[CaptureFile, int, int | None]
-"""A file and the range of bytes whose lines are meant: those that begin in it. None: to the end."""
-
-
-def _tasks(folder: Path, files: list[CaptureFile]) -> Iterator[list[_Part]]:
-    together: list[_Part] = []
-    size = 0
+def _together(files: list[CaptureFile]) -> Iterator[list[CaptureFile]]:
+    some: list[CaptureFile] = []
     for file in files:
-        if file.size > PART and not _is_compressed(folder / file.source):
-            for start in range(0, file.size, PART):
-                end = start + PART
-                yield [(file, start, end if end < file.size else None)]
-            continue
-        together.append((file, 0, None))
-        size += file.size
-        if size >= PART:
-            yield together
-            together, size = [], 0
-    if together:
-        yield together
+        some.append(file)
+        if sum(item.size for item in some) >= TOGETHER:
+            yield some
+            some = []
+    if some:
+        yield some
 
 
-def _is_compressed(path: Path) -> bool:
-    with path.open("rb") as stream:
-        return stream.read(len(GZIP)) == GZIP
-
-
-def _read_parts(task: tuple[Path, list[_Part], Details]) -> tuple[list[Batch], int, bool]:
-    folder, parts, details = task
+def _read_files(task: tuple[Path, list[CaptureFile], Details]) -> tuple[list[Batch], int]:
+    folder, files, details = task
     batches: list[Batch] = []
-    size = 0
-    for file, start, end in parts:
+    for file in files:
         with (folder / file.source).open("rb") as stream:
-            if start or end is not None:
-                data = _lines_between(stream, start, end)
-                batch = _batch(data, file.source, file.variant, details, 0)
-                return [batch], (file.size if end is None else end) - start, False
             batches += parse_stream(stream, file, details)
-            size += file.size
-    return batches, size, True
-
-
-def _lines_between(stream: Any, start: int, end: int | None) -> bytes:
-    """The lines that begin from *start* on and before *end*."""
-    if start:
-        stream.seek(start - 1)
-        start += len(stream.readline()) - 1  # the rest of a line that begins before; nothing, if one ends right here
-    if end is None:
-        return bytes(stream.read())
-    if start >= end:
-        return b""
-    data: bytes = stream.read(end - start)
-    return data if data.endswith(b"\n") else data + stream.readline()
+    return batches, sum(file.size for file in files)
 
 
 def _batch(block: bytes | memoryview, source: str, variant: str | None, details: Details, before: int) -> Batch:
@@ -346,14 +304,6 @@ def _answers(outputs: list[Any]) -> tuple[NDArray[np.int32], NDArray[np.float64]
 
 def _probabilities(side: Any) -> list[float] | None:
     return probabilities_of(Payload(side.observedContentType, side.encoding, side.data))
-
-
-def _moved(batch: Batch, before: int) -> Batch:
-    """The batch with the lines before it counted."""
-    if not before:
-        return batch
-    skipped = [replace(item, line=item.line + before) for item in batch.skipped]
-    return replace(batch, line=batch.line + before, skipped=skipped)
 
 
 def select(batch: Batch, selection: Selection) -> Batch:

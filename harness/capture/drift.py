@@ -55,8 +55,8 @@ def compare(reference: Features, captured: Features, *, seed: int = 0) -> Drift:
     """Compare captured images with those of the training set.
 
     Brightness and contrast by two-sample Kolmogorov-Smirnov tests; the embeddings (thumbnails, projected to the first
-    16 principal components of both sides together) by the permutation test of the energy distance. P values are adjusted
-    by Holm's method. Tests assume that images come independently of each other.
+    16 principal components of both sides together) by the permutation test of the energy distance. P values are
+    adjusted by Holm's method. Tests assume that images come independently of each other.
 
     Raises:
         ValueError: one side has fewer than 8 images.
@@ -85,8 +85,8 @@ def compare(reference: Features, captured: Features, *, seed: int = 0) -> Drift:
 def _projected(
     reference: NDArray[np.float64], captured: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    # The components are of both sides together. Those of one side alone fit that side better than any other sample, which
-    # would be taken for drift.
+    # The components are of both sides together. Those of one side alone fit that side better than any other sample,
+    # which would be taken for drift.
     both = np.concatenate([reference, captured])
     middle = both.mean(axis=0)
     _, _, axes = np.linalg.svd(both - middle, full_matrices=False)

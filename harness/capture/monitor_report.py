@@ -46,7 +46,7 @@ def write_monitor(
         parts.append(f"<h2>{html.escape(section.title)}</h2><p>{html.escape(section.words)}</p>")
         figures = []
         for plot in section.plots:
-            image = page.png(plot.axes, tight=True)
+            image = page.png(plot.axes)
             path = folder / f"{plot.name}.png"
             with unfinished(path) as scratch:
                 scratch.write_bytes(image)

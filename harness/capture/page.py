@@ -73,11 +73,11 @@ def facts(rows: Sequence[tuple[str, str]]) -> str:
     return "\n".join(["<table>", *lines, "</table>"])
 
 
-def png(axes: Axes, *, tight: bool = False) -> bytes:
+def png(axes: Axes) -> bytes:
     """The figure of *axes*."""
     buffer = io.BytesIO()
     drawn: Any = axes.figure
-    drawn.savefig(buffer, format="png", dpi=120, **({"bbox_inches": "tight"} if tight else {}))
+    drawn.savefig(buffer, format="png", dpi=120)
     return buffer.getvalue()
 
 

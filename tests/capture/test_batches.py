@@ -97,8 +97,8 @@ def test_real_captures_read_the_same_both_ways(real_data):
         assert frame[column].tolist() == expected[column].tolist()
 
 
-def test_parts_of_a_large_file_read_by_processes_are_its_lines(tmp_path, monkeypatch):
-    monkeypatch.setattr(batches, "PART", 5000)
+def test_processes_read_what_one_reads(tmp_path, monkeypatch):
+    monkeypatch.setattr(batches, "TOGETHER", 2000)
     monkeypatch.setattr(batches, "_WORTHWHILE", 0)
     lines = [line(number, json.dumps([number / 100, 1 - number / 100])) for number in range(100)]
     lines[50] = b"broken\n"
@@ -106,8 +106,7 @@ def test_parts_of_a_large_file_read_by_processes_are_its_lines(tmp_path, monkeyp
     (tmp_path / "packed.jsonl.gz").write_bytes(gzip.compress(b"".join(lines[:30])))
     for number in range(5):
         (tmp_path / f"small-{number}.jsonl").write_bytes(b"".join(lines[:3]))
-    parts = [part for task in batches._tasks(tmp_path, list(FolderPlace(tmp_path).files())) for part in task]
-    assert len([part for part in parts if part[0].source == "large.jsonl"]) > 5
+    assert len(list(batches._together(list(FolderPlace(tmp_path).files())))) > 3
     together = _columns(read_batches(FolderPlace(tmp_path), processes=2))
     assert together == _columns(read_batches(FolderPlace(tmp_path), processes=1))
     assert ("large.jsonl", 51, "skipped") in together and len(together) == 100 + 30 + 15

@@ -1,0 +1,138 @@
+"""Every plot of the monitor, of data that never changes; ``python -m tests.capture.pictures`` writes the baseline."""
+
+import datetime
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from harness.capture import monitor_plots, plots
+from harness.capture.drift import compare
+from harness.capture.images import Features
+from harness.capture.statistics import calibration
+from harness.workflow.latency import StateVisit
+from tests.capture.making import START
+
+BASELINE = Path(__file__).with_name("baseline")
+LIMIT = 0.93
+DPI = 60
+
+
+def frame(count=400, seed=0):
+    """Predictions of two days, less sure on the second."""
+    generator = np.random.default_rng(seed)
+    minutes = np.sort(generator.integers(0, 2 * 24 * 60, count))
+    minutes = minutes[(minutes < 1200) | (minutes > 1600)]
+    late = minutes > 1600
+    confidence = 0.5 + 0.5 * generator.beta(np.where(late, 3, 9), 1)
+    predicted = (generator.random(len(minutes)) < np.where(late, 0.7, 0.45)).astype(int)
+    return pd.DataFrame(
+        {
+            "time": pd.to_datetime(START) + pd.to_timedelta(minutes, unit="min"),
+            "predicted": pd.array(predicted, dtype="Int64"),
+            "confidence": confidence,
+            "passed": confidence > LIMIT,
+        }
+    )
+
+
+@lru_cache(maxsize=1)
+def _drift():
+    generator = np.random.default_rng(1)
+
+    def features(count, shift):
+        return Features(
+            generator.normal(130 + shift, 20, count),
+            generator.normal(50, 10, count),
+            generator.normal(0.5 + shift / 200, 0.2, (count, 192)),
+        )
+
+    return compare(features(150, 0), features(100, 25))
+
+
+def _calibration():
+    generator = np.random.default_rng(2)
+    confidence = 0.5 + 0.5 * generator.beta(4, 1, 500)
+    return calibration(confidence, generator.random(500) < confidence**1.3)
+
+
+def _visits():
+    generator = np.random.default_rng(3)
+    moment = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    return [
+        StateVisit(
+            f"e{number}",
+            state,
+            float(generator.lognormal(middle, 0.5)) / 1000,
+            state != "Check" or number % 4 > 0,
+            moment,
+        )
+        for number in range(30)
+        for state, middle in (("Serialize", 3.0), ("Classify", 4.0), ("Check", 2.0))
+    ]
+
+
+_TILES = [
+    ("red", (32, 32)),
+    ("green", (32, 16)),
+    ("blue", (16, 32)),
+    ("gray", (8, 8)),
+    ("orange", (9, 9)),
+    ("teal", (4, 4)),
+]
+
+PICTURES = {
+    "confidence_over_time": lambda: plots.confidence_over_time(frame(), threshold=LIMIT),
+    "confidence_of_many": lambda: plots.confidence_over_time(frame(5000), threshold=LIMIT),
+    "predictions_by_class": lambda: plots.predictions_by_class(frame(), threshold=LIMIT),
+    "confidence_by_class": lambda: monitor_plots.confidence_by_class(frame(), threshold=LIMIT),
+    "share_below_over_time": lambda: monitor_plots.share_below_over_time(frame(), threshold=LIMIT),
+    "class_balance_over_time": lambda: monitor_plots.class_balance_over_time(frame()),
+    "reliability": lambda: monitor_plots.reliability(_calibration()),
+    "accuracy_by_group": lambda: monitor_plots.accuracy_by_group(
+        [("all", 180, 200), ("above", 120, 122), ("not above", 60, 78)]
+    ),
+    "drift_brightness": lambda: monitor_plots.input_distribution(_drift(), "brightness"),
+    "drift_embedding": lambda: monitor_plots.input_embedding(_drift()),
+    "latency_by_state": lambda: monitor_plots.latency_by_state(_visits()),
+    "contact_sheet": lambda: monitor_plots.contact_sheet(
+        # Of one colour each: how pixels fall on pixels differs between versions.
+        [monitor_plots.Tile(Image.new("RGB", size, colour), f"{colour} 0.500") for colour, size in _TILES]
+        + [monitor_plots.Tile(None, "motorcycle 0.700")]
+    ),
+}
+
+
+def draw(name, path, change=lambda axes: None):
+    """Write the picture without its words, small enough to be kept; gives its axes.
+
+    How a letter is drawn, and so how much room words take, differs between versions of matplotlib and FreeType by more
+    than plots that matter differ from each other. So words are left out of the picture, the legend too, whose places
+    follow from them; the tests read them instead.
+    """
+    import matplotlib
+    from matplotlib.text import Text
+
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, "backend": "agg", "font.family": "DejaVu Sans"}):
+        axes = PICTURES[name]()
+        change(axes)
+        words = [text.get_text() for text in axes.findobj(Text) if text.get_visible() and text.get_text()]
+        figure = axes.figure
+        figure.set_layout_engine("none")
+        axes.set_position([0.08, 0.12, 0.84, 0.8])
+        figure.canvas.draw()  # which makes the ticks' labels
+        for text in figure.findobj(Text):
+            text.set_visible(False)
+        if axes.get_legend() is not None:
+            axes.get_legend().set_visible(False)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=DPI, metadata={"Software": None})
+    return axes, words
+
+
+if __name__ == "__main__":
+    for picture in PICTURES:
+        draw(picture, BASELINE / f"{picture}.png")
+        print(picture, (BASELINE / f"{picture}.png").stat().st_size)
