@@ -166,7 +166,7 @@ def test_states_are_told_as_they_turn(server, driven, role):
     states.delete_state_machine(stateMachineArn=machine)
 
 
-def test_a_browser_that_goes_leaves_nothing_behind(server, driven):
+def test_a_browser_that_goes_leaves_nothing_behind(server, driven, capfd):
     watch = driven.dashboard.watch
     watch._heartbeat = 0.05
     threads = threading.active_count()
@@ -179,6 +179,7 @@ def test_a_browser_that_goes_leaves_nothing_behind(server, driven):
         connection.close()
     eventually(lambda: watch.streams == 0)
     eventually(lambda: threading.active_count() <= threads)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_one_stream_too_many_is_refused(server, driven):
