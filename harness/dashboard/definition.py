@@ -14,7 +14,6 @@ from typing import Any
 from harness.dashboard.history import name_of_function
 
 START, END = "(start)", "(end)"
-_ENDS = ("Succeed", "Fail")
 _WORDS = {
     "Equals": "=",
     "LessThanEquals": "≤",
@@ -38,16 +37,23 @@ def graph_of(definition: str) -> dict[str, Any]:
     try:
         document = json.loads(definition)
         graph = _level(document)
-    except (ValueError, TypeError, AttributeError):
+        ends = [name for name, state in document.get("States", {}).items() if state.get("End") or _ends(state)]
+        comment = str(document.get("Comment", ""))
+    except (ValueError, TypeError, AttributeError, KeyError):
         return {"comment": "", "nodes": [], "edges": []}
     nodes: list[dict[str, Any]] = graph["nodes"]
     edges: list[dict[str, Any]] = graph["edges"]
-    ends = [node["id"] for node in nodes if node["kind"] in _ENDS or document["States"][node["id"]].get("End")]
-    nodes.insert(0, {"id": START, "kind": "Start", "what": "", "retries": "", "branches": []})
-    edges.insert(0, _edge(START, document.get("StartAt", "")))
-    nodes.append({"id": END, "kind": "End", "what": "", "retries": "", "branches": []})
-    edges.extend(_edge(name, END) for name in ends)
-    return {"comment": str(document.get("Comment", "")), "nodes": nodes, "edges": edges}
+    if nodes:
+        nodes.insert(0, {"id": START, "kind": "Start", "what": "", "retries": "", "branches": []})
+        nodes.append({"id": END, "kind": "End", "what": "", "retries": "", "branches": []})
+        if document.get("StartAt") in document["States"]:
+            edges.insert(0, _edge(START, document["StartAt"]))
+        edges.extend(_edge(name, END) for name in ends)
+    return {"comment": comment, "nodes": nodes, "edges": edges}
+
+
+def _ends(state: Mapping[str, Any]) -> bool:
+    return state.get("Type") in ("Succeed", "Fail")
 
 
 def states_in(graph: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

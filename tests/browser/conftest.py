@@ -38,11 +38,14 @@ ARGUMENTS = [
 IMAGES = 40
 
 
-def pytest_terminal_summary(terminalreporter):
-    made = sorted(SCREENSHOTS.glob("*.png")) if any(terminalreporter.stats.values()) else []
-    if made:
+_KEPT = pytest.StashKey[list]()
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    kept = config.stash.get(_KEPT, [])
+    if kept:
         terminalreporter.write_sep("=", "screenshots")
-        for path in made:
+        for path in kept:
             terminalreporter.write_line(str(path))
 
 
@@ -161,11 +164,13 @@ def open_page(browser, site, request):
 
 
 @pytest.fixture
-def shoot():
-    """Keeps a screenshot under a name."""
+def shoot(pytestconfig):
+    """Keeps a screenshot under a name; the run's end tells where."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    kept = pytestconfig.stash.setdefault(_KEPT, [])
 
     def keep(page, name, full=False):
         page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=full)
+        kept.append(SCREENSHOTS / f"{name}.png")
 
     return keep

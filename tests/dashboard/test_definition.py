@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.dashboard.definition import END, START, choice_in_words, graph_of, states_in
+from harness.dashboard.definition import END, START, choice_in_words, fails_of, graph_of, states_in
 from harness.parity.export import read_export
 
 pytestmark = pytest.mark.local
@@ -104,7 +104,42 @@ def test_definitions_of_aws_own_executions(real_data):
         assert all(node["what"].startswith("Lambda ") for node in states_in(graph) if node["kind"] == "Task")
 
 
-@given(st.recursive(st.none() | st.text() | st.integers(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))
-def test_what_is_no_definition_has_no_nodes(document):
-    assert all(node["id"] in (START, END) for node in graph_of(json.dumps(document))["nodes"])
+MEMBERS = (
+    "States",
+    "StartAt",
+    "Type",
+    "Next",
+    "Choices",
+    "Default",
+    "Branches",
+    "ItemProcessor",
+    "Catch",
+    "Retry",
+    "End",
+)
+VALUES = (
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["A", "B", "Map", "Parallel", "Choice", "Task", ""])
+)
+DOCUMENTS = st.recursive(
+    VALUES,
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from([*MEMBERS, "A", "B"]), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.fixed_dictionaries({"States": st.dictionaries(st.sampled_from(["A", "B"]), DOCUMENTS, max_size=2)}) | DOCUMENTS
+)
+def test_what_is_no_definition_is_drawn_as_far_as_it_goes_or_not_at_all(document):
+    graph = graph_of(json.dumps(document))
+    names = {node["id"] for node in graph["nodes"]}
+    assert all(edge["from"] in names and edge["to"] in names for edge in graph["edges"])
+    list(states_in(graph))
+    fails_of(json.dumps(document))
+
+
+def test_what_is_no_json_is_not_drawn():
     assert graph_of("{") == {"comment": "", "nodes": [], "edges": []}

@@ -1,8 +1,10 @@
 """Where the page is served: by `harness dashboard`, and on the emulator's own port."""
 
+import hashlib
 import re
 import signal
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 
@@ -76,6 +78,22 @@ def test_a_browser_runs_no_scripts_out_of_a_bucket(mounted):
         "sandbox"
     )
     assert "Content-Security-Policy" not in mounted.get("/bucket/a.html", base_url=LOOPBACK).headers
+
+
+def test_the_page_loads_nothing_heavy():
+    heavy = "{'pandas', 'numpy', 'PIL', 'matplotlib', 'sagemaker', 'moto'}"
+    program = f"import harness.dashboard.app, sys; sys.exit(bool({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+def test_files_of_others_are_as_they_made_them(root):
+    folder = root / "harness" / "dashboard" / "static" / "vendor"
+    said = dict(
+        reversed(line.split()) for line in re.findall(r"^[0-9a-f]{64}  .+$", (folder / "README.md").read_text(), re.M)
+    )
+    there = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.suffix in (".js", ".css")}
+    assert {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in there.items()} == said
+    assert all(list(path.parent.glob("LICENSE*")) for path in there.values())
 
 
 @pytest.mark.processes

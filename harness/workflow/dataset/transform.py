@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from harness.workflow.dataset import CLASS_NAMES as CLASS_NAMES
 from harness.workflow.dataset.archive import Archive, Part
 
 CLASSES = {8: 0, 48: 1}
 """CIFAR-100's fine labels of bicycle and motorcycle, and the class numbers that the model is trained with."""
-CLASS_NAMES = ("bicycle", "motorcycle")
 PARTS = ("train", "test")
 
 
