@@ -43,12 +43,13 @@ class _Timeline:
 class _Waiter:
     """A thread that waits."""
 
-    def __init__(self, timeline: _Timeline, counted: bool, sleeping: bool) -> None:
+    def __init__(self, timeline: _Timeline, counted: bool, sleeping: bool, looking: bool) -> None:
         self.lock = threading.Lock()
         self.lock.acquire()
         self.timeline = timeline
         self.counted = counted
         self.sleeping = sleeping
+        self.looking = looking
         self.end = 0.0
         """When the wait is over, by the timeline."""
         self.done = False
@@ -143,10 +144,10 @@ class Clock:
         self._timelines.add(timeline)
         return timeline
 
-    def _park(self, seconds: float | None, sleeping: bool) -> _Waiter:
+    def _park(self, seconds: float | None, sleeping: bool, looking: bool) -> _Waiter:
         timeline = self._here()
         counted = timeline is not self._outside
-        waiter = _Waiter(timeline, counted, sleeping)
+        waiter = _Waiter(timeline, counted, sleeping, looking)
         timeline.running -= counted
         timeline.sleepers += sleeping
         if seconds is not None and seconds < NEVER and not self._closed:
@@ -183,7 +184,7 @@ class Clock:
         """Jump to the end of the next wait, if all wait and at least one for the time itself."""
         if not self._virtual or timeline is self._outside or timeline.running or not timeline.sleepers:
             return
-        ends = [waiter.end for waiter in timeline.timed]
+        ends = [waiter.end for waiter in timeline.timed if not waiter.looking]
         if ends:
             self._move(timeline, max(0.0, min(ends) - timeline.monotonic()))
 
@@ -238,18 +239,19 @@ class ClockEvent:
         with self._clock._condition:
             self._flag = False
 
-    def wait(self, timeout: float | None = None, *, sleeping: bool = False) -> bool:
+    def wait(self, timeout: float | None = None, *, sleeping: bool = False, looking: bool = False) -> bool:
         """Wait until it is set, or *timeout* seconds have passed: then False.
 
         Args:
             timeout: seconds, or None for ever.
             sleeping: this is a wait for the time itself; virtual time may jump to its end.
+            looking: nothing of the execution happens at its end, which virtual time may jump over.
         """
         clock = self._clock
         with clock._condition:
             if self._flag:
                 return True
-            waiter = clock._park(timeout, sleeping)
+            waiter = clock._park(timeout, sleeping, looking)
             self._waiters.append(waiter)
         waiter.lock.acquire()
         with clock._condition:

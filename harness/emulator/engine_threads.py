@@ -92,7 +92,7 @@ class _Attempt(_Work):
 class _AttemptEnded(ClockEvent):
     """The event that ends an attempt. The engine waits for it right after it has started the attempt."""
 
-    def wait(self, timeout: float | None = None, *, sleeping: bool = False) -> bool:
+    def wait(self, timeout: float | None = None, *, sleeping: bool = False, looking: bool = False) -> bool:
         """Wait until it is set, or *timeout* seconds have passed: then False."""
         attempt: _Attempt | None = _begun.__dict__.pop("attempt", None)
         if attempt is not None:
@@ -100,4 +100,4 @@ class _AttemptEnded(ClockEvent):
                 attempt.here()
             else:
                 attempt.apart()
-        return super().wait(timeout, sleeping=sleeping)
+        return super().wait(timeout, sleeping=sleeping, looking=looking)

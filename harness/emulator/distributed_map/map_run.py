@@ -191,7 +191,7 @@ class Pool:
         self._run.changed = self._spawn
         try:
             self._spawn()
-            while not self._done.wait(look):
+            while not self._done.wait(look, looking=True):
                 if not go_on():
                     self.stop()
         finally:
