@@ -110,10 +110,22 @@ def test_an_environment_starts_cold_once_and_stays_warm(client, deploy):
     assert pid == same != os.getpid()
 
 
-def test_concurrent_invocations_run_in_environments_of_their_own(client, deploy):
-    name = deploy("import os, time\ndef lambda_handler(event, context):\n    time.sleep(0.3)\n    return os.getpid()\n")
+MEETING = """
+import os, pathlib, time
+def lambda_handler(event, context):
+    folder = pathlib.Path(event["folder"])
+    (folder / context.aws_request_id).touch()
+    deadline = time.monotonic() + 25
+    while len(list(folder.iterdir())) < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return os.getpid()
+"""
+
+
+def test_concurrent_invocations_run_in_environments_of_their_own(client, deploy, tmp_path):
+    name, event = deploy(MEETING, Timeout=30), {"folder": str(tmp_path)}  # each waits until all three are there
     with ThreadPoolExecutor(3) as threads:
-        pids = list(threads.map(lambda _: invoke(client, name)[1], range(3)))
+        pids = list(threads.map(lambda _: invoke(client, name, event)[1], range(3)))
     assert len(set(pids)) == 3
 
 

@@ -36,7 +36,35 @@ class EnvironmentPool:
         self._count: dict[tuple[object, ...], int] = {}
         self._current: dict[tuple[str, str], tuple[object, ...]] = {}
         self._all: set[ExecutionEnvironment] = set()
+        self._ahead: dict[tuple[object, ...], int] = {}
+        """Environments that are being started before anybody has asked for one."""
+        self._claimed: dict[tuple[object, ...], int] = {}
+        """Invocations that wait for one of those."""
         self._closed = False
+
+    def start_ahead(self, function: FunctionVersion) -> None:
+        """Start an environment, for the next invocation, where there is none yet."""
+        revision = function.revision
+        with self._lock:
+            self._make_current(function)
+            freed = self._freed.setdefault(revision, threading.Condition(self._lock))
+            if self._count.get(revision, 0):
+                return
+            self._count[revision] = self._ahead[revision] = 1
+        environment = None
+        try:
+            environment = self._start(function)
+        finally:
+            with self._lock:
+                self._ahead[revision] -= 1
+                if environment is None:
+                    self._count[revision] -= 1
+                else:
+                    self._all.add(environment)
+            if environment is not None:
+                self._give_back(environment)
+            with self._lock:
+                freed.notify_all()
 
     @contextlib.contextmanager
     def environment(self, function: FunctionVersion) -> Iterator[ExecutionEnvironment]:
@@ -81,6 +109,11 @@ class EnvironmentPool:
                     if environment.alive:
                         return environment
                     self._forget(environment)
+                if self._claimed.get(revision, 0) < self._ahead.get(revision, 0):
+                    self._claimed[revision] = self._claimed.get(revision, 0) + 1
+                    freed.wait(_PATIENCE)
+                    self._claimed[revision] -= 1
+                    continue
                 if self._count.get(revision, 0) < self._comfortable:
                     break
                 if self._starting(revision):

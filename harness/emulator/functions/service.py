@@ -244,8 +244,7 @@ class Functions:
 
         def start() -> None:
             try:
-                with self._pool.environment(function):
-                    pass
+                self._pool.start_ahead(function)
             except Exception as error:  # the first invocation meets it again, and reports it
                 logger.debug("environment of %s did not start ahead: %s", name, error)
 
