@@ -189,12 +189,21 @@ class Pool:
             Exception: what kept a child from running at all.
         """
         self._run.changed = self._spawn
-        try:
-            self._spawn()
-            while not self._done.wait(look):
+        over = threading.Event()
+
+        def watch() -> None:
+            # By the wall clock, on a thread that the test clock does not know: a wait of a quarter of a second would
+            # keep virtual time from jumping further than that.
+            while not over.wait(look):
                 if not go_on():
                     self.stop()
+
+        threading.Thread(target=watch, name="map-run-watch", daemon=True).start()
+        try:
+            self._spawn()
+            self._done.wait()
         finally:
+            over.set()
             self._run.changed = lambda: None
         if self._error is not None:
             raise self._error
