@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.emulator.distributed_map.service import DistributedMaps
 
 _PATIENCE = 1.0
-"""Seconds that DescribeExecution waits for the end, on behalf of a task that looks in between whether it was stopped."""
+"""Seconds that DescribeExecution waits for the end; in between, the task looks whether it was stopped."""
 _VIRTUAL_PATIENCE = 60.0
 """The same on the test clock, which jumps no further than this at once."""
 _RULE = "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
