@@ -116,7 +116,9 @@ def _show_transform(each: Estimate, console: Console) -> None:
 
 def _show_numbers(console: Console) -> None:
     console.rule("from", align="left")
-    console.print(f"AWS's documents of {AS_OF}, us-east-1; new accounts have lower quotas.")
+    console.print(
+        f"Numbers of {AS_OF}, us-east-1, to be checked in the document beside each; new accounts have lower quotas."
+    )
     for number in (*QUOTAS.values(), *PRICES.values()):
         value = f"{number.value:,g}" if number.value >= 1 else f"{number.value:.10f}".rstrip("0")
         unit = f" {number.unit}" if number.unit not in ("$", "") else ""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 AS_OF = "2025-11"
-"""When AWS's documents said so."""
+"""Of these numbers. Lambda's, S3's, the Map Run's concurrency and the transition's price were seen in copies of AWS's
+documents or in quotations of them; the others still have to be held against the document beside them."""
 _STATES = "https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"
 _MAP = "https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html"
 _LAMBDA = "https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html"
@@ -67,7 +68,7 @@ class Times:
     """Seconds that parts of the work take.
 
     The functions' and Step Functions' own are of a real execution on AWS, of August 2025, that the console exported:
-    one run of functions that had not run for a while, so they are on the safe side. The model's is what InvokeEndpoint
+    one run, of which it is not known whether the functions were warm. The model's is what InvokeEndpoint
     took here for the shipped model, on one core (``make bench``).
     """
 

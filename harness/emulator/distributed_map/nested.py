@@ -17,8 +17,10 @@ from harness.emulator.permissions import RoleSession, denial
 if TYPE_CHECKING:
     from harness.emulator.distributed_map.service import DistributedMaps
 
-_PATIENCE = 60.0
-"""Seconds that DescribeExecution waits for the end, on behalf of a task that waits for it."""
+_PATIENCE = 1.0
+"""Seconds that DescribeExecution waits for the end; in between, the task looks whether it was stopped."""
+_VIRTUAL_PATIENCE = 60.0
+"""The same on the test clock, which jumps no further than this at once."""
 _RULE = "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
 ENDED = "harness_nested_ended"
 """Name under which an execution has the event that its end sets."""
@@ -54,12 +56,12 @@ class DirectStates:
         return {**answer, "startDate": datetime.fromtimestamp(answer["startDate"], UTC), **_metadata()}
 
     def describe_execution(self, executionArn: str) -> dict[str, Any]:
-        """As boto3's, once the execution has ended or a minute has passed."""
+        """As boto3's, once the execution has ended or a while has passed."""
         self._allow("DescribeExecution", "states:DescribeExecution", executionArn)
         found = self._maps.states._started.get(executionArn)
         ended = found[0].__dict__.get(ENDED) if found else None
         if ended is not None and found[0].status == "RUNNING":
-            ended.wait(_PATIENCE)
+            ended.wait(_VIRTUAL_PATIENCE if self._maps.registry.clock.virtual else _PATIENCE)
         answer = self._answered(
             "DescribeExecution", lambda: self._maps.describe_execution({"executionArn": executionArn}, self._region)
         )
