@@ -90,12 +90,21 @@ class Stacks:
     def _get_ready(self) -> None:
         from moto.cloudformation import parsing
         from moto.cloudformation.models import ChangeSet
+        from moto.cloudformation.responses import CloudFormationResponse
 
         models = parsing.get_model_map()
         for kind, provider in PROVIDERS.items():
             before = models.get(kind)
             models[kind] = _bridge(kind, provider, self._context)
             self._undo.append(lambda kind=kind, before=before: models.__setitem__(kind, before))  # type: ignore[misc]
+        validate = CloudFormationResponse._validate_different_update
+
+        def validate_update(responses: Any, *arguments: Any, **named: Any) -> None:
+            if responses._get_action() != "CreateChangeSet":  # a change set without changes is made, and FAILED
+                validate(responses, *arguments, **named)
+
+        CloudFormationResponse._validate_different_update = validate_update
+        self._undo.append(lambda: setattr(CloudFormationResponse, "_validate_different_update", validate))
         references, diff = parsing.get_references_from_template, ChangeSet.diff
         parsing.get_references_from_template = _references
         ChangeSet.diff = _diff
@@ -123,7 +132,7 @@ class Stacks:
         if stack is not None:
             self._authorize(stack, request, "DeleteStack")
         answer = self._context.moto(request)
-        if answer.status_code >= 500 and stack is not None:
+        if answer.status_code >= 400 and stack is not None:
             self._backend(region).stacks[stack.stack_id] = stack
             stack.status = "DELETE_FAILED"
             stack._add_stack_event("DELETE_FAILED", resource_status_reason="Resources failed to delete.")

@@ -6,7 +6,9 @@ import threading
 
 import boto3
 import pytest
+from click.testing import CliRunner
 
+from harness.cli import main
 from harness.emulator.clients import Clients
 from harness.settings import Settings, SettingsError
 from harness.targets import open_standing_target, open_target
@@ -184,3 +186,19 @@ def test_an_emulator_of_some_services_never_calls_aws(monkeypatch):
 def test_there_are_three_targets():
     with pytest.raises(ValueError, match="embedded, compose and aws"):
         open_target(Settings(target="mars"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["demo"], "the demo is for this machine"),
+        (["run", "--target", "aws", __file__], "what a script costs on AWS nobody can tell"),
+        (["parity", __file__], "executions are replayed on this machine"),
+        (["sweep", "--target", "compose"], "only what is on aws expires"),
+    ],
+)
+def test_what_knows_no_price_keeps_off_the_aws_target(shell, monkeypatch, arguments, message):
+    monkeypatch.setattr("harness.cli._settings", lambda: Settings(target="aws"))
+    ended = CliRunner().invoke(main, arguments)
+    assert ended.exit_code != 0
+    assert message in ended.output
