@@ -6,7 +6,7 @@ import base64
 import binascii
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -143,7 +143,10 @@ def _is_among(confidence: float, least: list[tuple[float, int, Unsure]], most: i
 def _frame(batch: Batch, threshold: float, known: list[int | None], trained: list[bool]) -> Any:
     import pandas as pd
 
-    kept = batch.to_frame(threshold)[["time", "variant", "predicted", "confidence", "passed", "source", "line"]]
+    # Without the images from the start: a frame that some columns are taken of may keep the others alive.
+    kept = replace(batch, image=None, probabilities=None).to_frame(threshold)[
+        ["time", "variant", "predicted", "confidence", "passed", "source", "line"]
+    ]
     return kept.assign(label=pd.array(known, dtype="Int64"), trained=np.array(trained, dtype=bool))
 
 
