@@ -6,7 +6,7 @@ import base64
 import binascii
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +98,8 @@ def observe(
         trained: list[bool] = []
         for number in range(len(batch)):
             confidence = float(batch.confidence[number])
-            needed = matched or draws[number] < highest or len(least) < unsure or confidence < -least[0][0]
+            among_least = confidence == confidence and _is_among(confidence, least, unsure)
+            needed = matched or draws[number] < highest or among_least
             content = _content(batch, number) if needed else None
             if content is not None and draws[number] < highest:
                 heapq.heappush(sample, (-draws[number], content))
@@ -110,7 +111,7 @@ def observe(
             known.append(label)
             trained.append(train is not None and digest in train.digests)
             images += batch.image is not None and batch.image[number] is not None
-            if confidence == confidence and (len(least) < unsure or confidence < -least[0][0]):
+            if among_least:
                 entry = Unsure(
                     confidence,
                     int(batch.predicted[number]),
@@ -134,10 +135,18 @@ def observe(
     )
 
 
+def _is_among(confidence: float, least: list[tuple[float, int, Unsure]], most: int) -> bool:
+    """Whether a prediction is one of the *most* least confident so far, of which the surest stands first in *least*."""
+    return len(least) < most or bool(least and confidence < -least[0][0])
+
+
 def _frame(batch: Batch, threshold: float, known: list[int | None], trained: list[bool]) -> Any:
     import pandas as pd
 
-    kept = batch.to_frame(threshold)[["time", "variant", "predicted", "confidence", "passed", "source", "line"]]
+    # Without the images from the start: a frame that some columns are taken of may keep the others alive.
+    kept = replace(batch, image=None, probabilities=None).to_frame(threshold)[
+        ["time", "variant", "predicted", "confidence", "passed", "source", "line"]
+    ]
     return kept.assign(label=pd.array(known, dtype="Int64"), trained=np.array(trained, dtype=bool))
 
 

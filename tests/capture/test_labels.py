@@ -1,5 +1,7 @@
 """True classes of captured images: by their bytes and by inference ids, never by a guess."""
 
+import tracemalloc
+
 import pytest
 
 from harness.capture.images import digest_of
@@ -101,3 +103,15 @@ def test_the_sample_is_drawn_at_random_and_the_same_each_time(tmp_path, monkeypa
     place = FolderPlace(tmp_path)
     first, again, other = (observe(place, Selection(), threshold=0.9, seed=seed).sample for seed in (0, 0, 1))
     assert len(set(first)) == 10 and first == again and first != other
+
+
+def test_images_that_are_not_needed_do_not_stay_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.capture.observe.SAMPLE", 10)
+    data = b"".join(line(number, image=bytes(9000)) for number in range(3000))
+    (tmp_path / "a.jsonl").write_bytes(data)
+    tracemalloc.start()
+    seen = observe(FolderPlace(tmp_path), Selection(), threshold=0.93)
+    kept, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(seen.frame) == 3000 and len(data) > 36e6
+    assert kept < 5e6 and peak < 20e6
