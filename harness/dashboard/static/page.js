@@ -50,8 +50,8 @@ export async function send(path, body, headers = { "Content-Type": "application/
   return read;
 }
 
-// Shows the page at an address, this one's unless another is given.
-export async function refresh(address = location.href) {
+// Shows this page as it is now, under the address as it is now.
+export async function refresh() {
   if (running) {
     again = true;
     return;
@@ -60,7 +60,7 @@ export async function refresh(address = location.href) {
   try {
     do {
       again = false;
-      const answer = await fetch(address, { headers: { Accept: "text/html" } });
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const next = page.querySelector("#main");
       if (!next) return;
@@ -226,7 +226,7 @@ function filtered(form) {
   for (const [name, value] of new FormData(form)) if (value) wanted.set(name, value);
   const address = `${form.getAttribute("action")}${wanted.size ? `?${wanted}` : ""}`;
   history.replaceState(null, "", address);
-  refresh(new URL(address, location.href).href);
+  refresh();
 }
 main.addEventListener("input", ({ target }) => {
   const form = target.closest("form.filters");
