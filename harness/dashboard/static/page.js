@@ -78,7 +78,8 @@ export async function refresh() {
 function change(next) {
   Idiomorph.morph(main, next.innerHTML, {
     morphStyle: "innerHTML",
-    ignoreActiveValue: true,
+    // What is being typed stays; of a button or a summary that has the focus, all that is inside may change.
+    ignoreActiveValue: document.activeElement?.matches("input, textarea, select") ?? false,
     callbacks: {
       beforeNodeMorphed(before, after) {
         if (!(before instanceof Element)) return true;
