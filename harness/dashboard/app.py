@@ -351,7 +351,7 @@ def _add_watch(app: Flask, page: Dashboard) -> None:
         if kind == "executions":
             return kind, lambda: Topic(lambda: _look_at_list(page), 4 * interval, 4 * interval)
         if kind == "execution" and name:
-            return asked, lambda: Topic(lambda: _look_at(page, name), interval, 8 * interval)
+            return asked, lambda: Topic(lambda: _look_at(page, name), interval, 4 * interval)
         if kind == "endpoints":
             return kind, lambda: Topic(lambda: (_plain(endpoints(clients.sagemaker)), {}), 4 * interval, 20 * interval)
         if kind == "captures" and name.startswith("s3://"):

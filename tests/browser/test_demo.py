@@ -116,9 +116,12 @@ def test_states_turn_live_and_a_reload_loses_nothing(open_page, scones, pictures
         expect(second).to_have_class(re.compile("RUNNING"))
         page.evaluate("window.same = true")
         box(page, "Lambda Invoke(serializeImageData)").click()
+        running = page.locator(".step", has_text="ClassifyImageData").locator("summary")
+        running.focus()
         expect(page.locator("#said")).to_contain_text("Lambda Invoke(CheckThreshold)")  # said to a screen reader
         expect(second).to_have_class(re.compile("SUCCEEDED"))
         expect(page.locator(".verdict")).to_contain_text("succeeded")
+        expect(running).to_contain_text("succeeded")
         # Not by a reload: what was opened is open, where the focus was it is.
         assert page.evaluate("window.same")
         first = page.locator(".step", has_text="serializeImageData").locator("details").first
@@ -148,6 +151,7 @@ def test_a_fault_is_switched_on_and_off(open_page, scones, pictures, control, sh
     try:
         expect(page.locator("h1")).to_have_text("1 fault is switched on")
         expect(toggle).to_have_attribute("aria-checked", "true")
+        expect(toggle.locator(".state")).to_have_text("on")  # it has the focus, and changes all the same
         key = max(pictures, key=pictures.get)
         states = scones.session.client("stepfunctions")
         result = run(states, scones.state_machine_arn, scones.event(key))

@@ -121,8 +121,20 @@ function marks(shape) {
   };
 }
 
+// The times that there are (in order), with room beside them; of a moment alone, some seconds around it.
+function span(u) {
+  const now = Date.now() / 1000;
+  const first = u.data[0][0] ?? now - 60;
+  const last = u.data[0][u.data[0].length - 1] ?? now;
+  const room = Math.max(5, (last - first) * 0.03);
+  return [first - room, last + room];
+}
+
+const DAY = 86400;
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, DAY, 2 * DAY, 7 * DAY, 30 * DAY, 90 * DAY, 365 * DAY];
+
 function times(u, values) {
-  const days = values[values.length - 1] - values[0] > 86400;
+  const days = values[values.length - 1] - values[0] > DAY;
   let before = "";
   return values.map((value) => {
     const text = new Date(value * 1000).toISOString();
@@ -147,10 +159,10 @@ function plot() {
       legend: { show: false },
       cursor: { drag: { x: false, y: false }, points: { show: false } },
       scales: {
-        x: { time: true, range: (u, low, high) => (high - low < 10 ? [low - 5, high + 5] : [low - (high - low) * 0.03, high + (high - low) * 0.03]) },
-        y: { range: (u, low) => [Math.min(Number(range.min), low ?? 0.5), 1.01] },
+        x: { time: true, range: span },
+        y: { range: (u, low) => [Math.min(Number(range.min), low ?? 0.5) - 0.02, 1.02] },
       },
-      axes: [{ ...axis, label: "time of inference (UTC)", labelFont: "12px system-ui, sans-serif", values: times }, { ...axis, label: "confidence (probability, 0 to 1)", labelFont: "12px system-ui, sans-serif", size: 56, values: (u, values) => values.map((value) => value.toFixed(2)) }],
+      axes: [{ ...axis, space: 84, incrs: STEPS, label: "time of inference (UTC)", labelFont: "12px system-ui, sans-serif", values: times }, { ...axis, label: "confidence (probability, 0 to 1)", labelFont: "12px system-ui, sans-serif", size: 56, values: (u, values) => values.map((value) => value.toFixed(2)) }],
       series: [
         {},
         { label: "passes", stroke: good, fill: good, width: 0, paths: marks("circle"), points: { show: false } },

@@ -50,8 +50,8 @@ export async function send(path, body, headers = { "Content-Type": "application/
   return read;
 }
 
-// Shows the page at an address, this one's unless another is given.
-export async function refresh(address = location.href) {
+// Shows this page as it is now, under the address as it is now.
+export async function refresh() {
   if (running) {
     again = true;
     return;
@@ -60,7 +60,7 @@ export async function refresh(address = location.href) {
   try {
     do {
       again = false;
-      const answer = await fetch(address, { headers: { Accept: "text/html" } });
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const next = page.querySelector("#main");
       if (!next) return;
@@ -78,7 +78,8 @@ export async function refresh(address = location.href) {
 function change(next) {
   Idiomorph.morph(main, next.innerHTML, {
     morphStyle: "innerHTML",
-    ignoreActiveValue: true,
+    // What is being typed stays; of a button or a summary that has the focus, all that is inside may change.
+    ignoreActiveValue: document.activeElement?.matches("input, textarea, select") ?? false,
     callbacks: {
       beforeNodeMorphed(before, after) {
         if (!(before instanceof Element)) return true;
@@ -226,7 +227,7 @@ function filtered(form) {
   for (const [name, value] of new FormData(form)) if (value) wanted.set(name, value);
   const address = `${form.getAttribute("action")}${wanted.size ? `?${wanted}` : ""}`;
   history.replaceState(null, "", address);
-  refresh(new URL(address, location.href).href);
+  refresh();
 }
 main.addEventListener("input", ({ target }) => {
   const form = target.closest("form.filters");
