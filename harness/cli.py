@@ -63,9 +63,14 @@ def _bar(description: str) -> Iterator[Callable[[int, int | None], None]]:
 
 
 def _aws_options(command: Callable[..., None]) -> Callable[..., None]:
+    """What says, on the aws target, how to train, whose money may be spent, and how much."""
+    spot = click.option("--spot", is_flag=True, help="On aws: train on spare instances (managed spot training).")
+    return _money_options(spot(command))
+
+
+def _money_options(command: Callable[..., None]) -> Callable[..., None]:
     """What says, on the aws target, whose money may be spent, and how much."""
     for option in (
-        click.option("--spot", is_flag=True, help="On aws: train on spare instances (managed spot training)."),
         click.option("--max-cost", type=click.FloatRange(0, min_open=True), help="On aws: at most so many USD."),
         click.option("--yes", is_flag=True, help="On aws: agree to the price; needs --max-cost and --account."),
         click.option("--account", "aws_account", help="On aws: the account that is meant."),
@@ -770,6 +775,7 @@ def monitor(
 @click.option("--output", type=click.Path(file_okay=False), default="evaluation-output", show_default=True)
 @click.option("--against", type=click.Path(exists=True, dir_okay=False), help="evaluation.json of an earlier one.")
 @click.option("--resume", is_flag=True, help="Go on with the one in --output: what is done is not done again.")
+@_money_options
 def evaluate(
     source: str,
     target: str | None,
@@ -782,10 +788,9 @@ def evaluate(
     output: str,
     against: str | None,
     resume: bool,
+    **given: object,
 ) -> None:
     """Evaluate the model on images, a Distributed Map running the workflow for each; write a report."""
-    from dataclasses import replace
-
     from rich.console import Console
 
     from harness.evaluation.batch import BatchOptions
@@ -794,9 +799,7 @@ def evaluate(
 
     if not source and not resume:
         raise click.UsageError("name s3://BUCKET/KEY or a folder, or --resume")
-    settings = _settings()
-    if target:
-        settings = replace(settings, target=target)
+    settings = _with_aws_options(_targeted(target), **given)
     with _clear_errors():
         options = EvaluateOptions(
             root=Path.cwd(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,12 +78,44 @@ def run_evaluate(options: EvaluateOptions, settings: Settings, console: Console)
 
     Raises:
         ValueError: the source, the earlier evaluation or the options make no sense.
-        RuntimeError: the batch failed before it had any result.
+        RuntimeError: the batch failed before it had any result, or the target cannot run it.
+        harness.workflow.consent.ConsentError: on AWS, its price was not agreed to.
     """
     before = read_json(options.against) if options.against else None
     earlier = _earlier(options)
+    if settings.target == "compose":
+        raise RuntimeError("the compose target's Step Functions Local has no Distributed Map of today's kind")
+    if settings.target == "aws":
+        return _evaluate_on_aws(options, settings, console, before, earlier)
     with _workflow(options, settings, console) as (scones, target):
         return evaluate_on(scones, target, options, settings, console, before, earlier)
+
+
+def _evaluate_on_aws(
+    options: EvaluateOptions,
+    settings: Settings,
+    console: Console,
+    before: Evaluation | None,
+    earlier: Evaluation | None,
+) -> EvaluateResult:
+    """On the workflow that `harness deploy --target aws` has left there, once the price is agreed to."""
+    from harness.evaluation.money import price_batch
+    from harness.targets import open_target
+    from harness.workflow.cloud import find_scones
+    from harness.workflow.consent import require_consent
+    from harness.workflow.session import SharedClients
+
+    with open_target(settings) as target:
+        scones = find_scones(target, SharedClients(), settings, options.root)
+
+        def agree(images: int) -> None:
+            estimate = price_batch(images, options.workflow, options.batch)
+            estimate.show(console)
+            require_consent(target, settings, estimate)
+
+        if earlier is not None:
+            agree(sum(prediction.status == "failed" for prediction in earlier.predictions) or 1)
+        return evaluate_on(scones, target.name, options, settings, console, before, earlier, agree)
 
 
 def evaluate_on(
@@ -94,6 +126,7 @@ def evaluate_on(
     console: Console,
     before: Evaluation | None = None,
     earlier: Evaluation | None = None,
+    agree: Callable[[int], None] | None = None,
 ) -> EvaluateResult:
     """As :func:`run_evaluate`, on a workflow that is deployed.
 
@@ -105,6 +138,7 @@ def evaluate_on(
         console: where it is told.
         before: the evaluation to compare with.
         earlier: the one to go on with.
+        agree: where it costs money, asks whether so many images may; raises where not.
     """
     from harness.workflow.endpoint import is_stub
 
@@ -119,10 +153,10 @@ def evaluate_on(
             console.print(f"  nothing to resume: {arn} has not failed")
     else:
         source = _find(options.source, options.images, s3, scones.bucket, console)
+        if agree is not None:
+            agree(source.count(s3))
         name = f"evaluation-{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
-        machine = scones.deployment.state_machine_arns.get(MACHINES[options.workflow])
-        if machine is None:
-            raise RuntimeError(f"the Step Functions of the {target} target takes no Distributed Map")
+        machine = scones.deployment.state_machine_arns[MACHINES[options.workflow]]
         arn = start_batch(states, machine, source, scones.bucket, name, options.batch)
         console.print(f"  started {arn}", soft_wrap=True)
     with _live(console) as progress:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.workflow import prices
+
 AS_OF = "2025-11"
 """Of these numbers. Lambda's, S3's, the Map Run's concurrency and the transition's price were seen in copies of AWS's
 documents or in quotations of them; the others still have to be held against the document beside them."""
@@ -44,17 +46,27 @@ QUOTAS = {
     "s3_gets": Number("S3, GET requests of a prefix", 5_500, "a second", _S3),
 }
 PRICES = {
-    "transition": Number("Step Functions, Standard, a state transition", 0.025 / 1_000, "$", _STATES_PRICES),
-    "express_request": Number("Step Functions, Express, a request", 1.00 / 1_000_000, "$", _STATES_PRICES),
+    "transition": Number("Step Functions, Standard, a state transition", prices.STATE_TRANSITION, "$", _STATES_PRICES),
+    "express_request": Number("Step Functions, Express, a request", prices.EXPRESS_REQUEST, "$", _STATES_PRICES),
     "express_gb_second": Number(
-        "Step Functions, Express, a GB-second (64 MB at least)", 0.00001667, "$", _STATES_PRICES
+        "Step Functions, Express, a GB-second (64 MB at least)", prices.EXPRESS_GB_SECOND, "$", _STATES_PRICES
     ),
-    "lambda_request": Number("Lambda, a request", 0.20 / 1_000_000, "$", _LAMBDA_PRICES),
-    "lambda_gb_second": Number("Lambda, x86, a GB-second", 0.0000166667, "$", _LAMBDA_PRICES),
-    "s3_get": Number("S3 Standard, a GET request", 0.0004 / 1_000, "$", _S3_PRICES),
-    "s3_put": Number("S3 Standard, a PUT or LIST request", 0.005 / 1_000, "$", _S3_PRICES),
-    "endpoint_hour": Number("ml.m5.xlarge, real-time inference, an hour", 0.23, "$", _SAGEMAKER_PRICES),
-    "transform_hour": Number("ml.m5.xlarge, batch transform, an hour", 0.23, "$", _SAGEMAKER_PRICES),
+    "lambda_request": Number("Lambda, a request", prices.LAMBDA_REQUEST, "$", _LAMBDA_PRICES),
+    "lambda_gb_second": Number("Lambda, x86, a GB-second", prices.LAMBDA_GB_SECOND, "$", _LAMBDA_PRICES),
+    "s3_get": Number("S3 Standard, a GET request", prices.S3_GET, "$", _S3_PRICES),
+    "s3_put": Number("S3 Standard, a PUT or LIST request", prices.S3_PUT, "$", _S3_PRICES),
+    "endpoint_hour": Number(
+        "ml.m5.xlarge, real-time inference, an hour",
+        prices.INSTANCE_HOURS[prices.HOSTING, "ml.m5.xlarge"],
+        "$",
+        _SAGEMAKER_PRICES,
+    ),
+    "transform_hour": Number(
+        "ml.m5.xlarge, batch transform, an hour",
+        prices.INSTANCE_HOURS[prices.HOSTING, "ml.m5.xlarge"],
+        "$",
+        _SAGEMAKER_PRICES,
+    ),
 }
 ENDPOINT_CPUS = 4
 """vCPUs of an ml.m5.xlarge: https://aws.amazon.com/sagemaker/pricing/"""

@@ -37,6 +37,26 @@ class Source:
     images: dict[str, str]
     labels: dict[str, int]
 
+    def count(self, s3: Any) -> int:
+        """How many images there are, before any is looked at.
+
+        Args:
+            s3: an S3 client.
+
+        Raises:
+            ValueError: an inventory does not tell without all of its files.
+        """
+        items = self.items
+        if items["format"] == "inventory":
+            raise ValueError(
+                "how many images an inventory names is told by all of its files: name a prefix or manifest"
+            )
+        if items["format"] == "listing":
+            pages = s3.get_paginator("list_objects_v2").paginate(Bucket=items["bucket"], Prefix=items["prefix"])
+            return sum(page.get("KeyCount", 0) for page in pages)
+        lines = s3.get_object(Bucket=items["bucket"], Key=items["key"])["Body"].read().splitlines()
+        return sum(bool(line.strip()) for line in lines)
+
     def label_of(self, key: str) -> int | None:
         """The class of the image at *key*, if it is known."""
         found = self.labels.get(key)

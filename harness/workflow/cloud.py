@@ -6,7 +6,7 @@ What is planned is a list of actions. A dry run prints them, a deployment carrie
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -291,22 +291,61 @@ def deploy_cloud(
 
 def scones_of(plan: CloudPlan, session: boto3.Session) -> Scones:
     """The workflow as it is once deployed."""
-    resources = plan.resources
-    functions = f"arn:aws:lambda:{plan.region}:{plan.account_id}:function"
-    machines = f"arn:aws:states:{plan.region}:{plan.account_id}:stateMachine"
-    return Scones(
+    return _scones(
         session,
+        plan.account_id,
+        plan.region,
         plan.bucket,
         plan.endpoint,
-        f"{plan.capture_uri}/{plan.endpoint}",
-        resources,
-        Deployment(
-            {role.name: plan.role(role.name) for role in resources.roles},
-            {item.name: f"{functions}:{item.name}" for item in resources.functions},
-            {item.name: f"{machines}:{item.name}" for item in resources.state_machines},
-        ),
+        plan.capture_uri,
+        plan.resources,
         plan.tags.as_dict(),
     )
+
+
+def find_scones(target: Target, session: boto3.Session, settings: Settings, root: Path) -> Scones:
+    """The workflow that is deployed already.
+
+    Raises:
+        CloudError: it is not, or its endpoint does not serve.
+        harness.workflow.template.TemplateError: ``template.yaml`` below *root* cannot be read.
+    """
+    assert target.account_id is not None and target.region is not None
+    stack = find_stack(session.client("cloudformation"), STACK)
+    serves = current_configuration(settings.endpoint, session) is not None
+    if stack is None or not serves:
+        what = f"endpoint {settings.endpoint}" if stack is not None else f"stack {STACK}"
+        raise CloudError(
+            f"there is no {what} in account {target.account_id}, {target.region}: deploy the workflow first, with "
+            "`harness deploy --target aws`."
+        )
+    bucket = f"{settings.bucket}-{target.account_id}"
+    parameters = {"BucketName": bucket, "EndpointName": settings.endpoint, "Threshold": str(settings.threshold)}
+    resources = read_plan(root / TEMPLATE, parameters, account_id=target.account_id, region=target.region)
+    tags = {tag["Key"]: tag["Value"] for tag in stack.get("Tags", ())}
+    capture_uri = f"s3://{bucket}/{settings.capture_prefix}"
+    account, region = target.account_id, target.region
+    return _scones(session, account, region, bucket, settings.endpoint, capture_uri, resources, tags)
+
+
+def _scones(
+    session: boto3.Session,
+    account_id: str,
+    region: str,
+    bucket: str,
+    endpoint: str,
+    capture_uri: str,
+    resources: Plan,
+    tags: Mapping[str, str],
+) -> Scones:
+    functions = f"arn:aws:lambda:{region}:{account_id}:function"
+    machines = f"arn:aws:states:{region}:{account_id}:stateMachine"
+    deployment = Deployment(
+        {role.name: f"arn:aws:iam::{account_id}:role/{role.name}" for role in resources.roles},
+        {item.name: f"{functions}:{item.name}" for item in resources.functions},
+        {item.name: f"{machines}:{item.name}" for item in resources.state_machines},
+    )
+    return Scones(session, bucket, endpoint, f"{capture_uri}/{endpoint}", resources, deployment, tags)
 
 
 def _put_bucket(s3: Any, plan: CloudPlan) -> None:

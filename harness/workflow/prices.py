@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import boto3
 
 AS_OF = "2025-06-01"
-"""When the table was last held against the price pages."""
+"""Of which time the table is. Where the Price List API can be asked, what it says is taken instead."""
 TABLE_REGION = "us-east-1"
 DEARER = 1.6
 """No region of the partition asks more than so many times us-east-1's price for an instance of the table."""
@@ -42,6 +42,8 @@ INSTANCE_HOURS: Mapping[tuple[str, str], float] = {
 LAMBDA_GB_SECOND = 0.0000166667
 LAMBDA_REQUEST = 0.0000002
 STATE_TRANSITION = 0.000025
+EXPRESS_REQUEST = 0.000001
+EXPRESS_GB_SECOND = 0.00001667
 S3_PUT = 0.000005
 S3_GET = 0.0000004
 S3_GB_MONTH = 0.023

@@ -92,11 +92,12 @@ def test_a_stub_is_sure_of_some_images_and_not_of_others(runtime, create):
 
 
 def test_answers_are_as_the_service_model_says(sagemaker, runtime, create, target):
+    boto3.client("s3").create_bucket(Bucket="described")  # captures without one would wait for ever
     name = create(
         DataCaptureConfig={
             "EnableCapture": True,
             "InitialSamplingPercentage": 100,
-            "DestinationS3Uri": "s3://nowhere/captures",
+            "DestinationS3Uri": "s3://described/captures",
             "CaptureOptions": [{"CaptureMode": "Input"}],
         }
     )
