@@ -9,6 +9,7 @@ walks again and again.
 from __future__ import annotations
 
 import collections
+import contextlib
 import logging
 import os
 import pickle
@@ -23,6 +24,8 @@ from harness.emulator.engine_seam import put_around
 
 logger = logging.getLogger(__name__)
 
+KEPT_ELSEWHERE = "harness_kept_elsewhere"
+"""Set on an execution that somebody else puts away when it ends."""
 _AT_HAND = 64
 """Ended executions whose histories stay objects: whoever asks for one does so soon."""
 _QUICKLY = 1
@@ -80,6 +83,13 @@ class _Executions(list[Any]):
         super().append(execution)
         self.by_name[execution.name] = self._running[execution.name] = execution
 
+    def forget(self, execution: Any) -> None:
+        """Take out one that is kept elsewhere."""
+        with contextlib.suppress(ValueError):
+            self.remove(execution)
+        for named in (self.by_name, self._running):
+            named.pop(execution.name, None)
+
     def running(self) -> list[Any]:
         """Those that have not ended."""
         for name, execution in list(self._running.items()):
@@ -103,6 +113,8 @@ class Shelf:
 
     def ended(self, execution: Any) -> None:
         """Take note that *execution*, the engine's own object, has ended; one that did so before is put away."""
+        if execution.__dict__.get(KEPT_ELSEWHERE):
+            return
         self._at_hand.append(execution)
         try:
             oldest = self._at_hand.popleft() if len(self._at_hand) > _AT_HAND else None

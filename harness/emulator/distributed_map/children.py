@@ -9,6 +9,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+from harness.emulator.engine_executions import KEPT_ELSEWHERE
+
 
 def child_of(
     parent: Any, *, machine_arn: str, machine_name: str, definition: str, execution_type: str, text: str, name: str = ""
@@ -37,7 +39,7 @@ def child_of(
         sm_type=StateMachineType(execution_type),
         roleArn=details.role_arn,
     )
-    return Execution(
+    execution = Execution(
         name=name,
         sm_type=machine.sm_type,
         role_arn=details.role_arn,
@@ -50,6 +52,8 @@ def child_of(
         input_data=text,
         activity_store={},
     )
+    execution.__dict__[KEPT_ELSEWHERE] = True
+    return execution
 
 
 def run_here(execution: Any) -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from harness.emulator.engine_executions import KEPT_ELSEWHERE
 from harness.emulator.errors import AwsError
 from harness.emulator.permissions import RoleSession, denial
 
@@ -50,6 +51,7 @@ class DirectStates:
             done: dict[str, Any] = self._client.start_execution(**parameters)  # moto words the refusal
             return done
         started, _ = self._maps.states._started.get(answer["executionArn"])
+        started.__dict__[KEPT_ELSEWHERE] = True
         started.__dict__[ENDED] = self._maps.registry.clock.event()
         if started.status != "RUNNING":
             self._maps.nested_ended(started)  # its end came before the event

@@ -335,7 +335,7 @@ class DistributedMaps:
         self.registry.ended(execution, None, 0)
         for machine in self.states._backend(region).state_machines:
             if machine.arn == execution.state_machine_arn:
-                machine.executions[:] = [other for other in machine.executions if other is not execution]
+                machine.executions.forget(execution)
         ended.set()
 
 
