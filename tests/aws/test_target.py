@@ -198,7 +198,7 @@ def test_there_are_three_targets():
     ],
 )
 def test_what_knows_no_price_keeps_off_the_aws_target(shell, monkeypatch, arguments, message):
-    monkeypatch.setattr("harness.cli._settings", lambda: Settings(target="aws"))
+    monkeypatch.setattr("harness.settings.get_settings", lambda: Settings(target="aws"))
     ended = CliRunner().invoke(main, arguments)
     assert ended.exit_code != 0
     assert message in ended.output

@@ -1,0 +1,1 @@
+"""The sub-commands of ``harness``: thin; what they call is imported when they run."""

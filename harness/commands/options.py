@@ -1,0 +1,107 @@
+"""What commands share: settings, options, errors in a line, a progress bar."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from harness.settings import Settings
+    from harness.testing.control import ControlApi
+
+
+def read_settings() -> Settings:
+    from harness.settings import SettingsError, get_settings
+
+    try:
+        return get_settings()
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def targeted(target: str | None) -> Settings:
+    from dataclasses import replace
+
+    return replace(read_settings(), target=target) if target else read_settings()
+
+
+def running_control() -> ControlApi:
+    from harness.emulator.announcement import find_announced
+    from harness.testing.control import ControlApi
+
+    environment = find_announced(read_settings().cache)
+    if environment is None:
+        raise click.ClickException("no emulator runs for this folder: start one with `harness up`.")
+    return ControlApi(environment["AWS_ENDPOINT_URL"])
+
+
+@contextlib.contextmanager
+def clear_errors() -> Iterator[None]:
+    """Show what a user can mend in one line; a traceback stays for what is our fault."""
+    import errno
+
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # who read our output has enough; click ends quietly
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise click.ClickException(
+                "the port is taken, perhaps by another emulator: stop that, or choose one with --port (0 picks)."
+            ) from None
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise click.ClickException("this machine has no such address: leave --host out for 127.0.0.1.") from None
+        raise click.ClickException(str(error)) from None
+    except (ValueError, RuntimeError) as error:
+        raise click.ClickException(str(error)) from None
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] != "botocore":
+            raise
+        raise click.ClickException(str(error)) from None  # AWS's own words
+
+
+@contextlib.contextmanager
+def bar(description: str) -> Iterator[Callable[[int, int | None], None]]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task(description, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+def aws_options(command: Callable[..., None]) -> Callable[..., None]:
+    """What says, on the aws target, how to train, whose money may be spent, and how much."""
+    spot = click.option("--spot", is_flag=True, help="On aws: train on spare instances (managed spot training).")
+    return money_options(spot(command))
+
+
+def money_options(command: Callable[..., None]) -> Callable[..., None]:
+    """What says, on the aws target, whose money may be spent, and how much."""
+    for option in (
+        click.option("--max-cost", type=click.FloatRange(0, min_open=True), help="On aws: at most so many USD."),
+        click.option("--yes", is_flag=True, help="On aws: agree to the price; needs --max-cost and --account."),
+        click.option("--account", "aws_account", help="On aws: the account that is meant."),
+    ):
+        command = option(command)
+    return command
+
+
+def with_aws_options(settings: Settings, **given: object) -> Settings:
+    from dataclasses import replace
+
+    given = {name: value for name, value in given.items() if value not in (None, False)}
+    if given.pop("yes", False):
+        given["consent"] = "yes"
+    if given.pop("spot", False):
+        given["spot"] = "yes"
+    return replace(settings, **given)  # type: ignore[arg-type]
+
+
+def refuse_dry_run(dry_run: bool) -> None:
+    if dry_run:
+        raise ValueError("--dry-run is for --target aws: on this machine nothing costs anything.")

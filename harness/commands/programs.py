@@ -1,0 +1,86 @@
+"""Programs of the user's own, and executions that AWS ran."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.commands.options import clear_errors, read_settings, targeted
+
+if TYPE_CHECKING:
+    pass
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("script", type=click.Path(exists=True, dir_okay=False))
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.option("--target", help="Where AWS answers.  [default: the emulator that runs for this folder, else a new one]")
+@click.option("--output", type=click.Path(dir_okay=False), help="Executed notebook.  [default: NAME.executed.ipynb]")
+def run(script: str, arguments: tuple[str, ...], target: str | None, output: str | None) -> None:
+    """Run a Python SCRIPT or notebook, unmodified, against a target."""
+
+    from harness.scripts import run_notebook, run_script, target_environment
+
+    settings = targeted(target)
+    if settings.target == "aws":
+        raise click.ClickException("what a script costs on AWS nobody can tell: run it there with python itself.")
+    path = Path(script)
+    with clear_errors(), target_environment(settings) as (environment, where):
+        click.echo(f"running {path} against {where}", err=True)
+        if path.suffix != ".ipynb":
+            code = run_script(path, arguments, environment)
+        else:
+            executed = Path(output) if output else path.with_suffix(".executed.ipynb")
+            failure = run_notebook(
+                path, executed, environment, lambda cell, count: click.echo(f"cell {cell} of {count}", err=True)
+            )
+            click.echo(f"wrote {executed}", err=True)
+            if failure is not None:
+                click.echo(failure, err=True)
+            code = 1 if failure is not None else 0
+    sys.exit(code)
+
+
+@click.command()
+@click.argument("exports", nargs=-1, type=click.Path(exists=True, dir_okay=False))
+@click.option("--record", "execution_arn", help="Instead of comparing, write this execution to --output.")
+@click.option("--output", type=click.Path(dir_okay=False), help="File for --record.  [default: NAME.json]")
+def parity(exports: tuple[str, ...], execution_arn: str | None, output: str | None) -> None:
+    """Replay executions that AWS's console exported, and compare their histories event by event."""
+    import json
+
+    import boto3
+
+    from harness.parity.compare import differences
+    from harness.parity.export import read_export, record
+    from harness.parity.replay import replay
+    from harness.targets import open_target
+    from harness.testing.control import ControlApi
+
+    if execution_arn:
+        with clear_errors():
+            document = record(boto3.client("stepfunctions"), execution_arn)
+            path = Path(output or f"{execution_arn.rpartition(':')[2]}.json")
+            path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        click.echo(f"wrote {path}: {len(document['historyHash'])} events")
+        return
+    if not exports:
+        raise click.UsageError("name an export, or an execution with --record")
+    if read_settings().target == "aws":
+        raise click.ClickException("executions are replayed on this machine: unset HARNESS_TARGET.")
+    different = 0
+    with clear_errors(), open_target(read_settings()) as target:
+        assert target.control_url is not None
+        states, iam = boto3.client("stepfunctions"), boto3.client("iam")
+        control = ControlApi(target.control_url)
+        for name in exports:
+            recorded = read_export(Path(name))
+            found = differences(recorded.events, replay(recorded, states, iam, control))
+            different += bool(found)
+            click.echo(f"{name}: {len(recorded.events)} events, {len(found) or 'no'} differences")
+            for line in found:
+                click.echo(f"  {line}")
+    sys.exit(1 if different else 0)

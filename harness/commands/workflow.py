@@ -1,0 +1,193 @@
+"""The workflow: shown, deployed, looked at, removed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.commands.options import (
+    aws_options,
+    clear_errors,
+    read_settings,
+    refuse_dry_run,
+    targeted,
+    with_aws_options,
+)
+
+if TYPE_CHECKING:
+    from harness.settings import Settings
+
+
+@click.command()
+@click.option(
+    "--data", type=click.Path(exists=True, file_okay=False), help="A folder with train.lst, test.lst, train/, test/."
+)
+@click.option(
+    "--source",
+    default="synthetic",
+    show_default=True,
+    help="Where images come from without --data: synthetic, cifar100, or the URL or path of an archive.",
+)
+@click.option("--executions", type=click.IntRange(1, 10_000), default=20, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the drawings and of the choice of images.")
+@click.option(
+    "--model",
+    help="The model.tar.gz that the endpoint serves, or: stub.  [default: the one in fixtures/, if it can be served]",
+)
+@click.option("--output", type=click.Path(file_okay=False), default="demo-output", show_default=True)
+def demo(data: str | None, source: str, executions: int, seed: int, model: str | None, output: str) -> None:
+    """Run the whole workflow: images, endpoint, functions, state machine, plots, clean-up."""
+    from rich.console import Console
+
+    from harness.workflow.demo import DemoOptions, choose_model, run_demo
+
+    with clear_errors():
+        options = DemoOptions(
+            root=Path.cwd(),
+            output=Path(output),
+            data=Path(data) if data else None,
+            source=source,
+            executions=executions,
+            seed=seed,
+            model=choose_model(model, Path.cwd()),
+        )
+        run_demo(options, read_settings(), Console(highlight=False))
+
+
+@click.command()
+@click.option("--target", help="Where to deploy.  [default: the emulator that runs for this folder]")
+@click.option("--data", type=click.Path(exists=True, file_okay=False), help="As of demo.")
+@click.option("--source", default="synthetic", show_default=True, help="As of demo.")
+@click.option("--model", help="As of demo.")
+@click.option("--live", type=click.Path(exists=True, file_okay=False), help="The folder that `up` was given as --live.")
+@click.option(
+    "--executions", type=click.IntRange(0, 10_000), default=0, show_default=True, help="To run once it is deployed."
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--page", help="Address of a page that shows the executions, to be printed at the end.")
+@aws_options
+@click.option("--dry-run", is_flag=True, help="On aws: print what would be made and what it costs, make nothing.")
+def deploy(
+    target: str | None,
+    data: str | None,
+    source: str,
+    model: str | None,
+    live: str | None,
+    executions: int,
+    seed: int,
+    page: str | None,
+    dry_run: bool,
+    **given: object,
+) -> None:
+    """Deploy the workflow and load its images, on a target that stays; what is there already stays as it is."""
+
+    from rich.console import Console
+
+    from harness.targets import open_standing_target
+    from harness.workflow.bring_up import BringUpOptions, bring_up
+    from harness.workflow.demo import DemoOptions, choose_model
+
+    settings = targeted(target)
+    if settings.target == "aws":
+        settings = with_aws_options(settings, model=model, data=data, **given)
+        _deploy_on_aws(settings, source, seed, executions, dry_run)
+        return
+    with clear_errors():
+        refuse_dry_run(dry_run)
+        options = DemoOptions(
+            root=Path.cwd(),
+            output=Path(),
+            data=Path(data) if data else None,
+            source=source,
+            executions=executions,
+            seed=seed,
+            model=choose_model(model, Path.cwd()),
+        )
+        with open_standing_target(settings) as place:
+            wanted = BringUpOptions(options, Path(live) if live else None, page)
+            unforeseen = bring_up(wanted, settings, place, Console(highlight=False))
+    sys.exit(1 if unforeseen else 0)
+
+
+def _deploy_on_aws(settings: Settings, source: str, seed: int, executions: int, dry_run: bool) -> None:
+    from rich.console import Console
+
+    from harness.targets import open_target
+    from harness.workflow.bring_up_aws import bring_up_on_aws
+    from harness.workflow.demo import DemoOptions, execute, prepare_dataset
+
+    console = Console(highlight=False)
+    with clear_errors(), open_target(settings) as place:
+        data = Path(settings.data) if settings.data else None
+        options = DemoOptions(Path.cwd(), Path(), data, source, executions, seed)
+        dataset, _ = prepare_dataset(options, settings, console)
+        scones = bring_up_on_aws(place, settings, options.root, dataset, console, dry_run=dry_run)
+        if scones is not None and executions:
+            execute(options, scones, dataset, console)
+
+
+@click.command()
+@click.option("--target", help="Whose executions to show.  [default: the emulator that runs for this folder]")
+@click.option("--port", type=click.IntRange(0, 65535), default=8090, show_default=True, help="0 picks a free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--control", is_flag=True, help="Let executions be started and faults be switched from the page.")
+@click.option(
+    "--allow-host", "hosts", multiple=True, help="A name, besides localhost, under which browsers may ask; repeatable."
+)
+def dashboard(target: str | None, port: int, host: str, control: bool, hosts: tuple[str, ...]) -> None:
+    """Serve a page that shows executions as they succeed and fail, and why; endpoints, captures, faults."""
+
+    from harness.dashboard.server import serve
+    from harness.targets import open_standing_target
+
+    settings = targeted(target)
+    with clear_errors(), open_standing_target(settings) as place:
+        serve(place, host, port, control=control, hosts=hosts)
+
+
+@click.command()
+@click.option("--target", help="Where it is deployed.  [default: the emulator that runs for this folder]")
+@click.option("--account", "aws_account", help="On aws: the account that is meant.")
+@click.option("--dry-run", is_flag=True, help="On aws: print what would be deleted, delete nothing.")
+def destroy(target: str | None, dry_run: bool, **given: object) -> None:
+    """Remove what deploy has made, the endpoint first."""
+
+    from rich.console import Console
+
+    from harness.targets import open_standing_target
+    from harness.workflow.bring_up import take_down
+
+    settings = targeted(target)
+    if settings.target == "aws":
+        from harness.workflow.bring_up_aws import take_down_on_aws
+
+        settings = with_aws_options(settings, **given)
+        with clear_errors(), open_standing_target(settings) as place:
+            take_down_on_aws(place, settings, Path.cwd(), Console(highlight=False), dry_run=dry_run)
+        return
+    with clear_errors(), open_standing_target(settings):
+        refuse_dry_run(dry_run)
+        take_down(settings, Path.cwd(), Console(highlight=False))
+
+
+@click.command("sweep")
+@click.option("--target", default="aws", show_default=True)
+@click.option("--account", "aws_account", help="The account that is meant.")
+@click.option("--dry-run", is_flag=True, help="Print what would be deleted, delete nothing.")
+def sweep_command(target: str, dry_run: bool, **given: object) -> None:
+    """Remove from AWS what is past its expiry, whatever made it."""
+    from dataclasses import replace
+
+    from rich.console import Console
+
+    from harness.targets import open_target
+    from harness.workflow.bring_up_aws import sweep_aws
+
+    settings = with_aws_options(replace(read_settings(), target=target), **given)
+    if target != "aws":
+        raise click.BadParameter(f"{target!r}: only what is on aws expires", param_hint="--target")
+    with clear_errors(), open_target(settings) as place:
+        sweep_aws(place, Console(highlight=False), dry_run=dry_run)
