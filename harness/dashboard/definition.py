@@ -39,7 +39,7 @@ def graph_of(definition: str) -> dict[str, Any]:
         graph = _level(document)
         ends = [name for name, state in document.get("States", {}).items() if state.get("End") or _ends(state)]
         comment = str(document.get("Comment", ""))
-    except (ValueError, TypeError, AttributeError, KeyError):
+    except (ValueError, TypeError, AttributeError, LookupError):
         return {"comment": "", "nodes": [], "edges": []}
     nodes: list[dict[str, Any]] = graph["nodes"]
     edges: list[dict[str, Any]] = graph["edges"]
@@ -78,7 +78,7 @@ def fails_of(definition: str) -> dict[str, tuple[str, str]]:
 
     try:
         return dict(fails(json.loads(definition)))
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, TypeError, AttributeError, LookupError):
         return {}
 
 

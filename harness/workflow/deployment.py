@@ -170,25 +170,27 @@ def _differs(present: dict[str, Any], wanted: dict[str, Any]) -> bool:
 
 
 def _put_state_machine(states: Any, machine: StateMachinePlan, on_step: Step) -> str:
-    logging = machine.logging or NOT_LOGGED
+    wanted = machine.logging or NOT_LOGGED
+    logging = {"loggingConfiguration": wanted}
     arn = _state_machine_arns(states).get(machine.name)
     if arn is None:
         made = states.create_state_machine(
-            name=machine.name, definition=machine.definition, roleArn=machine.role_arn, loggingConfiguration=logging
+            name=machine.name,
+            definition=machine.definition,
+            roleArn=machine.role_arn,
+            **(logging if machine.logging else {}),
         )
         on_step(f"created state machine {machine.name}")
         return str(made["stateMachineArn"])
     present = states.describe_state_machine(stateMachineArn=arn)
-    # Step Functions Local tells of no logging.
-    logged = present.get("loggingConfiguration", logging)
-    if logged.get("level") == "OFF":
-        logged = NOT_LOGGED
-    if (present["definition"], present["roleArn"], logged) != (machine.definition, machine.role_arn, logging):
+    logged = present.get("loggingConfiguration", NOT_LOGGED)
+    logged = NOT_LOGGED if logged.get("level") == "OFF" else logged
+    if (present["definition"], present["roleArn"], logged) != (machine.definition, machine.role_arn, wanted):
         states.update_state_machine(
             stateMachineArn=arn,
             definition=machine.definition,
             roleArn=machine.role_arn,
-            loggingConfiguration=logging,
+            **(logging if logged != wanted else {}),
         )
         on_step(f"updated state machine {machine.name}")
     return arn

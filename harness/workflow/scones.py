@@ -72,7 +72,7 @@ def plan_scones(session: boto3.Session, settings: Settings, root: Path, model: P
     """The plan of the workflow that ``template.yaml`` below *root* declares, for the account that *session* leads to.
 
     On the compose target, Step Functions Local is of a time before delimiters and result files of Distributed Maps:
-    machines with one are left out.
+    machines with one are left out. It writes no logs to CloudWatch, and is asked for none.
 
     Raises:
         harness.workflow.template.TemplateError: the template cannot be deployed.
@@ -81,10 +81,11 @@ def plan_scones(session: boto3.Session, settings: Settings, root: Path, model: P
     bucket = f"{settings.bucket}-{account_id}"
     parameters = {"BucketName": bucket, "EndpointName": settings.endpoint, "Threshold": str(settings.threshold)}
     resources = read_plan(root / TEMPLATE, parameters, account_id=account_id, region=settings.region)
-    machines = resources.state_machines
-    left_out = tuple(each.name for each in machines if each.is_distributed) if settings.target == "compose" else ()
-    if left_out:
-        resources = replace(resources, state_machines=tuple(each for each in machines if each.name not in left_out))
+    left_out: tuple[str, ...] = ()
+    if settings.target == "compose":
+        left_out = tuple(machine.name for machine in resources.state_machines if machine.is_distributed)
+        kept = (machine for machine in resources.state_machines if not machine.is_distributed)
+        resources = replace(resources, state_machines=tuple(replace(machine, logging=None) for machine in kept))
     return SconesPlan(
         resources,
         bucket,

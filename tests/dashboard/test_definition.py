@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from harness.dashboard.definition import END, START, choice_in_words, fails_of, graph_of, states_in
@@ -133,6 +133,7 @@ DOCUMENTS = st.recursive(
 @given(
     st.fixed_dictionaries({"States": st.dictionaries(st.sampled_from(["A", "B"]), DOCUMENTS, max_size=2)}) | DOCUMENTS
 )
+@example({"States": [True]})
 def test_what_is_no_definition_is_drawn_as_far_as_it_goes_or_not_at_all(document):
     graph = graph_of(json.dumps(document))
     names = {node["id"] for node in graph["nodes"]}

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 _PATIENCE = 1.0
 """Seconds that DescribeExecution waits for the end; in between, the task looks whether it was stopped."""
-_VIRTUAL_PATIENCE = 60.0
-"""The same on the test clock, which jumps no further than this at once."""
 _RULE = "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
 ENDED = "harness_nested_ended"
 """Name under which an execution has the event that its end sets."""
@@ -63,7 +61,7 @@ class DirectStates:
         found = self._maps.states._started.get(executionArn)
         ended = found[0].__dict__.get(ENDED) if found else None
         if ended is not None and found[0].status == "RUNNING":
-            ended.wait(_VIRTUAL_PATIENCE if self._maps.registry.clock.virtual else _PATIENCE)
+            ended.wait(_PATIENCE, looking=True)
         answer = self._answered(
             "DescribeExecution", lambda: self._maps.describe_execution({"executionArn": executionArn}, self._region)
         )
