@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.capture.page import write
 from harness.evaluation.batch import (
     MACHINES,
     BatchOptions,
@@ -21,10 +22,11 @@ from harness.evaluation.batch import (
     wait_for_batch,
 )
 from harness.evaluation.compare import Comparison, compare
-from harness.evaluation.files import read_json, summary, to_csv, to_json, write
-from harness.evaluation.model import CLASS_NAMES, Evaluation, Prediction
+from harness.evaluation.files import read_json, summary, to_csv, to_json
+from harness.evaluation.model import Evaluation, Prediction
 from harness.evaluation.source import Source, find_source, upload_folder
 from harness.settings import Settings
+from harness.workflow.dataset import CLASS_NAMES
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -10,7 +10,8 @@ from typing import Any
 
 from harness.evaluation import metrics
 from harness.evaluation.compare import Comparison
-from harness.evaluation.model import CLASS_NAMES, FORMAT, Evaluation, Prediction, class_name
+from harness.evaluation.model import FORMAT, Evaluation, Prediction, class_name
+from harness.workflow.dataset import CLASS_NAMES
 
 _MEMBERS = ("key", "status", "label", "probabilities", "error", "cause")
 
@@ -101,12 +102,3 @@ def to_csv(evaluation: Evaluation) -> str:
         row = [p.key, p.status, class_name(p.label), class_name(p.predicted), correct, confidence, *probabilities]
         writer.writerow([*row, p.error])
     return text.getvalue()
-
-
-def write(path: Path, text: str) -> Path:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(path.name + ".part")
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(path)
-    return path

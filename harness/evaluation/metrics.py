@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.capture.statistics import wilson
 from harness.evaluation.model import Prediction
 
 STEPS = tuple(round(0.5 + 0.01 * step, 2) for step in range(51))
@@ -70,7 +70,7 @@ def sweep(predictions: Sequence[Prediction], thresholds: Sequence[float] = STEPS
     for threshold in thresholds:
         passed = [p for p in known if p.confidence is not None and p.confidence > threshold]
         right = sum(bool(prediction.correct) for prediction in passed)
-        low, high = wilson(right, len(passed)) if passed else (None, None)
+        low, high = map(float, wilson(right, len(passed))) if passed else (None, None)
         found.append(
             Threshold(
                 threshold,
@@ -83,15 +83,6 @@ def sweep(predictions: Sequence[Prediction], thresholds: Sequence[float] = STEPS
             )
         )
     return found
-
-
-def wilson(successes: int, total: int, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's score interval of a share (JASA 22, 1927); 95 % by default."""
-    share = successes / total
-    centre = share + z * z / (2 * total)
-    spread = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    scale = 1 + z * z / total
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
 def reliability(predictions: Sequence[Prediction], bins: int = BINS) -> list[Bin]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-CLASS_NAMES = ("bicycle", "motorcycle")
+from harness.workflow.dataset import CLASS_NAMES
+
 FORMAT = 1
 """Of the JSON file."""
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.capture.plots import BELOW, PASSED, finish, new_axes
 from harness.evaluation import metrics
-from harness.evaluation.model import CLASS_NAMES, Prediction, class_name
+from harness.evaluation.model import Prediction, class_name
+from harness.workflow.dataset import CLASS_NAMES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.capture.page import write
 from harness.evaluation import metrics
 from harness.evaluation.batch import innermost
 from harness.evaluation.compare import compare, mcnemar
-from harness.evaluation.files import read_json, summary, to_csv, to_json, write
+from harness.evaluation.files import read_json, summary, to_csv, to_json
 from harness.evaluation.labels import label_from_name, read_lst
 from harness.evaluation.model import Evaluation, Prediction
 
@@ -52,12 +53,6 @@ def test_a_sweep_trades_coverage_for_accuracy():
 def test_a_confidence_at_the_threshold_does_not_pass():
     (step,) = metrics.sweep([prediction(0, 1, 0.75)], (0.75,))
     assert step.passed == 0
-
-
-def test_wilsons_interval():
-    low, high = metrics.wilson(8, 10)
-    assert (round(low, 4), round(high, 4)) == (0.4902, 0.9433)
-    assert metrics.wilson(0, 10)[0] == pytest.approx(0) and metrics.wilson(10, 10)[1] == pytest.approx(1)
 
 
 def test_calibration_by_hand():
