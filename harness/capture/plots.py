@@ -118,7 +118,7 @@ def class_name(number: int) -> str:
 def _confidence_bands(axes: Axes, known: pd.DataFrame) -> None:
     import numpy as np
 
-    from harness.capture.monitor_plots import periods_of
+    from harness.capture.periods import periods_of
 
     periods = periods_of(known["time"])
     shares = (0.05, 0.25, 0.5, 0.75, 0.95)

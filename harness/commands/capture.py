@@ -200,7 +200,7 @@ def monitor(
     from rich.console import Console
 
     from harness.capture.commands import plural, selection_of
-    from harness.capture.monitor_command import MonitorOptions, run_monitor
+    from harness.monitor.command import MonitorOptions, run_monitor
 
     console = Console(highlight=False)
     with clear_errors():

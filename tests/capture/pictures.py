@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from harness.capture import monitor_plots, plots
-from harness.capture.drift import compare
-from harness.capture.images import Features
+from harness.capture import plots
 from harness.capture.statistics import calibration
+from harness.monitor import plots as monitor_plots
+from harness.monitor.drift import compare
+from harness.monitor.images import Features
 from harness.workflow.latency import StateVisit
 from tests.capture.making import START
 

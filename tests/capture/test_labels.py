@@ -4,11 +4,11 @@ import tracemalloc
 
 import pytest
 
-from harness.capture.images import digest_of
-from harness.capture.labels import read_labelled
-from harness.capture.observe import observe
 from harness.capture.places import FolderPlace
 from harness.capture.selection import Selection
+from harness.monitor.images import digest_of
+from harness.monitor.labels import read_labelled
+from harness.monitor.observe import observe
 from tests.capture.making import line, png
 
 pytestmark = pytest.mark.local
@@ -98,7 +98,7 @@ def test_captures_get_their_labels_in_one_pass(folder, tmp_path_factory):
 
 
 def test_the_sample_is_drawn_at_random_and_the_same_each_time(tmp_path, monkeypatch):
-    monkeypatch.setattr("harness.capture.observe.SAMPLE", 10)
+    monkeypatch.setattr("harness.monitor.observe.SAMPLE", 10)
     (tmp_path / "a.jsonl").write_bytes(b"".join(line(number, image=bytes([number])) for number in range(100)))
     place = FolderPlace(tmp_path)
     first, again, other = (observe(place, Selection(), threshold=0.9, seed=seed).sample for seed in (0, 0, 1))
@@ -106,7 +106,7 @@ def test_the_sample_is_drawn_at_random_and_the_same_each_time(tmp_path, monkeypa
 
 
 def test_images_that_are_not_needed_do_not_stay_in_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr("harness.capture.observe.SAMPLE", 10)
+    monkeypatch.setattr("harness.monitor.observe.SAMPLE", 10)
     data = b"".join(line(number, image=bytes(9000)) for number in range(3000))
     (tmp_path / "a.jsonl").write_bytes(data)
     tracemalloc.start()

@@ -9,8 +9,8 @@ import boto3
 import pytest
 from click.testing import CliRunner
 
-from harness.capture.monitor import accuracy_section, balance_section, confidence_section
 from harness.cli import main
+from harness.monitor.sections import accuracy_section, balance_section, confidence_section
 from tests.capture.making import line, png, write_hours
 from tests.capture.pictures import frame
 

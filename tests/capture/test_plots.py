@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.capture import monitor_plots, plots
+from harness.capture import plots
+from harness.capture.periods import periods_of
 from harness.capture.records import to_frame
 from harness.capture.statistics import calibration
+from harness.monitor import plots as monitor_plots
 from tests.capture.pictures import BASELINE, PICTURES, draw, frame
 
 pytest.importorskip("scipy", reason="scipy is not installed: pip install 'aws-ml-harness[captures]'")
@@ -167,7 +169,7 @@ def test_periods_cover_all_times_and_are_few(seconds):
     times = pd.Series(pd.to_datetime(["2003-05-06T07:08:09.5Z"]).repeat(3)) + pd.to_timedelta(
         [0, seconds / 2, seconds], "s"
     )
-    periods = monitor_plots.periods_of(times)
+    periods = periods_of(times)
     assert len(periods.start) <= 30 and periods.count(np.ones(3, dtype=bool)).sum() == 3
     starts = periods.start[periods.number]
     moments = times.dt.tz_localize(None).to_numpy().astype("datetime64[us]")

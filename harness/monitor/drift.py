@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.capture.images import Features
 from harness.capture.statistics import LEVEL, energy_test, holm, two_sample_ks
+from harness.monitor.images import Features
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.capture import page
 from harness.capture.export import unfinished
-from harness.capture.monitor import Section
+from harness.monitor.sections import Section
 
 PAGE = "report.html"
 

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.capture import monitor_plots, plots
-from harness.capture.drift import Drift
-from harness.capture.images import read_image
-from harness.capture.labels import LabelledImages
-from harness.capture.monitor_plots import Tile, p_text, periods_of
-from harness.capture.observe import Observation
+from harness.capture import plots
+from harness.capture.periods import periods_of
 from harness.capture.plots import class_name, known_answers
 from harness.capture.statistics import LEVEL, calibration, wilson
+from harness.monitor import plots as monitor_plots
+from harness.monitor.drift import Drift
+from harness.monitor.images import read_image
+from harness.monitor.labels import LabelledImages
+from harness.monitor.observe import Observation
+from harness.monitor.plots import Tile, p_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,10 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.capture.commands import opened, plural, tell_skipped
-from harness.capture.drift import Drift, compare
-from harness.capture.images import features_of
-from harness.capture.labels import LabelledImages, read_labelled
-from harness.capture.monitor import (
+from harness.capture.places import EndpointCapture, FolderPlace, Place, is_remote
+from harness.capture.selection import Selection
+from harness.monitor.drift import Drift, compare
+from harness.monitor.images import features_of
+from harness.monitor.labels import LabelledImages, read_labelled
+from harness.monitor.observe import SAMPLE, Observation, observe
+from harness.monitor.report import write_monitor
+from harness.monitor.sections import (
     Section,
     accuracy_section,
     balance_section,
@@ -23,10 +27,6 @@ from harness.capture.monitor import (
     latency_section,
     unsure_section,
 )
-from harness.capture.monitor_report import write_monitor
-from harness.capture.observe import SAMPLE, Observation, observe
-from harness.capture.places import EndpointCapture, FolderPlace, Place, is_remote
-from harness.capture.selection import Selection
 from harness.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class MonitorOptions:
     output: Path
     selection: Selection
     labels: str | None = None
-    """Images whose classes are known: see :func:`harness.capture.labels.read_labelled`."""
+    """Images whose classes are known: see :func:`harness.monitor.labels.read_labelled`."""
     train: str | None = None
     """The images that the model was trained on: a folder or ``s3://bucket/prefix``."""
     state_machine: str | None = None

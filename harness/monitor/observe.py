@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.capture.batches import Batch, Details, read_batches
-from harness.capture.images import digest_of
 from harness.capture.places import Place
 from harness.capture.records import Skipped
 from harness.capture.selection import Selection
+from harness.monitor.images import digest_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.capture.labels import LabelledImages
+    from harness.monitor.labels import LabelledImages
 
 SAMPLE = 2000
 """Captured images of which brightness, contrast and embedding are measured: drawn at random where there are more."""

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from harness.capture.images import digest_of
 from harness.capture.places import bucket_place
 from harness.capture.plots import CLASS_NAMES
+from harness.monitor.images import digest_of
 
 _IMAGES = (".png", ".jpg", ".jpeg")
 _MANIFEST = ".lst"
