@@ -85,8 +85,6 @@ def run_evaluate(options: EvaluateOptions, settings: Settings, console: Console)
     """
     before = read_json(options.against) if options.against else None
     earlier = _earlier(options)
-    if settings.target == "compose":
-        raise RuntimeError("the compose target's Step Functions Local has no Distributed Map of today's kind")
     if settings.target == "aws":
         return _evaluate_on_aws(options, settings, console, before, earlier)
     with _workflow(options, settings, console) as (scones, target):
@@ -158,7 +156,9 @@ def evaluate_on(
         if agree is not None:
             agree(source.count(s3))
         name = f"evaluation-{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
-        machine = scones.deployment.state_machine_arns[MACHINES[options.workflow]]
+        machine = scones.deployment.state_machine_arns.get(MACHINES[options.workflow])
+        if machine is None:
+            raise RuntimeError(f"the Step Functions of the {target} target refuses {MACHINES[options.workflow]}")
         arn = start_batch(states, machine, source, scones.bucket, name, options.batch)
         console.print(f"  started {arn}", soft_wrap=True)
     with _live(console) as progress:

@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +35,11 @@ class Deployment:
 
 
 def deploy(
-    plan: Plan, session: boto3.Session, on_step: Step = lambda line: None, live: Path | None = None
+    plan: Plan,
+    session: boto3.Session,
+    on_step: Step = lambda line: None,
+    live: Path | None = None,
+    optional: Collection[str] = (),
 ) -> Deployment:
     """Make the world as *plan* says. Deploying the same plan twice changes nothing the second time.
 
@@ -45,6 +49,7 @@ def deploy(
         on_step: told of each thing made or changed.
         live: where the target's emulator runs with ``--live``: that folder as this machine knows it. Functions whose
             code lies below run from there.
+        optional: state machines that are left out where Step Functions refuses their definitions.
 
     Raises:
         botocore.exceptions.ClientError: AWS refuses.
@@ -55,7 +60,14 @@ def deploy(
     for group in plan.log_groups:
         _put_log_group(logs, group, on_step)
     function_arns = {function.name: _put_function(functions, function, on_step, live) for function in plan.functions}
-    machines = {machine.name: _put_state_machine(states, machine, on_step) for machine in plan.state_machines}
+    machines = {}
+    for machine in plan.state_machines:
+        try:
+            machines[machine.name] = _put_state_machine(states, machine, on_step)
+        except states.exceptions.InvalidDefinition as error:
+            if machine.name not in optional:
+                raise
+            on_step(f"left out state machine {machine.name}, which this Step Functions refuses: {error}")
     return Deployment(roles, function_arns, machines)
 
 

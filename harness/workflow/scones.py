@@ -64,15 +64,15 @@ class SconesPlan:
     endpoint: EndpointPlan
     model: Path | None
     """The ``model.tar.gz`` that the endpoint serves; None for a stub endpoint."""
-    left_out: tuple[str, ...] = ()
-    """State machines of the template that the target cannot run."""
+    optional: tuple[str, ...] = ()
+    """State machines of the template that the target may refuse."""
 
 
 def plan_scones(session: boto3.Session, settings: Settings, root: Path, model: Path | None = None) -> SconesPlan:
     """The plan of the workflow that ``template.yaml`` below *root* declares, for the account that *session* leads to.
 
-    On the compose target, Step Functions Local is of a time before delimiters and result files of Distributed Maps:
-    machines with one are left out. It writes no logs to CloudWatch, and is asked for none.
+    On the compose target, Step Functions Local is of a time before delimiters and result files of Distributed Maps, and
+    may refuse machines with one. It writes no logs to CloudWatch, and is asked for none.
 
     Raises:
         harness.workflow.template.TemplateError: the template cannot be deployed.
@@ -81,11 +81,11 @@ def plan_scones(session: boto3.Session, settings: Settings, root: Path, model: P
     bucket = f"{settings.bucket}-{account_id}"
     parameters = {"BucketName": bucket, "EndpointName": settings.endpoint, "Threshold": str(settings.threshold)}
     resources = read_plan(root / TEMPLATE, parameters, account_id=account_id, region=settings.region)
-    left_out: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
     if settings.target == "compose":
-        left_out = tuple(machine.name for machine in resources.state_machines if machine.is_distributed)
-        kept = (machine for machine in resources.state_machines if not machine.is_distributed)
-        resources = replace(resources, state_machines=tuple(replace(machine, logging=None) for machine in kept))
+        optional = tuple(machine.name for machine in resources.state_machines if machine.is_distributed)
+        machines = tuple(replace(machine, logging=None) for machine in resources.state_machines)
+        resources = replace(resources, state_machines=machines)
     return SconesPlan(
         resources,
         bucket,
@@ -98,7 +98,7 @@ def plan_scones(session: boto3.Session, settings: Settings, root: Path, model: P
             model_data=None if model is None else f"s3://{bucket}/{_key_of(model)}",
         ),
         model,
-        left_out,
+        optional,
     )
 
 
@@ -112,9 +112,7 @@ def deploy_scones(
     Raises:
         botocore.exceptions.ClientError: AWS refuses.
     """
-    deployment = deploy(plan.resources, session, on_step, live)
-    for name in plan.left_out:
-        on_step(f"left out state machine {name}: Step Functions Local has no such Distributed Map")
+    deployment = deploy(plan.resources, session, on_step, live, plan.optional)
     if plan.model is not None:
         _upload(plan.model, plan.bucket, session, on_step)
     deploy_endpoint(plan.endpoint, session, on_step)

@@ -172,6 +172,15 @@ def test_without_a_stack_the_suite_says_once_what_is_missing(stack):
     assert "docker compose up" in result.stdout
 
 
+def test_a_batch_is_evaluated_where_step_functions_takes_distributed_maps(stack, drawings, tmp_path):
+    output = ("--output", str(tmp_path))
+    result = stack.run("-m", "harness", "evaluate", str(drawings), "--target", "compose", "--model", "stub", *output)
+    assert result.returncode == 0, result.stdout
+    summary = json.loads((tmp_path / "evaluation.json").read_text())["summary"]
+    assert summary["images"] == len((drawings / "test.lst").read_text().splitlines())
+    assert summary["failed"] == 0
+
+
 # Restarts
 
 

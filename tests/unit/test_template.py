@@ -9,6 +9,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from harness.settings import Settings
 from harness.workflow.deployment import deploy, destroy, package
@@ -181,8 +182,9 @@ def test_a_package_is_the_same_whenever_the_files_are(root, tmp_path):
     assert package(folder) != package(tmp_path)
 
 
-def test_deploying_twice_changes_nothing_and_destroying_removes_all(root, target, tmp_path):
-    # Names of its own: others of this session may have deployed the template as it is.
+@pytest.fixture
+def renamed(root, tmp_path):
+    """The template with names of its own: others of this session may have deployed it as it is."""
     text = (root / "template.yaml").read_text()
     text = re.sub(
         r"^(\s+(?:RoleName|FunctionName|Name|LogGroupName): (?:/aws/lambda/)?)", r"\1twice-", text, flags=re.M
@@ -190,15 +192,19 @@ def test_deploying_twice_changes_nothing_and_destroying_removes_all(root, target
     (tmp_path / "template.yaml").write_text(text)
     for name in ("lambdas", "statemachine"):
         shutil.copytree(root / name, tmp_path / name)
+    return tmp_path
+
+
+def test_deploying_twice_changes_nothing_and_destroying_removes_all(renamed, target):
     session = boto3.Session()
     first, second, third = [], [], []
-    plan = read_plan(tmp_path / "template.yaml", PARAMETERS, account_id=ACCOUNT, region=REGION)
+    plan = read_plan(renamed / "template.yaml", PARAMETERS, account_id=ACCOUNT, region=REGION)
     deployed = deploy(plan, session, first.append)
     assert len(first) == 26  # 11 roles, 6 log groups, 4 functions, 5 state machines
     assert deploy(plan, session, second.append) == deployed
     assert second == []
     changed = {**PARAMETERS, "Threshold": "0.5"}
-    other = read_plan(tmp_path / "template.yaml", changed, account_id=ACCOUNT, region=REGION)
+    other = read_plan(renamed / "template.yaml", changed, account_id=ACCOUNT, region=REGION)
     deploy(other, session, third.append)
     assert third == ["updated configuration of twice-thresholdImageData"]
     destroy(plan, session)
@@ -212,11 +218,32 @@ def test_deploying_twice_changes_nothing_and_destroying_removes_all(root, target
     destroy(plan, session)
 
 
-def test_what_step_functions_local_cannot_run_is_left_out_on_compose_alone(root, target):
-    distributed = {"BatchEvaluationStateMachine", "BatchEvaluationInlineStateMachine"}
-    for name, left_out in (("embedded", set()), ("compose", distributed)):
-        plan = plan_scones(boto3.Session(), Settings(target=name), root)
-        assert set(plan.left_out) == left_out
-        machines = {machine.name for machine in plan.resources.state_machines}
-        assert "ImageClassificationStateMachine" in machines
-        assert (distributed & machines) == distributed - left_out
+class Refusing(boto3.Session):
+    """A session whose Step Functions knows no Distributed Map, as AWS's own Step Functions Local."""
+
+    def client(self, service, **options):
+        client = super().client(service, **options)
+        if service == "stepfunctions":
+            client.meta.events.register("before-parameter-build.sfn.CreateStateMachine", self._refuse)
+        return client
+
+    def _refuse(self, params, **_):
+        if '"DISTRIBUTED"' in params["definition"]:
+            params["definition"] = "{}"
+
+
+def test_what_step_functions_local_refuses_is_left_out_on_compose_alone(renamed, target):
+    distributed = {"twice-BatchEvaluationStateMachine", "twice-BatchEvaluationInlineStateMachine"}
+    lines = []
+    plan = plan_scones(Refusing(), Settings(target="compose"), renamed)
+    assert set(plan.optional) == distributed
+    deployed = deploy(plan.resources, Refusing(), lines.append, optional=plan.optional)
+    destroy(plan.resources, boto3.Session())
+    assert not distributed & set(deployed.state_machine_arns)
+    assert "twice-ImageClassificationStateMachine" in deployed.state_machine_arns
+    assert sum(line.startswith("left out state machine twice-Batch") for line in lines) == 2
+    here = plan_scones(Refusing(), Settings(), renamed)
+    assert here.optional == ()
+    with pytest.raises(ClientError, match="InvalidDefinition"):
+        deploy(here.resources, Refusing(), optional=here.optional)
+    destroy(here.resources, boto3.Session())
