@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 CODE_PREFIX = "deploy"
 """Where in the bucket the packages of functions are put, below their digests."""
+LONGEST_BODY = 51_200
+"""https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def expand(template: Path, bucket: str, parameters: Mapping[str, str], session: 
     """The template for a stack whose functions' packages are in *bucket*.
 
     Raises:
-        TemplateError: the template cannot be used, or the translator is not installed.
+        TemplateError: the template cannot be used or is too long, or the translator is not installed.
     """
     try:
         from samtranslator.model.exceptions import InvalidDocumentException
@@ -67,7 +69,24 @@ def expand(template: Path, bucket: str, parameters: Mapping[str, str], session: 
         translated = Translator({}, Parser(), boto_session=session).translate(document, dict(parameters))
     except InvalidDocumentException as error:
         raise TemplateError(f"{template}: {error.message}") from None
-    return Expanded(json.dumps(translated, sort_keys=True), packages, dict(parameters))
+    for resource in translated["Resources"].values():
+        if resource["Type"] == "AWS::StepFunctions::StateMachine":
+            properties = resource["Properties"]
+            properties["DefinitionString"] = _in_one_line(properties["DefinitionString"])
+    body = json.dumps(translated, sort_keys=True, separators=(",", ":"))
+    if len(body.encode()) > LONGEST_BODY:
+        raise TemplateError(
+            f"{template}: {len(body.encode())} bytes of CloudFormation, and CreateChangeSet takes {LONGEST_BODY}"
+        )
+    return Expanded(body, packages, dict(parameters))
+
+
+def _in_one_line(definition: Any) -> Any:
+    """A definition without the line breaks and indents that the translator makes, which are most of a template."""
+    lines = definition.get("Fn::Join", ["", [None]])[1] if isinstance(definition, dict) else [definition]
+    if not all(isinstance(line, str) for line in lines):
+        return definition
+    return json.dumps(json.loads("\n".join(lines)), separators=(",", ":"))
 
 
 def _attributes_as_lists(value: Any) -> Any:

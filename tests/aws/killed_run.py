@@ -77,7 +77,7 @@ def run(target, session, settings, dataset, names, last):
         with deployed_on_aws(target, session, settings, ROOT, dataset) as scones:
             # As a test does that makes variants of the workflow.
             tags = [{"key": key, "value": value} for key, value in scones.tags.items()]
-            (machine,) = scones.plan.state_machines
+            machine, *_ = scones.plan.state_machines
             states, iam = session.client("stepfunctions"), session.client("iam")
             role = machine.role_arn.rpartition("/")[2]
             document = scones.plan.roles[0].policies["write-logs"]

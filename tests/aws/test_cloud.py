@@ -19,13 +19,14 @@ from harness.workflow.cloud_run import deployed_on_aws
 from harness.workflow.consent import ConsentError
 from harness.workflow.dataset.transform import from_folder
 from harness.workflow.executions import run
-from harness.workflow.expand import expand
+from harness.workflow.expand import LONGEST_BODY, expand
 from harness.workflow.quotas import QuotaError
 from harness.workflow.removal import Found, in_order
 from harness.workflow.scones import CleanupError
 from harness.workflow.stack import StackFailure, find_stack
 from harness.workflow.sweep import find_expired, sweep
 from harness.workflow.tags import EXPIRY_KEY, OWNER_KEY, PROJECT_KEY, expiry_of, make_tags
+from harness.workflow.template import TemplateError
 from harness.workflow.watchdog import set_watchdog, watchdog_time
 from tests.aws.conftest import P3, everything
 from tests.validated import ValidatedSession
@@ -82,21 +83,29 @@ def test_the_expanded_template_is_plain_cloudformation(root, place):
     expanded = expand(root / "template.yaml", "bucket", {"BucketName": "b", "EndpointName": "e"}, session)
     document = json.loads(expanded.body)
     assert "Transform" not in document
-    assert len(expanded.body) < 51_200  # CreateChangeSet takes no longer TemplateBody
+    assert len(expanded.body) < LONGEST_BODY
     assert sorted(set(expanded.resources.values())) == [
         "AWS::IAM::Role",
         "AWS::Lambda::Function",
         "AWS::Logs::LogGroup",
         "AWS::StepFunctions::StateMachine",
     ]
-    assert len(expanded.packages) == 3
+    assert len(expanded.packages) == 4
     for resource in document["Resources"].values():
         if resource["Type"] == "AWS::Lambda::Function":
             assert resource["Properties"]["Code"]["S3Key"] in expanded.packages
         if resource["Type"] == "AWS::Logs::LogGroup":
             assert resource["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
-        if resource["Type"] == "AWS::StepFunctions::StateMachine":
-            assert resource["Properties"]["LoggingConfiguration"]["Level"] == "ALL"
+    image_workflow = document["Resources"]["ImageClassificationStateMachine"]["Properties"]
+    assert image_workflow["LoggingConfiguration"]["Level"] == "ALL"
+    source = root / "statemachine" / "image_classification.asl.json"
+    assert json.loads(image_workflow["DefinitionString"]) == json.loads(source.read_text())
+
+
+def test_a_template_that_is_too_long_is_refused_before_anything_is_made(root, place, monkeypatch):
+    monkeypatch.setattr("harness.workflow.expand.LONGEST_BODY", 1_000)
+    with pytest.raises(TemplateError, match="bytes of CloudFormation, and CreateChangeSet takes 1000"):
+        expand(root / "template.yaml", "bucket", {"BucketName": "b", "EndpointName": "e"}, place[1])
 
 
 # Deploying and removing
@@ -118,7 +127,7 @@ def test_a_dry_run_prints_what_is_done_and_makes_nothing(place, stand_in, root, 
         start = line.partition(times)[0] if "schedule" in line else line.removesuffix(":")
         assert any(other.startswith(start) for other in made), line
     changes = [line.strip() for line in shown.text.splitlines() if line.startswith("    add ")]
-    assert len(changes) == 15
+    assert len(changes) == 26
     assert set(changes) <= {line.strip() for line in made}
 
     # The same once more, with nothing to do.
@@ -150,7 +159,8 @@ def test_everything_carries_the_tags(place, stand_in, root, dataset):
     sagemaker, states = session.client("sagemaker"), session.client("stepfunctions")
     carried = [functions.get_function(FunctionName=name)["Tags"] for name in scones.deployment.function_arns]
     carried += [pairs(iam.list_role_tags(RoleName=name)["Tags"]) for name in scones.deployment.role_arns]
-    carried += [pairs(states.list_tags_for_resource(resourceArn=scones.state_machine_arn)["tags"])]
+    for arn in scones.deployment.state_machine_arns.values():
+        carried.append(pairs(states.list_tags_for_resource(resourceArn=arn)["tags"]))
     for group in scones.plan.log_groups:
         (found,) = logs.describe_log_groups(logGroupNamePrefix=group.name)["logGroups"]
         assert found["retentionInDays"] == 14
@@ -170,7 +180,7 @@ def test_everything_carries_the_tags(place, stand_in, root, dataset):
     carried.append(pairs(session.client("scheduler").list_tags_for_resource(ResourceArn=group["Arn"])["Tags"]))
     for tags in carried:
         assert scones.tags.items() <= tags.items()
-    (machine,) = scones.plan.state_machines
+    machine, *_ = scones.plan.state_machines
     logged = states.describe_state_machine(stateMachineArn=scones.state_machine_arn)["loggingConfiguration"]
     assert logged == machine.logging
     key = f"test/{dataset.test['filename'].iloc[0]}"

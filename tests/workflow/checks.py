@@ -1,5 +1,6 @@
 """What it takes for an execution to have failed as designed, and not for some other reason."""
 
+import contextlib
 import json
 
 import psutil
@@ -23,7 +24,16 @@ def assert_threshold_not_met(result, events, confidence, threshold):
 
 def function_processes():
     """Numbers of the processes that run functions: copies of the runtime's template, or awslambdaric of its own."""
-    children = psutil.Process().children()
-    templates = [child for child in children if any("runtime_template" in part for part in child.cmdline())]
-    own = {child.pid for child in children if "awslambdaric" in child.cmdline()}
-    return own | {copy.pid for template in templates for copy in template.children()}
+    children = _commands(psutil.Process())
+    templates = [child for child, command in children.items() if any("runtime_template" in part for part in command)]
+    own = {child.pid for child, command in children.items() if "awslambdaric" in command}
+    return own | {copy.pid for template in templates for copy in _commands(template)}
+
+
+def _commands(process):
+    """The children of *process* that live, each with its command line."""
+    found = {}
+    for child in process.children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # a zombie, too
+            found[child] = child.cmdline()
+    return found
