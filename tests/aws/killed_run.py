@@ -7,9 +7,11 @@ the name of each such call is written before it is sent. Nothing can be done abo
 ``finally``, no exit function. Each run is a fork of this process, which has imported all that takes long.
 """
 
+import itertools
 import os
 import signal
 import sys
+import threading
 import traceback
 from pathlib import Path
 
@@ -60,17 +62,16 @@ def main():
 
 
 def run(target, session, settings, dataset, names, last):
-    count = 0
+    numbers, lock = itertools.count(1), threading.Lock()
     with names.open("w", buffering=1) as file:
 
         def note(model, **_):
-            nonlocal count
             if model.name.startswith(READS):
                 return
-            count += 1
-            file.write(f"{model.service_model.service_name}.{model.name}\n")
-            if count == last:
-                os.kill(os.getpid(), signal.SIGKILL)
+            with lock:  # several threads load the images
+                file.write(f"{model.service_model.service_name}.{model.name}\n")
+                if next(numbers) == last:
+                    os.kill(os.getpid(), signal.SIGKILL)
 
         for service in SERVICES:
             session.client(service).meta.events.register("before-call", note)
