@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 def read_settings() -> Settings:
+    """The settings of this process; a variable that cannot be used is named in one line."""
     from harness.settings import SettingsError, get_settings
 
     try:
@@ -23,12 +24,14 @@ def read_settings() -> Settings:
 
 
 def targeted(target: str | None) -> Settings:
+    """The settings, with the target that ``--target`` names, if it does."""
     from dataclasses import replace
 
     return replace(read_settings(), target=target) if target else read_settings()
 
 
 def running_control() -> ControlApi:
+    """The API of the emulator that runs for this folder."""
     from harness.emulator.announcement import find_announced
     from harness.testing.control import ControlApi
 
@@ -65,6 +68,7 @@ def clear_errors() -> Iterator[None]:
 
 @contextlib.contextmanager
 def bar(description: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A progress bar on a terminal, nothing in a log; it is told how much of how much is done."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -92,6 +96,7 @@ def money_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def with_aws_options(settings: Settings, **given: object) -> Settings:
+    """The settings, with what the options of :func:`aws_options` and the like say; those not given change nothing."""
     from dataclasses import replace
 
     given = {name: value for name, value in given.items() if value not in (None, False)}
@@ -103,5 +108,10 @@ def with_aws_options(settings: Settings, **given: object) -> Settings:
 
 
 def refuse_dry_run(dry_run: bool) -> None:
+    """Refuse ``--dry-run`` where nothing costs money.
+
+    Raises:
+        ValueError: it was given.
+    """
     if dry_run:
         raise ValueError("--dry-run is for --target aws: on this machine nothing costs anything.")

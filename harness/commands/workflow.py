@@ -179,14 +179,13 @@ def destroy(target: str | None, dry_run: bool, **given: object) -> None:
 @click.option("--dry-run", is_flag=True, help="Print what would be deleted, delete nothing.")
 def sweep_command(target: str, dry_run: bool, **given: object) -> None:
     """Remove from AWS what is past its expiry, whatever made it."""
-    from dataclasses import replace
 
     from rich.console import Console
 
     from harness.targets import open_target
     from harness.workflow.bring_up_aws import sweep_aws
 
-    settings = with_aws_options(replace(read_settings(), target=target), **given)
+    settings = with_aws_options(targeted(target), **given)
     if target != "aws":
         raise click.BadParameter(f"{target!r}: only what is on aws expires", param_hint="--target")
     with clear_errors(), open_target(settings) as place:
