@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from botocore.config import Config
 
+from harness.emulator.access.permissions import Permissions
+from harness.emulator.access.sessions import Actor
 from harness.emulator.forward_proxy import is_aws
-from harness.emulator.permissions import Permissions, RoleSession
 from harness.emulator.service_models import share_loader
 
 OWN_ACCESS_KEY = "harness"
@@ -55,7 +56,7 @@ class Clients:
         self._region = region
         self._account_id = account_id
         self._permissions = permissions
-        self._clients: dict[tuple[str, str, RoleSession | None], Any] = {}
+        self._clients: dict[tuple[str, str, Actor | None], Any] = {}
         self._session: Any = None
         self._lock = threading.Lock()
 
@@ -79,7 +80,7 @@ class Clients:
         """Whether this emulator answers *service* itself."""
         return self._local_services is None or service in self._local_services
 
-    def get(self, service: str, region: str | None = None, session: RoleSession | None = None) -> Any:
+    def get(self, service: str, region: str | None = None, session: Actor | None = None) -> Any:
         """The client for boto3 service *service*, e.g. ``s3`` or ``sagemaker-runtime``. Safe between threads.
 
         Without a *session*, it may do everything.
@@ -93,7 +94,7 @@ class Clients:
                     client = self._clients[key] = self._make(*key)
         return client
 
-    def _make(self, service: str, region: str, session: RoleSession | None) -> Any:
+    def _make(self, service: str, region: str, session: Actor | None) -> Any:
         import boto3
         import botocore.session
 

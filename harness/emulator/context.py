@@ -8,10 +8,10 @@ from pathlib import Path
 
 from werkzeug import Request, Response
 
+from harness.emulator.access.permissions import Permissions
 from harness.emulator.clients import Clients
 from harness.emulator.faults import Faults
 from harness.emulator.log_writer import LogWriter
-from harness.emulator.permissions import Permissions
 
 
 @dataclass(frozen=True)

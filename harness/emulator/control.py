@@ -7,11 +7,11 @@ from collections.abc import Callable
 from werkzeug import Request, Response
 
 from harness import __version__
+from harness.emulator.access.permissions import Permissions
 from harness.emulator.clock import Clock
 from harness.emulator.faults import FaultError, Faults
 from harness.emulator.functions.service import Functions
 from harness.emulator.gateway import CONTROL_PREFIX, json_response
-from harness.emulator.permissions import Permissions
 from harness.emulator.quotas import Quotas
 from harness.emulator.sagemaker.service import SageMaker
 from harness.emulator.task_script import TaskScript

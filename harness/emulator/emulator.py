@@ -29,13 +29,14 @@ if TYPE_CHECKING:
 
     from werkzeug import Request
 
+    from harness.emulator.access.permissions import Permissions
+    from harness.emulator.access.sessions import Actor
     from harness.emulator.certificates import CertificateAuthority
     from harness.emulator.functions.service import Functions
     from harness.emulator.gateway import Gateway, Handler, Page
     from harness.emulator.http_server import HttpServer
     from harness.emulator.identity import Identity
     from harness.emulator.moto_app import MotoApp
-    from harness.emulator.permissions import Permissions, RoleSession
     from harness.emulator.sagemaker.service import SageMaker
     from harness.emulator.schedules import Schedules
     from harness.emulator.stacks import Stacks
@@ -150,16 +151,17 @@ class Emulator:
 
     def start(self) -> None:
         """Start all services and begin to answer."""
+        from harness.emulator.access.gate import Gate
+        from harness.emulator.access.moto_s3 import enforce
+        from harness.emulator.access.permissions import Permissions
         from harness.emulator.certificates import CertificateAuthority
         from harness.emulator.control import Control
         from harness.emulator.forward_proxy import ForwardProxy
         from harness.emulator.functions.service import Functions
         from harness.emulator.gateway import Gateway
         from harness.emulator.http_server import HttpServer
-        from harness.emulator.identity import Identity
+        from harness.emulator.identity import Identity, developer_of
         from harness.emulator.moto_app import MotoApp
-        from harness.emulator.moto_permissions import enforce
-        from harness.emulator.permissions import Permissions
         from harness.emulator.sagemaker.service import SageMaker
         from harness.emulator.schedules import Schedules
         from harness.emulator.stacks import Stacks
@@ -181,12 +183,13 @@ class Emulator:
             self._server = HttpServer(gateway, self._host, self._port, proxy)
             self.url = self._server.url
             keeps_roles = self._services is None or "iam" in self._services
-            self._permissions = Permissions(self._account_id, self._enforce_policies, keeps_roles)
+            developer = developer_of(self._account_id)
+            self._permissions = Permissions(self._account_id, developer, self._enforce_policies, keeps_roles)
             clients = self._clients = Clients(
                 self.url, self._boto3_names(), self._region, self._account_id, self._permissions
             )
             self._logs = LogWriter(clients)
-            self._undo = enforce(self._permissions)
+            self._undo = enforce(self._permissions, developer)
             context = EmulatorContext(
                 self._account_id,
                 self._region,
@@ -215,7 +218,8 @@ class Emulator:
                 self.environment,
                 self._quotas,
             )
-            gateway.connect(self._handlers(), control.answer, self._permissions)
+            gate = Gate(self._permissions, self._account_id, self._region)
+            gateway.connect(self._handlers(), control.answer, gate)
             self._server.start()
             if self._state is not None:
                 self._keep_state(self._state, gateway)
@@ -302,7 +306,7 @@ class Emulator:
             return None
         return frozenset(name for service in self._services for name in SERVICES[service])
 
-    def _engine_client(self, service: str, region: str, session: RoleSession | None) -> Any:
+    def _engine_client(self, service: str, region: str, session: Actor | None) -> Any:
         from harness.emulator.functions.direct import DirectLambda
 
         assert self._clients is not None and self._functions is not None

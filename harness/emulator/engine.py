@@ -25,6 +25,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from harness.emulator.access.sessions import RoleSession
 from harness.emulator.clock import Clock
 from harness.emulator.engine_clock import keep_time
 from harness.emulator.engine_executions import Shelf, find_executions
@@ -33,7 +34,6 @@ from harness.emulator.engine_threads import work_on_one_thread
 from harness.emulator.jsonata import use_jsonata
 from harness.emulator.lambda_result import invocation_result
 from harness.emulator.limits import EXECUTION_HISTORY, STATE_DATA
-from harness.emulator.permissions import RoleSession
 from harness.emulator.service_models import modelled_errors
 from harness.emulator.traces import CHOSEN, Traces
 

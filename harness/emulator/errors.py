@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from xml.sax.saxutils import escape
 
 from werkzeug import Response
 
@@ -43,3 +44,14 @@ def error_response(error: AwsError, request_id: str, message_key: str = "message
     if not error.code.isdigit():  # AWS's front end refuses without a code, and SDKs show the status instead
         body["__type"] = headers["x-amzn-ErrorType"] = error.code
     return Response(json.dumps(body, separators=(",", ":")), error.status, headers, content_type=JSON_1_1)
+
+
+def xml_error_response(error: AwsError, request_id: str) -> Response:
+    """The HTTP answer for *error* in AWS's query protocol, which IAM, STS and CloudFormation speak.
+
+    https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#operation-error-serialization
+    """
+    kind = "Sender" if error.status < 500 else "Receiver"
+    said = f"<Type>{kind}</Type><Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"
+    body = f"<ErrorResponse><Error>{said}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+    return Response(body, error.status, {"x-amzn-RequestId": request_id}, content_type="text/xml")

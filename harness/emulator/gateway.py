@@ -11,21 +11,21 @@ from typing import Any, Protocol
 
 from werkzeug import Request, Response
 
+from harness.emulator.access.gate import Gate
+from harness.emulator.access.operations import protocol_of
 from harness.emulator.bucket_faults import under_faults
 from harness.emulator.clients import OWN_ACCESS_KEY
-from harness.emulator.errors import AwsError, error_response
+from harness.emulator.errors import AwsError, error_response, xml_error_response
 from harness.emulator.faults import Faults
 from harness.emulator.moto_app import access_key_of, region_of, service_of
-from harness.emulator.permissions import Permissions
 
 logger = logging.getLogger(__name__)
 
 Handler = Callable[[Request, str, str], Response]
 """Answers a request, given its id and region."""
 
-_BY_TARGET = ("sagemaker", "states", "servicequotas")
-"""Services whose operations are named in a header, by their prefixes in policies."""
 _MESSAGE_IN_CAPITALS = ("lambda", "sagemaker")
+_XML = ("query", "ec2", "rest-xml")
 _READS = re.compile(r"\.(Describe|List|Get)[A-Z]")
 CONTROL_PREFIX = "/_harness/"
 """Paths of the emulator's own API; no AWS service has any below it."""
@@ -73,7 +73,7 @@ class Gateway:
         self._faults = faults
         self.page: Page | None = None
         """Answers what lies below :data:`PAGE_PREFIX`."""
-        self._permissions: Permissions | None = None
+        self._gate: Gate | None = None
         self.changes = 0
         """How many requests may have changed something. Grows; the exact number means nothing."""
 
@@ -81,18 +81,18 @@ class Gateway:
         self,
         handlers: dict[str, Callable[[Request], Handler | None]],
         control: Callable[[Request], Response],
-        permissions: Permissions | None = None,
+        gate: Gate | None = None,
     ) -> None:
         """Say who answers.
 
         Args:
             handlers: by signing name, what finds a request's handler; None leaves it to the fallback.
             control: answers what lies below :data:`CONTROL_PREFIX`.
-            permissions: knows what roles may do.
+            gate: knows who may do what.
         """
         self._handlers = handlers
         self._control = control
-        self._permissions = permissions
+        self._gate = gate
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         path = environ.get("PATH_INFO", "")
@@ -117,29 +117,32 @@ class Gateway:
         # Without a signature it is S3's: public objects and presigned addresses.
         if self._signing_names is not None and (service or "s3") not in self._signing_names:
             return self._elsewhere(request)
-        find = self._handlers.get(service) if service else None
-        handler = find(request) if find else None
         if service == "s3" and access_key_of(authorization) != OWN_ACCESS_KEY:
             return under_faults(self._faults, request, self._fallback)
-        if handler is None:
+        if service is None or service == "s3":
             return self._fallback(request)
         request_id = str(uuid.uuid4())
         try:
-            self._authorize(service, request, authorization)
+            if self._gate is not None:
+                self._gate.check(service, request, authorization)
+            find = self._handlers.get(service)
+            handler = find(request) if find else None
+            if handler is None:
+                return self._fallback(request)
             return handler(request, request_id, region_of(authorization) or self._region)
         except AwsError as error:
-            return error_response(error, request_id, "Message" if service in _MESSAGE_IN_CAPITALS else "message")
+            return _refused(error, service, request_id)
         except Exception:
             logger.exception("%s %s failed", request.method, request.path)
             failure = AwsError("InternalFailure", "The emulator failed; its log says why.", 500)
-            return error_response(failure, request_id)
+            return _refused(failure, service, request_id)
 
-    def _authorize(self, service: str | None, request: Request, authorization: str) -> None:
-        """Hold what is answered here against the caller's role; moto does so for what it answers."""
-        operation = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
-        if self._permissions is not None and service in _BY_TARGET and operation:
-            session = self._permissions.session_of(access_key_of(authorization))
-            self._permissions.check(session, f"{service}:{operation}")
+
+def _refused(error: AwsError, service: str, request_id: str) -> Response:
+    """An error in the protocol of *service*."""
+    if protocol_of(service) in _XML:
+        return xml_error_response(error, request_id)
+    return error_response(error, request_id, "Message" if service in _MESSAGE_IN_CAPITALS else "message")
 
 
 def json_response(body: object, status: int = 200) -> Response:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import re
 import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
-from harness.emulator.moto_app import service_of
-from harness.emulator.permissions import RoleSession
+from harness.emulator.access.entities import add_policy_of_aws, managed_policies
+from harness.emulator.access.sessions import RoleSession
+from harness.emulator.moto_app import access_key_of
 
 if TYPE_CHECKING:
     from werkzeug import Request, Response
@@ -26,11 +28,18 @@ ROLE_PATH = "/service-role/"
 SESSION_NAME = "SageMaker"
 
 _ACCESS_KEY = re.compile("<AccessKeyId>([^<]+)</AccessKeyId>")
+_OF_AWS = re.compile(r"arn:aws:iam::aws:policy/(?:[\w+=,.@-]+/)*([\w+=,.@-]+)")
+_POLICY_ARN = re.compile(r"PolicyArns\.member\.\d+\.arn")
 _TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
 _PERMISSIONS = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+
+
+def developer_of(account_id: str) -> RoleSession:
+    """As whom the credentials act that the local targets hand out."""
+    return RoleSession(f"arn:aws:iam::{account_id}:role{ROLE_PATH}{ROLE_NAME}", SESSION_NAME)
 
 
 class Identity:
@@ -50,17 +59,35 @@ class Identity:
             if not self._made:
                 self._make(region)
                 self._made = True
-        body = request.get_data(cache=True, as_text=True)
+        asked = dict(parse_qsl(request.get_data(cache=True, as_text=True)))
+        for name in {found[1] for value in asked.values() for found in _OF_AWS.finditer(value)}:
+            add_policy_of_aws(self._context.account_id, name)
+        if asked.get("Action") != "AssumeRole":
+            return self._context.moto(request)
+        self._check_assume_role(asked, request)
         answer = self._context.moto(request)
-        if service_of(request.headers.get("Authorization", "")) == "sts" and answer.status_code == 200:
-            self._adopt(body, answer)
+        key = _ACCESS_KEY.search(answer.get_data(as_text=True))
+        if answer.status_code == 200 and key is not None:
+            session = RoleSession(asked["RoleArn"], asked["RoleSessionName"], self._session_policies(asked))
+            self._context.permissions.adopt(key[1], session)
         return answer
 
-    def _adopt(self, body: str, answer: Response) -> None:
-        asked = {name: values[0] for name, values in parse_qs(body).items()}
-        key = _ACCESS_KEY.search(answer.get_data(as_text=True))
-        if asked.get("Action") == "AssumeRole" and key is not None:
-            self._context.permissions.adopt(key[1], RoleSession(asked["RoleArn"], asked["RoleSessionName"]))
+    def _check_assume_role(self, asked: Mapping[str, str], request: Request) -> None:
+        permissions = self._context.permissions
+        caller = permissions.session_of(access_key_of(request.headers.get("Authorization", "")))
+        developer = developer_of(self._context.account_id)
+        values = {"sts:rolesessionname": [asked.get("RoleSessionName", "")]}
+        if "ExternalId" in asked:
+            values["sts:externalid"] = [asked["ExternalId"]]
+        permissions.check_assume_role(caller, (caller or developer).arn, asked.get("RoleArn", ""), values)
+
+    def _session_policies(self, asked: Mapping[str, str]) -> tuple[str, ...]:
+        """The documents that a session is limited to.
+
+        https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session
+        """
+        named = [value for name, value in asked.items() if _POLICY_ARN.fullmatch(name)]
+        return (*([asked["Policy"]] if "Policy" in asked else []), *managed_policies(self._context.account_id, named))
 
     def _make(self, region: str) -> None:
         from moto.iam.models import AccessKey, iam_backends

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from werkzeug import Request, Response
 
-from harness.emulator.permissions import RoleSession
+from harness.emulator.access.sessions import RoleSession
 
 if TYPE_CHECKING:
     from harness.emulator.context import EmulatorContext
@@ -94,6 +94,5 @@ class Schedules:
         permissions = self._context.permissions
         if not permissions.trusts(session.role, "scheduler.amazonaws.com"):
             raise PermissionError(f"{session.role} does not let scheduler.amazonaws.com take it on")
-        permissions.check(session, f"{service}:{operation}")
-        client = self._context.clients.get(service, region)
+        client = self._context.clients.get(service, region, session)
         getattr(client, xform_name(operation))(**json.loads(schedule.target.get("Input") or "{}"))

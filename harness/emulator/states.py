@@ -16,6 +16,8 @@ from typing import Any
 
 from werkzeug import Request, Response
 
+from harness.emulator.access.policies import ALL
+from harness.emulator.access.sessions import RoleSession
 from harness.emulator.clock import Clock
 from harness.emulator.context import EmulatorContext
 from harness.emulator.definition import check_definition, invalid_definition
@@ -24,7 +26,6 @@ from harness.emulator.engine import ClientFor, ended_event, load_engine, moves
 from harness.emulator.engine_faults import let_faults_strike
 from harness.emulator.errors import JSON_1_0, AwsError
 from harness.emulator.limits import EXECUTION_INPUT
-from harness.emulator.permissions import RoleSession
 from harness.emulator.traces import Traces
 from harness.emulator.validation import check
 
@@ -120,7 +121,7 @@ class States:
         if role is None or (parameters.get("loggingConfiguration") or {}).get("level", "OFF") == "OFF":
             return
         session = RoleSession(role, "StepFunctions")
-        if not all(self._context.permissions.allows(session, f"logs:{action}") for action in _LOG_DELIVERY):
+        if not all(self._context.permissions.allows(session, f"logs:{action}", ALL) for action in _LOG_DELIVERY):
             raise AwsError(
                 "AccessDeniedException",
                 "The state machine IAM Role is not authorized to access the Log Destination",

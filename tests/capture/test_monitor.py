@@ -93,7 +93,7 @@ def stub(target, bucket, s3, monkeypatch):
     """A stub endpoint that captures; gives its name."""
     monkeypatch.setattr("harness.targets.open_standing_target", lambda settings: nullcontext(target))
     client, name = boto3.client("sagemaker"), f"monitor-{uuid.uuid4().hex[:8]}"
-    role = "arn:aws:iam::123456789012:role/sagemaker"
+    role = "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker-ExecutionRole"
     client.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer={"Image": "stub"})
     client.create_endpoint_config(
         EndpointConfigName=name,

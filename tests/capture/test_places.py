@@ -139,7 +139,7 @@ def test_a_file_that_grows_is_read_on_and_its_unfinished_line_waited_for(tmp_pat
 
 def test_an_endpoint_is_named_and_its_captures_are_found(standing, bucket, s3):
     client, name = boto3.client("sagemaker"), f"capture-{uuid.uuid4().hex[:8]}"
-    role = "arn:aws:iam::123456789012:role/sagemaker"
+    role = "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker-ExecutionRole"
     client.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer={"Image": "stub"})
     variant = {"VariantName": "blue", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.xlarge"}
     capture = {

@@ -149,7 +149,7 @@ def test_what_is_not_there_is_said(page, machine):
 
 def test_endpoints_with_their_variants_and_stubs(page, target):
     sagemaker, name = boto3.client("sagemaker"), f"shown-{uuid.uuid4().hex[:8]}"
-    role = "arn:aws:iam::123456789012:role/any"
+    role = "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker-ExecutionRole"
     sagemaker.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer={"Image": "harness/stub:1"})
     variants = [
         {

@@ -7,7 +7,7 @@ import uuid
 import numpy as np
 from PIL import Image
 
-ROLE = "arn:aws:iam::123456789012:role/sagemaker"
+ROLE = "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker-ExecutionRole"
 IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1"
 
 

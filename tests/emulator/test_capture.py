@@ -48,7 +48,7 @@ def create(target, bucket):
 
     def make(**config):
         name = f"capture-{uuid.uuid4().hex[:8]}"
-        role = "arn:aws:iam::123456789012:role/sagemaker"
+        role = "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker-ExecutionRole"
         client.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer={"Image": "stub"})
         client.create_endpoint_config(
             EndpointConfigName=name,
@@ -192,7 +192,7 @@ def test_an_error_of_the_model_is_not_captured(s3, runtime, bucket, create, cont
 def test_deleting_the_endpoint_writes_what_waits(s3, runtime, bucket, target):
     client = boto3.client("sagemaker")
     name = f"capture-{uuid.uuid4().hex[:8]}"
-    role = "arn:aws:iam::123456789012:role/sagemaker"
+    role = "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker-ExecutionRole"
     client.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer={"Image": "stub"})
     client.create_endpoint_config(
         EndpointConfigName=name,

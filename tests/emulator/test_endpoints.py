@@ -14,7 +14,7 @@ from tests.service_model import problems
 
 pytestmark = pytest.mark.local
 
-ROLE = "arn:aws:iam::123456789012:role/sagemaker"
+ROLE = "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker-ExecutionRole"
 PNG = b"\x89PNG\r\n\x1a\n"
 
 

@@ -39,7 +39,7 @@ def function(target, role):
 @pytest.fixture(scope="module")
 def endpoint(target):
     client, name = boto3.client("sagemaker"), f"faults-{uuid.uuid4().hex[:8]}"
-    role = "arn:aws:iam::123456789012:role/sagemaker"
+    role = "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker-ExecutionRole"
     client.create_model(ModelName=name, PrimaryContainer={"Image": "stub"}, ExecutionRoleArn=role)
     variant = {"VariantName": "v", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.xlarge"}
     client.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])

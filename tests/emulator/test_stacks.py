@@ -111,21 +111,3 @@ def test_a_role_that_others_gave_policies_is_not_deleted(cfn, name):
 
 
 ALLOW = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
-
-
-def test_credentials_of_an_assumed_role_are_held_against_it(target, name):
-    iam = boto3.client("iam")
-    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
-    allowed = {"Effect": "Allow", "Action": "sagemaker:ListModels", "Resource": "*"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
-    iam.put_role_policy(RoleName=name, PolicyName="list", PolicyDocument=document)
-    given = boto3.client("sts").assume_role(RoleArn=arn, RoleSessionName="me")["Credentials"]
-    session = boto3.session.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
-    sagemaker = session.client("sagemaker")
-    sagemaker.list_models()
-    with pytest.raises(
-        sagemaker.exceptions.ClientError, match=rf"{name}/me is not authorized to perform: sagemaker:Del"
-    ):
-        sagemaker.delete_endpoint(EndpointName="any")
-    iam.delete_role_policy(RoleName=name, PolicyName="list")
-    iam.delete_role(RoleName=name)

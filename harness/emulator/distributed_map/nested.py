@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from harness.emulator.access.sessions import RoleSession
 from harness.emulator.engine_executions import KEPT_ELSEWHERE
 from harness.emulator.errors import AwsError
-from harness.emulator.permissions import RoleSession, denial
 
 if TYPE_CHECKING:
     from harness.emulator.distributed_map.service import DistributedMaps
@@ -74,9 +74,9 @@ class DirectStates:
         return {**answer, **_metadata()}
 
     def _allow(self, operation: str, action: str, resource: str) -> None:
-        if not self._maps.registry.context.permissions.allows(self._session, action, resource):
-            assert self._session is not None
-            raise _client_error(operation, "AccessDeniedException", denial(self._session, action, resource), 400)
+        words = self._maps.registry.context.permissions.refusal(self._session, action, resource)
+        if words is not None:
+            raise _client_error(operation, "AccessDeniedException", words, 400)
 
     def _answered(self, operation: str, ask: Any) -> dict[str, Any] | None:
         try:

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from harness.emulator.access.sessions import RoleSession
 from harness.emulator.clock import Clock
 from harness.emulator.context import EmulatorContext
 from harness.emulator.distributed_map.archive import Archive, Executions
 from harness.emulator.distributed_map.map_run import MapRun
 from harness.emulator.engine_seam import failure
-from harness.emulator.permissions import RoleSession, denial
 
 _SESSION_NAME = "StepFunctionsExecution"
 
@@ -59,9 +59,8 @@ class Registry:
 
     def allow(self, env: Any, action: str, resource: str) -> None:
         """Let the state machine do *action* to *resource*, or fail the state as AWS does."""
-        session = self.session(env)
-        if not self.context.permissions.allows(session, action, resource):
-            cause = denial(session, action, resource)
+        cause = self.context.permissions.refusal(self.session(env), action, resource)
+        if cause is not None:
             raise failure(env, "MapRunFailed", {"error": "States.Permissions", "cause": cause})
 
     def add(self, run: MapRun) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from werkzeug import Request
 
+from harness.emulator.access.sessions import RoleSession
 from harness.emulator.clock import Clock
 from harness.emulator.context import EmulatorContext
 from harness.emulator.distributed_map.children import go_on
@@ -20,7 +21,6 @@ from harness.emulator.distributed_map.registry import Registry
 from harness.emulator.distributed_map.state import REDRIVEN_RUN, run_distributed_map
 from harness.emulator.engine_seam import put_around
 from harness.emulator.errors import AwsError
-from harness.emulator.permissions import RoleSession
 from harness.emulator.validation import check
 
 _PAGE = 100

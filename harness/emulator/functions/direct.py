@@ -9,9 +9,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from harness.emulator.access.sessions import Actor
 from harness.emulator.errors import AwsError
 from harness.emulator.functions.service import Functions
-from harness.emulator.permissions import RoleSession
 
 
 class DirectLambda:
@@ -23,7 +23,7 @@ class DirectLambda:
         session: who calls.
     """
 
-    def __init__(self, functions: Functions, region: str, session: RoleSession | None) -> None:
+    def __init__(self, functions: Functions, region: str, session: Actor | None) -> None:
         self._functions = functions
         self._region = region
         self._session = session

@@ -25,6 +25,8 @@ from urllib.parse import unquote
 
 from werkzeug import Request, Response
 
+from harness.emulator.access.entities import adopt_role
+from harness.emulator.access.sessions import Actor, RoleSession
 from harness.emulator.clients import OWN_ACCESS_KEY
 from harness.emulator.context import EmulatorContext
 from harness.emulator.errors import AwsError, error_response
@@ -39,14 +41,12 @@ from harness.emulator.functions.template import RuntimeTemplate
 from harness.emulator.gateway import Handler
 from harness.emulator.limits import INVOCATION_REQUEST, INVOCATION_RESPONSE
 from harness.emulator.moto_app import access_key_of
-from harness.emulator.moto_permissions import adopt_role
-from harness.emulator.permissions import RoleSession
+from harness.emulator.role_log import may_log
 from harness.emulator.service_models import documented_errors, service_error
 
 logger = logging.getLogger(__name__)
 
 _INVOCATIONS = re.compile(r"^/2015-03-31/functions/([^/]+)/invocations/?$")
-_LOGGING = ("CreateLogStream", "PutLogEvents")
 _FUNCTIONS = "/2015-03-31/functions"
 _FUNCTION = re.compile(r"^/2015-03-31/functions/([^/]+)/?$")
 _CODE_MEMBERS = ("ZipFile", "S3Bucket", "S3Key", "S3ObjectVersion")
@@ -269,7 +269,7 @@ class Functions:
         region: str,
         request_id: str,
         client_context: str | None = None,
-        session: RoleSession | None = None,
+        session: Actor | None = None,
     ) -> tuple[Invocation, FunctionVersion]:
         """Check an invocation and find its function; *session* is who asks.
 
@@ -335,7 +335,7 @@ class Functions:
             logger.warning("asynchronous invocation of %s failed: %s", function.name, outcome.payload.decode())
 
     def _find(
-        self, name: str, qualifier: str | None, region: str, session: RoleSession | None = None
+        self, name: str, qualifier: str | None, region: str, session: Actor | None = None
     ) -> tuple[FunctionVersion, str | None, int | None]:
         from moto.awslambda.models import lambda_backends
 
@@ -353,11 +353,12 @@ class Functions:
         account = self._context.account_id
         arn = f"arn:aws:lambda:{region}:{account}:function:{match['name']}"
         asked = arn if qualifier is None else f"{arn}:{qualifier}"
-        self._context.permissions.check(session, "lambda:InvokeFunction", asked)
         try:
             found = lambda_backends[account][region].get_function(match["name"], qualifier)
         except Exception:
             found = None
+        own = (json.dumps(found.policy.get_policy()["Policy"]),) if found and found.policy.statements else ()
+        self._context.permissions.check(session, "lambda:InvokeFunction", asked, resource_policies=own)
         if found is None:
             raise AwsError("ResourceNotFoundException", f"Function not found: {asked}", 404, Type="User")
         return self._version(found, arn, region), qualifier, found.reserved_concurrency
@@ -408,19 +409,13 @@ class Functions:
 
     def _log_stream(self, function: FunctionVersion, session: RoleSession) -> LogStream:
         """The environment's log; a role that may not write there has none, as on AWS."""
-        group = f"arn:aws:logs:{function.region}:{function.account_id}:log-group:{function.log_group}"
-        is_there = self._logs.has_group(function.region, function.log_group)
+        region, group = function.region, function.log_group
+        is_there = self._logs.has_group(region, group)
 
         def may_write(stream: str) -> bool:
-            needed = [(f"logs:{action}", f"{group}:log-stream:{stream}") for action in _LOGGING]
-            if not is_there:
-                needed.append(("logs:CreateLogGroup", group))
-            refused = [what for what, where in needed if not self._context.permissions.allows(session, what, where)]
-            if refused:
-                logger.warning("%s has no log: its role lacks %s on %s", function.name, ", ".join(refused), group)
-            return not refused
+            return may_log(self._context.permissions, session, region, group, stream, is_there)
 
-        return LogStream(self._logs, function.region, function.log_group, function.version, may_write)
+        return LogStream(self._logs, region, group, function.version, may_write)
 
 
 def _check_code(code: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.emulator.access.sessions import RoleSession
 from harness.emulator.clients import Clients
 from harness.emulator.sagemaker.model_server import ModelAnswer, ModelRequest
 
@@ -73,11 +74,17 @@ class Captured:
     inference_id: str | None
     time: float
     """Seconds since the epoch."""
+    role_arn: str
+    """As which it is written."""
 
     @property
     def size(self) -> int:
         """Bytes of both bodies."""
         return len(self.request.body) + len(self.answer.body)
+
+
+_File = tuple[CaptureConfig, str, str, str, str, str]
+"""Configuration, region, endpoint, variant, hour and role: records that go to one file."""
 
 
 def record_of(captured: Captured) -> dict[str, Any]:
@@ -209,8 +216,8 @@ class CaptureWriter:
             logger.warning("%s", trouble)
         self._trouble = trouble
 
-    def _write(self, key: tuple[CaptureConfig, str, str, str, str], group: list[Captured]) -> None:
-        config, region, endpoint, variant, hour = key
+    def _write(self, key: _File, group: list[Captured]) -> None:
+        config, region, endpoint, variant, hour, role_arn = key
         bucket, _, prefix = config.destination.removeprefix("s3://").partition("/")
         first = group[0].time
         name = time.strftime("%M-%S", time.gmtime(first)) + f"-{int(first * 1000) % 1000:03d}-{uuid.uuid4()}.jsonl"
@@ -218,7 +225,7 @@ class CaptureWriter:
         records = (json.dumps(record_of(captured), separators=(",", ":"), ensure_ascii=False) for captured in group)
         body = "".join(f"{record}\n" for record in records).encode()
         encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": config.kms_key_id} if config.kms_key_id else {}
-        self._clients.get("s3", region).put_object(
+        self._clients.get("s3", region, RoleSession(role_arn, "SageMaker")).put_object(
             Bucket=bucket,
             Key=path,
             Body=body,
@@ -227,10 +234,10 @@ class CaptureWriter:
         )
 
 
-def _by_file(taken: list[Captured]) -> dict[tuple[CaptureConfig, str, str, str, str], list[Captured]]:
-    files: dict[tuple[CaptureConfig, str, str, str, str], list[Captured]] = {}
+def _by_file(taken: list[Captured]) -> dict[_File, list[Captured]]:
+    files: dict[_File, list[Captured]] = {}
     for captured in taken:
         hour = time.strftime("%Y/%m/%d/%H", time.gmtime(captured.time))
-        key = (captured.config, captured.region, captured.endpoint, captured.variant, hour)
+        key = (captured.config, captured.region, captured.endpoint, captured.variant, hour, captured.role_arn)
         files.setdefault(key, []).append(captured)
     return files

@@ -18,6 +18,7 @@ from harness.emulator.context import EmulatorContext
 from harness.emulator.errors import AwsError
 from harness.emulator.sagemaker.backend import arn_of, backend_of, backends_of, refusal
 from harness.emulator.sagemaker.capture import CaptureConfig
+from harness.emulator.sagemaker.execution_role import ExecutionRole
 from harness.emulator.sagemaker.images import ImageKind, kind_of
 from harness.emulator.sagemaker.model_server import ModelServer
 from harness.emulator.sagemaker.models import model_data_of
@@ -263,7 +264,8 @@ class Endpoints:
             for variant in config["ProductionVariants"]:
                 server = self._model_server(name, variant, region)
                 weight = float(variant.get("InitialVariantWeight", 1.0))
-                variants.append(Variant(variant["VariantName"], weight, server))
+                model = self._backend(region)._models[variant["ModelName"]]
+                variants.append(Variant(variant["VariantName"], weight, server, model.execution_role_arn))
             for started in variants:
                 started.server.start()
             running = RunningEndpoint(
@@ -307,7 +309,14 @@ class Endpoints:
         image = str(container.get("Image", ""))
         if kind_of(image) is ImageKind.STUB:
             return StubServer()
-        group = f"/aws/sagemaker/Endpoints/{endpoint}"
+        role = ExecutionRole(self._context, model.execution_role_arn)
+        if not role.is_trusted(self._arn("endpoint", endpoint, region)):
+            raise RuntimeError(f"SageMaker was unable to assume the role '{model.execution_role_arn}'.")
+        lacking = role.cannot_pull(image)
+        if lacking is not None:
+            raise RuntimeError(
+                f"The role '{model.execution_role_arn}' does not have {lacking} permission for the image: '{image}'."
+            )
         stream = f"{variant['VariantName']}/i-{uuid.uuid4().hex[:17]}"
         folder = self._context.folder / "endpoints" / uuid.uuid4().hex
         return ProcessServer(
@@ -317,8 +326,8 @@ class Endpoints:
                 {"SAGEMAKER_REGION": region, "AWS_REGION": region, **(container.get("Environment") or {})},
                 model_data_of(container),
                 folder,
-                self._context.clients.get("s3", region),
-                lambda line: self._context.logs.put(region, group, stream, line),
+                role.client("s3", region),
+                role.log(region, f"/aws/sagemaker/Endpoints/{endpoint}", stream),
             )
         )
 

@@ -12,6 +12,7 @@ from werkzeug import Request, Response
 
 from harness.emulator.context import EmulatorContext
 from harness.emulator.sagemaker.backend import arn_of, backend_of, refusal
+from harness.emulator.sagemaker.execution_role import ExecutionRole
 from harness.emulator.sagemaker.model_data import split_model_uri
 from harness.emulator.validation import check
 
@@ -35,9 +36,11 @@ def create_model(context: EmulatorContext, parameters: Mapping[str, Any], region
     container = container_of(parameters)
     if container is None:
         raise refusal("You must provide either PrimaryContainer or Containers.")
+    role = ExecutionRole(context, parameters["ExecutionRoleArn"])
+    role.require(arn_of("model", name, region, context.account_id))
     uri = model_data_of(container)
     if uri is not None:
-        _require_model_data(context.clients.get("s3", region), uri)
+        _require_model_data(role.client("s3", region), uri, parameters["ExecutionRoleArn"], region)
     answer = context.moto(request)
     model = backend._models.get(name)
     if model is not None and not model.vpc_config:
@@ -65,9 +68,16 @@ def model_data_of(container: Mapping[str, Any]) -> str | None:
     return container.get("ModelDataUrl") or None
 
 
-def _require_model_data(s3: Any, uri: str) -> None:
+def _require_model_data(s3: Any, uri: str, role: str, region: str) -> None:
     bucket, key = split_model_uri(uri)
     try:
         s3.head_object(Bucket=bucket, Key=key)
-    except s3.exceptions.ClientError:
-        raise refusal(f"Could not find model data at {uri}.") from None
+    except s3.exceptions.ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 403:
+            raise refusal(f"Could not find model data at {uri}.") from None
+        raise refusal(
+            f'Could not access model data at {uri}. Please ensure that the role "{role}" exists and that its trust '
+            'relationship policy allows the action "sts:AssumeRole" for the service principal '
+            '"sagemaker.amazonaws.com". Also ensure that the role has "s3:GetObject" permissions and that the object '
+            f"is located in {region}."
+        ) from None

@@ -60,6 +60,8 @@ class Variant:
     name: str
     weight: float
     server: ModelServer = field(repr=False)
+    role_arn: str
+    """As which it writes captures."""
     gate: Gate = field(default_factory=Gate, repr=False, compare=False)
 
 
@@ -120,7 +122,19 @@ class RunningEndpoint:
             kind = "client" if answer.status < 500 else "server"
             raise self._model_error(kind, answer.status, answer.body.decode("utf-8", "replace"))
         if self.capture is not None and self.capture.samples():
-            writer.put(Captured(self.capture, self.region, self.name, variant.name, request, answer, inference_id, now))
+            writer.put(
+                Captured(
+                    self.capture,
+                    self.region,
+                    self.name,
+                    variant.name,
+                    request,
+                    answer,
+                    inference_id,
+                    now,
+                    variant.role_arn,
+                )
+            )
         return answer
 
     def close(self) -> None:

@@ -127,9 +127,10 @@ def download(s3: Any, objects: Sequence[S3Object], folder: Path, gunzip: bool) -
         try:
             body = s3.get_object(Bucket=item.bucket, Key=item.key)["Body"]
         except s3.exceptions.ClientError as error:
+            said = error.response["Error"]
             raise ChannelError(
-                f"ClientError: Data download failed: {error.response['Error'].get('Code')} for "
-                f"s3://{item.bucket}/{item.key}"
+                f"ClientError: Data download failed:Unable to download object s3://{item.bucket}/{item.key} "
+                f"({said.get('Code')}: {said.get('Message')})"
             ) from None
         if gunzip:
             path = path.with_name(path.name.removesuffix(".gz"))

@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.emulator.clients import Clients
 from harness.emulator.log_writer import LogWriter
+from harness.emulator.sagemaker.execution_role import ExecutionRole
 from harness.emulator.sagemaker.images import ImageKind, kind_of
 from harness.emulator.sagemaker.program import ProgramError, ProgramSpec, RunningProgram, start_program
 from harness.emulator.sagemaker.training.channels import ChannelError, download, find_objects, shard, split_uri
@@ -42,7 +42,7 @@ class JobRunner:
 
     Args:
         job: what to run.
-        clients: where S3 answers.
+        role: as which it runs.
         logs: where the program's output goes.
         folder: scratch folder; removed at the end.
         options: further options for a built-in algorithm's program, such as its local recipe.
@@ -52,14 +52,15 @@ class JobRunner:
     def __init__(
         self,
         job: TrainingJob,
-        clients: Clients,
+        role: ExecutionRole,
         logs: LogWriter,
         folder: Path,
         options: Sequence[str],
         on_change: Callable[[TrainingJob], None],
     ) -> None:
         self.job = job
-        self._s3 = clients.get("s3", job.region)
+        self._role = role
+        self._s3 = role.client("s3", job.region)
         self._logs = logs
         self._folder = folder
         self._root = folder / "ml"
@@ -70,7 +71,7 @@ class JobRunner:
         self._uploaded: dict[Path, tuple[int, int]] = {}
         self._program: RunningProgram | None = None
         self._pipes: list[ChannelPipe] = []
-        self._stream = f"{job.name}/{HOST}-{int(time.time())}"
+        self._log = role.log(job.region, LOG_GROUP, f"{job.name}/{HOST}-{int(time.time())}")
         self._definitions = definitions_for(
             job.image, job.parameters["AlgorithmSpecification"].get("MetricDefinitions")
         )
@@ -101,6 +102,7 @@ class JobRunner:
     def _run(self) -> None:
         job = self.job
         try:
+            self._take_on_role()
             self._download()
             if self._stop.is_set():
                 self._end("Stopped", "Stopped", "Training job stopped")
@@ -144,6 +146,12 @@ class JobRunner:
             self.job.enter(status, message)
             self._on_change(self.job)
 
+    def _take_on_role(self) -> None:
+        """Fail where the role has been removed, or been told not to trust SageMaker, since the job was made."""
+        if not self._role.is_trusted(self.job.arn):
+            role = self.job.parameters["RoleArn"]
+            raise ChannelError(f"ClientError: SageMaker was unable to assume the role '{role}'")
+
     def _download(self) -> None:
         self._enter("Downloading", "Downloading input data")
         lay_out(self._root, self.job)
@@ -182,6 +190,10 @@ class JobRunner:
             self._take_line,
             tuple(specification.get("ContainerEntrypoint") or ()),
         )
+        if self._role.cannot_pull(job.image):
+            raise ProgramError(
+                "Cannot pull algorithm container. Either the image does not exist or its permissions are incorrect."
+            )
         built_in = kind_of(job.image) is ImageKind.BUILT_IN
         program = self._program = start_program(spec, self._options if built_in else ())
         self._enter("Training", "Training image download completed. Training in progress.")
@@ -206,7 +218,7 @@ class JobRunner:
 
     def _take_line(self, line: str) -> None:
         self._metrics.read(line, now())
-        self._logs.put(self.job.region, LOG_GROUP, self._stream, line)
+        self._log(line)
 
     def _failure_reason(self, code: int) -> str:
         for pipe in self._pipes:

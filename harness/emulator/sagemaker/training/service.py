@@ -10,6 +10,7 @@ from typing import Any
 from harness.emulator.context import EmulatorContext
 from harness.emulator.errors import AwsError
 from harness.emulator.sagemaker.backend import arn_of, backend_of, refusal
+from harness.emulator.sagemaker.execution_role import ExecutionRole
 from harness.emulator.sagemaker.images import ImageKind, kind_of
 from harness.emulator.sagemaker.training.job import ENDED, TrainingJob
 from harness.emulator.sagemaker.training.layout import mode_of
@@ -49,7 +50,9 @@ class TrainingJobs:
         name = parameters["TrainingJobName"]
         arn = arn_of("training-job", name, region, self._context.account_id)
         self._refuse_what_cannot_run(parameters)
-        fault = check_sources(self._context.clients.get("s3", region), dict(parameters), region)
+        role = ExecutionRole(self._context, parameters["RoleArn"])
+        role.require(arn)
+        fault = check_sources(role.client("s3", region), dict(parameters), region)
         if fault is not None:
             raise refusal(fault)
         with self._lock:
@@ -63,7 +66,7 @@ class TrainingJobs:
             self._record(job)
             folder = self._context.folder / "training" / uuid.uuid4().hex
             folder.mkdir(parents=True)
-            runner = JobRunner(job, self._context.clients, self._context.logs, folder, self._options, self._show)
+            runner = JobRunner(job, role, self._context.logs, folder, self._options, self._show)
             self._runners[region, name] = runner
         runner.start()
         return {"TrainingJobArn": arn}

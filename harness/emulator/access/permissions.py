@@ -1,0 +1,272 @@
+"""Least privilege: what functions, state machines, jobs and deployers do is held against their roles, as on AWS.
+
+moto keeps the roles and their policies. Requests with the credentials that a local target hands out are the developer's
+own: their role may do everything.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from harness.emulator.access.conditions import KeyValues
+from harness.emulator.access.decisions import PoliciesOf, reason_to_refuse
+from harness.emulator.access.entities import boundary_of, entity_of, is_loaded, policies_of, role_of, tags_of, user_with
+from harness.emulator.access.observed import smallest_policy
+from harness.emulator.access.policies import ANY, Asked, read
+from harness.emulator.access.sessions import Actor, RoleSession
+from harness.emulator.errors import AwsError
+
+Values = Mapping[str, Sequence[str]]
+"""What a request has for condition keys, which are in small letters."""
+NONE: Values = MappingProxyType({})
+
+
+class Permissions:
+    """Hands out credentials for roles, knows whose a request is, and what that role may do.
+
+    Args:
+        account_id: the account whose roles are known here; those of other accounts may do everything.
+        enforced: whether an action that no policy allows is refused, or only noted.
+        developer: as whom the credentials act that local targets hand out. Their role is there, and may do everything,
+            before IAM is first asked.
+        kept_here: whether IAM is among this emulator's services. Where it is not, roles are not known: their sessions
+            are the account's own, and may do everything.
+    """
+
+    def __init__(self, account_id: str, developer: RoleSession, enforced: bool = True, kept_here: bool = True) -> None:
+        self._account_id = account_id
+        self._developer = developer
+        self._enforced = enforced and kept_here
+        self.kept_here = kept_here
+        self._sessions: dict[str, Actor] = {}
+        self._observed: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+        self._lock = threading.Lock()
+
+    def credentials(self, session: Actor) -> dict[str, str]:
+        """boto3's variables for acting as *session*."""
+        if not self.kept_here:
+            return {"AWS_ACCESS_KEY_ID": self._account_id, "AWS_SECRET_ACCESS_KEY": "harness"}
+        told = "\n".join((session.arn, session.principal, session.via, *session.policies))
+        digest = hashlib.sha256(told.encode()).digest()
+        key = "ASIA" + base64.b32encode(digest)[:16].decode()
+        with self._lock:
+            if key not in self._sessions:
+                self._sessions[key] = session
+                if isinstance(session, RoleSession):
+                    self._introduce(key, session)
+        return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "harness", "AWS_SESSION_TOKEN": "harness"}
+
+    def adopt(self, access_key_id: str, session: RoleSession) -> None:
+        """Know credentials that AssumeRole has handed out: what is done with them is held against the role."""
+        with self._lock:
+            self._sessions[access_key_id] = session
+
+    def session_of(self, access_key_id: str | None) -> Actor | None:
+        """Whose credentials these are; None for the developer's own."""
+        key = access_key_id or ""
+        session = self._sessions.get(key)
+        if session is None and self.kept_here and key.startswith("AKIA"):
+            return user_with(self._account_id, key)
+        return session
+
+    def check(
+        self,
+        session: Actor | None,
+        action: str,
+        resource: str = ANY,
+        values: Values = NONE,
+        resource_policies: Sequence[str] = (),
+    ) -> None:
+        """Let *session* do *action* (``s3:GetObject``) to *resource* (an ARN), or refuse.
+
+        Raises:
+            AwsError: AccessDeniedException: no policy of the role allows it, or one denies it.
+        """
+        words = self.refusal(session, action, resource, values, resource_policies)
+        if words is not None:
+            raise AwsError("AccessDeniedException", words, 403)
+
+    def allows(self, session: Actor | None, action: str, resource: str = ANY, values: Values = NONE) -> bool:
+        """Whether *session* may do *action* to *resource*; notes that it wanted to."""
+        return self.refusal(session, action, resource, values) is None
+
+    def refusal(
+        self,
+        session: Actor | None,
+        action: str,
+        resource: str = ANY,
+        values: Values = NONE,
+        resource_policies: Sequence[str] = (),
+        quoted: bool = False,
+        tags: Callable[[], Mapping[str, str]] = dict,
+    ) -> str | None:
+        """AWS's words for why *session* may not do *action* to *resource*; None where it may. Notes that it wanted to.
+
+        Args:
+            session: who; None for the developer, who may do everything.
+            action: ``s3:GetObject``.
+            resource: an ARN, or :data:`~harness.emulator.access.policies.ANY`.
+            values: what the request has for condition keys, beside those that each request has.
+            resource_policies: the resource's own.
+            quoted: whether the words have the resource in quotation marks, as S3's.
+            tags: gives the resource's tags, their keys in small letters.
+        """
+        if session is None or session.account_id != self._account_id:
+            return None
+        with self._lock:
+            self._observed[session.principal.rpartition("/")[2]][action].add(resource)
+        if not self._enforced or self._is_before_iam(session.principal):
+            return None
+        entity = entity_of(session)
+        asked = Asked(action, resource, _key_values(session, entity, values, tags))
+        policies = PoliciesOf(policies_of(entity), boundary_of(entity), session.policies or None, resource_policies)
+        reason = reason_to_refuse(session, asked, policies)
+        if reason is None:
+            return None
+        shown = "*" if resource == ANY else resource
+        shown = f'"{shown}"' if quoted else shown
+        return f"User: {session.arn} is not authorized to perform: {action} on resource: {shown} {reason}"
+
+    def trusts(self, role: str, service: str, source: str | None = None) -> bool:
+        """Whether *role* is there and lets *service* (``states.amazonaws.com``) take it on.
+
+        Args:
+            role: ARN.
+            service: who asks.
+            source: ARN of what it asks for, where that is told (``aws:SourceArn``).
+        """
+        if not self._knows(role) or self._is_before_iam(role):
+            return True
+        values = {"aws:sourceaccount": [self._account_id], **({"aws:sourcearn": [source]} if source else {})}
+        return self._trusted(role, (service,), "Service", values)
+
+    def check_assume_role(self, session: Actor | None, caller: str, role: str, values: Values = NONE) -> None:
+        """Let somebody of the account take *role* on, or refuse.
+
+        https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+
+        Args:
+            session: who asks; None for the developer.
+            caller: as whom GetCallerIdentity knows them.
+            role: ARN.
+            values: of condition keys, such as ``sts:externalid``.
+
+        Raises:
+            AwsError: AccessDenied: the role is not there, does not trust them, or they may not.
+        """
+        if not self._knows(role):
+            return
+        account = f"arn:aws:iam::{self._account_id}:root"
+        name = caller.split("/")[1] if "/" in caller else ""
+        own = role_of(self._account_id, name)
+        principals = (caller, *([own.arn] if own is not None else []))
+        by_name = self._trusted(role, principals, "AWS", values)
+        # A role that trusts an account leaves it to that account's policies who may; in one account, a role that
+        # trusts somebody by name asks for no policy of theirs.
+        by_account = self._trusted(role, (account, self._account_id), "AWS", values)
+        if by_name or (by_account and self.refusal(session, "sts:AssumeRole", role, values) is None):
+            return
+        words = f"User: {caller} is not authorized to perform: sts:AssumeRole on resource: {role}"
+        raise AwsError("AccessDenied", words, 403)
+
+    def observed(self) -> dict[str, Any]:
+        """By role, the smallest policy that allows what its sessions did or tried."""
+        with self._lock:
+            return {role: smallest_policy(calls) for role, calls in sorted(self._observed.items())}
+
+    def _is_before_iam(self, role: str) -> bool:
+        """Whether it is the developer's role, which is made when IAM is first asked."""
+        return role == self._developer.role and (
+            not is_loaded() or role_of(self._account_id, self._developer.role_name) is None
+        )
+
+    def _knows(self, role: str) -> bool:
+        parts = role.split(":")
+        return len(parts) >= 6 and parts[4] == self._account_id and self._enforced
+
+    def _trusted(self, role: str, principals: Sequence[str], kind: str, values: Values) -> bool:
+        found = role_of(self._account_id, role.rpartition("/")[2])
+        if found is None or found.arn != role:
+            return False
+        document = found.assume_role_policy_document
+        text = document if isinstance(document, str) else json.dumps(document)
+        asked = Asked("sts:AssumeRole", role, lambda key: values.get(key))
+        covering = [
+            str(statement.effect)
+            for statement in read(text)
+            if statement.covers(asked) and statement.names_principal(principals, kind) is not None
+        ]
+        return "Allow" in covering and "Deny" not in covering
+
+    def _introduce(self, key: str, session: RoleSession) -> None:
+        """Have STS know the session, for GetCallerIdentity."""
+        from moto.iam.models import AccessKey
+        from moto.sts.models import AssumedRole, sts_backends
+
+        assumed = AssumedRole(
+            account_id=self._account_id,
+            region_name="us-east-1",
+            access_key=AccessKey(user_name=None, prefix="ASIA", account_id=self._account_id),
+            role_session_name=session.name,
+            role_arn=session.role,
+            policy="",
+            duration=43200,
+            external_id="",
+        )
+        assumed.access_key_id = key
+        sts_backends[self._account_id]["aws"].assumed_roles.append(assumed)
+
+
+def _key_values(session: Actor, entity: Any, values: Values, tags: Callable[[], Mapping[str, str]]) -> KeyValues:
+    """What a request of *session* has for condition keys: those of the request, and those that each has.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+    """
+
+    def find(key: str) -> Sequence[str] | None:
+        if key in values:
+            return values[key]
+        if key.startswith("aws:principaltag/"):
+            found = tags_of(entity).get(key.partition("/")[2])
+            return None if found is None else [found]
+        if ":resourcetag/" in key:
+            found = tags().get(key.partition("/")[2])
+            return None if found is None else [found]
+        made = _EVERY_REQUEST.get(key)
+        return made(session, entity) if made is not None else None
+
+    return find
+
+
+_EVERY_REQUEST: Mapping[str, Callable[[Actor, Any], Sequence[str] | None]] = {
+    "aws:principalarn": lambda session, entity: [session.principal],
+    "aws:principalaccount": lambda session, entity: [session.account_id],
+    "aws:principaltype": lambda session, entity: ["AssumedRole" if isinstance(session, RoleSession) else "User"],
+    "aws:userid": lambda session, entity: [_user_id(session, entity)],
+    "aws:username": lambda session, entity: None if isinstance(session, RoleSession) else [session.name],
+    "aws:resourceaccount": lambda session, entity: [session.account_id],
+    "aws:currenttime": lambda session, entity: [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())],
+    "aws:epochtime": lambda session, entity: [str(int(time.time()))],
+    # What would be TLS on AWS is taken for it here.
+    "aws:securetransport": lambda session, entity: ["true"],
+    "aws:multifactorauthpresent": lambda session, entity: ["false"] if isinstance(session, RoleSession) else None,
+    "aws:viaawsservice": lambda session, entity: ["true" if session.via else "false"],
+    "aws:calledvia": lambda session, entity: [session.via] if session.via else None,
+    "aws:calledviafirst": lambda session, entity: [session.via] if session.via else None,
+    "aws:calledvialast": lambda session, entity: [session.via] if session.via else None,
+}
+
+
+def _user_id(session: Actor, entity: Any) -> str:
+    identity = str(getattr(entity, "id", ""))
+    return f"{identity}:{session.name}" if isinstance(session, RoleSession) else identity

@@ -1,0 +1,102 @@
+"""Policy documents, read and held against what is asked for.
+
+moto's own reading takes patterns as regular expressions (a ``$`` in ``:$LATEST`` ends them, a ``.`` is any character)
+and an Allow whose condition is not met as a Deny, so it is not used.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from harness.emulator.access.conditions import KeyValues, are_met, fill_in
+
+ANY = "(any)"
+"""A resource that is not known: whether the action is allowed on any is all that can be told."""
+ALL = "*"
+"""The resource of actions that belong to none: only statements about all resources cover it."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What somebody wants to do.
+
+    Attributes:
+        action: ``s3:GetObject``.
+        resource: an ARN, :data:`ALL` or :data:`ANY`.
+        values: of condition keys.
+    """
+
+    action: str
+    resource: str
+    values: KeyValues
+
+
+@lru_cache(512)
+def read(document: str) -> tuple[Statement, ...]:
+    """The statements of a policy document."""
+    found = json.loads(document)["Statement"]
+    return tuple(Statement(statement) for statement in as_list(found))
+
+
+def effects(documents: Iterable[str], asked: Asked) -> set[str]:
+    """``Allow`` and ``Deny``, as far as statements of *documents* say so of what is asked."""
+    return {str(statement.effect) for text in documents for statement in read(text) if statement.covers(asked)}
+
+
+def as_list(value: Any) -> list[Any]:
+    """One or several, as policies write them."""
+    return value if isinstance(value, list) else [value]
+
+
+class Statement:
+    """One statement of a policy."""
+
+    def __init__(self, statement: dict[str, Any]) -> None:
+        self._statement = statement
+        self.effect = statement["Effect"]
+
+    def covers(self, asked: Asked) -> bool:
+        """Whether the statement is about what is asked, whoever asks."""
+        return (
+            self._names_action(asked.action)
+            and self._names_resource(asked)
+            and are_met(self._statement.get("Condition") or {}, asked.values)
+        )
+
+    def names_principal(self, principals: Sequence[str], kind: str = "AWS") -> str | None:
+        """The first of *principals*, ``*`` included, that the statement's Principal names; None where it names none."""
+        element = "Principal" if "Principal" in self._statement else "NotPrincipal"
+        named = self._statement.get(element) or {}
+        names = ["*"] if named == "*" else [str(name) for name in as_list(named.get(kind) or [])]
+        if element == "NotPrincipal":
+            return principals[0] if not set(names) & set(principals) else None
+        return next((name for name in (*principals, "*") if name in names), None)
+
+    def _names_action(self, action: str) -> bool:
+        wanted = "Action" in self._statement
+        patterns = as_list(self._statement.get("Action" if wanted else "NotAction", []))
+        return any(_action_pattern(text).fullmatch(action) for text in patterns) is wanted
+
+    def _names_resource(self, asked: Asked) -> bool:
+        statement = self._statement
+        if "Resource" not in statement and "NotResource" not in statement:
+            return True  # a trust policy's
+        wanted = "Resource" in statement
+        patterns = as_list(statement.get("Resource" if wanted else "NotResource", []))
+        if asked.resource == ANY:
+            return statement["Effect"] == "Allow" or (wanted and ALL in patterns)
+        found = (fill_in(text, asked.values) for text in patterns)
+        return any(pattern is not None and pattern.fullmatch(asked.resource) for pattern in found) is wanted
+
+
+@lru_cache(1024)
+def _action_pattern(text: str) -> re.Pattern[str]:
+    expression = re.escape(text).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.compile(expression, re.IGNORECASE)
