@@ -5,6 +5,8 @@ import json
 import boto3
 import pytest
 
+from tests.emulator.acting import Actors
+
 SERVICES = ["lambda.amazonaws.com", "states.amazonaws.com", "sagemaker.amazonaws.com"]
 
 
@@ -32,3 +34,11 @@ def role(target):
     """ARN of a role that may do everything."""
     yield make_role("everything", {"Effect": "Allow", "Action": "*", "Resource": "*"})
     delete_role("everything")
+
+
+@pytest.fixture
+def actors(target):
+    """Makes roles and who acts as them."""
+    made = Actors()
+    yield made
+    made.close()

@@ -74,7 +74,8 @@ class Statement:
         """The first of *principals*, ``*`` included, that the statement's Principal names; None where it names none."""
         element = "Principal" if "Principal" in self._statement else "NotPrincipal"
         named = self._statement.get(element) or {}
-        names = ["*"] if named == "*" else [str(name) for name in as_list(named.get(kind) or [])]
+        named = named if isinstance(named, dict) else {"AWS": named}
+        names = [str(name) for name in as_list(named.get(kind) or [])]
         if element == "NotPrincipal":
             return principals[0] if not set(names) & set(principals) else None
         return next((name for name in (*principals, "*") if name in names), None)
