@@ -95,7 +95,9 @@ def test_an_explicit_denial_outranks_all(actors):
 
 
 def test_what_a_statement_does_not_name(actors):
-    session = actors.session({"Effect": "Allow", "NotAction": "iam:*", "NotResource": f"arn:aws:lambda:*:{ACCOUNT}:function:secret"})
+    session = actors.session(
+        {"Effect": "Allow", "NotAction": "iam:*", "NotResource": f"arn:aws:lambda:*:{ACCOUNT}:function:secret"}
+    )
     assert refused(session.client("lambda").get_function, FunctionName="f")[0] == "ResourceNotFoundException"
     assert refused(session.client("lambda").get_function, FunctionName="secret")[0] == "AccessDeniedException"
     assert refused(session.client("iam").list_roles)[0] == "AccessDenied"
@@ -109,7 +111,11 @@ def test_to_hand_a_role_to_a_service_needs_permission(actors, service):
     role = actors.role(trust=trust_of({"Service": [LAMBDA, STATES]}))
     calls = {
         LAMBDA: lambda session: session.client("lambda").create_function(
-            FunctionName="f", Role=role, Runtime="python3.12", Handler="lambda_function.h", Code={"ZipFile": package("")}
+            FunctionName="f",
+            Role=role,
+            Runtime="python3.12",
+            Handler="lambda_function.h",
+            Code={"ZipFile": package("")},
         ),
         STATES: lambda session: session.client("stepfunctions").create_state_machine(
             name="m", definition=PASS, roleArn=role
@@ -128,7 +134,7 @@ def test_to_hand_a_role_to_a_service_needs_permission(actors, service):
     other = LAMBDA if service != LAMBDA else STATES
     for statement in (None, allow("iam:PassRole", role, Condition={"StringEquals": {"iam:PassedToService": other}})):
         session = actors.session(everything, *([statement] if statement else []))
-        code, words = refused(lambda: calls[service](session))
+        code, words = refused(calls[service], session=session)
         assert code == "AccessDeniedException"
         assert words.endswith(
             f"is not authorized to perform: iam:PassRole on resource: {role} "
@@ -326,9 +332,7 @@ def test_a_function_lets_a_role_in(actors, role):
     caller = actors.role()
     invoke = actors.acting(caller).client("lambda").invoke
     assert refused(invoke, FunctionName=name)[0] == "AccessDeniedException"
-    functions.add_permission(
-        FunctionName=name, StatementId="caller", Action="lambda:InvokeFunction", Principal=caller
-    )
+    functions.add_permission(FunctionName=name, StatementId="caller", Action="lambda:InvokeFunction", Principal=caller)
     assert invoke(FunctionName=name)["Payload"].read() == b"1"
     functions.delete_function(FunctionName=name)
 
@@ -362,5 +366,7 @@ def test_a_condition_of_trust(actors):
     other = actors.role(trust=trust_of({"Service": STATES}, Condition=confused))
     states = boto3.client("stepfunctions")
     assert "to assume the provided role" in (
-        refused(states.create_state_machine, name="c", definition=PASS, roleArn=other)[1].replace("authorized to assume", "to assume")
+        refused(states.create_state_machine, name="c", definition=PASS, roleArn=other)[1].replace(
+            "authorized to assume", "to assume"
+        )
     )

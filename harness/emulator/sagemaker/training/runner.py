@@ -116,7 +116,12 @@ class JobRunner:
                 reason = self._failure_reason(code)
                 self._end("Failed", "Failed", reason, reason)
                 return
-            self._upload()
+            try:
+                self._upload()
+            except self._s3.exceptions.ClientError as error:
+                raise ChannelError(
+                    f"ClientError: Artifact upload failed:{error.response['Error'].get('Message')}"
+                ) from None
             if overdue:
                 self._end("Stopped", "MaxRuntimeExceeded", "Training job runtime exceeded MaxRuntimeInSeconds provided")
             elif stopped:
