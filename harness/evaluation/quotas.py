@@ -15,7 +15,6 @@ AS_OF = "2026-09"
 """Of these numbers. The documents could not be opened: each was held against a stored copy or a dated quotation of its
 document, named in :attr:`Number.seen`."""
 _STATES = "https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"
-_MAP = "https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html"
 _LAMBDA = "https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html"
 _S3 = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html"
 _STATES_PRICES = "https://aws.amazon.com/step-functions/pricing/"

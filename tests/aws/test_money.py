@@ -127,11 +127,13 @@ def test_what_has_no_price_is_refused():
         instance_price(Unreachable(), HOSTING, "ml.x9.huge", "us-east-1")
 
 
-def listed(usage, component, usd, location="AWS Region"):
+def listed(usage, component, usd, location="AWS Region", unit="Hrs"):
     """An entry as GetProducts answers it, a string of JSON.
 
     Its members and attributes are those that public code declares or reads: an AWS generator of notebook instance types
-    (the attributes), LLMeter and vantage-sh/ec2instances.info (product, terms, units). The values are made up.
+    (the attributes), LLMeter and vantage-sh/ec2instances.info (product, terms, units). Usage type, unit and description
+    are as one answer to the same two filters was printed in public: USE2-Host:ml.g6.xlarge, Hrs, "$1.1267 per Hosting
+    ml.g6.xlarge hour in US East (Ohio)". The values are made up.
     """
     sku, term, rate = "ABCDEFGHJKMNPQRS", "ABCDEFGHJK", "ABCDEFGHJK"
     attributes = {
@@ -161,7 +163,7 @@ def listed(usage, component, usd, location="AWS Region"):
         "vCpu": "4",
     }
     dimension = {
-        "unit": "Hrs",
+        "unit": unit,
         "endRange": "Inf",
         "description": f"${usd} per {component} ml.m5.xlarge hour in EU (Ireland)",
         "appliesTo": [],
@@ -219,6 +221,8 @@ ENTRIES = [
     listed("EU-Notebk:ml.m5.xlarge", "Notebook", "9"),
     listed("EU-Processing:ml.m5.xlarge", "Processing", "9"),
     listed("EU-TrSpt:ml.m5.xlarge", "SpotTraining", "9"),
+    listed("EU-Cluster:ml.m5.xlarge", "Cluster", "9"),
+    listed("EU-TrainingPlanUpfrontFee:ml.m5.xlarge", "", "9", unit="Quantity"),
     listed("EU-WarmTrain:ml.m5.xlarge", "Training", "9"),
     listed("EU-Host:ml.m5.xlarge", "Hosting", "0.0000000000"),
     listed("EU-Host:ml.m5.xlarge", "Hosting", "9", location="AWS Outposts"),
