@@ -2,9 +2,9 @@
 
 The instance types are some of those that us-east-1 has had. Training is at 0, on GPU instances and on others: AWS's
 page has 0 for ml.g4dn.xlarge (as others read it on 2026-09-25), and people with new accounts of 2025 and 2026 report it
-of ml.p3.2xlarge, ml.g5.xlarge and ml.m5.large (messages of ResourceLimitExceeded). Endpoints at 4 are as one lab account
-of 2026 has it; others have 0 there too, or more: AWS tells each account its own. Nothing here holds jobs or endpoints
-against them.
+of ml.p3.2xlarge, ml.g5.xlarge and ml.m5.large (messages of ResourceLimitExceeded). Endpoints at 4 are as one lab
+account of 2026 has it; others have 0 there too, or more: AWS tells each account its own. Nothing here holds jobs or
+endpoints against them.
 
 https://docs.aws.amazon.com/general/latest/gr/sagemaker.html#limits_sagemaker
 """
