@@ -1,7 +1,10 @@
 """Service Quotas for SageMaker's instances, which moto does not have: what a new account is told.
 
-The instance types are some of those that us-east-1 has, the numbers those of new accounts: GPU instances for training
-are at 0. Nothing here holds jobs or endpoints against them.
+The instance types are some of those that us-east-1 has had. Training is at 0, on GPU instances and on others: AWS's
+page has 0 for ml.g4dn.xlarge (as others read it on 2026-09-25), and people with new accounts of 2025 and 2026 report it
+of ml.p3.2xlarge, ml.g5.xlarge and ml.m5.large (messages of ResourceLimitExceeded). Endpoints at 4 are as one lab
+account of 2026 has it; others have 0 there too, or more: AWS tells each account its own. Nothing here holds jobs or
+endpoints against them.
 
 https://docs.aws.amazon.com/general/latest/gr/sagemaker.html#limits_sagemaker
 """
@@ -28,9 +31,9 @@ _TRAINING = {
     "ml.g5.xlarge": 0,
     "ml.g5.2xlarge": 0,
     "ml.g6.xlarge": 0,
-    "ml.m5.large": 15,
-    "ml.m5.xlarge": 15,
-    "ml.c5.xlarge": 15,
+    "ml.m5.large": 0,
+    "ml.m5.xlarge": 0,
+    "ml.c5.xlarge": 0,
 }
 _ENDPOINT = {"ml.m5.large": 4, "ml.m5.xlarge": 4, "ml.c5.xlarge": 4, "ml.t2.medium": 4, "ml.g4dn.xlarge": 0}
 _DEFAULTS: dict[str, float] = {
@@ -38,6 +41,16 @@ _DEFAULTS: dict[str, float] = {
     **{f"{kind} for spot training job usage": 0 for kind in _TRAINING},
     **{f"{kind} for endpoint usage": value for kind, value in _ENDPOINT.items()},
 }
+_CODES = {
+    "ml.g4dn.xlarge for training job usage": "L-3F53BF0F",
+    "ml.g5.xlarge for training job usage": "L-B6D80D9C",
+    "ml.g5.2xlarge for training job usage": "L-2D6DEB3C",
+    "ml.m5.xlarge for training job usage": "L-CCE2AFA6",
+    "ml.m5.large for spot training job usage": "L-29688C85",
+    "ml.m5.xlarge for endpoint usage": "L-2F737F8D",
+    "ml.t2.medium for endpoint usage": "L-29C181D7",
+}
+"""AWS's own codes, those that were seen in public; they are the same in every account and region."""
 _MOST = 100
 _TARGET = "ServiceQuotasV20190624."
 
@@ -132,8 +145,8 @@ class Quotas:
 
 
 def _code(name: str) -> str:
-    """A code in the form of AWS's; only the names are AWS's own."""
-    return f"L-{hashlib.sha256(name.encode()).hexdigest()[:8].upper()}"
+    """AWS's code, or where it was not seen one in its form."""
+    return _CODES.get(name) or f"L-{hashlib.sha256(name.encode()).hexdigest()[:8].upper()}"
 
 
 def no_prices(request: Request, request_id: str, region: str) -> Response:

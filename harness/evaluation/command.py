@@ -109,7 +109,7 @@ def _evaluate_on_aws(
         scones = find_scones(target, SharedClients(), settings, options.root)
 
         def agree(images: int) -> None:
-            estimate = price_batch(images, options.workflow, options.batch)
+            estimate = price_batch(images, options.workflow, options.batch, target.region or "")
             estimate.show(console)
             require_consent(target, settings, estimate)
 

@@ -59,6 +59,8 @@ class Plan:
     times: Times = field(default_factory=Times)
     starts: float = QUOTAS["starts"].value
     express_starts: float = QUOTAS["express_starts"].value
+    dispatch: float = QUOTAS["map_dispatch"].value
+    express_dispatch: float = QUOTAS["map_express_dispatch"].value
     transitions: float = QUOTAS["transitions"].value
     functions: float = QUOTAS["lambda_concurrency"].value
     s3_gets: float = QUOTAS["s3_gets"].value
@@ -117,6 +119,11 @@ def batch_seconds(plan: Plan, batch: int) -> float:
     return 2 * plan.times.start + batch * item_seconds(plan)
 
 
+def children_a_second(plan: Plan) -> float:
+    """Child executions that Step Functions starts for a Map Run in a second, at most."""
+    return plan.express_dispatch if plan.workflow == "express" else plan.dispatch
+
+
 def starts_of_item(plan: Plan, batch: int) -> float:
     """Standard executions that are started for an image."""
     if plan.workflow == "express":
@@ -155,9 +162,10 @@ def estimate(plan: Plan) -> Estimate:
         f"endpoint ({instances} ml.m5.xlarge)": instances * one,
     }
     rate = min(rates.values())
-    # Nothing is faster than its batches, one after the other.
+    # Nothing is faster than its batches, one after the other, once the last child has been started.
     rounds = math.ceil(batches / concurrency)
-    seconds = max(plan.items / rate, rounds * batch_seconds(plan, batch))
+    begun = min(batches, concurrency) / children_a_second(plan)
+    seconds = max(plan.items / rate, rounds * batch_seconds(plan, batch) + begun)
     return Estimate(plan, rates, seconds, _costs(plan, batch, instances, seconds), concurrency, batch, instances)
 
 
@@ -191,6 +199,8 @@ def scaled(each: Estimate, factor: float = 20.0, rounds: int = 8) -> Plan:
         instances=None,
         starts=plan.starts / factor,
         express_starts=plan.express_starts / factor,
+        dispatch=plan.dispatch / factor,
+        express_dispatch=plan.express_dispatch / factor,
         transitions=plan.transitions / factor,
         functions=max(1, round(plan.functions / factor)),
         s3_gets=plan.s3_gets / factor,
@@ -214,6 +224,7 @@ def _fixed_rates(plan: Plan, batch: int) -> dict[str, float]:
         _LAMBDA: _FREE * plan.functions / plan.times.functions,
         "Lambda (requests a second)": plan.functions * QUOTAS["lambda_requests"].value / 3,
         "S3 (GET requests of one prefix)": plan.s3_gets,
+        "Map Run (child executions started)": children_a_second(plan) * batch,
     }
     if plan.workflow == "express":
         rates["StartExecution (Express)"] = plan.express_starts * batch

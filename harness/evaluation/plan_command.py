@@ -117,12 +117,15 @@ def _show_transform(each: Estimate, console: Console) -> None:
 def _show_numbers(console: Console) -> None:
     console.rule("from", align="left")
     console.print(
-        f"Numbers of {AS_OF}, us-east-1, to be checked in the document beside each; new accounts have lower quotas."
+        f"Numbers of {AS_OF}, us-east-1, seen in copies and quotations of the document beside each; new accounts have "
+        "lower quotas."
     )
     for number in (*QUOTAS.values(), *PRICES.values()):
         value = f"{number.value:,g}" if number.value >= 1 else f"{number.value:.10f}".rstrip("0")
         unit = f" {number.unit}" if number.unit not in ("$", "") else ""
+        doubt = "" if number.confirmed else f"  (not confirmed: {number.seen})"
         console.print(
-            f"  {number.name}: {'$' if number.unit == '$' else ''}{value}{unit}  {number.document}", soft_wrap=True
+            f"  {number.name}: {'$' if number.unit == '$' else ''}{value}{unit}  {number.document}{doubt}",
+            soft_wrap=True,
         )
     console.print("Times: harness/evaluation/quotas.py, Times.")

@@ -1,7 +1,8 @@
 """What AWS documents of quotas and prices, each number with its document; and times that were measured.
 
 Quotas are the defaults of an account in us-east-1, prices those of us-east-1 in US dollars. Both change: look at the
-document beside the number before you rely on it. New accounts have less until AWS raises it.
+document beside the number before you rely on it. New accounts have less until AWS raises it: the documents say so of
+Lambda's concurrency and of state transitions.
 """
 
 from __future__ import annotations
@@ -10,11 +11,10 @@ from dataclasses import dataclass
 
 from harness.workflow import prices
 
-AS_OF = "2025-11"
-"""Of these numbers. Lambda's, S3's, the Map Run's concurrency and the transition's price were seen in copies of AWS's
-documents or in quotations of them; the others still have to be held against the document beside them."""
+AS_OF = "2026-09"
+"""Of these numbers. The documents could not be opened: each was held against a stored copy or a dated quotation of its
+document, named in :attr:`Number.seen`."""
 _STATES = "https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"
-_MAP = "https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html"
 _LAMBDA = "https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html"
 _S3 = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html"
 _STATES_PRICES = "https://aws.amazon.com/step-functions/pricing/"
@@ -31,41 +31,55 @@ class Number:
     value: float
     unit: str
     document: str
+    seen: str
+    """What it was held against, and of which date that is."""
+    confirmed: bool = True
 
 
+_COPY = "a public copy of the page, of 2025 or later"
+_COPIES = f"{_COPY}; alike in awsdocs/aws-step-functions-developer-guide at fafab31, 2022-08"
+_LAMBDA_COPY = "a public copy of scaling-behavior.html; quoted alike on 2026-10-01"
+_S3_COPY = "awsdocs/amazon-s3-userguide at 548f742, 2023-06-09"
+_TABLE = "harness/workflow/prices.py"
+_HOUR = prices.INSTANCE_HOURS[prices.HOSTING, "ml.m5.xlarge"]
 QUOTAS = {
-    "map_concurrency": Number("child executions of a Map Run at a time", 10_000, "", _MAP),
-    "starts": Number("StartExecution, Standard, refill of the bucket", 300, "a second", _STATES),
-    "starts_burst": Number("StartExecution, Standard, size of the bucket", 1_300, "", _STATES),
-    "express_starts": Number("StartExecution, Express, refill of the bucket", 6_000, "a second", _STATES),
-    "transitions": Number("state transitions, Standard, refill of the bucket", 5_000, "a second", _STATES),
-    "history": Number("events of an execution's history", 25_000, "", _STATES),
-    "lambda_concurrency": Number("Lambda, concurrent executions", 1_000, "", _LAMBDA),
-    "lambda_requests": Number("Lambda, requests for each unit of concurrency", 10, "a second", _LAMBDA),
-    "lambda_scaling": Number("Lambda, further environments of a function every 10 s", 1_000, "", _LAMBDA),
-    "s3_gets": Number("S3, GET requests of a prefix", 5_500, "a second", _S3),
+    "map_concurrency": Number("child executions of a Map Run at a time", 10_000, "", _STATES, _COPY),
+    "map_dispatch": Number("Standard children that a Map Run starts", 100, "a second", _STATES, _COPY),
+    "map_express_dispatch": Number("Express children that a Map Run starts", 1_000, "a second", _STATES, _COPY),
+    "starts": Number("StartExecution, Standard, refill of the bucket", 300, "a second", _STATES, _COPIES),
+    "starts_burst": Number("StartExecution, Standard, size of the bucket", 1_300, "", _STATES, _COPIES),
+    "express_starts": Number("StartExecution, Express, refill of the bucket", 6_000, "a second", _STATES, _COPIES),
+    "transitions": Number("state transitions, Standard, refill of the bucket", 5_000, "a second", _STATES, _COPY),
+    "history": Number("events of an execution's history", 25_000, "", _STATES, _COPIES),
+    "lambda_concurrency": Number("Lambda, concurrent executions", 1_000, "", _LAMBDA, _LAMBDA_COPY),
+    "lambda_requests": Number("Lambda, requests for each unit of concurrency", 10, "a second", _LAMBDA, _LAMBDA_COPY),
+    "lambda_scaling": Number("Lambda, further environments of a function every 10 s", 1_000, "", _LAMBDA, _LAMBDA_COPY),
+    "s3_gets": Number("S3, GET requests of a prefix", 5_500, "a second", _S3, _S3_COPY),
 }
 PRICES = {
-    "transition": Number("Step Functions, Standard, a state transition", prices.STATE_TRANSITION, "$", _STATES_PRICES),
-    "express_request": Number("Step Functions, Express, a request", prices.EXPRESS_REQUEST, "$", _STATES_PRICES),
-    "express_gb_second": Number(
-        "Step Functions, Express, a GB-second (64 MB at least)", prices.EXPRESS_GB_SECOND, "$", _STATES_PRICES
+    "transition": Number(
+        "Step Functions, Standard, a state transition", prices.STATE_TRANSITION, "$", _STATES_PRICES, _TABLE
     ),
-    "lambda_request": Number("Lambda, a request", prices.LAMBDA_REQUEST, "$", _LAMBDA_PRICES),
-    "lambda_gb_second": Number("Lambda, x86, a GB-second", prices.LAMBDA_GB_SECOND, "$", _LAMBDA_PRICES),
-    "s3_get": Number("S3 Standard, a GET request", prices.S3_GET, "$", _S3_PRICES),
-    "s3_put": Number("S3 Standard, a PUT or LIST request", prices.S3_PUT, "$", _S3_PRICES),
+    "express_request": Number(
+        "Step Functions, Express, a request", prices.EXPRESS_REQUEST, "$", _STATES_PRICES, _TABLE
+    ),
+    "express_gb_second": Number(
+        "Step Functions, Express, a GB-second (64 MB at least)", prices.EXPRESS_GB_SECOND, "$", _STATES_PRICES, _TABLE
+    ),
+    "lambda_request": Number("Lambda, a request", prices.LAMBDA_REQUEST, "$", _LAMBDA_PRICES, _TABLE),
+    "lambda_gb_second": Number("Lambda, x86, a GB-second", prices.LAMBDA_GB_SECOND, "$", _LAMBDA_PRICES, _TABLE),
+    "s3_get": Number("S3 Standard, a GET request", prices.S3_GET, "$", _S3_PRICES, _TABLE),
+    "s3_put": Number("S3 Standard, a PUT or LIST request", prices.S3_PUT, "$", _S3_PRICES, _TABLE),
     "endpoint_hour": Number(
-        "ml.m5.xlarge, real-time inference, an hour",
-        prices.INSTANCE_HOURS[prices.HOSTING, "ml.m5.xlarge"],
-        "$",
-        _SAGEMAKER_PRICES,
+        "ml.m5.xlarge, real-time inference, an hour", _HOUR.usd, "$", _SAGEMAKER_PRICES, _HOUR.seen, _HOUR.confirmed
     ),
     "transform_hour": Number(
         "ml.m5.xlarge, batch transform, an hour",
-        prices.INSTANCE_HOURS[prices.HOSTING, "ml.m5.xlarge"],
+        _HOUR.usd,
         "$",
         _SAGEMAKER_PRICES,
+        "hosting's, which it equals for ml.g4dn.xlarge in eu-west-3 in the price file of 2026-10-04",
+        confirmed=False,
     ),
 }
 ENDPOINT_CPUS = 4

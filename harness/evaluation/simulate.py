@@ -1,9 +1,9 @@
 """A discrete-event simulation of a batch: queues, buckets of tokens and throttling, which a closed form leaves out.
 
-Child executions take batches; each image takes tokens to start executions and for its transitions, then three
-functions one after the other. A function that finds none of the account's concurrency free is throttled and tried
-again, with exponential backoff and full jitter, as the state machine's retriers do. The second of the three waits for
-one of the endpoint's CPUs while it runs.
+Child executions are started at the Map Run's rate and take batches; each image takes tokens to start executions and for
+its transitions, then three functions one after the other. A function that finds none of the account's concurrency free
+is throttled and tried again, with exponential backoff and full jitter, as the state machine's retriers do. The second
+of the three waits for one of the endpoint's CPUs while it runs.
 
 Needs simpy: ``pip install 'aws-ml-harness[plan]'``. https://simpy.readthedocs.io
 """
@@ -16,7 +16,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-from harness.evaluation.plan import Estimate, starts_of_item, transitions_of_item
+from harness.evaluation.plan import Estimate, children_a_second, starts_of_item, transitions_of_item
 from harness.evaluation.quotas import ENDPOINT_CPUS
 
 _SPREAD = 0.3
@@ -73,6 +73,7 @@ def simulate(wanted: Estimate, seed: int = 0) -> Simulated:
     cpus = simpy.Resource(env, ENDPOINT_CPUS * wanted.instances)
     starts = _Bucket(env, plan.starts)
     transitions = _Bucket(env, plan.transitions)
+    dispatch = _Bucket(env, children_a_second(plan))
     used = throttled = 0
     busy = computed = 0.0
 
@@ -118,6 +119,7 @@ def simulate(wanted: Estimate, seed: int = 0) -> Simulated:
         while left > 0:
             count = min(wanted.batch, left)
             left -= count
+            yield dispatch.take(1)
             yield env.timeout(lasts(2 * times.start))
             for _ in range(count):
                 yield from item()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.settings import Settings
 from harness.workflow import prices
-from harness.workflow.prices import HOSTING, TRAINING, Price, instance_price
+from harness.workflow.prices import HOSTING, TRAINING, Price, instance_price, table_price
 
 if TYPE_CHECKING:
     import boto3
@@ -81,6 +81,12 @@ class Estimate:
         console.print(table)
         for source in sorted({line.price.source for line in self.lines}):
             console.print(f"  prices: {source}, without tax, free tier and discounts")
+        unconfirmed = [line.what for line in self.lines if not line.price.confirmed]
+        if unconfirmed:
+            console.print(
+                f"  not confirmed by AWS's price list or pages of {prices.AS_OF}: {'; '.join(unconfirmed)}. "
+                "It may cost more than the table says."
+            )
 
 
 def estimate_run(session: boto3.Session, settings: Settings, region: str, *, trains: bool) -> Estimate:
@@ -95,7 +101,6 @@ def estimate_run(session: boto3.Session, settings: Settings, region: str, *, tra
     Raises:
         harness.workflow.prices.PriceError: a price is not known.
     """
-    table = f"the table of {prices.AS_OF}"
     lines = []
     if trains:
         price = instance_price(session, TRAINING, settings.training_instance, region)
@@ -117,7 +122,8 @@ def estimate_run(session: boto3.Session, settings: Settings, region: str, *, tra
         ("logs", "GB", prices.LOGS_GB, 0.01),
     )
     lines += [
-        CostLine(what, unit, Price(usd, table), units, units * _OTHERS_AT_MOST) for what, unit, usd, units in others
+        CostLine(what, unit, table_price(usd, region), units, units * _OTHERS_AT_MOST)
+        for what, unit, usd, units in others
     ]
     return Estimate(tuple(lines))
 

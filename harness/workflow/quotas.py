@@ -1,5 +1,8 @@
 """Limits in force: whether the account may have the instances, and whether the region has them at all.
 
+The quotas' names are AWS's, as ListServiceQuotas has them: ``ml.g4dn.xlarge for training job usage`` is L-3F53BF0F in
+aws-samples/amazon-sagemaker-promote-code-not-models (terraform/main/service_quotas.tf) and in public listings.
+
 https://docs.aws.amazon.com/general/latest/gr/sagemaker.html#limits_sagemaker
 """
 
@@ -12,8 +15,11 @@ if TYPE_CHECKING:
     import boto3
 
 TRAINING, SPOT, ENDPOINT = "training job usage", "spot training job usage", "endpoint usage"
-_GPU_TRAINING = ("ml.g4dn.xlarge", "ml.g5.xlarge", "ml.g6.xlarge", "ml.g4dn.2xlarge", "ml.p3.2xlarge", "ml.p3.8xlarge")
+_GPU_TRAINING = ("ml.g4dn.xlarge", "ml.g4dn.2xlarge", "ml.g5.xlarge", "ml.g5.2xlarge", "ml.p3.2xlarge")
 """What the built-in image-classification algorithm trains on, cheapest first: it needs a GPU.
+
+The document names the families P2, P3, G4dn and G5 (awsdocs/amazon-sagemaker-developer-guide at b01b6e4, 2023-05; no
+later copy was seen). P2 is retired, and of G6 it says nothing.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/image-classification.html#IC-instances
 """
@@ -66,7 +72,7 @@ def require_instance(quotas: dict[str, Quota], instance_type: str, purpose: str,
     others = f"this account may use {', '.join(able)}: set {setting}" if able else None
     if quota is None:
         offered = [name for name in _candidates(purpose) if f"{name} for {purpose}" in quotas]
-        retiring = " P3 instances are being retired." if instance_type.startswith("ml.p3.") else ""
+        retiring = " AWS meant to retire P3 by 2025-12-20." if instance_type.startswith("ml.p3.") else ""
         raise QuotaError(
             f"{region} does not offer {instance_type} for {purpose}.{retiring} "
             f"It offers {', '.join(offered) or 'none that would do'}; {others or 'each needs a quota first'}. "

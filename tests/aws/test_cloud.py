@@ -286,7 +286,7 @@ def test_a_type_that_the_region_lacks_is_told(place, stand_in, root, dataset):
     target, session = place
     stand_in.set_quota(P3, None)
     plan = plan_cloud(target, session, stand_in.settings, root, dataset, None)
-    with pytest.raises(QuotaError, match=r"us-east-1 does not offer ml\.p3\.2xlarge.*being retired"):
+    with pytest.raises(QuotaError, match=r"us-east-1 does not offer ml\.p3\.2xlarge.*meant to retire P3"):
         check_quotas(plan, session, stand_in.settings)
 
 

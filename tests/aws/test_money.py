@@ -1,11 +1,14 @@
 """The money guard: prices, quotas, and consent before anything billable."""
 
+import io
 import json
+import re
 from dataclasses import replace
 
 import boto3
 import pytest
 from botocore.stub import Stubber
+from rich.console import Console
 
 from harness.emulator.quotas import Quotas
 from harness.settings import Settings
@@ -84,10 +87,39 @@ def test_a_person_cannot_agree_beyond_the_limit():
 
 def test_the_table_is_used_where_the_price_list_cannot_be_reached():
     price = instance_price(Unreachable(), TRAINING, "ml.p3.2xlarge", "us-east-1")
-    assert price == Price(3.825, f"the table of {prices.AS_OF}")
-    elsewhere = instance_price(Unreachable(), TRAINING, "ml.p3.2xlarge", "eu-west-1")
-    assert elsewhere.usd > price.usd
-    assert "for us-east-1, times 1.6" in elsewhere.source
+    assert price == Price(3.825, f"the table of {prices.AS_OF}", confirmed=False)
+    endpoint = instance_price(Unreachable(), HOSTING, "ml.m5.xlarge", "us-east-1")
+    assert endpoint == Price(0.23, f"the table of {prices.AS_OF}")
+    elsewhere = instance_price(Unreachable(), HOSTING, "ml.m5.xlarge", "sa-east-1")
+    assert elsewhere.usd == pytest.approx(0.46)
+    assert "for us-east-1, times 2 for other regions" in elsewhere.source
+    assert not elsewhere.confirmed
+
+
+def test_each_number_of_the_table_says_where_it_was_seen():
+    for (use, name), listed in prices.INSTANCE_HOURS.items():
+        assert use in (TRAINING, HOSTING) and name.startswith("ml.") and listed.usd > 0
+        assert re.search(r"20[12]\d", listed.seen), name
+        assert listed.confirmed == ("2026" in listed.seen), name
+
+
+def test_what_could_not_be_confirmed_is_said_before_consent():
+    def shown(region, **values):
+        console = Console(width=500, record=True, quiet=False, file=io.StringIO())
+        estimate_run(Unreachable(), Settings(**values), region, trains=True).show(console)
+        return console.export_text()
+
+    said = shown("us-east-1")
+    assert "not confirmed by AWS's price list or pages of 2026-09: training on one ml.p3.2xlarge. It may cost" in said
+    assert "not confirmed" not in shown("us-east-1", training_instance="ml.g4dn.xlarge")
+    said = shown("eu-west-1", training_instance="ml.g4dn.xlarge")
+    assert "not confirmed" in said and "training on one ml.g4dn.xlarge; endpoint on one ml.m5.xlarge; functions" in said
+
+
+def test_elsewhere_everything_has_the_margin():
+    here = estimate_run(Unreachable(), Settings(), "us-east-1", trains=False)
+    there = estimate_run(Unreachable(), Settings(), "sa-east-1", trains=False)
+    assert there.most_usd == pytest.approx(2 * here.most_usd)
 
 
 def test_what_has_no_price_is_refused():
@@ -95,44 +127,118 @@ def test_what_has_no_price_is_refused():
         instance_price(Unreachable(), HOSTING, "ml.x9.huge", "us-east-1")
 
 
-def test_the_price_list_comes_first():
+def listed(usage, component, usd, location="AWS Region", unit="Hrs"):
+    """An entry as GetProducts answers it, a string of JSON.
+
+    Its members and attributes are those that public code declares or reads: an AWS generator of notebook instance types
+    (the attributes), LLMeter and vantage-sh/ec2instances.info (product, terms, units). Usage type, unit and description
+    are as one answer to the same two filters was printed in public: USE2-Host:ml.g6.xlarge, Hrs, "$1.1267 per Hosting
+    ml.g6.xlarge hour in US East (Ohio)". The values are made up.
+    """
+    sku, term, rate = "ABCDEFGHJKMNPQRS", "ABCDEFGHJK", "ABCDEFGHJK"
+    attributes = {
+        "clockSpeed": "3.1 GHz",
+        "component": component,
+        "computeType": "Standard Instances",
+        "currentGeneration": "Yes",
+        "gpu": "N/A",
+        "gpuMemory": "N/A",
+        "instanceName": "ml.m5.xlarge",
+        "instanceType": f"ml.m5.xlarge-{component}",
+        "location": "EU (Ireland)",
+        "locationType": location,
+        "memory": "16 GiB",
+        "networkPerformance": "High",
+        "operation": "RunInstance",
+        "physicalCpu": "N/A",
+        "physicalGpu": "N/A",
+        "platoinstancename": "m5",
+        "platoinstancetype": component,
+        "processorArchitecture": "64-bit",
+        "regionCode": "eu-west-1",
+        "servicecode": "AmazonSageMaker",
+        "servicename": "Amazon SageMaker",
+        "storage": "EBS only",
+        "usagetype": usage,
+        "vCpu": "4",
+    }
+    dimension = {
+        "unit": unit,
+        "endRange": "Inf",
+        "description": f"${usd} per {component} ml.m5.xlarge hour in EU (Ireland)",
+        "appliesTo": [],
+        "rateCode": f"{sku}.{term}.{rate}",
+        "beginRange": "0",
+        "pricePerUnit": {"USD": usd},
+    }
+    offer = {
+        "priceDimensions": {f"{sku}.{term}.{rate}": dimension},
+        "sku": sku,
+        "effectiveDate": "2026-09-01T00:00:00Z",
+        "offerTermCode": term,
+        "termAttributes": {},
+    }
+    return json.dumps(
+        {
+            "product": {"productFamily": "ML Instance", "attributes": attributes, "sku": sku},
+            "serviceCode": "AmazonSageMaker",
+            "terms": {"OnDemand": {f"{sku}.{term}": offer}},
+            "version": "20260924235959",
+            "publicationDate": "2026-09-24T23:59:59Z",
+        }
+    )
+
+
+def ask_price_list(use, *pages):
+    """What an ml.m5.xlarge in eu-west-1 costs by pages of the Price List."""
     pricing = boto3.Session().client(
         "pricing", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
     )
+    wanted = {
+        "ServiceCode": "AmazonSageMaker",
+        "Filters": [
+            {"Type": "TERM_MATCH", "Field": "regionCode", "Value": "eu-west-1"},
+            {"Type": "TERM_MATCH", "Field": "instanceName", "Value": "ml.m5.xlarge"},
+        ],
+    }
 
-    def product(usage, usd):
-        dimension = {"unit": "Hrs", "pricePerUnit": {"USD": usd}}
-        return json.dumps(
-            {
-                "product": {"attributes": {"usagetype": usage}},
-                "terms": {"OnDemand": {"offer": {"priceDimensions": {"rate": dimension}}}},
-            }
-        )
+    class Reachable:
+        def client(self, *_, **__):
+            return pricing
 
     with Stubber(pricing) as stubber:
-        stubber.add_response(
-            "get_products",
-            {
-                "PriceList": [
-                    product("EUW1-Host:ml.m5.xlarge", "0.257"),
-                    product("EUW1-Train:ml.m5.xlarge", "0.3"),
-                    product("EUW1-Processing:ml.m5.xlarge", "9"),
-                ]
-            },
-            {
-                "ServiceCode": "AmazonSageMaker",
-                "Filters": [
-                    {"Type": "TERM_MATCH", "Field": "regionCode", "Value": "eu-west-1"},
-                    {"Type": "TERM_MATCH", "Field": "instanceName", "Value": "ml.m5.xlarge"},
-                ],
-            },
-        )
+        for number, page in enumerate(pages):
+            answer = {"PriceList": page, "FormatVersion": "aws_v1"}
+            if number + 1 < len(pages):
+                answer["NextToken"] = str(number + 1)
+            stubber.add_response("get_products", answer, {**wanted, **({"NextToken": str(number)} if number else {})})
+        found = instance_price(Reachable(), use, "ml.m5.xlarge", "eu-west-1")
+        stubber.assert_no_pending_responses()
+        return found
 
-        class Reachable:
-            def client(self, *_, **__):
-                return pricing
 
-        assert instance_price(Reachable(), HOSTING, "ml.m5.xlarge", "eu-west-1") == Price(0.257, "the Price List API")
+ENTRIES = [
+    listed("EU-Notebk:ml.m5.xlarge", "Notebook", "9"),
+    listed("EU-Processing:ml.m5.xlarge", "Processing", "9"),
+    listed("EU-TrSpt:ml.m5.xlarge", "SpotTraining", "9"),
+    listed("EU-Cluster:ml.m5.xlarge", "Cluster", "9"),
+    listed("EU-TrainingPlanUpfrontFee:ml.m5.xlarge", "", "9", unit="Quantity"),
+    listed("EU-WarmTrain:ml.m5.xlarge", "Training", "9"),
+    listed("EU-Host:ml.m5.xlarge", "Hosting", "0.0000000000"),
+    listed("EU-Host:ml.m5.xlarge", "Hosting", "9", location="AWS Outposts"),
+    listed("EU-Host:ml.m5.xlarge", "Hosting", "0.2570000000"),
+]
+
+
+def test_the_price_list_comes_first():
+    more = [listed("EU-Train:ml.m5.xlarge", "Training", "0.3000000000")]
+    assert ask_price_list(HOSTING, ENTRIES) == Price(0.257, "the Price List API")
+    assert ask_price_list(TRAINING, ENTRIES, more) == Price(0.3, "the Price List API")
+
+
+def test_an_instance_that_is_free_by_the_price_list_has_the_price_of_the_table():
+    free = [listed("EU-Host:ml.m5.xlarge", "Hosting", "0.0000000000")]
+    assert ask_price_list(HOSTING, free) == prices.table_price(0.23, "eu-west-1")
 
 
 def test_the_most_that_a_run_may_cost_is_what_the_limits_in_time_allow():
@@ -180,7 +286,9 @@ def test_what_the_account_may_use_is_named():
 
 def test_a_region_that_does_not_offer_a_type_any_more():
     found = quotas(ml_g4dn_xlarge=(TRAINING_USAGE, 0.0), ml_m5_large=(ENDPOINT, 2.0))
-    with pytest.raises(QuotaError, match=r"does not offer ml\.p3\.2xlarge.*being retired.*offers ml\.g4dn\.xlarge"):
+    with pytest.raises(
+        QuotaError, match=r"not offer ml\.p3\.2xlarge.*retire P3 by 2025-12-20.*offers ml\.g4dn\.xlarge"
+    ):
         require_instance(found, "ml.p3.2xlarge", TRAINING_USAGE, "eu-south-2")
     with pytest.raises(QuotaError, match=r"does not offer ml\.m5\.xlarge for endpoint usage.*may use ml\.m5\.large"):
         require_instance(found, "ml.m5.xlarge", ENDPOINT, "eu-south-2")
@@ -189,6 +297,7 @@ def test_a_region_that_does_not_offer_a_type_any_more():
 def test_the_emulator_answers_as_a_new_account_is_told():
     values = Quotas("us-east-1", "123456789012").values()
     assert values["ml.p3.2xlarge for training job usage"] == 0
+    assert values["ml.m5.large for training job usage"] == 0
     assert values["ml.m5.xlarge for endpoint usage"] > 0
 
 

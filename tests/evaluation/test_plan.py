@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.cli import main
+from harness.evaluation.batch import BatchOptions
+from harness.evaluation.money import price_batch
 from harness.evaluation.plan import WORKFLOWS, Plan, batch_seconds, estimate, scaled, transform, transitions_of_item
 from harness.evaluation.quotas import PRICES, QUOTAS, Times
 from harness.evaluation.simulate import simulate
@@ -34,7 +36,7 @@ BOTTLENECKS = {
     "inline": "state transitions",
     "express": "Lambda (functions",
     "little Lambda": ("Lambda (functions", "MaxConcurrency"),  # proposed to fit, so they are the same
-    "small batches": "StartExecution",
+    "small batches": "Map Run (child executions started)",
 }
 
 
@@ -68,7 +70,7 @@ def test_the_numbers_can_be_done_by_hand():
     )
     assert found.rates["StartExecution"] == pytest.approx(300 / 1.2)
     assert found.bottleneck == "MaxConcurrency (child executions at a time)"
-    assert found.seconds == pytest.approx(1_000_000 / found.rate)
+    assert found.seconds == pytest.approx(1_000_000 / found.rate + 50 / 100)  # 50 children, 100 started a second
 
 
 def test_a_higher_quota_moves_the_bottleneck():
@@ -107,6 +109,7 @@ def test_a_batch_transform_is_limited_by_its_instances():
 def test_each_number_names_its_document():
     for number in (*QUOTAS.values(), *PRICES.values()):
         assert number.document.startswith(("https://docs.aws.amazon.com/", "https://aws.amazon.com/"))
+        assert number.seen
 
 
 def test_the_command_says_it(tmp_path):
@@ -116,6 +119,22 @@ def test_the_command_says_it(tmp_path):
     assert "10,000,000 images in" in words and "bottleneck: " in words and "MaxConcurrency" in words
     assert "against the closed form" in words and "batch transform" in words
     assert "https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html" in words
+    assert "batch transform, an hour: $0.23 https://aws.amazon.com/sagemaker/pricing/ (not confirmed: " in words
+
+
+def test_a_map_run_starts_few_children_a_second():
+    found = estimate(Plan(1_000_000, "inline", batch=2))
+    assert found.rates["Map Run (child executions started)"] == 2 * 100
+    assert found.bottleneck == "Map Run (child executions started)"
+    assert estimate(Plan(1_000_000, "express", batch=2)).rates["Map Run (child executions started)"] == 2 * 1_000
+
+
+def test_a_batch_is_priced_for_its_region():
+    here = price_batch(1_000, "inline", BatchOptions(), "us-east-1")
+    there = price_batch(1_000, "inline", BatchOptions(), "sa-east-1")
+    assert there.most_usd == pytest.approx(2 * here.most_usd)
+    assert all(line.price.confirmed for line in here.lines)
+    assert not any(line.price.confirmed for line in there.lines)
 
 
 def test_a_plan_for_nothing_is_refused():
