@@ -24,7 +24,7 @@ from harness.settings import Settings
 from harness.targets import open_target
 
 MODEL = Path(__file__).resolve().parent.parent / "fixtures/model/model.tar.gz"
-ROLE = "arn:aws:iam::123456789012:role/benchmark"
+ROLE = "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker-ExecutionRole"
 _ROUNDS = 10
 
 

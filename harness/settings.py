@@ -63,6 +63,8 @@ class Settings:
     """On the aws target: the account that is meant, 12 digits. Credentials of another one are refused."""
     aws_stand_in: str = ""
     """``http://127.0.0.1:PORT`` of an emulator that the aws target takes for AWS, to prove that all of it works."""
+    aws_stand_in_role: str = ""
+    """ARN of a role there, as which everything is done; its policies are evaluated. Empty for one that may do all."""
     consent: str = ""
     """On the aws target: ``yes`` takes the plan and its price without a question; needs ``max_cost``."""
     max_cost: float = 0.0

@@ -44,12 +44,16 @@ def aws(settings: Settings) -> Iterator[Target]:
     Nothing is made and nothing costs anything here: see :mod:`harness.workflow.consent` for what does.
 
     Args:
-        settings: ``aws_account`` to be met; ``aws_stand_in`` for an emulator in place of AWS.
+        settings: ``aws_account`` to be met; ``aws_stand_in`` for an emulator in place of AWS, and
+            ``aws_stand_in_role`` for whom to be there.
 
     Raises:
         TargetError: a call would not reach AWS, or not the account that is meant; or the partition is not ``aws``.
     """
-    environment = _stand_in(settings.aws_stand_in) if settings.aws_stand_in else _own_variables(os.environ)
+    if settings.aws_stand_in:
+        environment = _stand_in(settings.aws_stand_in, settings.aws_stand_in_role)
+    else:
+        environment = _own_variables(os.environ)
     found = Target("aws", environment, is_local=False, stand_in=bool(settings.aws_stand_in))
     with environment_of(found):
         session = _session()
@@ -121,8 +125,8 @@ def _own_variables(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: environ[name] for name in ROUTING_VARIABLES if name in environ}
 
 
-def _stand_in(url: str) -> dict[str, str]:
-    """The variables of an emulator that stands in for AWS, once it has said that it is one."""
+def _stand_in(url: str, role: str) -> dict[str, str]:
+    """The variables of an emulator that stands in for AWS, once it has said that it is one; as *role*, if any."""
     parts = urlsplit(url)
     if parts.scheme != "http" or parts.hostname not in _LOOPBACK or parts.port is None:
         raise TargetError(
@@ -133,7 +137,24 @@ def _stand_in(url: str) -> dict[str, str]:
             f"HARNESS_AWS_STAND_IN={url}: no emulator answers there. Start one with `harness up --port 0`."
         )
     said: dict[str, str] = _ask(url, "environment")["environment"]
-    return {**said, "AWS_ENDPOINT_URL": url.rstrip("/")}
+    environment = {**said, "AWS_ENDPOINT_URL": url.rstrip("/")}
+    return {**environment, **_as_role(environment, role)} if role else environment
+
+
+def _as_role(environment: Mapping[str, str], role: str) -> dict[str, str]:
+    """The variables with which to act as *role* on an emulator."""
+    from botocore.exceptions import ClientError, ParamValidationError
+
+    with environment_of(Target("aws", environment, is_local=False, stand_in=True)):
+        try:
+            given = _session().client("sts").assume_role(RoleArn=role, RoleSessionName="harness")["Credentials"]
+        except (ClientError, ParamValidationError) as error:
+            raise TargetError(f"HARNESS_AWS_STAND_IN_ROLE={role}: {error}") from None
+    return {
+        "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": given["SessionToken"],
+    }
 
 
 def _health(url: str) -> Any | None:

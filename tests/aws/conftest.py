@@ -120,3 +120,18 @@ def everything(session):
     }
     found = {(kind, name) for kind, names in listed.items() for name in names}
     return found - {("role", "AmazonSageMaker-ExecutionRole"), ("schedule group", "default")}
+
+
+@pytest.fixture
+def deployer(stand_in, root):
+    """ARN of a role with the guide's policy, as which to deploy."""
+    with stand_in.session() as (_, session):
+        iam = session.client("iam")
+        trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        role = iam.create_role(RoleName="deployer", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+        policy = (root / "docs" / "aws-policy.json").read_text()
+        iam.put_role_policy(RoleName="deployer", PolicyName="deploy", PolicyDocument=policy)
+        yield role
+        iam.delete_role_policy(RoleName="deployer", PolicyName="deploy")
+        iam.delete_role(RoleName="deployer")

@@ -159,7 +159,8 @@ def test_tags_that_a_request_must_have(actors):
         "StringLike": {"aws:RequestTag/owner": "?*"},
         "ForAllValues:StringEquals": {"aws:TagKeys": ["owner", "project"]},
     }
-    session = actors.session(allow("states:CreateStateMachine", Condition=condition), allow("iam:PassRole"))
+    creating = allow(["states:CreateStateMachine", "states:TagResource"], Condition=condition)
+    session = actors.session(creating, allow("iam:PassRole"))
     states = session.client("stepfunctions")
     for tags in ([], [{"key": "project", "value": "p"}], [{"key": "owner", "value": "o"}, {"key": "x", "value": ""}]):
         refused(states.create_state_machine, name="tagged", definition=PASS, roleArn=role, tags=tags)
@@ -167,6 +168,17 @@ def test_tags_that_a_request_must_have(actors):
         name="tagged", definition=PASS, roleArn=role, tags=[{"key": "owner", "value": "o"}]
     )
     boto3.client("stepfunctions").delete_state_machine(stateMachineArn=made["stateMachineArn"])
+
+
+def test_what_is_made_with_tags_needs_permission_to_tag_it(actors):
+    tags = [{"Key": "owner", "Value": "o"}]
+    session = actors.session(allow(["iam:CreateRole", "sagemaker:CreateModel", "iam:PassRole"]))
+    trust = trust_of({"Service": LAMBDA})
+    words = refused(session.client("iam").create_role, RoleName="r", AssumeRolePolicyDocument=trust, Tags=tags)[1]
+    assert f"iam:TagRole on resource: arn:aws:iam::{ACCOUNT}:role/r " in words
+    role = actors.role(trust=trust_of({"Service": "sagemaker.amazonaws.com"}))
+    made = {"ModelName": "m", "ExecutionRoleArn": role, "PrimaryContainer": {"Image": "stub"}}
+    assert "sagemaker:AddTags" in refused(session.client("sagemaker").create_model, **made, Tags=tags)[1]
 
 
 def test_tags_that_a_resource_must_have(actors):

@@ -57,6 +57,9 @@ def permissions_for(operation: Operation, place: Place) -> list[Wanted]:
     values = _request_values(operation, place)
     resources = _resources(operation, place)
     wanted = [Wanted(action, resource, values) for resource in resources]
+    tagging = _TO_TAG.get(operation.prefix)
+    if tagging is not None and operation.name.startswith("Create") and "aws:tagkeys" in values:
+        wanted.append(Wanted(tagging.get(operation.name, tagging[""]), resources[0], values))
     for role, service in _passed_roles(operation):
         passed = {**values, "iam:passedtoservice": [service], "iam:associatedresourcearn": resources[:1]}
         wanted.append(Wanted(_PASS_ROLE, role, passed))
@@ -70,6 +73,19 @@ _ACTIONS = {
     ("lambda", "InvokeAsync"): "InvokeFunction",
     ("lambda", "InvokeWithResponseStream"): "InvokeFunction",
 }
+
+# What is made with tags needs permission to tag it as well.
+
+_TO_TAG: Mapping[str, Mapping[str, str]] = {
+    "cloudformation": {"": "cloudformation:TagResource"},
+    "iam": {"": "iam:TagRole", "CreateUser": "iam:TagUser", "CreatePolicy": "iam:TagPolicy"},
+    "lambda": {"": "lambda:TagResource"},
+    "logs": {"": "logs:TagResource"},
+    "sagemaker": {"": "sagemaker:AddTags"},
+    "scheduler": {"": "scheduler:TagResource"},
+    "states": {"": "states:TagResource"},
+}
+"""Actions by operation; ``""`` is any other."""
 
 # Resources.
 

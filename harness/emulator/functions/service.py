@@ -410,9 +410,11 @@ class Functions:
     def _log_stream(self, function: FunctionVersion, session: RoleSession) -> LogStream:
         """The environment's log; a role that may not write there has none, as on AWS."""
         region, group = function.region, function.log_group
-        is_there = self._logs.has_group(region, group)
+        is_there = False
 
         def may_write(stream: str) -> bool:
+            nonlocal is_there
+            is_there = is_there or self._logs.has_group(region, group)
             return may_log(self._context.permissions, session, region, group, stream, is_there)
 
         return LogStream(self._logs, region, group, function.version, may_write)

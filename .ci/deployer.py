@@ -1,0 +1,30 @@
+"""Makes the role on a stand-in for AWS as which `pytest -m aws` deploys, with the guide's policy; prints its ARN.
+
+python .ci/deployer.py http://127.0.0.1:PORT
+"""
+
+import json
+import os
+import sys
+import urllib.request
+from pathlib import Path
+
+import boto3
+
+NAME = "deployer"
+
+
+def main(url: str) -> None:
+    with urllib.request.urlopen(f"{url}/_harness/environment", timeout=10) as answer:
+        os.environ.update(json.load(answer)["environment"], AWS_ENDPOINT_URL=url)
+    account = boto3.client("sts").get_caller_identity()["Account"]
+    trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    iam = boto3.client("iam")
+    role = iam.create_role(RoleName=NAME, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    policy = (Path(__file__).parents[1] / "docs" / "aws-policy.json").read_text()
+    iam.put_role_policy(RoleName=NAME, PolicyName="deploy", PolicyDocument=policy)
+    print(role)
+
+
+main(sys.argv[1])
