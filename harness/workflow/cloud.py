@@ -136,6 +136,8 @@ def plan_cloud(
             spot=settings.spot == "yes",
         )
     parameters = {"BucketName": bucket, "EndpointName": settings.endpoint, "Threshold": str(settings.threshold)}
+    if isinstance(brought, str) and not brought.startswith(f"s3://{bucket}/"):
+        parameters["ModelObject"] = brought.removeprefix("s3://")
     return CloudPlan(
         account,
         region,

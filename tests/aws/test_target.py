@@ -1,11 +1,14 @@
 """Where the targets lead: the aws target to AWS or nowhere, the local ones never there."""
 
 import http.server
+import json
 import os
 import threading
+from dataclasses import replace
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from harness.cli import main
@@ -144,6 +147,23 @@ def test_the_stand_in_gets_all_calls_whatever_the_shell_says(shell, emulator_pro
         named = boto3.client("sts", endpoint_url="https://sts.us-east-1.amazonaws.com")
         assert named.get_caller_identity()["Account"] == "123456789012"
     assert os.environ["AWS_PROFILE"] == "somebody"
+
+
+def test_somebody_elses_role_on_the_stand_in(shell, emulator_process):
+    settings = Settings(target="aws", aws_stand_in=emulator_process.url)
+    for role in ("arn:aws:iam::123456789012:role/nobody", "no ARN"):
+        said = refusal(replace(settings, aws_stand_in_role=role))
+        assert said.startswith(f"HARNESS_AWS_STAND_IN_ROLE={role}: ")
+    with emulator_process.session() as (_, session):
+        trust = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "sts:AssumeRole"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": trust})
+        role = session.client("iam").create_role(RoleName="me", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    with aws(replace(settings, aws_stand_in_role=role)) as target:
+        assert target.caller == "arn:aws:sts::123456789012:assumed-role/me/harness"
+        with pytest.raises(ClientError, match=r"assumed-role/me/harness is not authorized to perform: lambda:List"):
+            boto3.client("lambda").list_functions()
+    with emulator_process.session() as (_, session):
+        session.client("iam").delete_role(RoleName="me")
 
 
 # Local targets
