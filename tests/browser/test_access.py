@@ -2,10 +2,7 @@
 
 import json
 import re
-import shutil
-import subprocess
-import tempfile
-from pathlib import Path
+from importlib.resources import files
 
 import pytest
 from playwright.sync_api import expect
@@ -13,7 +10,6 @@ from playwright.sync_api import expect
 pytestmark = pytest.mark.browser
 PAGES = {"executions": "/", "endpoints": "/endpoints", "captures": "/captures", "faults": "/faults"}
 READY = {"executions": "svg .box", "endpoints": ".card", "captures": "#classes tr", "faults": ".victim"}
-AXE = "axe-core@4.10.2"
 
 
 @pytest.fixture(scope="module")
@@ -27,21 +23,8 @@ def failed(scones, pictures):
 
 @pytest.fixture(scope="session")
 def axe():
-    """axe-core, which finds what keeps people out; from npm's registry, of which a test needs Node's client."""
-    if shutil.which("npm") is None:
-        pytest.skip("no npm to fetch axe-core with")
-    folder = Path(tempfile.mkdtemp())
-    done = subprocess.run(
-        ["npm", "install", "--ignore-scripts", "--no-save", "--silent", "--prefix", str(folder), AXE],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    if done.returncode:
-        shutil.rmtree(folder)
-        pytest.skip(f"axe-core was not to be had: {done.stderr[-200:]}")
-    yield (folder / "node_modules" / "axe-core" / "axe.min.js").read_text()
-    shutil.rmtree(folder)
+    """axe-core, which finds what keeps people out, as axe-playwright-python brings it."""
+    return (files("axe_playwright_python") / "axe.min.js").read_text()
 
 
 def looks(open_page, failed):
