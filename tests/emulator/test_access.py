@@ -1,10 +1,13 @@
 """Requests are held against all policies that have a say in them, and refused in AWS's words."""
 
 import json
+import urllib.error
+import urllib.request
 import uuid
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.emulator.acting import ACCOUNT, allow, deny, document, trust_of
@@ -229,12 +232,29 @@ def test_a_copy_needs_permission_to_read_what_is_copied(actors, bucket):
     assert f's3:GetObject on resource: "arn:aws:s3:::{bucket}/others/c"' in words
 
 
+@pytest.mark.parametrize("version", ["s3", "s3v4"])
+def test_an_address_that_was_signed_beforehand_leads_as_far_as_who_signed_it_may_go(actors, bucket, version):
+    session = actors.session(allow("s3:GetObject", f"arn:aws:s3:::{bucket}/mine/*"))
+    s3 = session.client("s3", config=Config(signature_version=version, s3={"addressing_style": "path"}))
+    mine, other = (
+        s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": key}) for key in ("mine/a", "others/c")
+    )
+    with urllib.request.urlopen(mine) as answer:
+        assert answer.read() == b"x"
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(other)
+    assert error.value.code == 403
+
+
 def test_objects_are_deleted_one_by_one(actors, bucket):
     session = actors.session(allow("s3:DeleteObject", f"arn:aws:s3:::{bucket}/mine/*"))
     keys = [{"Key": key} for key in ("mine/a", "others/c")]
-    answer = session.client("s3").delete_objects(Bucket=bucket, Delete={"Objects": keys})
+    s3 = session.client("s3")
+    answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": keys})
     assert [item["Key"] for item in answer["Deleted"]] == ["mine/a"]
     assert [(item["Key"], item["Code"]) for item in answer["Errors"]] == [("others/c", "AccessDenied")]
+    # On the same connection, what comes next is looked at by itself.
+    assert "s3:GetObject on resource" in refused(s3.get_object, Bucket=bucket, Key="others/c")[1]
 
 
 # Boundaries, sessions, users, groups, policies of AWS

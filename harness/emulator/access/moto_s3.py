@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-auth-workfl
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -17,6 +17,7 @@ from harness.emulator.access.decisions import PoliciesOf, reason_to_refuse
 from harness.emulator.access.permissions import NONE, Permissions
 from harness.emulator.access.policies import ALL, Asked, read
 from harness.emulator.access.sessions import Actor, RoleSession
+from harness.emulator.clients import OWN_ACCESS_KEY
 from harness.emulator.moto_app import access_key_of
 
 _SEAM = "_authenticate_and_authorize_action"
@@ -46,8 +47,10 @@ def enforce(permissions: Permissions, developer: RoleSession) -> Callable[[], No
     """
     from moto.core.authorization import ActionAuthenticatorMixin
     from moto.s3.models import FakeBucket
+    from moto.s3.responses import S3Response
 
     original, of_bucket = getattr(ActionAuthenticatorMixin, _SEAM), FakeBucket.get_permission
+    of_many = S3Response._bucket_response_delete_keys
     deleting = threading.local()
 
     def authorize(responses: Any, iam_request_cls: type, resource: str = ALL) -> None:
@@ -68,12 +71,20 @@ def enforce(permissions: Permissions, developer: RoleSession) -> Callable[[], No
             return PermissionResult.DENIED if refused else PermissionResult.NEUTRAL
         return PermissionResult.NEUTRAL if bucket.policy is None else _of_anybody(bucket, action, resource)
 
+    def delete_keys(responses: Any, *arguments: Any, **named: Any) -> Any:
+        try:
+            return of_many(responses, *arguments, **named)
+        finally:
+            deleting.many = None  # the thread's next request is another
+
     setattr(ActionAuthenticatorMixin, _SEAM, authorize)
     FakeBucket.get_permission = get_permission
+    S3Response._bucket_response_delete_keys = delete_keys
 
     def undo() -> None:
         setattr(ActionAuthenticatorMixin, _SEAM, original)
         FakeBucket.get_permission = of_bucket
+        S3Response._bucket_response_delete_keys = of_many
 
     return undo
 
@@ -98,9 +109,9 @@ class _Request:
         self._permissions = permissions
         self._developer = developer
         self._responses = responses
-        authorization = responses.headers.get("Authorization", "")
-        self._signed = bool(authorization)
-        self._session: Actor | None = permissions.session_of(access_key_of(authorization))
+        key = access_key_of(responses.headers.get("Authorization", "")) or _presigned_by(responses.querystring)
+        self._signed = key not in (None, OWN_ACCESS_KEY)
+        self._session: Actor | None = permissions.session_of(key)
         action = "s3:" + _text(responses.data["Action"])
         self.action = _ACTIONS.get(action, action)
         bucket, _, self.key = resource.partition(":s3:::")[2].partition("/")
@@ -133,7 +144,7 @@ class _Request:
             values = self._values() if action == self.action else NONE
             return self._permissions.refusal(self._session, action, resource, values, documents, quoted=True)
         if not documents or not self._signed:
-            return None  # the developer may do everything; what is not signed moto looks at
+            return None  # developer and emulator may do everything; what is not signed moto looks at
         values = self._values()
         asked = Asked(action, resource, lambda key: values.get(key, ["true"] if key == "aws:securetransport" else None))
         everything = PoliciesOf((_EVERYTHING,), resource=documents)
@@ -155,6 +166,16 @@ class _Request:
             if responses.headers.get(name):
                 values[f"s3:{name}"] = [str(responses.headers[name])]
         return values
+
+
+def _presigned_by(query: Mapping[str, Any]) -> str | None:
+    """The access key of an address that was signed beforehand.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+    """
+    if "X-Amz-Credential" in query:
+        return _text(query["X-Amz-Credential"]).partition("/")[0]
+    return _text(query["AWSAccessKeyId"]) if "AWSAccessKeyId" in query else None
 
 
 def _policy(bucket: Any) -> str:
