@@ -201,7 +201,7 @@ class Emulator:
                 self._permissions,
                 self._faults,
             )
-            self._functions = Functions(context, self.environment(), self._live)
+            self._functions = Functions(context, self.environment(), self._clock, self._live)
             self._sagemaker = SageMaker(context, ("--recipe", self._recipe))
             self._identity = Identity(context)
             self._states = States(context, self._engine_client, self._clock)

@@ -17,7 +17,6 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,8 +27,10 @@ from werkzeug import Request, Response
 from harness.emulator.access.entities import adopt_role
 from harness.emulator.access.sessions import Actor, RoleSession
 from harness.emulator.clients import OWN_ACCESS_KEY
+from harness.emulator.clock import Clock
 from harness.emulator.context import EmulatorContext
 from harness.emulator.errors import AwsError, error_response
+from harness.emulator.functions.asynchronous import AsynchronousInvocations, EventSettings
 from harness.emulator.functions.configuration import check_configuration
 from harness.emulator.functions.environment import OF_PYTHON, ExecutionEnvironment
 from harness.emulator.functions.invocation import FunctionVersion, Invocation, Outcome
@@ -64,10 +65,13 @@ class Functions:
     Args:
         context: the emulator's surroundings.
         variables: environment variables for handlers that say where AWS answers and as whom.
+        clock: by which failed events wait to be tried again.
         live: folder below which functions may run from the folders that are edited.
     """
 
-    def __init__(self, context: EmulatorContext, variables: dict[str, str], live: Path | None = None) -> None:
+    def __init__(
+        self, context: EmulatorContext, variables: dict[str, str], clock: Clock, live: Path | None = None
+    ) -> None:
         self._context = context
         self._variables = variables
         self._folder = context.folder / "functions"
@@ -76,7 +80,7 @@ class Functions:
         self._lock = threading.Lock()
         self._logs = context.logs
         self._pool = EnvironmentPool(self._start, comfortable=max(4, 2 * (os.cpu_count() or 1)))
-        self._events = ThreadPoolExecutor(thread_name_prefix="asynchronous-invocation")
+        self._events = AsynchronousInvocations(self._run_event, context.clients, clock)
         self._live = LiveCode(live)
         self._deployed: dict[tuple[str, str], dict[str, Any]] = {}
         """By region and name, the parameters with which CreateFunction would make the function as it is now."""
@@ -119,7 +123,7 @@ class Functions:
             return Response(status=204, headers=headers)
         headers["X-Amzn-Trace-Id"] = invocation.trace_id
         if kind == "Event":
-            self._events.submit(self._run_event, function, invocation)
+            self._events.submit(function, invocation, self._event_settings(function))
             return Response(status=202, headers=headers)
         outcome = self.run(function, invocation)
         if outcome.error:
@@ -324,15 +328,29 @@ class Functions:
 
     def close(self) -> None:
         """End all environments and write what they logged."""
-        self._events.shutdown(wait=False, cancel_futures=True)
+        self._events.close()
         self._pool.close()
         if self._template is not None:
             self._template.close()
 
-    def _run_event(self, function: FunctionVersion, invocation: Invocation) -> None:
-        outcome = self.run(function, invocation)
-        if outcome.error:
-            logger.warning("asynchronous invocation of %s failed: %s", function.name, outcome.payload.decode())
+    def _run_event(self, function: FunctionVersion, invocation: Invocation) -> tuple[FunctionVersion, Outcome] | None:
+        """One attempt at an event, with the function as it is now; None when it is gone."""
+        qualifier = None if function.version == "$LATEST" else function.version
+        try:
+            current, _, _ = self._find(function.name, qualifier, function.region)
+        except AwsError:
+            logger.warning("function %s was deleted before an event reached it", function.name)
+            return None
+        return current, self.run(current, invocation)
+
+    def _event_settings(self, function: FunctionVersion) -> EventSettings:
+        from moto.awslambda.models import lambda_backends
+
+        backend = lambda_backends[self._context.account_id][function.region]
+        configured = getattr(backend.get_function(function.name), "event_invoke_config", None) or []
+        config = configured[-1].config if configured else {}
+        deployed = self._deployed.get((function.region, function.name), {})
+        return EventSettings.read(config, deployed.get("DeadLetterConfig") or {})
 
     def _find(
         self, name: str, qualifier: str | None, region: str, session: Actor | None = None
