@@ -11,26 +11,14 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from harness.capture.batches import Batch
-from harness.capture.records import Skipped
+from harness.capture.records import COLUMNS, Skipped
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMATS = ("jsonl", "csv", "parquet")
-EXPORTED = (
-    "time",
-    "event_id",
-    "inference_id",
-    "variant",
-    "content_type",
-    "predicted",
-    "confidence",
-    "passed",
-    "probabilities",
-    "image",
-    "source",
-    "line",
-)
+_AT = COLUMNS.index("content_type")
+EXPORTED = (*COLUMNS[:_AT], "variant", *COLUMNS[_AT:])
 
 
 @dataclass(frozen=True)

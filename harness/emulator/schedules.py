@@ -92,7 +92,8 @@ class Schedules:
         service, operation = call[1], call[2][0].upper() + call[2][1:]
         session = RoleSession(schedule.target["RoleArn"], schedule.name)
         permissions = self._context.permissions
-        if not permissions.trusts(session.role, "scheduler.amazonaws.com"):
+        source = f"arn:aws:scheduler:{region}:{self._context.account_id}:schedule-group/{schedule.group_name}"
+        if not permissions.trusts(session.role, "scheduler.amazonaws.com", source):
             raise PermissionError(f"{session.role} does not let scheduler.amazonaws.com take it on")
         client = self._context.clients.get(service, region, session)
         getattr(client, xform_name(operation))(**json.loads(schedule.target.get("Input") or "{}"))

@@ -104,7 +104,8 @@ class States:
         parameters = json.loads(request.get_data() or b"{}")
         check("stepfunctions", "CreateStateMachine", parameters)
         _check_name(parameters["name"])
-        if not self._context.permissions.trusts(parameters["roleArn"], "states.amazonaws.com"):
+        machine = f"arn:aws:states:{region}:{self._context.account_id}:stateMachine:{parameters['name']}"
+        if not self._context.permissions.trusts(parameters["roleArn"], "states.amazonaws.com", machine):
             raise AwsError(
                 "AccessDeniedException",
                 "Neither the global service principal states.amazonaws.com, nor the regional one is authorized to "

@@ -394,11 +394,28 @@ def test_a_condition_of_trust(actors):
     assert refused(sts.assume_role, RoleArn=role, RoleSessionName="me")[0] == "AccessDenied"
     assert refused(sts.assume_role, RoleArn=role, RoleSessionName="me", ExternalId="guess")[0] == "AccessDenied"
     sts.assume_role(RoleArn=role, RoleSessionName="me", ExternalId="secret")
-    confused = {"StringEquals": {"aws:SourceAccount": "999999999999"}}
-    other = actors.role(trust=trust_of({"Service": STATES}, Condition=confused))
-    states = boto3.client("stepfunctions")
-    assert "to assume the provided role" in (
-        refused(states.create_state_machine, name="c", definition=PASS, roleArn=other)[1].replace(
-            "authorized to assume", "to assume"
-        )
-    )
+
+
+@pytest.mark.parametrize(
+    ("condition", "is_met"),
+    [
+        ({"StringEquals": {"aws:SourceAccount": ACCOUNT}}, True),
+        ({"StringEquals": {"aws:SourceAccount": "999999999999"}}, False),
+        ({"ArnLike": {"aws:SourceArn": f"arn:aws:*:us-east-1:{ACCOUNT}:*:confused"}}, True),
+        ({"ArnLike": {"aws:SourceArn": f"arn:aws:*:us-east-1:{ACCOUNT}:*:other"}}, False),
+    ],
+)
+def test_a_service_takes_a_role_on_for_what_its_trust_names(actors, condition, is_met):
+    role = actors.role(trust=trust_of({"Service": [LAMBDA, STATES]}, Condition=condition))
+    states, functions = boto3.client("stepfunctions"), boto3.client("lambda")
+    machine = {"name": "confused", "definition": PASS, "roleArn": role}
+    code = {"ZipFile": package("")}
+    function = {"FunctionName": "confused", "Role": role, "Runtime": "python3.12", "Handler": "lambda_function.h"}
+    if is_met:
+        states.delete_state_machine(stateMachineArn=states.create_state_machine(**machine)["stateMachineArn"])
+        functions.create_function(**function, Code=code)
+        functions.update_function_configuration(FunctionName="confused", Role=role)
+        functions.delete_function(FunctionName="confused")
+    else:
+        assert "authorized to assume the provided role" in refused(states.create_state_machine, **machine)[1]
+        assert "cannot be assumed by Lambda" in refused(functions.create_function, **function, Code=code)[1]

@@ -143,7 +143,7 @@ class Functions:
         """
         parameters = _parameters(request)
         check_configuration("CreateFunction", parameters)
-        self._check_role(parameters)
+        self._check_role(parameters, parameters["FunctionName"], region)
         response = self._create(parameters, request)
         if response.status_code == 201:
             name = json.loads(response.get_data())["FunctionName"]
@@ -170,7 +170,7 @@ class Functions:
         """
         parameters = _parameters(request)
         check_configuration("UpdateFunctionConfiguration", parameters)
-        self._check_role(parameters)
+        self._check_role(parameters, unquote(request.path.split("/")[3]), region)
         response = self._context.moto(request)
         if response.status_code == 200:
             self._note(response, region, parameters)
@@ -221,12 +221,16 @@ class Functions:
             self._deployed[region, name] = parameters
             self._start_ahead(name, region)
 
-    def _check_role(self, parameters: dict[str, Any]) -> None:
+    def _check_role(self, parameters: dict[str, Any], name: str, region: str) -> None:
         role = parameters.get("Role")
         permissions = self._context.permissions
         if role is None:
             return
-        if not (permissions.trusts(role, "lambda.amazonaws.com") if permissions.kept_here else self._is_there(role)):
+        source = f"arn:aws:lambda:{region}:{self._context.account_id}:function:{name.rpartition(':')[2]}"
+        taken = (
+            permissions.trusts(role, "lambda.amazonaws.com", source) if permissions.kept_here else self._is_there(role)
+        )
+        if not taken:
             raise AwsError(
                 "InvalidParameterValueException",
                 "The role defined for the function cannot be assumed by Lambda.",
