@@ -570,6 +570,29 @@ def test_a_nested_workflow_is_waited_for(client, create):  # noqa: F811
         client.start_execution(stateMachineArn=inner, name=listed["name"])
 
 
+def test_the_machine_of_a_nested_execution_is_told(client, create):  # noqa: F811
+    inner = create({"StartAt": "Pass", "States": {"Pass": {"Type": "Pass", "End": True}}})
+    run(client, create(nested(inner)))
+    (listed,) = client.list_executions(stateMachineArn=inner)["executions"]
+    told = client.describe_state_machine_for_execution(executionArn=listed["executionArn"])
+    machine = client.describe_state_machine(stateMachineArn=inner)
+    assert (told["stateMachineArn"], told["name"]) == (inner, machine["name"])
+    assert json.loads(told["definition"]) == json.loads(machine["definition"])
+    assert "mapRunArn" not in told
+
+
+def test_a_machine_that_is_made_again_has_no_executions_of_the_one_before(client, create, role):  # noqa: F811
+    inner = create({"StartAt": "Pass", "States": {"Pass": {"Type": "Pass", "End": True}}})
+    run(client, create(nested(inner)))
+    (listed,) = client.list_executions(stateMachineArn=inner)["executions"]
+    definition = client.describe_state_machine(stateMachineArn=inner)["definition"]
+    client.delete_state_machine(stateMachineArn=inner)
+    made = client.create_state_machine(name=inner.rpartition(":")[2], definition=definition, roleArn=role)
+    assert made["stateMachineArn"] == inner
+    assert client.list_executions(stateMachineArn=inner)["executions"] == []
+    client.start_execution(stateMachineArn=inner, name=listed["name"])
+
+
 def test_a_nested_workflow_that_fails_fails_its_task_with_its_description(client, create):  # noqa: F811
     inner = create({"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "Unsure", "Cause": "0.5"}}})
     answer = run(client, create(nested(inner)))

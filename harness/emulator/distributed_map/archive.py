@@ -96,6 +96,11 @@ class Archive:
         with self._lock:
             self._file.execute("DELETE FROM executions WHERE arn = ?", (arn,))
 
+    def forget_machine(self, arn: str) -> None:
+        """Forget the executions of a state machine that is deleted, those of its Map Runs among them."""
+        with self._lock:
+            self._file.execute("DELETE FROM executions WHERE machine = ? OR machine GLOB ?", (arn, f"{arn}/*"))
+
     def listed(self, *, machine: str | None = None, map_run: str | None = None) -> list[tuple[Any, ...]]:
         """Of the executions of a machine or of a Map Run: ARN, status, start and stop in seconds, redrives."""
         column, value = ("machine", machine) if machine else ("map_run", map_run)

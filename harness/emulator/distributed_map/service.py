@@ -148,6 +148,7 @@ class DistributedMaps:
         act = {
             "CreateStateMachine": self._check_machine,
             "UpdateStateMachine": self._check_machine,
+            "DeleteStateMachine": self._forget_machine,
             "DescribeExecution": self.describe_execution,
             "DescribeMapRun": self._describe_map_run,
             "ListMapRuns": self._list_map_runs,
@@ -166,6 +167,10 @@ class DistributedMaps:
         definition, role = parameters.get("definition") or "", parameters.get("roleArn")
         if role is not None and definition:
             check_nested(definition, role, region, self.registry.context.permissions)
+
+    def _forget_machine(self, parameters: dict[str, Any], region: str) -> None:
+        """A machine that is made under the same name begins without executions."""
+        self.registry.archive.forget_machine(parameters.get("stateMachineArn", ""))
 
     def describe_execution(self, parameters: dict[str, Any], region: str) -> dict[str, Any] | None:
         """DescribeExecution, with what is known of Map Runs and redrives."""
@@ -274,19 +279,25 @@ class DistributedMaps:
 
     def _describe_machine_of_child(self, parameters: dict[str, Any], region: str) -> dict[str, Any] | None:
         arn = parameters.get("executionArn", "")
-        run = self._run_of_child(arn)
         record = self.registry.archive.record(arn)
-        if run is None or record is None:
+        if record is None:
             return None
-        return {
-            "stateMachineArn": run.child_machine_arn,
+        answer = {
+            "stateMachineArn": record["machine"],
             "name": record["machine_name"],
             "definition": record["definition"],
             "roleArn": record["role"],
-            "updateDate": run.started.timestamp(),
-            "mapRunArn": run.arn,
-            "label": run.label,
+            "updateDate": record["started"],
         }
+        run = self._run_of_child(arn)
+        if run is not None:
+            answer |= {
+                "stateMachineArn": run.child_machine_arn,
+                "updateDate": run.started.timestamp(),
+                "mapRunArn": run.arn,
+                "label": run.label,
+            }
+        return answer
 
     def _redrive(self, parameters: dict[str, Any], region: str) -> dict[str, Any]:
         """https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html"""
