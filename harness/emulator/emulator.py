@@ -119,7 +119,7 @@ class Emulator:
         self._enforce_policies = enforce_policies
         self._live = live
         self._permissions: Permissions | None = None
-        self._undo: Callable[[], None] | None = None
+        self._undo: list[Callable[[], None]] = []
         self._kept: StateFolder | None = None
         self._authority: CertificateAuthority | None = None
         self._folder: Path | None = None
@@ -154,6 +154,7 @@ class Emulator:
         from harness.emulator.access.gate import Gate
         from harness.emulator.access.moto_s3 import enforce
         from harness.emulator.access.permissions import Permissions
+        from harness.emulator.bucket_tags import tag_at_creation
         from harness.emulator.certificates import CertificateAuthority
         from harness.emulator.control import Control
         from harness.emulator.forward_proxy import ForwardProxy
@@ -189,7 +190,7 @@ class Emulator:
                 self.url, self._boto3_names(), self._region, self._account_id, self._permissions
             )
             self._logs = LogWriter(clients)
-            self._undo = enforce(self._permissions, developer)
+            self._undo += [enforce(self._permissions, developer), tag_at_creation()]
             context = EmulatorContext(
                 self._account_id,
                 self._region,
@@ -373,9 +374,8 @@ class Emulator:
             if self._kept is not None:
                 self._kept.close()
                 self._kept = None
-            if self._undo is not None:
-                self._undo()
-                self._undo = None
+            while self._undo:
+                self._undo.pop()()
             if self._moto is not None:
                 self._moto.reset()
                 self._moto = None

@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from harness.workflow.deployment import Step
 
 
-def ensure_bucket(s3: Any, bucket: str) -> None:
-    """Make *bucket* in the client's region unless it is there."""
+def ensure_bucket(s3: Any, bucket: str, tags: Mapping[str, str] | None = None) -> bool:
+    """Make *bucket* in the client's region unless it is there.
+
+    Args:
+        s3: an S3 client.
+        bucket: its name.
+        tags: values by key, which a bucket that is made has from its first moment on; needs ``s3:TagResource``.
+            https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucketConfiguration.html
+
+    Returns:
+        Whether it was made.
+
+    Raises:
+        botocore.exceptions.ClientError: S3 refuses.
+    """
     try:
         s3.head_bucket(Bucket=bucket)
-        return
+        return False
     except s3.exceptions.ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
             raise
     region = s3.meta.region_name
-    # us-east-1 is the one region that must not be named here.
-    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-    s3.create_bucket(Bucket=bucket, **where)
+    wanted: dict[str, Any] = {}
+    if region != "us-east-1":  # the one region that must not be named here
+        wanted["LocationConstraint"] = region
+    if tags:
+        wanted["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+    s3.create_bucket(Bucket=bucket, **({"CreateBucketConfiguration": wanted} if wanted else {}))
+    return True
 
 
 def delete_bucket(s3: Any, bucket: str, on_step: Step = lambda line: None) -> None:

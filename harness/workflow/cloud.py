@@ -351,8 +351,9 @@ def _scones(
 
 
 def _put_bucket(s3: Any, plan: CloudPlan) -> None:
-    ensure_bucket(s3, plan.bucket)
-    s3.put_bucket_tagging(Bucket=plan.bucket, Tagging={"TagSet": plan.tags.as_list()})
+    # A bucket without tags for however short a time is one that a sweep does not find, should this end just then.
+    if not ensure_bucket(s3, plan.bucket, plan.tags.as_dict()):
+        s3.put_bucket_tagging(Bucket=plan.bucket, Tagging={"TagSet": plan.tags.as_list()})
 
 
 def _bucket_tags(s3: Any, bucket: str) -> dict[str, str]:

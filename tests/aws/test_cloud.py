@@ -207,6 +207,7 @@ def test_a_change_is_shown_as_what_it_changes(place, stand_in, root, dataset):
     longer = plan_cloud(target, session, replace(changed, lifetime_hours=20), root, dataset, settings.model)
     deploy_cloud(longer, session)
     assert watchdog_time(session, longer.endpoint) == longer.tags.expiry
+    assert pairs(session.client("s3").get_bucket_tagging(Bucket=longer.bucket)["TagSet"]) == longer.tags.as_dict()
     assert (
         expiry_of(session.client("lambda").get_function(FunctionName="thresholdImageData")["Tags"])
         == longer.tags.expiry

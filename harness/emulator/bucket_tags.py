@@ -1,0 +1,60 @@
+"""Has moto's S3 put tags on a bucket that is made with them, which moto 5 leaves out.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-create-tag.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def tag_at_creation() -> Callable[[], None]:
+    """Put the ``Tags`` of ``CreateBucketConfiguration`` on new buckets; returns what takes that back.
+
+    Who makes a bucket with tags needs ``s3:TagResource`` besides ``s3:CreateBucket``; without it none is made.
+    """
+    from moto.s3.responses import S3Response
+
+    original = S3Response._bucket_response_put
+
+    def put(responses: Any, request: Any, bucket_name: str, querystring: dict[str, Any]) -> Any:
+        tags = {} if querystring else _tags(responses.body)
+        was_there = bucket_name in responses.backend.buckets
+        answer = original(responses, request, bucket_name, querystring)
+        if tags and not was_there:
+            responses.data["Action"] = "TagResource"
+            try:
+                responses._authenticate_and_authorize_s3_action(bucket_name=bucket_name)
+            except Exception:
+                responses.backend.delete_bucket(bucket_name)
+                raise
+            responses.backend.put_bucket_tagging(bucket_name, tags)
+        return answer
+
+    S3Response._bucket_response_put = put
+
+    def undo() -> None:
+        S3Response._bucket_response_put = original
+
+    return undo
+
+
+def _tags(body: bytes) -> dict[str, str]:
+    """The tags in the body of a request for a bucket.
+
+    Raises:
+        moto.s3.exceptions.S3ClientError: there is a key twice, or one of AWS's own.
+    """
+    import xmltodict
+    from moto.s3.exceptions import DuplicateTagKeys, NoSystemTags
+
+    if b"<Tags>" not in body:
+        return {}
+    listed = xmltodict.parse(body, force_list=("Tag",))["CreateBucketConfiguration"]["Tags"]["Tag"]
+    tags = {tag["Key"]: tag.get("Value") or "" for tag in listed}
+    if len(tags) < len(listed):
+        raise DuplicateTagKeys
+    if any(key.startswith("aws:") for key in tags):
+        raise NoSystemTags
+    return tags
