@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from xml.etree import ElementTree
 
 
 def tag_at_creation() -> Callable[[], None]:
@@ -44,15 +45,17 @@ def _tags(body: bytes) -> dict[str, str]:
     """The tags in the body of a request for a bucket.
 
     Raises:
-        moto.s3.exceptions.S3ClientError: there is a key twice, or one of AWS's own.
+        moto.s3.exceptions.S3ClientError: it is not XML, or there is a key twice, or one of AWS's own.
     """
-    import xmltodict
-    from moto.s3.exceptions import DuplicateTagKeys, NoSystemTags
+    from moto.s3.exceptions import DuplicateTagKeys, MalformedXML, NoSystemTags
 
-    if b"<Tags>" not in body:
+    if not body:
         return {}
-    listed = xmltodict.parse(body, force_list=("Tag",))["CreateBucketConfiguration"]["Tags"]["Tag"]
-    tags = {tag["Key"]: tag.get("Value") or "" for tag in listed}
+    try:
+        listed = ElementTree.fromstring(body).findall("{*}Tags/{*}Tag")
+    except ElementTree.ParseError:
+        raise MalformedXML from None
+    tags = {tag.findtext("{*}Key", ""): tag.findtext("{*}Value", "") for tag in listed}
     if len(tags) < len(listed):
         raise DuplicateTagKeys
     if any(key.startswith("aws:") for key in tags):

@@ -8,11 +8,13 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from harness.settings import Settings
+from harness.targets.credentials import caller, explained, refuse_codes, refuse_other_keys
 from harness.targets.target import ROUTING_PREFIXES, ROUTING_VARIABLES, Target, TargetError, environment_of
 
 if TYPE_CHECKING:
@@ -32,8 +34,11 @@ _SERVICES = (
     "scheduler",
     "service-quotas",
     "resourcegroupstaggingapi",
+    "pricing",
+    "sso",
+    "sso-oidc",
 )
-"""What the workflow calls; none of it may be led elsewhere."""
+"""What the workflow calls, and where its credentials are from; none of it may be led elsewhere."""
 _ANSWER = 5.0
 
 
@@ -54,32 +59,19 @@ def aws(settings: Settings) -> Iterator[Target]:
         environment = _stand_in(settings.aws_stand_in, settings.aws_stand_in_role)
     else:
         environment = _own_variables(os.environ)
-    found = Target("aws", environment, is_local=False, stand_in=bool(settings.aws_stand_in))
+    # Programs that are started from here see the same region, wherever it came from; and so does what takes on a role.
+    region = _region_in(environment)
+    variables = {**environment, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+    found = Target("aws", variables, is_local=False, region=region, stand_in=bool(settings.aws_stand_in))
     with environment_of(found):
-        session = _session()
-        region = _region_of(session)
-        if not found.stand_in:
-            refuse_elsewhere(session)
-        identity = _identity(session)
+        identity = _identity(found)
         account = str(identity["Account"])
         if settings.aws_account and account != settings.aws_account:
             raise TargetError(
                 f"these credentials are of account {account} ({identity['Arn']}), not of {settings.aws_account}, "
                 "which is meant: nothing was run. Choose another AWS_PROFILE, or another --account."
             )
-        # Programs that are started from here see the same region, wherever it came from.
-        variables = {**environment, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
-        target = Target(
-            "aws",
-            variables,
-            is_local=False,
-            account_id=account,
-            region=region,
-            caller=str(identity["Arn"]),
-            stand_in=found.stand_in,
-        )
-        with environment_of(target):
-            yield target
+        yield replace(found, account_id=account, caller=str(identity["Arn"]))
 
 
 def refuse_elsewhere(session: boto3.Session) -> None:
@@ -174,19 +166,20 @@ def _ask(url: str, what: str) -> Any:
 
 def _session() -> boto3.Session:
     import boto3
-    from botocore.exceptions import ProfileNotFound
 
-    try:
+    with explained(os.environ):
         return boto3.Session()
-    except ProfileNotFound as error:
-        raise TargetError(f"{error}: set AWS_PROFILE to one that `aws configure list-profiles` shows.") from None
 
 
-def _region_of(session: boto3.Session) -> str:
-    # boto3 reads AWS_DEFAULT_REGION and the profile; AWS's other SDKs read AWS_REGION.
-    region = os.environ.get("AWS_REGION") or session.region_name
+def _region_in(environment: Mapping[str, str]) -> str:
+    """The region that the shell or the profile says, of the partition that is known here."""
+    with environment_of(Target("aws", environment, is_local=False, stand_in=True)):
+        session = _session()
+        # boto3 reads AWS_DEFAULT_REGION and the profile; AWS's other SDKs read AWS_REGION.
+        region = os.environ.get("AWS_REGION") or session.region_name
+        profile = session.profile_name
     if not region:
-        raise TargetError("no region is set: set AWS_DEFAULT_REGION, or `region` of the profile.")
+        raise TargetError(f"no region is set: set AWS_DEFAULT_REGION, or `region` of profile {profile}.")
     try:
         partition = session.get_partition_for_region(region)
     except Exception as error:  # botocore's UnknownRegionError, for a name that is none
@@ -196,21 +189,22 @@ def _region_of(session: boto3.Session) -> str:
             f"region {region} is of the partition {partition}: the aws target knows the partition aws alone, whose "
             "prices, quotas and container images it has. Choose another region or AWS_PROFILE."
         )
-    return region
+    return str(region)
 
 
-def _identity(session: boto3.Session) -> Any:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        identity = session.client("sts", region_name=_region_of(session)).get_caller_identity()
-    except (BotoCoreError, ClientError) as error:
-        raise TargetError(
-            f"AWS does not know who calls: {error}. Sign in with `aws sso login`, or choose an AWS_PROFILE that works."
-        ) from None
+def _identity(target: Target) -> Any:
+    """Who calls, once it is sure that AWS is asked."""
+    session = _session()
+    with explained(os.environ):
+        if not target.stand_in:
+            refuse_codes(os.environ)
+            refuse_elsewhere(session)
+        identity = caller(session, str(target.region))
     partition = identity["Arn"].split(":")[1]
     if partition != "aws":
         raise TargetError(
             f"{identity['Arn']} is of the partition {partition}: the aws target knows the partition aws alone."
         )
+    if not target.stand_in:
+        refuse_other_keys(identity, os.environ)
     return identity
