@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -48,7 +49,13 @@ def account(monkeypatch):
         tokens={"signed-in": "ASIASSO", "refreshed": "ASIALATER"},
         refreshes={"refresh": "refreshed"},
     )
-    monkeypatch.setattr(botocore.httpsession.URLLib3Session, "send", lambda _, request: answering.send(request))
+    here, elsewhere = threading.current_thread(), botocore.httpsession.URLLib3Session.send
+
+    def send(session, request):
+        # Other tests may run beside this one, on threads of their own.
+        return answering.send(request) if threading.current_thread() is here else elsewhere(session, request)
+
+    monkeypatch.setattr(botocore.httpsession.URLLib3Session, "send", send)
     yield answering
     assert answering.unknown == []
 
@@ -444,14 +451,14 @@ def test_a_profile_that_leads_elsewhere_is_refused(home, account, leading):
     assert account.asked == []
 
 
-def test_a_network_that_does_not_reach_aws_is_no_matter_of_signing_in(home, monkeypatch):
+def test_a_network_that_does_not_reach_aws_is_no_matter_of_signing_in(home, account, monkeypatch):
     home.configure(PROFILE)
     home.sign_in("corp")
 
-    def send(_, request):
+    def send(request):
         raise botocore.exceptions.ProxyConnectionError(proxy_url="http://proxy.example:3128")
 
-    monkeypatch.setattr(botocore.httpsession.URLLib3Session, "send", send)
+    monkeypatch.setattr(account, "send", send)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     said = refusal()
     assert said.startswith('AWS cannot be reached: Failed to connect to proxy URL: "http://proxy.example:3128"')

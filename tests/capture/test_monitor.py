@@ -211,7 +211,6 @@ def test_all_real_images_through_the_shipped_model(root, real_data, tmp_path):
         name = "scones-image-classification"
         harness("run", script, images, name)
         variables = json.loads(harness("env", "--shell", "json"))
-        boto3.Session()
         import urllib.request
 
         request = urllib.request.Request(f"{variables['AWS_ENDPOINT_URL']}/_harness/flush", method="POST", data=b"{}")

@@ -11,8 +11,9 @@ import sys
 import time
 from pathlib import Path
 
-import boto3
 import pytest
+
+from tests import beside
 
 pytestmark = [pytest.mark.local, pytest.mark.processes]
 
@@ -62,7 +63,7 @@ def test_up_tells_where_it_answers_and_env_leads_there(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_up_stops_cleanly(tmp_path, number):
     with emulator(tmp_path) as (process, url):
-        s3 = boto3.session.Session().client(
+        s3 = beside.session().client(
             "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
         )
         s3.create_bucket(Bucket="bucket")

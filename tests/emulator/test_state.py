@@ -11,11 +11,11 @@ import time
 import urllib.request
 from contextlib import contextmanager
 
-import boto3
 import psutil
 import pytest
 from botocore.config import Config
 
+from tests import beside
 from tests.emulator.pictures import IMAGE, ROLE, load, picture, request, run
 
 pytestmark = [pytest.mark.local, pytest.mark.processes]
@@ -36,7 +36,7 @@ def emulator(folder, end=signal.SIGTERM):
         text=True,
     )
     url = re.search(r"http://\S+:\d+", process.stdout.readline())[0]
-    session = boto3.session.Session(aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
+    session = beside.session(aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
     try:
         yield lambda service: session.client(
             service, endpoint_url=url, config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
