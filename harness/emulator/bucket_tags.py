@@ -21,16 +21,12 @@ def tag_at_creation() -> Callable[[], None]:
 
     def put(responses: Any, request: Any, bucket_name: str, querystring: dict[str, Any]) -> Any:
         tags = {} if querystring else _tags(responses.body)
-        was_there = bucket_name in responses.backend.buckets
+        if not tags or bucket_name in responses.backend.buckets:
+            return original(responses, request, bucket_name, querystring)
+        responses.data["Action"] = "TagResource"
+        responses._authenticate_and_authorize_s3_action(bucket_name=bucket_name)
         answer = original(responses, request, bucket_name, querystring)
-        if tags and not was_there:
-            responses.data["Action"] = "TagResource"
-            try:
-                responses._authenticate_and_authorize_s3_action(bucket_name=bucket_name)
-            except Exception:
-                responses.backend.delete_bucket(bucket_name)
-                raise
-            responses.backend.put_bucket_tagging(bucket_name, tags)
+        responses.backend.put_bucket_tagging(bucket_name, tags)
         return answer
 
     S3Response._bucket_response_put = put

@@ -68,7 +68,13 @@ class StandIn:
 @pytest.fixture(scope="session")
 def emulator_process(tmp_path_factory):
     """The process, for all tests of this folder."""
-    cache = tmp_path_factory.mktemp("stand-in")
+    with started(tmp_path_factory.mktemp("stand-in")) as stand_in:
+        yield stand_in
+
+
+@contextlib.contextmanager
+def started(cache):
+    """An emulator in a process of its own, with a folder to itself."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "HARNESS_"))}
     process = subprocess.Popen(
         [Path(sys.executable).with_name("harness"), "up", "--port", "0"],

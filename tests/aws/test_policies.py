@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.workflow.template import read_plan
-from tests.aws.conftest import ACCOUNT, everything
+from tests.aws.conftest import ACCOUNT, everything, started
 from tests.aws.test_cloud import harness, place  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.long
@@ -73,6 +73,13 @@ UNSEEN_HERE = {
     ("scones-watchdog", "sagemaker:DeleteEndpoint"),
 }
 """Of the template's roles: what AWS's guides ask for, and the emulator has no use for."""
+
+
+@pytest.fixture(scope="module")
+def emulator_process(tmp_path_factory):
+    """One of its own: what was seen on another was seen in other tests as well."""
+    with started(tmp_path_factory.mktemp("policies")) as stand_in:
+        yield stand_in
 
 
 @pytest.fixture

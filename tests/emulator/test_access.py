@@ -173,6 +173,19 @@ def test_tags_that_a_request_must_have(actors):
     boto3.client("stepfunctions").delete_state_machine(stateMachineArn=made["stateMachineArn"])
 
 
+def test_a_bucket_with_tags_needs_permission_to_tag_it(actors):
+    name = f"tagged-{uuid.uuid4().hex[:8]}"
+    tagged = {"Tags": [{"Key": "owner", "Value": "o"}]}
+    without = actors.session(allow("s3:CreateBucket")).client("s3")
+    words = refused(without.create_bucket, Bucket=name, CreateBucketConfiguration=tagged)[1]
+    assert f's3:TagResource on resource: "arn:aws:s3:::{name}"' in words
+    assert name not in [bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]]
+    s3 = actors.session(allow(["s3:CreateBucket", "s3:TagResource", "s3:GetBucketTagging"])).client("s3")
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration=tagged)
+    assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == tagged["Tags"]
+    boto3.client("s3").delete_bucket(Bucket=name)
+
+
 def test_what_is_made_with_tags_needs_permission_to_tag_it(actors):
     tags = [{"Key": "owner", "Value": "o"}]
     session = actors.session(allow(["iam:CreateRole", "sagemaker:CreateModel", "iam:PassRole"]))

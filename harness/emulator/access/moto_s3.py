@@ -27,6 +27,7 @@ _ACTIONS = {"s3:HeadBucket": _LIST_BUCKET}
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
 """
+_OF_A_NEW_BUCKET = ("s3:CreateBucket", "s3:TagResource")
 _EVERYTHING = '{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}'
 _IN_QUERY = {"prefix": "s3:prefix", "delimiter": "s3:delimiter", "max-keys": "s3:max-keys", "versionId": "s3:versionid"}
 _IN_HEADERS = (
@@ -122,7 +123,7 @@ class _Request:
         """Let it through, or raise what S3 answers."""
         from moto.s3.exceptions import S3ClientError
 
-        if self._resource != ALL and self._bucket is None and self.action != "s3:CreateBucket":
+        if self._resource != ALL and self._bucket is None and self.action not in _OF_A_NEW_BUCKET:
             return  # S3 tells everybody that there is no such bucket
         asked = [(self.action, self._resource, self._bucket)]
         if self.action == _GET_OBJECT and self._bucket is not None and self.key not in self._bucket.keys:
