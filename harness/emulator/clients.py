@@ -12,7 +12,7 @@ from botocore.config import Config
 from harness.emulator.access.permissions import Permissions
 from harness.emulator.access.sessions import Actor
 from harness.emulator.forward_proxy import is_aws
-from harness.emulator.service_models import share_loader
+from harness.emulator.service_models import ClientsLoader
 
 OWN_ACCESS_KEY = "harness"
 """With it the emulator calls itself: never refused, never struck by a fault."""
@@ -106,7 +106,7 @@ class Clients:
             access_key = OWN_ACCESS_KEY
         if self._session is None:
             botocore_session = botocore.session.Session()
-            botocore_session.register_component("data_loader", share_loader())
+            botocore_session.register_component("data_loader", ClientsLoader())
             self._session = boto3.session.Session(botocore_session=botocore_session)
         return self._session.client(
             service,

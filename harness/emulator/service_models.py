@@ -6,6 +6,8 @@ folders of all 400 services, and parse up to 3 MB of JSON. Here one loader, moto
 
 from __future__ import annotations
 
+import copy
+import threading
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
@@ -30,6 +32,32 @@ def share_loader() -> Any:
     if not hasattr(utils.create_loader, "cache_info"):
         utils.create_loader = lru_cache(1)(utils.create_loader)
     return utils.create_loader()
+
+
+class ClientsLoader:
+    """The same models, as sessions take them whose clients call S3.
+
+    botocore's clients take ``/{Bucket}`` out of the paths of S3's model, and moto, which finds operations by these
+    paths, would then answer S3's errors with 500: the clients get a copy.
+    """
+
+    def __init__(self) -> None:
+        self._loader = share_loader()
+        self._lock = threading.Lock()
+        self._copies: dict[tuple[str, str | None], Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
+        """A part of a service's model, as botocore's loader gives it."""
+        if service_name != "s3" or type_name != "service-2":
+            return self._loader.load_service_model(service_name, type_name, api_version)
+        with self._lock:
+            if (type_name, api_version) not in self._copies:
+                found = self._loader.load_service_model(service_name, type_name, api_version)
+                self._copies[type_name, api_version] = copy.deepcopy(found)
+            return self._copies[type_name, api_version]
 
 
 def service_model(service: str) -> ServiceModel:

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from harness.emulator.clients import endpoint_variable
 from harness.emulator.emulator import SERVICES
+from harness.emulator.service_models import service_model
 from tests.emulator.packages import package
 
 pytestmark = pytest.mark.local
@@ -176,3 +177,18 @@ def test_without_live_the_bucket_is_one_like_any_other(role):
         create(boto3.client("lambda"), role, "not-live", S3Bucket="hot-reload", S3Key="reads")
     assert "hot-reload" not in [item["Name"] for item in boto3.client("s3").list_buckets()["Buckets"]]
     assert refused.value.response["Error"]["Code"] == "InvalidParameterValueException"
+
+
+def test_the_emulators_own_clients_leave_the_models_as_they_are(control):
+    s3, name = boto3.client("s3"), f"models-{uuid.uuid4().hex[:8]}"
+    s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket=name, Key="model.tar.gz", Body=b"")
+    role = "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker-ExecutionRole"
+    container = {"Image": "stub", "ModelDataUrl": f"s3://{name}/model.tar.gz"}
+    sagemaker = boto3.client("sagemaker")
+    sagemaker.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer=container)  # asks S3 for the object
+    # moto finds out by these which operation failed.
+    assert service_model("s3").operation_model("HeadObject").http["requestUri"] == "/{Bucket}/{Key+}"
+    sagemaker.delete_model(ModelName=name)
+    s3.delete_object(Bucket=name, Key="model.tar.gz")
+    s3.delete_bucket(Bucket=name)
