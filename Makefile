@@ -12,13 +12,9 @@ TORCH ?= torch==2.13.0
 ORACLE := $(HOME)/.cache/aws-ml-harness/mxnet-1.9.1
 ORACLE_READY := $(ORACLE)/.ready
 
-.PHONY: setup setup-train setup-oracle demo test test-train test-oracle test-long test-aws test-browser test-compose lint bench bench-captures bench-training clean
+.PHONY: setup demo test test-train test-oracle test-long test-aws test-browser test-compose lint bench bench-captures bench-training clean
 
 setup: $(READY)
-
-setup-train: $(TRAIN_READY)
-
-setup-oracle: $(ORACLE_READY)
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; name one with make PYTHON=...")'

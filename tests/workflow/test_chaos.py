@@ -92,7 +92,9 @@ def test_500_executions_under_random_faults(clock, faults, control, scones, imag
     executing = [thread.name for thread in threading.enumerate() if type(thread).__name__ == "ClockThread"]
     assert executing == [], f"{len(executing)} of {alive} threads still execute states"
     processes = control.get("functions/processes")["processes"]
-    assert len(processes) <= 3 * 4, "killed workers are replaced, not added to"
+    assert all(psutil.pid_exists(process) for process in processes), "killed workers are not kept"
+    # A function whose state has timed out may still run when the next execution calls it.
+    assert len(processes) <= 3 * 4 + 4, "killed workers are replaced, not added to"
     assert function_processes() == set(processes)
 
 
