@@ -190,7 +190,7 @@ class Emulator:
                 self.url, self._boto3_names(), self._region, self._account_id, self._permissions
             )
             self._logs = LogWriter(clients)
-            self._undo += [enforce(self._permissions, developer), tag_at_creation()]
+            self._undo += [enforce(self._permissions), tag_at_creation()]
             context = EmulatorContext(
                 self._account_id,
                 self._region,

@@ -395,37 +395,27 @@ def test_the_watchdog_may_delete_this_endpoint_alone(place, stand_in, root, data
 # The policy of who deploys
 
 
-def test_the_policy_in_the_guide_is_enough(place, stand_in, root, dataset):
+def test_the_policy_in_the_guide_is_enough(place, stand_in, root, dataset, deployer):
     target, session = place
     iam, sts = session.client("iam"), session.client("sts")
-    account = {"AWS": f"arn:aws:iam::{target.account_id}:root"}
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": account, "Action": "sts:AssumeRole"}],
-    }
-    role = iam.create_role(RoleName="deployer", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-    policy = (root / "docs" / "aws-policy.json").read_text()
-    iam.put_role_policy(RoleName="deployer", PolicyName="deploy", PolicyDocument=policy)
-    given = sts.assume_role(RoleArn=role, RoleSessionName="ci")["Credentials"]
-    deployer = ValidatedSession(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
-    assert ":assumed-role/deployer/ci" in deployer.client("sts").get_caller_identity()["Arn"]
-    with deployed_on_aws(target, deployer, stand_in.settings, root, dataset) as scones:
+    given = sts.assume_role(RoleArn=deployer, RoleSessionName="ci")["Credentials"]
+    acting = ValidatedSession(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+    assert ":assumed-role/deployer/ci" in acting.client("sts").get_caller_identity()["Arn"]
+    with deployed_on_aws(target, acting, stand_in.settings, root, dataset) as scones:
         key = f"test/{dataset.test['filename'].iloc[0]}"
-        result = run(deployer.client("stepfunctions"), scones.state_machine_arn, scones.event(key))
+        result = run(acting.client("stepfunctions"), scones.state_machine_arn, scones.event(key))
         assert result.status in ("SUCCEEDED", "FAILED")
     assert everything(session) == {("role", "deployer")}
 
     # And it is held against it: without a statement, what needs that is refused, in AWS's words.
-    document = json.loads(policy)
+    document = json.loads((root / "docs" / "aws-policy.json").read_text())
     document["Statement"] = [item for item in document["Statement"] if item["Sid"] != "Watchdog"]
     iam.put_role_policy(RoleName="deployer", PolicyName="deploy", PolicyDocument=json.dumps(document))
     with (
         pytest.raises(ClientError, match=r"assumed-role/deployer/ci is not authorized to perform: scheduler:"),
-        deployed_on_aws(target, deployer, stand_in.settings, root, dataset),
+        deployed_on_aws(target, acting, stand_in.settings, root, dataset),
     ):
         pass
-    iam.delete_role_policy(RoleName="deployer", PolicyName="deploy")
-    iam.delete_role(RoleName="deployer")
 
 
 # The commands

@@ -4,6 +4,8 @@ import json
 import uuid
 
 import boto3
+import pytest
+from botocore.exceptions import ClientError
 
 ACCOUNT = "123456789012"
 
@@ -23,6 +25,13 @@ def deny(action, resource="*", **more):
 
 def trust_of(principal, **more):
     return document({"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", **more})
+
+
+def refused(call, **arguments):
+    """The code and message with which a call is refused."""
+    with pytest.raises(ClientError) as error:
+        call(**arguments)
+    return error.value.response["Error"]["Code"], error.value.response["Error"]["Message"]
 
 
 class Actors:

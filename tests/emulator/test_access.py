@@ -8,22 +8,14 @@ import uuid
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
-from tests.emulator.acting import ACCOUNT, allow, deny, document, trust_of
+from tests.emulator.acting import ACCOUNT, allow, deny, document, refused, trust_of
 from tests.emulator.packages import package
 
 pytestmark = pytest.mark.local
 
 PASS = json.dumps({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}})
 LAMBDA, STATES = "lambda.amazonaws.com", "states.amazonaws.com"
-
-
-def refused(call, **arguments):
-    """The code and message with which a call is refused."""
-    with pytest.raises(ClientError) as error:
-        call(**arguments)
-    return error.value.response["Error"]["Code"], error.value.response["Error"]["Message"]
 
 
 @pytest.fixture
@@ -171,19 +163,6 @@ def test_tags_that_a_request_must_have(actors):
         name="tagged", definition=PASS, roleArn=role, tags=[{"key": "owner", "value": "o"}]
     )
     boto3.client("stepfunctions").delete_state_machine(stateMachineArn=made["stateMachineArn"])
-
-
-def test_a_bucket_with_tags_needs_permission_to_tag_it(actors):
-    name = f"tagged-{uuid.uuid4().hex[:8]}"
-    tagged = {"Tags": [{"Key": "owner", "Value": "o"}]}
-    without = actors.session(allow("s3:CreateBucket")).client("s3")
-    words = refused(without.create_bucket, Bucket=name, CreateBucketConfiguration=tagged)[1]
-    assert f's3:TagResource on resource: "arn:aws:s3:::{name}"' in words
-    assert name not in [bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]]
-    s3 = actors.session(allow(["s3:CreateBucket", "s3:TagResource", "s3:GetBucketTagging"])).client("s3")
-    s3.create_bucket(Bucket=name, CreateBucketConfiguration=tagged)
-    assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == tagged["Tags"]
-    boto3.client("s3").delete_bucket(Bucket=name)
 
 
 def test_what_is_made_with_tags_needs_permission_to_tag_it(actors):
@@ -353,6 +332,17 @@ def test_a_bucket_keeps_everybody_out_of_a_folder(actors, bucket):
         code, words = refused(s3.get_object, Bucket=bucket, Key="others/c")
         assert code == "AccessDenied"
         assert words.endswith("with an explicit deny in a resource-based policy")
+
+
+def test_a_bucket_for_one_role_alone(actors, bucket):
+    mine = f"arn:aws:iam::{ACCOUNT}:role/service-role/AmazonSageMaker-ExecutionRole"
+    others = {"ArnNotEquals": {"aws:PrincipalArn": mine}}
+    denied = {**deny("s3:GetObject", f"arn:aws:s3:::{bucket}/*", Condition=others), "Principal": "*"}
+    boto3.client("s3").put_bucket_policy(Bucket=bucket, Policy=document(denied))
+    assert boto3.client("s3").get_object(Bucket=bucket, Key="mine/a")["Body"].read() == b"x"
+    assert (
+        refused(actors.session(allow("s3:*")).client("s3").get_object, Bucket=bucket, Key="mine/a")[0] == "AccessDenied"
+    )
 
 
 def test_a_bucket_that_refuses_what_is_not_encrypted_takes_all_the_rest(bucket):

@@ -4,9 +4,8 @@ import uuid
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 
-from tests.emulator.acting import allow
+from tests.emulator.acting import allow, refused
 
 pytestmark = pytest.mark.local
 
@@ -25,12 +24,6 @@ def name(target):
 
 def names(s3):
     return {item["Name"] for item in s3.list_buckets()["Buckets"]}
-
-
-def refused(call, **arguments):
-    with pytest.raises(ClientError) as error:
-        call(**arguments)
-    return error.value.response["Error"]["Code"], error.value.response["Error"]["Message"]
 
 
 @pytest.mark.parametrize("tags", [TAGS, TAGS[:1]])

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 
-from tests.emulator.acting import ACCOUNT, allow, document, trust_of
+from tests.emulator.acting import ACCOUNT, allow, document, refused, trust_of
 from tests.emulator.pictures import IMAGE, ended, load, request
 
 pytestmark = pytest.mark.local
@@ -47,12 +46,6 @@ def on(bucket, *actions, path="/*"):
 
 def listing(bucket):
     return on(bucket, "ListBucket", path="")
-
-
-def refused(call, **arguments):
-    with pytest.raises(ClientError) as error:
-        call(**arguments)
-    return error.value.response["Error"]["Code"], error.value.response["Error"]["Message"]
 
 
 def train(sagemaker, bucket, role):

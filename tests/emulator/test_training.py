@@ -16,6 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from harness.emulator.sagemaker.training.channels import S3Object, shard
+from tests.emulator.acting import refused
 from tests.emulator.pictures import ROLE, channel, channels, ended, load, picture, request, run
 from tests.service_model import problems
 
@@ -44,12 +45,6 @@ def bucket(s3):
 def completed(sagemaker, bucket):
     """A job that has run to its end."""
     return run(sagemaker, **request(bucket, Tags=[{"Key": "team", "Value": "ml"}]))
-
-
-def refused(call, **arguments):
-    with pytest.raises(ClientError) as error:
-        call(**arguments)
-    return error.value.response["Error"]["Code"], error.value.response["Error"]["Message"]
 
 
 def log_of(job):

@@ -1,7 +1,7 @@
 """What the operations of services need permission for: actions, the resources they are for, roles they hand on.
 
 The services of the workflow are known here; of others it is told only whether an action is allowed on any resource.
-tests/emulator/test_access.py holds this against AWS's own list of actions and their resources.
+tests/unit/test_actions.py holds this against AWS's own list of actions and their resources.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """

@@ -18,7 +18,7 @@ KeyValues = Callable[[str], Sequence[str] | None]
 """Gives a condition key's values in a request, by the key in small letters; None where the request has no such key."""
 
 _VARIABLE = re.compile(r"\$\{([^},]+)(?:,\s*'([^']*)')?\}")
-_LITERAL = {"*": "*", "?": "?", "$": "$"}
+_LITERAL = ("*", "?", "$")
 
 
 def are_met(conditions: Mapping[str, Mapping[str, Any]], values: KeyValues) -> bool:
@@ -39,21 +39,29 @@ def fill_in(text: str, values: KeyValues) -> re.Pattern[str] | None:
     What a variable stands for, and ``${*}``, are taken literally.
     """
     if "${" not in text:
-        return _pattern(text)
+        return glob(text)
+    expression = _replaced(text, values, _expression, re.escape)
+    return None if expression is None else re.compile(expression, re.DOTALL)
+
+
+@lru_cache(2048)
+def glob(text: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
+    """A pattern of a policy without variables, in which ``*`` and ``?`` stand for any characters."""
+    return re.compile(_expression(text), flags | re.DOTALL)
+
+
+def _replaced(
+    text: str, values: KeyValues, write: Callable[[str], str], write_value: Callable[[str], str]
+) -> str | None:
+    """*text* as *write* has it, its variables as *write_value* has their values; None where the request lacks one."""
     parts, end = [], 0
     for match in _VARIABLE.finditer(text):
-        parts.append(_expression(text[end : match.start()]))
-        replacement = _variable(match, values)
-        if replacement is None:
+        value = _variable(match, values)
+        if value is None:
             return None
-        parts.append(re.escape(replacement))
+        parts += [write(text[end : match.start()]), write_value(value)]
         end = match.end()
-    return re.compile("".join([*parts, _expression(text[end:])]), re.DOTALL)
-
-
-@lru_cache(1024)
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(_expression(text), re.DOTALL)
+    return "".join([*parts, write(text[end:])])
 
 
 def _variable(match: re.Match[str], values: KeyValues) -> str | None:
@@ -85,11 +93,8 @@ def _is_met(operator: str, key: str, wanted: Any, values: KeyValues) -> bool:
     def matches(value: str) -> bool:
         return any(compare(value, item, values) for item in expected) is not negated
 
-    return (
-        all(map(matches, found))
-        if quantifier == "ForAllValues" or (negated and not quantifier)
-        else any(map(matches, found))
-    )
+    of_all = quantifier == "ForAllValues" or (negated and not quantifier)
+    return (all if of_all else any)(map(matches, found))
 
 
 def _text(value: Any) -> str:
@@ -108,14 +113,7 @@ def _equal_in_any_case(value: str, expected: str, values: KeyValues) -> bool:
 
 def _plain(text: str, values: KeyValues) -> str | None:
     """*text* with its variables replaced, where ``*`` is no pattern; None where the request lacks one."""
-    parts, end = [], 0
-    for match in _VARIABLE.finditer(text):
-        replacement = _variable(match, values)
-        if replacement is None:
-            return None
-        parts += [text[end : match.start()], replacement]
-        end = match.end()
-    return "".join([*parts, text[end:]])
+    return _replaced(text, values, str, str)
 
 
 def _like(value: str, expected: str, values: KeyValues) -> bool:

@@ -89,6 +89,11 @@ def add_policy_of_aws(account_id: str, name: str) -> None:
         known[policy.arn] = policy
 
 
+def as_text(document: Any) -> str:
+    """A policy document, which moto keeps as it was given or read."""
+    return document if isinstance(document, str) else json.dumps(document)
+
+
 def adopt_role(account_id: str, arn: str) -> None:
     """Have moto's IAM know a role that is kept elsewhere: its Lambda takes no function without."""
     iam = _iam(account_id)
@@ -113,8 +118,9 @@ def _iam(account_id: str) -> Any:
 
 def _attached(entity: Any) -> list[str]:
     own = entity.policies.values() if isinstance(entity.policies, dict) else entity.policies
-    documents = [document if isinstance(document, str) else json.dumps(document) for document in own]
-    return documents + [_default_version(policy) for policy in entity.managed_policies.values()]
+    return [as_text(document) for document in own] + [
+        _default_version(policy) for policy in entity.managed_policies.values()
+    ]
 
 
 def _default_version(policy: Any) -> str:

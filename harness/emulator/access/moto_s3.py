@@ -13,10 +13,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from harness.emulator.access.decisions import PoliciesOf, reason_to_refuse
 from harness.emulator.access.permissions import NONE, Permissions
 from harness.emulator.access.policies import ALL, Asked, read
-from harness.emulator.access.sessions import Actor, RoleSession
+from harness.emulator.access.sessions import Actor
 from harness.emulator.clients import OWN_ACCESS_KEY
 from harness.emulator.moto_app import access_key_of
 
@@ -28,7 +27,6 @@ _ACTIONS = {"s3:HeadBucket": _LIST_BUCKET}
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
 """
 _OF_A_NEW_BUCKET = ("s3:CreateBucket", "s3:TagResource")
-_EVERYTHING = '{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}'
 _IN_QUERY = {"prefix": "s3:prefix", "delimiter": "s3:delimiter", "max-keys": "s3:max-keys", "versionId": "s3:versionid"}
 _IN_HEADERS = (
     "x-amz-acl",
@@ -39,13 +37,8 @@ _IN_HEADERS = (
 )
 
 
-def enforce(permissions: Permissions, developer: RoleSession) -> Callable[[], None]:
-    """Hold requests to S3 against *permissions* and the policies of buckets; returns what takes that back.
-
-    Args:
-        permissions: knows who sends a request.
-        developer: as whom policies of buckets know the developer, who may do all that these do not deny.
-    """
+def enforce(permissions: Permissions) -> Callable[[], None]:
+    """Hold requests to S3 against *permissions* and the policies of buckets; returns what takes that back."""
     from moto.core.authorization import ActionAuthenticatorMixin
     from moto.s3.models import FakeBucket
     from moto.s3.responses import S3Response
@@ -57,7 +50,7 @@ def enforce(permissions: Permissions, developer: RoleSession) -> Callable[[], No
     def authorize(responses: Any, iam_request_cls: type, resource: str = ALL) -> None:
         if getattr(responses, "service_name", "") != "s3":
             return  # see Gate
-        request = _Request(permissions, developer, responses, resource)
+        request = _Request(permissions, responses, resource)
         many = responses.method == "POST" and request.action == _DELETE_OBJECT and not request.key
         deleting.many = request if many else None
         if not many:  # many are asked for one by one
@@ -106,9 +99,8 @@ def _of_anybody(bucket: Any, action: str, resource: str) -> Any:
 class _Request:
     """A request to S3."""
 
-    def __init__(self, permissions: Permissions, developer: RoleSession, responses: Any, resource: str) -> None:
+    def __init__(self, permissions: Permissions, responses: Any, resource: str) -> None:
         self._permissions = permissions
-        self._developer = developer
         self._responses = responses
         key = access_key_of(responses.headers.get("Authorization", "")) or _presigned_by(responses.querystring)
         self._signed = key not in (None, OWN_ACCESS_KEY)
@@ -141,17 +133,10 @@ class _Request:
     def refusal(self, action: str, resource: str, bucket: Any) -> str | None:
         """S3's words for why *action* may not be done; None where it may."""
         documents = (_policy(bucket),) if bucket is not None and bucket.policy is not None else ()
-        if self._session is not None:
-            values = self._values() if action == self.action else NONE
-            return self._permissions.refusal(self._session, action, resource, values, documents, quoted=True)
-        if not documents or not self._signed:
-            return None  # developer and emulator may do everything; what is not signed moto looks at
-        values = self._values()
-        asked = Asked(action, resource, lambda key: values.get(key, ["true"] if key == "aws:securetransport" else None))
-        everything = PoliciesOf((_EVERYTHING,), resource=documents)
-        reason = reason_to_refuse(self._developer, asked, everything)
-        who = f"User: {self._developer.arn} is not authorized to perform: {action}"
-        return None if reason is None else f'{who} on resource: "{resource}" {reason}'
+        if not self._signed:
+            return None  # the emulator may do everything; what nobody has signed moto looks at
+        values = self._values() if action == self.action else NONE
+        return self._permissions.refusal(self._session, action, resource, values, documents, quoted=True)
 
     def _values(self) -> dict[str, list[str]]:
         """What the request has for S3's condition keys.

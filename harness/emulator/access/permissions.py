@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import threading
 import time
 from collections import defaultdict
@@ -20,7 +19,16 @@ from typing import Any
 
 from harness.emulator.access.conditions import KeyValues
 from harness.emulator.access.decisions import PoliciesOf, reason_to_refuse
-from harness.emulator.access.entities import boundary_of, entity_of, is_loaded, policies_of, role_of, tags_of, user_with
+from harness.emulator.access.entities import (
+    as_text,
+    boundary_of,
+    entity_of,
+    is_loaded,
+    policies_of,
+    role_of,
+    tags_of,
+    user_with,
+)
 from harness.emulator.access.observed import smallest_policy
 from harness.emulator.access.policies import ANY, Asked, read
 from harness.emulator.access.sessions import Actor, RoleSession
@@ -29,6 +37,7 @@ from harness.emulator.errors import AwsError
 Values = Mapping[str, Sequence[str]]
 """What a request has for condition keys, which are in small letters."""
 NONE: Values = MappingProxyType({})
+_EVERYTHING = '{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}'
 
 
 class Permissions:
@@ -84,7 +93,6 @@ class Permissions:
         session: Actor | None,
         action: str,
         resource: str = ANY,
-        values: Values = NONE,
         resource_policies: Sequence[str] = (),
     ) -> None:
         """Let *session* do *action* (``s3:GetObject``) to *resource* (an ARN), or refuse.
@@ -92,13 +100,13 @@ class Permissions:
         Raises:
             AwsError: AccessDeniedException: no policy of the role allows it, or one denies it.
         """
-        words = self.refusal(session, action, resource, values, resource_policies)
+        words = self.refusal(session, action, resource, resource_policies=resource_policies)
         if words is not None:
             raise AwsError("AccessDeniedException", words, 403)
 
-    def allows(self, session: Actor | None, action: str, resource: str = ANY, values: Values = NONE) -> bool:
+    def allows(self, session: Actor | None, action: str, resource: str = ANY) -> bool:
         """Whether *session* may do *action* to *resource*; notes that it wanted to."""
-        return self.refusal(session, action, resource, values) is None
+        return self.refusal(session, action, resource) is None
 
     def refusal(
         self,
@@ -113,7 +121,7 @@ class Permissions:
         """AWS's words for why *session* may not do *action* to *resource*; None where it may. Notes that it wanted to.
 
         Args:
-            session: who; None for the developer, who may do everything.
+            session: who; None for the developer, who may do everything that *resource_policies* do not deny.
             action: ``s3:GetObject``.
             resource: an ARN, or :data:`~harness.emulator.access.policies.ANY`.
             values: what the request has for condition keys, beside those that each request has.
@@ -121,21 +129,25 @@ class Permissions:
             quoted: whether the words have the resource in quotation marks, as S3's.
             tags: gives the resource's tags, their keys in small letters.
         """
-        if session is None or session.account_id != self._account_id:
+        actor = session or self._developer
+        if actor.account_id != self._account_id:
             return None
-        with self._lock:
-            self._observed[session.principal.rpartition("/")[2]][action].add(resource)
-        if not self._enforced or self._is_before_iam(session.principal):
+        if session is not None:
+            with self._lock:
+                self._observed[actor.principal.rpartition("/")[2]][action].add(resource)
+        is_free = session is None or self._is_before_iam(actor.principal)
+        if not self._enforced or (is_free and not resource_policies):
             return None
-        entity = entity_of(session)
-        asked = Asked(action, resource, _key_values(session, entity, values, tags))
-        policies = PoliciesOf(policies_of(entity), boundary_of(entity), session.policies or None, resource_policies)
-        reason = reason_to_refuse(session, asked, policies)
+        entity = None if is_free else entity_of(actor)
+        asked = Asked(action, resource, _key_values(actor, entity, values, tags))
+        identity = (_EVERYTHING,) if is_free else policies_of(entity)
+        policies = PoliciesOf(identity, boundary_of(entity), actor.policies or None, resource_policies)
+        reason = reason_to_refuse(actor, asked, policies)
         if reason is None:
             return None
         shown = "*" if resource == ANY else resource
         shown = f'"{shown}"' if quoted else shown
-        return f"User: {session.arn} is not authorized to perform: {action} on resource: {shown} {reason}"
+        return f"User: {actor.arn} is not authorized to perform: {action} on resource: {shown} {reason}"
 
     def trusts(self, role: str, service: str, source: str | None = None) -> bool:
         """Whether *role* is there and lets *service* (``states.amazonaws.com``) take it on.
@@ -198,8 +210,7 @@ class Permissions:
         found = role_of(self._account_id, role.rpartition("/")[2])
         if found is None or found.arn != role:
             return False
-        document = found.assume_role_policy_document
-        text = document if isinstance(document, str) else json.dumps(document)
+        text = as_text(found.assume_role_policy_document)
         asked = Asked("sts:AssumeRole", role, lambda key: values.get(key))
         covering = [
             str(statement.effect)

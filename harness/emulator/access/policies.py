@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from harness.emulator.access.conditions import KeyValues, are_met, fill_in
+from harness.emulator.access.conditions import KeyValues, are_met, fill_in, glob
 
 ANY = "(any)"
 """A resource that is not known: whether the action is allowed on any is all that can be told."""
@@ -83,7 +83,7 @@ class Statement:
     def _names_action(self, action: str) -> bool:
         wanted = "Action" in self._statement
         patterns = as_list(self._statement.get("Action" if wanted else "NotAction", []))
-        return any(_action_pattern(text).fullmatch(action) for text in patterns) is wanted
+        return any(glob(text, re.IGNORECASE).fullmatch(action) for text in patterns) is wanted
 
     def _names_resource(self, asked: Asked) -> bool:
         statement = self._statement
@@ -95,9 +95,3 @@ class Statement:
             return statement["Effect"] == "Allow" or (wanted and ALL in patterns)
         found = (fill_in(text, asked.values) for text in patterns)
         return any(pattern is not None and pattern.fullmatch(asked.resource) for pattern in found) is wanted
-
-
-@lru_cache(1024)
-def _action_pattern(text: str) -> re.Pattern[str]:
-    expression = re.escape(text).replace(r"\*", ".*").replace(r"\?", ".")
-    return re.compile(expression, re.IGNORECASE)

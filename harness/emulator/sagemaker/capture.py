@@ -74,7 +74,7 @@ class Captured:
     inference_id: str | None
     time: float
     """Seconds since the epoch."""
-    role_arn: str
+    role: RoleSession
     """As which it is written."""
 
     @property
@@ -83,7 +83,7 @@ class Captured:
         return len(self.request.body) + len(self.answer.body)
 
 
-_File = tuple[CaptureConfig, str, str, str, str, str]
+_File = tuple[CaptureConfig, str, str, str, str, RoleSession]
 """Configuration, region, endpoint, variant, hour and role: records that go to one file."""
 
 
@@ -217,7 +217,7 @@ class CaptureWriter:
         self._trouble = trouble
 
     def _write(self, key: _File, group: list[Captured]) -> None:
-        config, region, endpoint, variant, hour, role_arn = key
+        config, region, endpoint, variant, hour, role = key
         bucket, _, prefix = config.destination.removeprefix("s3://").partition("/")
         first = group[0].time
         name = time.strftime("%M-%S", time.gmtime(first)) + f"-{int(first * 1000) % 1000:03d}-{uuid.uuid4()}.jsonl"
@@ -225,7 +225,7 @@ class CaptureWriter:
         records = (json.dumps(record_of(captured), separators=(",", ":"), ensure_ascii=False) for captured in group)
         body = "".join(f"{record}\n" for record in records).encode()
         encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": config.kms_key_id} if config.kms_key_id else {}
-        self._clients.get("s3", region, RoleSession(role_arn, "SageMaker")).put_object(
+        self._clients.get("s3", region, role).put_object(
             Bucket=bucket,
             Key=path,
             Body=body,
@@ -238,6 +238,6 @@ def _by_file(taken: list[Captured]) -> dict[_File, list[Captured]]:
     files: dict[_File, list[Captured]] = {}
     for captured in taken:
         hour = time.strftime("%Y/%m/%d/%H", time.gmtime(captured.time))
-        key = (captured.config, captured.region, captured.endpoint, captured.variant, hour, captured.role_arn)
+        key = (captured.config, captured.region, captured.endpoint, captured.variant, hour, captured.role)
         files.setdefault(key, []).append(captured)
     return files

@@ -262,10 +262,14 @@ class Endpoints:
         try:
             config = self._require_config(endpoint.endpoint_config_name, region)
             for variant in config["ProductionVariants"]:
-                server = self._model_server(name, variant, region)
+                model = self._backend(region)._models.get(variant["ModelName"])
+                if model is None:
+                    missing = self._arn("model", variant["ModelName"], region)
+                    raise RuntimeError(f'Could not find model "{missing}".')
+                role = ExecutionRole(self._context, model.execution_role_arn)
+                server = self._model_server(name, variant, model, role, region)
                 weight = float(variant.get("InitialVariantWeight", 1.0))
-                model = self._backend(region)._models[variant["ModelName"]]
-                variants.append(Variant(variant["VariantName"], weight, server, model.execution_role_arn))
+                variants.append(Variant(variant["VariantName"], weight, server, role.session))
             for started in variants:
                 started.server.start()
             running = RunningEndpoint(
@@ -301,17 +305,16 @@ class Endpoints:
         if previous is not None:
             previous.close()
 
-    def _model_server(self, endpoint: str, variant: Mapping[str, Any], region: str) -> ModelServer:
-        model = self._backend(region)._models.get(variant["ModelName"])
-        if model is None:
-            raise RuntimeError(f'Could not find model "{self._arn("model", variant["ModelName"], region)}".')
+    def _model_server(
+        self, endpoint: str, variant: Mapping[str, Any], model: Any, role: ExecutionRole, region: str
+    ) -> ModelServer:
         container = model.primary_container or (model.containers or [{}])[0]
         image = str(container.get("Image", ""))
         if kind_of(image) is ImageKind.STUB:
             return StubServer()
-        role = ExecutionRole(self._context, model.execution_role_arn)
-        if not role.is_trusted(self._arn("endpoint", endpoint, region)):
-            raise RuntimeError(f"SageMaker was unable to assume the role '{model.execution_role_arn}'.")
+        words = role.cannot_be_taken_on(self._arn("endpoint", endpoint, region))
+        if words is not None:
+            raise RuntimeError(f"{words}.")
         lacking = role.cannot_pull(image)
         if lacking is not None:
             raise RuntimeError(

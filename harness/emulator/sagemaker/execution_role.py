@@ -48,9 +48,11 @@ class ExecutionRole:
                 f"'{_SERVICE}' to assume the role."
             )
 
-    def is_trusted(self, source: str) -> bool:
-        """Whether SageMaker may still take the role on when it comes to that."""
-        return self._context.permissions.trusts(self._arn, _SERVICE, source)
+    def cannot_be_taken_on(self, source: str) -> str | None:
+        """SageMaker's words where it may no longer take the role on when it comes to that; None where it may."""
+        if self._context.permissions.trusts(self._arn, _SERVICE, source):
+            return None
+        return f"SageMaker was unable to assume the role '{self._arn}'"
 
     def client(self, service: str, region: str) -> Any:
         """A boto3 client that acts as the role."""

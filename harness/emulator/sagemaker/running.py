@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from harness.emulator.access.sessions import RoleSession
 from harness.emulator.errors import AwsError
 from harness.emulator.faults import Strike
 from harness.emulator.limits import ENDPOINT_SECONDS
@@ -60,7 +61,7 @@ class Variant:
     name: str
     weight: float
     server: ModelServer = field(repr=False)
-    role_arn: str
+    role: RoleSession
     """As which it writes captures."""
     gate: Gate = field(default_factory=Gate, repr=False, compare=False)
 
@@ -132,7 +133,7 @@ class RunningEndpoint:
                     answer,
                     inference_id,
                     now,
-                    variant.role_arn,
+                    variant.role,
                 )
             )
         return answer

@@ -153,9 +153,9 @@ class JobRunner:
 
     def _take_on_role(self) -> None:
         """Fail where the role has been removed, or been told not to trust SageMaker, since the job was made."""
-        if not self._role.is_trusted(self.job.arn):
-            role = self.job.parameters["RoleArn"]
-            raise ChannelError(f"ClientError: SageMaker was unable to assume the role '{role}'")
+        words = self._role.cannot_be_taken_on(self.job.arn)
+        if words is not None:
+            raise ChannelError(f"ClientError: {words}")
 
     def _download(self) -> None:
         self._enter("Downloading", "Downloading input data")
