@@ -20,18 +20,18 @@ import psutil
 
 from benchmarks.floor_once import load_chain
 from benchmarks.workflow_once import deployed_workflow
-from harness.workflow.executions import run
+from harness.project.executions import run
 
 _WARM_UP = 20
 
 
 def main(executions: int) -> None:
     """Measure *executions*, one after the other."""
-    from harness.emulator.clock import ClockThread
-    from harness.emulator.functions.runtime_api import _Handler
-    from harness.emulator.http_server import KeepAliveRequestHandler
-    from harness.emulator.log_writer import LogWriter
+    from harness.emulator.door.server import KeepAliveRequestHandler
+    from harness.emulator.lambda_.runtime_api import _Handler
+    from harness.emulator.logs.writer import LogWriter
     from harness.emulator.sagemaker.capture import CaptureWriter
+    from harness.emulator.stepfunctions.clock import ClockThread
 
     spent: defaultdict[str, float] = defaultdict(float)
 

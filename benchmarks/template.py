@@ -16,7 +16,7 @@ REGION = "us-east-1"
 
 def ours() -> int:
     """Read it into a plan; gives how many functions there are."""
-    from harness.workflow.template import read_plan
+    from harness.project.template import read_plan
 
     return len(read_plan(TEMPLATE, PARAMETERS, account_id="123456789012", region=REGION).functions)
 

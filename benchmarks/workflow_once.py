@@ -17,11 +17,11 @@ from typing import Any
 
 import boto3
 
+from harness.project.bucket import ensure_bucket
+from harness.project.executions import run
+from harness.scones.workflow import Scones, deployed
 from harness.settings import Settings
 from harness.targets import open_target
-from harness.workflow.bucket import ensure_bucket
-from harness.workflow.executions import run
-from harness.workflow.scones import Scones, deployed
 
 ROOT = Path(__file__).resolve().parent.parent
 PNG = b"\x89PNG\r\n\x1a\n"

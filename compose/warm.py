@@ -13,7 +13,7 @@ import onnxruntime  # noqa: F401
 import harness.algorithms.image_classification.serve
 import harness.algorithms.image_classification.train
 import harness.cli
-import harness.workflow.bring_up  # noqa: F401
+import harness.scones.bring_up  # noqa: F401
 from harness.emulator.emulator import Emulator
 from harness.targets.target import Target, environment_of
 

@@ -25,7 +25,7 @@ def target_environment(settings: Settings) -> Iterator[tuple[dict[str, str], str
 
     The emulator that runs for this folder is used; without one, the embedded target lives as long as the block.
     """
-    from harness.emulator.announcement import find_announced
+    from harness.emulator.process.announcement import find_announced
     from harness.targets import open_target
 
     announced = find_announced(settings.cache) if settings.target == "embedded" else None

@@ -12,10 +12,10 @@ import boto3
 import hypothesis
 import pytest
 
+from harness.scones.dataset.archive import read_archive
+from harness.scones.dataset.synthesize import synthesize
+from harness.scones.dataset.transform import transform
 from harness.settings import get_settings
-from harness.workflow.dataset.archive import read_archive
-from harness.workflow.dataset.synthesize import synthesize
-from harness.workflow.dataset.transform import transform
 from tests.service_model import problems, unknown_members
 from tests.validated import ValidatedSession
 

@@ -1,8 +1,8 @@
 """Sessions that hold every request against botocore's service models: lengths, patterns and enumerations as well."""
 
-from harness.emulator.errors import AwsError
-from harness.emulator.validation import check
-from harness.workflow.session import SharedClients
+from harness.emulator.door.errors import AwsError
+from harness.emulator.door.validation import check
+from harness.project.session import SharedClients
 
 
 class ValidatedSession(SharedClients):

@@ -25,7 +25,7 @@ def dataset() -> None:
 )
 def dataset_synthesize(archive: str, seed: int, train_per_class: int, test_per_class: int) -> None:
     """Draw bicycles and motorcycles into ARCHIVE, in the form of CIFAR-100's."""
-    from harness.workflow.dataset.synthesize import synthesize
+    from harness.scones.dataset.synthesize import synthesize
 
     with clear_errors(), bar("Drawing") as update:
         path = synthesize(
@@ -40,7 +40,7 @@ def dataset_synthesize(archive: str, seed: int, train_per_class: int, test_per_c
 @click.option("--md5", help="Checksum to expect.  [default: the published one for the default source]")
 def dataset_extract(archive: str, source: str | None, md5: str | None) -> None:
     """Fetch CIFAR-100's python archive to ARCHIVE, going on where an earlier try broke off."""
-    from harness.workflow.dataset.download import CIFAR_100_URL, extract
+    from harness.scones.dataset.download import CIFAR_100_URL, extract
 
     with clear_errors(), bar("Fetching") as update:
         path = extract(source or CIFAR_100_URL, Path(archive), md5=md5, progress=update)
@@ -52,8 +52,8 @@ def dataset_extract(archive: str, source: str | None, md5: str | None) -> None:
 @click.argument("folder", type=click.Path(file_okay=False))
 def dataset_transform(archive: str, folder: str) -> None:
     """Write the vehicles of ARCHIVE to FOLDER, as PNG files and manifests."""
-    from harness.workflow.dataset.archive import read_archive
-    from harness.workflow.dataset.transform import transform
+    from harness.scones.dataset.archive import read_archive
+    from harness.scones.dataset.transform import transform
 
     with clear_errors():
         made = transform(read_archive(Path(archive)), Path(folder))
@@ -67,8 +67,8 @@ def dataset_load(folder: str, uri: str) -> None:
     """Upload FOLDER to S3, only what changed."""
     import boto3
 
-    from harness.workflow.dataset.load import load
-    from harness.workflow.dataset.transform import from_folder
+    from harness.scones.dataset.load import load
+    from harness.scones.dataset.transform import from_folder
 
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
     if not uri.startswith("s3://") or not bucket:

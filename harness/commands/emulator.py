@@ -26,7 +26,7 @@ from harness.commands.options import clear_errors, read_settings, running_contro
 def up(port: int | None, host: str | None, services: str | None, state: str | None, live: str | None) -> None:
     """Start the emulator and run until Ctrl-C."""
     from harness.dashboard.mount import MountedDashboard
-    from harness.emulator.foreground import run_in_foreground
+    from harness.emulator.process.foreground import run_in_foreground
 
     settings = read_settings()
     names = frozenset(name.strip() for name in services.split(",")) if services else None
@@ -46,7 +46,7 @@ def up(port: int | None, host: str | None, services: str | None, state: str | No
 @click.option("--shell", type=click.Choice(["sh", "fish", "json"]), default="sh", show_default=True)
 def env(shell: str) -> None:
     """Print what leads a shell to the running emulator: eval "$(harness env)"."""
-    from harness.emulator.announcement import as_shell, find_announced
+    from harness.emulator.process.announcement import as_shell, find_announced
 
     environment = find_announced(read_settings().cache)
     if environment is None:

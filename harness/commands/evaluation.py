@@ -42,7 +42,7 @@ def evaluate(
 
     from harness.evaluation.batch import BatchOptions
     from harness.evaluation.command import EvaluateOptions, run_evaluate
-    from harness.workflow.demo import choose_model
+    from harness.scones.demo import choose_model
 
     if not source and not resume:
         raise click.UsageError("name s3://BUCKET/KEY or a folder, or --resume")

@@ -32,7 +32,7 @@ def targeted(target: str | None) -> Settings:
 
 def running_control() -> ControlApi:
     """The API of the emulator that runs for this folder."""
-    from harness.emulator.announcement import find_announced
+    from harness.emulator.process.announcement import find_announced
     from harness.testing.control import ControlApi
 
     environment = find_announced(read_settings().cache)

@@ -42,7 +42,7 @@ def demo(data: str | None, source: str, executions: int, seed: int, model: str |
     """Run the whole workflow: images, endpoint, functions, state machine, plots, clean-up."""
     from rich.console import Console
 
-    from harness.workflow.demo import DemoOptions, choose_model, run_demo
+    from harness.scones.demo import DemoOptions, choose_model, run_demo
 
     with clear_errors():
         options = DemoOptions(
@@ -86,9 +86,9 @@ def deploy(
 
     from rich.console import Console
 
+    from harness.scones.bring_up import BringUpOptions, bring_up
+    from harness.scones.demo import DemoOptions, choose_model
     from harness.targets import open_standing_target
-    from harness.workflow.bring_up import BringUpOptions, bring_up
-    from harness.workflow.demo import DemoOptions, choose_model
 
     settings = targeted(target)
     if settings.target == "aws":
@@ -115,9 +115,9 @@ def deploy(
 def _deploy_on_aws(settings: Settings, source: str, seed: int, executions: int, dry_run: bool) -> None:
     from rich.console import Console
 
+    from harness.scones.bring_up_aws import bring_up_on_aws
+    from harness.scones.demo import DemoOptions, execute, prepare_dataset
     from harness.targets import open_target
-    from harness.workflow.bring_up_aws import bring_up_on_aws
-    from harness.workflow.demo import DemoOptions, execute, prepare_dataset
 
     console = Console(highlight=False)
     with clear_errors(), open_target(settings) as place:
@@ -157,12 +157,12 @@ def destroy(target: str | None, dry_run: bool, **given: object) -> None:
 
     from rich.console import Console
 
+    from harness.scones.bring_up import take_down
     from harness.targets import open_standing_target
-    from harness.workflow.bring_up import take_down
 
     settings = targeted(target)
     if settings.target == "aws":
-        from harness.workflow.bring_up_aws import take_down_on_aws
+        from harness.scones.bring_up_aws import take_down_on_aws
 
         settings = with_aws_options(settings, **given)
         with clear_errors(), open_standing_target(settings) as place:
@@ -182,8 +182,8 @@ def sweep_command(target: str, dry_run: bool, **given: object) -> None:
 
     from rich.console import Console
 
+    from harness.scones.bring_up_aws import sweep_aws
     from harness.targets import open_target
-    from harness.workflow.bring_up_aws import sweep_aws
 
     settings = with_aws_options(targeted(target), **given)
     if target != "aws":

@@ -20,8 +20,8 @@ from harness.dashboard.guard import Guard
 from harness.dashboard.logs import log_of
 from harness.dashboard.reasons import message_of, reason_of
 from harness.dashboard.watch import TooManyStreams, Topic, Watch
+from harness.scones.dataset import CLASS_NAMES
 from harness.settings import get_settings
-from harness.workflow.dataset import CLASS_NAMES
 
 _GONE = ("ExecutionDoesNotExist", "InvalidArn")
 

@@ -29,7 +29,7 @@ def serve(target: Target, host: str, port: int, *, control: bool, hosts: Iterabl
 
     from harness.dashboard.app import Dashboard
     from harness.dashboard.clients import clients_of
-    from harness.emulator.http_server import HttpServer
+    from harness.emulator.door.server import HttpServer
 
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -11,8 +11,8 @@ from botocore.config import Config
 
 from harness.emulator.access.permissions import Permissions
 from harness.emulator.access.sessions import Actor
-from harness.emulator.forward_proxy import is_aws
-from harness.emulator.service_models import ClientsLoader
+from harness.emulator.aws_models import ClientsLoader
+from harness.emulator.door.forward_proxy import is_aws
 
 OWN_ACCESS_KEY = "harness"
 """With it the emulator calls itself: never refused, never struck by a fault."""

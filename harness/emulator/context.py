@@ -11,7 +11,7 @@ from werkzeug import Request, Response
 from harness.emulator.access.permissions import Permissions
 from harness.emulator.clients import Clients
 from harness.emulator.faults import Faults
-from harness.emulator.log_writer import LogWriter
+from harness.emulator.logs.writer import LogWriter
 
 
 @dataclass(frozen=True)

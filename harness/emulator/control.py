@@ -8,14 +8,14 @@ from werkzeug import Request, Response
 
 from harness import __version__
 from harness.emulator.access.permissions import Permissions
-from harness.emulator.clock import Clock
+from harness.emulator.door.gateway import CONTROL_PREFIX, json_response
 from harness.emulator.faults import FaultError, Faults
-from harness.emulator.functions.service import Functions
-from harness.emulator.gateway import CONTROL_PREFIX, json_response
+from harness.emulator.lambda_.service import Functions
 from harness.emulator.quotas import Quotas
 from harness.emulator.sagemaker.service import SageMaker
-from harness.emulator.task_script import TaskScript
-from harness.emulator.traces import Traces
+from harness.emulator.stepfunctions.clock import Clock
+from harness.emulator.stepfunctions.coverage import Traces
+from harness.emulator.stepfunctions.replay import TaskScript
 
 
 class Control:

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.emulator.errors import AwsError
+from harness.emulator.door.errors import AwsError
 
 _TYPES = ("Task", "Pass", "Choice", "Wait", "Succeed", "Fail", "Parallel", "Map")
 _ENDS = ("Succeed", "Fail", "Choice")

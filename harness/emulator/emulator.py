@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from harness.emulator.clients import Clients, TellingClient, endpoint_variable
-from harness.emulator.clock import Clock
 from harness.emulator.context import EmulatorContext
+from harness.emulator.door.relay import Relay
 from harness.emulator.faults import Faults
 from harness.emulator.identity import ACCESS_KEY_ID
-from harness.emulator.log_writer import LogWriter
+from harness.emulator.logs.writer import LogWriter
+from harness.emulator.process.variables import local_variables
 from harness.emulator.quotas import Quotas, no_prices
-from harness.emulator.relay import Relay
-from harness.emulator.task_script import TaskScript
-from harness.emulator.variables import local_variables
+from harness.emulator.stepfunctions.clock import Clock
+from harness.emulator.stepfunctions.replay import TaskScript
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 
     from harness.emulator.access.permissions import Permissions
     from harness.emulator.access.sessions import Actor
-    from harness.emulator.certificates import CertificateAuthority
-    from harness.emulator.functions.service import Functions
-    from harness.emulator.gateway import Gateway, Handler, Page
-    from harness.emulator.http_server import HttpServer
+    from harness.emulator.cloudformation.stacks import Stacks
+    from harness.emulator.door.certificates import CertificateAuthority
+    from harness.emulator.door.gateway import Gateway, Handler, Page
+    from harness.emulator.door.server import HttpServer
     from harness.emulator.identity import Identity
-    from harness.emulator.moto_app import MotoApp
+    from harness.emulator.lambda_.service import Functions
+    from harness.emulator.moto.app import MotoApp
+    from harness.emulator.process.state import StateFolder
     from harness.emulator.sagemaker.service import SageMaker
-    from harness.emulator.schedules import Schedules
-    from harness.emulator.stacks import Stacks
-    from harness.emulator.state import StateFolder
-    from harness.emulator.states import States
+    from harness.emulator.scheduler import Schedules
+    from harness.emulator.stepfunctions.api import States
 
 SERVICES = {
     "s3": ("s3",),
@@ -152,21 +152,21 @@ class Emulator:
     def start(self) -> None:
         """Start all services and begin to answer."""
         from harness.emulator.access.gate import Gate
-        from harness.emulator.access.moto_s3 import enforce
         from harness.emulator.access.permissions import Permissions
-        from harness.emulator.bucket_tags import tag_at_creation
-        from harness.emulator.certificates import CertificateAuthority
+        from harness.emulator.cloudformation.stacks import Stacks
         from harness.emulator.control import Control
-        from harness.emulator.forward_proxy import ForwardProxy
-        from harness.emulator.functions.service import Functions
-        from harness.emulator.gateway import Gateway
-        from harness.emulator.http_server import HttpServer
+        from harness.emulator.door.certificates import CertificateAuthority
+        from harness.emulator.door.forward_proxy import ForwardProxy
+        from harness.emulator.door.gateway import Gateway
+        from harness.emulator.door.server import HttpServer
         from harness.emulator.identity import Identity, developer_of
-        from harness.emulator.moto_app import MotoApp
+        from harness.emulator.lambda_.service import Functions
+        from harness.emulator.moto.app import MotoApp
+        from harness.emulator.moto.bucket_tags import tag_at_creation
+        from harness.emulator.moto.s3_access import enforce
         from harness.emulator.sagemaker.service import SageMaker
-        from harness.emulator.schedules import Schedules
-        from harness.emulator.stacks import Stacks
-        from harness.emulator.states import States
+        from harness.emulator.scheduler import Schedules
+        from harness.emulator.stepfunctions.api import States
 
         if not self._running.acquire(blocking=False):
             raise RuntimeError("this process runs an emulator already, and moto keeps one account to a process")
@@ -235,7 +235,7 @@ class Emulator:
                 gc.enable()
 
     def _keep_state(self, folder: Path, gateway: Gateway) -> None:
-        from harness.emulator.state import StateFolder
+        from harness.emulator.process.state import StateFolder
 
         kept = StateFolder(folder, self._account_id)
         try:
@@ -256,7 +256,7 @@ class Emulator:
         return {**self._functions.kept(), **self._sagemaker.kept()}
 
     def mount(self, page: Page) -> None:
-        """Have *page* answer below :data:`~harness.emulator.gateway.PAGE_PREFIX`, until the emulator stops."""
+        """Have *page* answer below :data:`~harness.emulator.door.gateway.PAGE_PREFIX`, until the emulator stops."""
         assert self._gateway is not None
         self._gateway.page = page
 
@@ -308,7 +308,7 @@ class Emulator:
         return frozenset(name for service in self._services for name in SERVICES[service])
 
     def _engine_client(self, service: str, region: str, session: Actor | None) -> Any:
-        from harness.emulator.functions.direct import DirectLambda
+        from harness.emulator.lambda_.direct import DirectLambda
 
         assert self._clients is not None and self._functions is not None
         functions, clients = self._functions, self._clients

@@ -26,16 +26,16 @@ from pathlib import Path
 from typing import Any
 
 from harness.emulator.access.sessions import RoleSession
-from harness.emulator.clock import Clock
+from harness.emulator.aws_models import modelled_errors
 from harness.emulator.engine_clock import keep_time
 from harness.emulator.engine_executions import Shelf, find_executions
 from harness.emulator.engine_seam import failure, put_around
 from harness.emulator.engine_threads import work_on_one_thread
 from harness.emulator.jsonata import use_jsonata
-from harness.emulator.lambda_result import invocation_result
 from harness.emulator.limits import EXECUTION_HISTORY, STATE_DATA
-from harness.emulator.service_models import modelled_errors
-from harness.emulator.traces import CHOSEN, Traces
+from harness.emulator.stepfunctions.clock import Clock
+from harness.emulator.stepfunctions.coverage import CHOSEN, Traces
+from harness.emulator.stepfunctions.integrations.lambda_invoke import invocation_result
 
 _CLOSED = "harness_closed"
 _UNKNOWN = "Lambda.Unknown"

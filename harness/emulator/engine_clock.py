@@ -1,4 +1,4 @@
-"""Has moto's Step Functions engine wait, time out and stamp its events by a :class:`~harness.emulator.clock.Clock`.
+"""Has moto's Step Functions engine wait, time out and stamp its events by the emulator's test clock.
 
 The engine's modules import ``threading``, ``time`` and ``datetime`` by name; those names are given others to hold.
 """
@@ -11,8 +11,8 @@ import threading
 import types
 from typing import Any
 
-from harness.emulator.clock import Clock
 from harness.emulator.engine_seam import put_around
+from harness.emulator.stepfunctions.clock import Clock
 
 _ENGINE = "moto.stepfunctions.parser"
 _EXECUTING = f"{_ENGINE}.asl.component"

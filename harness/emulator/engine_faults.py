@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.emulator.clock import Clock
 from harness.emulator.engine_seam import failure, put_around
 from harness.emulator.faults import Faults, Strike
+from harness.emulator.stepfunctions.clock import Clock
 
 _ASKED = "harness_faults_asked"
 _STRUCK = "harness_fault"

@@ -16,7 +16,7 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from harness.emulator.clock import NEVER, Clock, ClockEvent, ClockThread
+from harness.emulator.stepfunctions.clock import NEVER, Clock, ClockEvent, ClockThread
 
 logger = logging.getLogger(__name__)
 

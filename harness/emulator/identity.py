@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 from harness.emulator.access.entities import add_policy_of_aws, managed_policies
 from harness.emulator.access.sessions import RoleSession
-from harness.emulator.moto_app import access_key_of
+from harness.emulator.moto.app import access_key_of
 
 if TYPE_CHECKING:
     from werkzeug import Request, Response

@@ -1,7 +1,7 @@
 """AWS's limits that users meet, in one table: how much, what AWS answers past it, and where AWS says so.
 
 Lengths, ranges and patterns of single members of requests are not repeated here: they come from the service models that
-botocore ships (:mod:`harness.emulator.validation`). Each limit is tested at the edge and one past it
+botocore ships (:mod:`harness.emulator.door.validation`). Each limit is tested at the edge and one past it
 (``tests/emulator/test_limits.py``).
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.emulator.errors import AwsError
+from harness.emulator.door.errors import AwsError
 
 _LAMBDA = "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
 _STATES = "https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug import Request, Response
 
-from harness.emulator.errors import JSON_1_1, AwsError
+from harness.emulator.door.errors import JSON_1_1, AwsError
 
 if TYPE_CHECKING:
-    from harness.emulator.gateway import Handler
+    from harness.emulator.door.gateway import Handler
 
 _TRAINING = {
     "ml.p3.2xlarge": 0,

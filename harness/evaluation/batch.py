@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.evaluation.model import Prediction
 from harness.evaluation.source import PREFIX, Source
-from harness.workflow.executions import history, inferences_of
+from harness.project.executions import history, inferences_of
 
 MACHINES = {"nested": "BatchEvaluationStateMachine", "inline": "BatchEvaluationInlineStateMachine"}
 """By how an image is run: as an execution of the image workflow, or by its functions within the batch's own."""

@@ -25,13 +25,13 @@ from harness.evaluation.compare import Comparison, compare
 from harness.evaluation.files import read_json, summary, to_csv, to_json
 from harness.evaluation.model import Evaluation, Prediction
 from harness.evaluation.source import Source, find_source, upload_folder
+from harness.scones.dataset import CLASS_NAMES
 from harness.settings import Settings
-from harness.workflow.dataset import CLASS_NAMES
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.workflow.scones import Scones
+    from harness.scones.workflow import Scones
 
 NAMES = ("evaluation.json", "evaluation.csv", "evaluation.html")
 
@@ -81,7 +81,7 @@ def run_evaluate(options: EvaluateOptions, settings: Settings, console: Console)
     Raises:
         ValueError: the source, the earlier evaluation or the options make no sense.
         RuntimeError: the batch failed before it had any result, or the target cannot run it.
-        harness.workflow.consent.ConsentError: on AWS, its price was not agreed to.
+        harness.cloud.consent.ConsentError: on AWS, its price was not agreed to.
     """
     before = read_json(options.against) if options.against else None
     earlier = _earlier(options)
@@ -99,11 +99,11 @@ def _evaluate_on_aws(
     earlier: Evaluation | None,
 ) -> EvaluateResult:
     """On the workflow that `harness deploy --target aws` has left there, once the price is agreed to."""
+    from harness.cloud.consent import require_consent
+    from harness.cloud.deployment import find_scones
     from harness.evaluation.money import price_batch
+    from harness.project.session import SharedClients
     from harness.targets import open_target
-    from harness.workflow.cloud import find_scones
-    from harness.workflow.consent import require_consent
-    from harness.workflow.session import SharedClients
 
     with open_target(settings) as target:
         scones = find_scones(target, SharedClients(), settings, options.root)
@@ -140,7 +140,7 @@ def evaluate_on(
         earlier: the one to go on with.
         agree: where it costs money, asks whether so many images may; raises where not.
     """
-    from harness.workflow.endpoint import is_stub
+    from harness.scones.endpoint import is_stub
 
     states, s3 = scones.session.client("stepfunctions"), scones.session.client("s3")
     if earlier is not None:
@@ -225,7 +225,7 @@ def _find(named: str, images: str | None, s3: Any, bucket: str, console: Console
         folder = Path(named)
         if not folder.is_dir():
             raise ValueError(f"there is no folder {named}; name one, or s3://bucket/key")
-        from harness.workflow.bucket import ensure_bucket
+        from harness.project.bucket import ensure_bucket
 
         ensure_bucket(s3, bucket)
         with _bar(console, "Uploading") as update:
@@ -242,9 +242,9 @@ def _find(named: str, images: str | None, s3: Any, bucket: str, console: Console
 def _workflow(options: EvaluateOptions, settings: Settings, console: Console) -> Iterator[tuple[Scones, str]]:
     import boto3
 
-    from harness.emulator.announcement import find_announced
+    from harness.emulator.process.announcement import find_announced
+    from harness.scones.workflow import deploy_scones, deployed, plan_scones
     from harness.targets import open_standing_target, open_target
-    from harness.workflow.scones import deploy_scones, deployed, plan_scones
 
     def step(line: str) -> None:
         console.print(f"  {line}", soft_wrap=True)

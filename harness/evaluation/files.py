@@ -11,7 +11,7 @@ from typing import Any
 from harness.evaluation import metrics
 from harness.evaluation.compare import Comparison
 from harness.evaluation.model import FORMAT, Evaluation, Prediction, class_name
-from harness.workflow.dataset import CLASS_NAMES
+from harness.scones.dataset import CLASS_NAMES
 
 _MEMBERS = ("key", "status", "label", "probabilities", "error", "cause")
 

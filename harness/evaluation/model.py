@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.workflow.dataset import CLASS_NAMES
+from harness.scones.dataset import CLASS_NAMES
 
 FORMAT = 1
 """Of the JSON file."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from harness.cloud.estimate import CostLine, Estimate
+from harness.cloud.prices import table_price
 from harness.evaluation.batch import BatchOptions
 from harness.evaluation.plan import Plan, estimate
-from harness.workflow.estimate import CostLine, Estimate
-from harness.workflow.prices import table_price
 
 _AT_MOST = 4.0
 """Retries, slower functions, another redrive: it may come to so many times what is expected."""

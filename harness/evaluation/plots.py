@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness.capture.plots import BELOW, PASSED, finish, new_axes
 from harness.evaluation import metrics
 from harness.evaluation.model import Prediction, class_name
-from harness.workflow.dataset import CLASS_NAMES
+from harness.scones.dataset import CLASS_NAMES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

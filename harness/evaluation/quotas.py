@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.workflow import prices
+from harness.cloud import prices
 
 AS_OF = "2026-09"
 """Of these numbers. The documents could not be opened: each was held against a stored copy or a dated quotation of its
@@ -40,7 +40,7 @@ _COPY = "a public copy of the page, of 2025 or later"
 _COPIES = f"{_COPY}; alike in awsdocs/aws-step-functions-developer-guide at fafab31, 2022-08"
 _LAMBDA_COPY = "a public copy of scaling-behavior.html; quoted alike on 2026-10-01"
 _S3_COPY = "awsdocs/amazon-s3-userguide at 548f742, 2023-06-09"
-_TABLE = "harness/workflow/prices.py"
+_TABLE = "harness/cloud/prices.py"
 _HOUR = prices.INSTANCE_HOURS[prices.HOSTING, "ml.m5.xlarge"]
 QUOTAS = {
     "map_concurrency": Number("child executions of a Map Run at a time", 10_000, "", _STATES, _COPY),

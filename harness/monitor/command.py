@@ -32,7 +32,7 @@ from harness.settings import Settings
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.workflow.latency import StateVisit
+    from harness.project.latency import StateVisit
 
 Bar = Callable[[str], AbstractContextManager[Callable[[int, int | None], None]]]
 
@@ -181,8 +181,8 @@ def _visits(options: MonitorOptions, place: Place, bar: Bar) -> tuple[list[State
         return [], 0, "Not known: the captures are files in a folder. Name a state machine with --state-machine."
     import boto3
 
-    from harness.workflow.latency import find_state_machine, recent_visits
-    from harness.workflow.scones import STATE_MACHINE
+    from harness.project.latency import find_state_machine, recent_visits
+    from harness.scones.workflow import STATE_MACHINE
 
     states = boto3.client("stepfunctions")
     name = named or STATE_MACHINE
@@ -240,7 +240,7 @@ def _stub_notes(names: set[str]) -> list[str]:
     import boto3
     from botocore.exceptions import ClientError
 
-    from harness.workflow.endpoint import is_stub
+    from harness.scones.endpoint import is_stub
 
     found = []
     for name in sorted(names):

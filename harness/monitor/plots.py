@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.monitor.drift import Drift
-    from harness.workflow.latency import StateVisit
+    from harness.project.latency import StateVisit
 
 COLOURS = (PASSED, "#E69F00", "#009E73", "#CC79A7", "#56B4E9", BELOW, "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -266,7 +266,7 @@ def latency_by_state(visits: Sequence[StateVisit], *, axes: Axes | None = None) 
     """How long each state takes: quartiles as a box, the 5th to 95th percentile as whiskers, every visit as a point.
 
     Args:
-        visits: from :mod:`harness.workflow.latency`; states stand in the order in which they are first entered.
+        visits: from :mod:`harness.project.latency`; states stand in the order in which they are first entered.
         axes: where to draw; a new figure when None.
     """
     names = list(dict.fromkeys(visit.state for visit in visits))

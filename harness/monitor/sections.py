@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from harness.workflow.latency import StateVisit
+    from harness.project.latency import StateVisit
 
 
 @dataclass(frozen=True)

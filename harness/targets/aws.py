@@ -46,7 +46,7 @@ _ANSWER = 5.0
 def aws(settings: Settings) -> Iterator[Target]:
     """Lead boto3 to the account that the shell's profile, SSO session or keys are of, while the block lasts.
 
-    Nothing is made and nothing costs anything here: see :mod:`harness.workflow.consent` for what does.
+    Nothing is made and nothing costs anything here: see :mod:`harness.cloud.consent` for what does.
 
     Args:
         settings: ``aws_account`` to be met; ``aws_stand_in`` for an emulator in place of AWS, and
@@ -82,7 +82,7 @@ def refuse_elsewhere(session: boto3.Session) -> None:
     Raises:
         TargetError: naming what leads elsewhere, and how to be rid of it.
     """
-    from harness.emulator.forward_proxy import is_aws
+    from harness.emulator.door.forward_proxy import is_aws
     from harness.emulator.identity import ACCESS_KEY_ID
 
     region = session.region_name or "us-east-1"

@@ -37,12 +37,12 @@ def compose(settings: Settings) -> Iterator[Target]:
     Raises:
         StackError: a service does not answer, or an address is AWS's own.
     """
-    from harness.emulator.certificates import CertificateAuthority
     from harness.emulator.clients import endpoint_variable
-    from harness.emulator.forward_proxy import ForwardProxy
-    from harness.emulator.http_server import HttpServer
-    from harness.emulator.relay import Relay
-    from harness.emulator.variables import local_variables
+    from harness.emulator.door.certificates import CertificateAuthority
+    from harness.emulator.door.forward_proxy import ForwardProxy
+    from harness.emulator.door.relay import Relay
+    from harness.emulator.door.server import HttpServer
+    from harness.emulator.process.variables import local_variables
 
     addresses = {
         "s3": settings.localstack_url,
@@ -78,7 +78,7 @@ def compose(settings: Settings) -> Iterator[Target]:
 
 
 def _require(addresses: Mapping[str, str], patience: float) -> None:
-    from harness.emulator.forward_proxy import is_aws
+    from harness.emulator.door.forward_proxy import is_aws
 
     for service, url in addresses.items():
         if is_aws(urlsplit(url).hostname or ""):

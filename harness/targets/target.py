@@ -89,7 +89,7 @@ def refuse_real_aws(name: str, environment: Mapping[str, str]) -> None:
     Raises:
         TargetError: an address is AWS's own, or services without an address of their own have none at all.
     """
-    from harness.emulator.forward_proxy import is_aws
+    from harness.emulator.door.forward_proxy import is_aws
 
     if not environment.get("AWS_ENDPOINT_URL"):
         raise TargetError(f"the {name} target has no AWS_ENDPOINT_URL, so calls would reach real AWS: nothing was run")

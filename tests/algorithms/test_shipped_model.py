@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from harness.algorithms.image_classification.artifact import load_artifact
-from harness.workflow.dataset.archive import read_archive
-from harness.workflow.dataset.synthesize import synthesize
-from harness.workflow.dataset.transform import from_folder, transform
+from harness.scones.dataset.archive import read_archive
+from harness.scones.dataset.synthesize import synthesize
+from harness.scones.dataset.transform import from_folder, transform
 
 
 @pytest.fixture(scope="module")

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import samtranslator.translator.translator  # noqa: F401
 
+from harness.cloud.run import deployed_on_aws
+from harness.project.session import SharedClients
+from harness.scones.dataset.transform import from_folder
 from harness.settings import Settings
 from harness.targets.aws import aws
-from harness.workflow.cloud_run import deployed_on_aws
-from harness.workflow.dataset.transform import from_folder
-from harness.workflow.session import SharedClients
 
 SERVICES = (
     "s3",

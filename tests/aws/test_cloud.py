@@ -11,23 +11,23 @@ import pytest
 from botocore.exceptions import ClientError
 from rich.console import Console
 
+from harness.cloud.cleanup import destroy_cloud, find_deployment
+from harness.cloud.consent import ConsentError
+from harness.cloud.deployment import CloudError, check_quotas, deploy_cloud, plan_actions, plan_cloud
+from harness.cloud.quotas import QuotaError
+from harness.cloud.removal import Found, in_order
+from harness.cloud.run import deployed_on_aws
+from harness.cloud.sweep import find_expired, sweep
+from harness.cloud.tags import EXPIRY_KEY, OWNER_KEY, PROJECT_KEY, expiry_of, make_tags
+from harness.cloud.watchdog import set_watchdog, watchdog_time
+from harness.project.executions import run
+from harness.project.expand import LONGEST_BODY, expand
+from harness.project.stack import StackFailure, find_stack
+from harness.project.template import TemplateError
+from harness.scones.bring_up_aws import bring_up_on_aws, sweep_aws, take_down_on_aws
+from harness.scones.dataset.transform import from_folder
+from harness.scones.workflow import CleanupError
 from harness.settings import Settings
-from harness.workflow.bring_up_aws import bring_up_on_aws, sweep_aws, take_down_on_aws
-from harness.workflow.cloud import CloudError, check_quotas, deploy_cloud, plan_actions, plan_cloud
-from harness.workflow.cloud_cleanup import destroy_cloud, find_deployment
-from harness.workflow.cloud_run import deployed_on_aws
-from harness.workflow.consent import ConsentError
-from harness.workflow.dataset.transform import from_folder
-from harness.workflow.executions import run
-from harness.workflow.expand import LONGEST_BODY, expand
-from harness.workflow.quotas import QuotaError
-from harness.workflow.removal import Found, in_order
-from harness.workflow.scones import CleanupError
-from harness.workflow.stack import StackFailure, find_stack
-from harness.workflow.sweep import find_expired, sweep
-from harness.workflow.tags import EXPIRY_KEY, OWNER_KEY, PROJECT_KEY, expiry_of, make_tags
-from harness.workflow.template import TemplateError
-from harness.workflow.watchdog import set_watchdog, watchdog_time
 from tests.aws.conftest import P3, everything
 from tests.validated import ValidatedSession
 
@@ -103,7 +103,7 @@ def test_the_expanded_template_is_plain_cloudformation(root, place):
 
 
 def test_a_template_that_is_too_long_is_refused_before_anything_is_made(root, place, monkeypatch):
-    monkeypatch.setattr("harness.workflow.expand.LONGEST_BODY", 1_000)
+    monkeypatch.setattr("harness.project.expand.LONGEST_BODY", 1_000)
     with pytest.raises(TemplateError, match="bytes of CloudFormation, and CreateChangeSet takes 1000"):
         expand(root / "template.yaml", "bucket", {"BucketName": "b", "EndpointName": "e"}, place[1])
 
@@ -466,6 +466,6 @@ def test_what_is_still_there_is_told(place, stand_in, root, dataset, monkeypatch
     target, session = place
     session.client("s3").create_bucket(Bucket="scones-unlimited-123456789012")
     with monkeypatch.context() as patched:
-        patched.setattr("harness.workflow.cloud_cleanup.remove_all", lambda *_: ["bucket: denied"])
+        patched.setattr("harness.cloud.cleanup.remove_all", lambda *_: ["bucket: denied"])
         with pytest.raises(CleanupError, match=r"still there: bucket scones-unlimited-123456789012.*denied"):
             destroy_cloud(target, session, stand_in.settings, root)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.workflow.cloud import deploy_cloud, plan_actions, plan_cloud
-from harness.workflow.cloud_cleanup import destroy_cloud
-from harness.workflow.dataset.transform import from_folder
-from harness.workflow.sweep import sweep
+from harness.cloud.cleanup import destroy_cloud
+from harness.cloud.deployment import deploy_cloud, plan_actions, plan_cloud
+from harness.cloud.sweep import sweep
+from harness.scones.dataset.transform import from_folder
 from tests.aws.conftest import everything
 
 pytestmark = pytest.mark.long
@@ -122,7 +122,7 @@ import sys, time
 from pathlib import Path
 from harness.settings import Settings
 from harness.targets.aws import aws
-from harness.workflow.cloud_run import deployed_on_aws
+from harness.cloud.run import deployed_on_aws
 import boto3
 url, root = sys.argv[1], Path(sys.argv[2])
 model = str(root / "fixtures/model/model.tar.gz")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.workflow.template import read_plan
+from harness.project.template import read_plan
 from tests.aws.conftest import ACCOUNT, everything, started
 from tests.aws.test_cloud import harness, place  # noqa: F401 (a fixture)
 

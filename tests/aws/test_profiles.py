@@ -19,10 +19,10 @@ import botocore.httpsession
 import botocore.tokens
 import pytest
 
+from harness.project.session import SharedClients
 from harness.settings import Settings
 from harness.targets.aws import aws
 from harness.targets.target import TargetError
-from harness.workflow.session import SharedClients
 from tests.aws.aws_by_host import ACCOUNT, Aws
 
 pytestmark = pytest.mark.local

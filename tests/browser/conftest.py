@@ -14,13 +14,13 @@ import pytest
 
 from harness.dashboard.app import Dashboard
 from harness.dashboard.clients import clients_of
-from harness.emulator.http_server import HttpServer
+from harness.emulator.door.server import HttpServer
+from harness.project.bucket import ensure_bucket
+from harness.scones.dataset.archive import read_archive
+from harness.scones.dataset.synthesize import synthesize
+from harness.scones.dataset.transform import from_folder, transform
+from harness.scones.workflow import deployed
 from harness.settings import get_settings
-from harness.workflow.bucket import ensure_bucket
-from harness.workflow.dataset.archive import read_archive
-from harness.workflow.dataset.synthesize import synthesize
-from harness.workflow.dataset.transform import from_folder, transform
-from harness.workflow.scones import deployed
 from tests.emulator.conftest import delete_role, make_role
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "test-output" / "screenshots"

@@ -15,7 +15,7 @@ READY = {"executions": "svg .box", "endpoints": ".card", "captures": "#classes t
 @pytest.fixture(scope="module")
 def failed(scones, pictures):
     """ARN of an execution that has failed."""
-    from harness.workflow.executions import run
+    from harness.project.executions import run
 
     states = scones.session.client("stepfunctions")
     return run(states, scones.state_machine_arn, scones.event(min(pictures, key=pictures.get))).arn

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import expect
 from werkzeug import Response
 
-from harness.emulator.http_server import HttpServer
-from harness.workflow.executions import run, start
+from harness.emulator.door.server import HttpServer
+from harness.project.executions import run, start
 
 from .conftest import served
 

@@ -13,7 +13,7 @@ from harness.capture.statistics import calibration
 from harness.monitor import plots as monitor_plots
 from harness.monitor.drift import compare
 from harness.monitor.images import Features
-from harness.workflow.latency import StateVisit
+from harness.project.latency import StateVisit
 from tests.capture.making import START
 
 BASELINE = Path(__file__).with_name("baseline")

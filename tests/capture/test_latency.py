@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from harness.workflow.latency import visits_of
+from harness.project.latency import visits_of
 
 pytestmark = pytest.mark.local
 

@@ -8,9 +8,9 @@ import uuid
 import boto3
 import pytest
 
+from harness.project.executions import run, start, wait
+from harness.scones.workflow import STATE_MACHINE
 from harness.targets.compose import StackError, compose
-from harness.workflow.executions import run, start, wait
-from harness.workflow.scones import STATE_MACHINE
 from tests.compose.stack import PORTS, SERVICES, Stack, available, docker
 
 pytestmark = pytest.mark.compose

@@ -9,7 +9,7 @@ import pytest
 from harness.dashboard.definition import fails_of
 from harness.dashboard.history import states_of, steps_of
 from harness.parity.export import read_export
-from harness.workflow.executions import history, run
+from harness.project.executions import history, run
 
 pytestmark = pytest.mark.local
 

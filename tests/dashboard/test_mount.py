@@ -13,9 +13,9 @@ from werkzeug import Response
 from werkzeug.test import Client
 
 from harness.dashboard.mount import MountedDashboard
-from harness.emulator.clock import Clock
+from harness.emulator.door.gateway import Gateway
 from harness.emulator.faults import Faults
-from harness.emulator.gateway import Gateway
+from harness.emulator.stepfunctions.clock import Clock
 from tests.emulator.test_command import HARNESS, clean_environment, emulator
 
 pytestmark = pytest.mark.local

@@ -12,7 +12,7 @@ from werkzeug.test import Client
 from harness.dashboard.app import Dashboard
 from harness.dashboard.clients import clients_of
 from harness.dashboard.guard import TOKEN_HEADER
-from harness.workflow.executions import run, wait
+from harness.project.executions import run, wait
 
 from .conftest import HERE
 

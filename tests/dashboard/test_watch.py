@@ -11,8 +11,8 @@ import boto3
 import pytest
 
 from harness.dashboard.watch import TooManyStreams, Topic, Watch
-from harness.emulator.http_server import HttpServer
-from harness.workflow.executions import start
+from harness.emulator.door.server import HttpServer
+from harness.project.executions import start
 
 pytestmark = pytest.mark.local
 WITHIN = 20

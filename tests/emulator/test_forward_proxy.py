@@ -14,8 +14,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import SSLError
 
-from harness.emulator.certificates import CertificateAuthority
-from harness.emulator.forward_proxy import is_aws
+from harness.emulator.door.certificates import CertificateAuthority
+from harness.emulator.door.forward_proxy import is_aws
 
 pytestmark = pytest.mark.local
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.emulator.http_headers import read_headers
+from harness.emulator.door.heads import read_headers
 
 pytestmark = pytest.mark.local
 

@@ -13,7 +13,7 @@ from harness.parity.answers import answers_of
 from harness.parity.compare import differences
 from harness.parity.export import ExportError, read_export, record
 from harness.parity.replay import replay
-from harness.workflow.executions import wait
+from harness.project.executions import wait
 from tests.conftest import harness
 from tests.emulator.packages import package
 

@@ -15,9 +15,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from harness.emulator.aws_models import service_model
 from harness.emulator.clients import endpoint_variable
 from harness.emulator.emulator import SERVICES
-from harness.emulator.service_models import service_model
 from tests.emulator.packages import package
 
 pytestmark = pytest.mark.local

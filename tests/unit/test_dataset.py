@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from harness.workflow.dataset.archive import Archive, ArchiveError, Part, read_archive, write_archive
-from harness.workflow.dataset.download import DownloadError, extract
-from harness.workflow.dataset.load import load
-from harness.workflow.dataset.synthesize import synthesize
-from harness.workflow.dataset.transform import DatasetError, from_folder, transform
+from harness.scones.dataset.archive import Archive, ArchiveError, Part, read_archive, write_archive
+from harness.scones.dataset.download import DownloadError, extract
+from harness.scones.dataset.load import load
+from harness.scones.dataset.synthesize import synthesize
+from harness.scones.dataset.transform import DatasetError, from_folder, transform
 
 pytestmark = pytest.mark.local
 
@@ -249,7 +249,7 @@ class FlakyServer(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch):
-    monkeypatch.setattr("harness.workflow.dataset.download.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("harness.scones.dataset.download.time.sleep", lambda seconds: None)
     handler = type("Handler", (FlakyServer,), {"breaks": [], "requests": []})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
@@ -273,7 +273,7 @@ def test_a_transfer_that_breaks_off_goes_on_where_it_was(server, tmp_path):
 
 
 def test_a_later_call_goes_on_too(server, tmp_path, monkeypatch):
-    monkeypatch.setattr("harness.workflow.dataset.download._ATTEMPTS", 1)
+    monkeypatch.setattr("harness.scones.dataset.download._ATTEMPTS", 1)
     server.breaks[:] = [300_000]
     with pytest.raises(DownloadError, match="300000 bytes that came are kept: run it again"):
         extract(server.url, tmp_path / "a", md5=MD5)

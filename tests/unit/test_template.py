@@ -11,10 +11,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from harness.project.install import deploy, destroy, package
+from harness.project.template import TemplateError, read_plan
+from harness.scones.workflow import plan_scones
 from harness.settings import Settings
-from harness.workflow.deployment import deploy, destroy, package
-from harness.workflow.scones import plan_scones
-from harness.workflow.template import TemplateError, read_plan
 
 pytestmark = pytest.mark.local
 

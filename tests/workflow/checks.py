@@ -5,7 +5,7 @@ import json
 
 import psutil
 
-from harness.workflow.executions import failed_state
+from harness.project.executions import failed_state
 
 THRESHOLD_STATE = "Lambda Invoke(CheckThreshold)"
 

@@ -12,18 +12,18 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from harness.cloud.consent import ConsentError
+from harness.cloud.deployment import CloudError
+from harness.cloud.prices import PriceError
+from harness.cloud.quotas import QuotaError
+from harness.cloud.run import deployed_on_aws
 from harness.parity.export import record_all
-from harness.workflow.bucket import ensure_bucket
-from harness.workflow.cloud import CloudError
-from harness.workflow.cloud_run import deployed_on_aws
-from harness.workflow.consent import ConsentError
-from harness.workflow.dataset.archive import read_archive
-from harness.workflow.dataset.synthesize import synthesize
-from harness.workflow.dataset.transform import from_folder, transform
-from harness.workflow.demo import DemoOptions, prepare_dataset
-from harness.workflow.prices import PriceError
-from harness.workflow.quotas import QuotaError
-from harness.workflow.scones import Scones, deployed
+from harness.project.bucket import ensure_bucket
+from harness.scones.dataset.archive import read_archive
+from harness.scones.dataset.synthesize import synthesize
+from harness.scones.dataset.transform import from_folder, transform
+from harness.scones.demo import DemoOptions, prepare_dataset
+from harness.scones.workflow import Scones, deployed
 
 SEED = 20260101
 SAMPLE = 40

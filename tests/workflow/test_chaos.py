@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from harness.capture.records import read_s3
-from harness.workflow.executions import failed_state, history, run_all
+from harness.project.executions import failed_state, history, run_all
 from tests.workflow.checks import function_processes
 
 pytestmark = [pytest.mark.long, pytest.mark.parametrize("images", ["synthetic"], indirect=True)]

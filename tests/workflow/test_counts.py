@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 from botocore.client import ClientCreator
 
-from harness.emulator.functions.template import RuntimeTemplate
-from harness.emulator.http_server import KeepAliveRequestHandler
-from harness.workflow.executions import run
+from harness.emulator.door.server import KeepAliveRequestHandler
+from harness.emulator.lambda_.template import RuntimeTemplate
+from harness.project.executions import run
 from tests.workflow.checks import function_processes
 
 pytestmark = pytest.mark.local

@@ -12,7 +12,7 @@ from rich.console import Console
 from harness.evaluation.batch import MACHINES, BatchOptions
 from harness.evaluation.command import EvaluateOptions, _earlier, evaluate_on
 from harness.evaluation.files import read_json
-from harness.workflow.executions import run
+from harness.project.executions import run
 
 pytestmark = pytest.mark.local
 

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from harness.workflow.executions import run
+from harness.project.executions import run
 
 pytestmark = [pytest.mark.local, pytest.mark.parametrize("images", ["synthetic"], indirect=True)]
 

@@ -14,8 +14,8 @@ from collections import Counter
 import pytest
 
 from harness.capture.records import await_s3
-from harness.workflow.deployment import package
-from harness.workflow.executions import failed_state, history, run, run_all
+from harness.project.executions import failed_state, history, run, run_all
+from harness.project.install import package
 from tests.workflow.checks import THRESHOLD_STATE, assert_threshold_not_met
 from tests.workflow.conftest import SEED
 

@@ -7,12 +7,12 @@ from functools import partial
 
 from werkzeug import Request
 
-from harness.emulator.access.asked import Place, permissions_for
 from harness.emulator.access.entities import role_of, tags_of
-from harness.emulator.access.operations import protocol_of, read_operation
 from harness.emulator.access.permissions import Permissions
-from harness.emulator.errors import AwsError
-from harness.emulator.moto_app import access_key_of, region_of
+from harness.emulator.access.required_permissions import Place, permissions_for
+from harness.emulator.door.call import protocol_of, read_operation
+from harness.emulator.door.errors import AwsError
+from harness.emulator.moto.app import access_key_of, region_of
 
 _JSON = ("json", "rest-json")
 
@@ -20,7 +20,7 @@ _JSON = ("json", "rest-json")
 class Gate:
     """Holds requests to all services but S3 against the policies of who sends them.
 
-    Requests to S3 are looked at where moto knows bucket and key: see :mod:`harness.emulator.access.moto_s3`.
+    Requests to S3 are looked at where moto knows bucket and key: see :mod:`harness.emulator.moto.s3_access`.
 
     Args:
         permissions: knows who sends a request, and what they may do.

@@ -32,7 +32,7 @@ from harness.emulator.access.entities import (
 from harness.emulator.access.observed import smallest_policy
 from harness.emulator.access.policies import ANY, Asked, read
 from harness.emulator.access.sessions import Actor, RoleSession
-from harness.emulator.errors import AwsError
+from harness.emulator.door.errors import AwsError
 
 Values = Mapping[str, Sequence[str]]
 """What a request has for condition keys, which are in small letters."""

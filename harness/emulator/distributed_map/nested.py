@@ -12,8 +12,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from harness.emulator.access.sessions import RoleSession
+from harness.emulator.door.errors import AwsError
 from harness.emulator.engine_executions import KEPT_ELSEWHERE
-from harness.emulator.errors import AwsError
 
 if TYPE_CHECKING:
     from harness.emulator.distributed_map.service import DistributedMaps

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from harness.emulator.access.sessions import RoleSession
-from harness.emulator.clock import Clock
 from harness.emulator.context import EmulatorContext
 from harness.emulator.distributed_map.archive import Archive, Executions
 from harness.emulator.distributed_map.map_run import MapRun
 from harness.emulator.engine_seam import failure
+from harness.emulator.stepfunctions.clock import Clock
 
 _SESSION_NAME = "StepFunctionsExecution"
 

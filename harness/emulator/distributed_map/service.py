@@ -11,7 +11,6 @@ from typing import Any
 from werkzeug import Request
 
 from harness.emulator.access.sessions import RoleSession
-from harness.emulator.clock import Clock
 from harness.emulator.context import EmulatorContext
 from harness.emulator.distributed_map.children import go_on
 from harness.emulator.distributed_map.declaration import declaration_of, lift_declarations
@@ -19,9 +18,10 @@ from harness.emulator.distributed_map.map_run import MapRun
 from harness.emulator.distributed_map.nested import ENDED, DirectStates, check_nested, spell_out
 from harness.emulator.distributed_map.registry import Registry
 from harness.emulator.distributed_map.state import REDRIVEN_RUN, run_distributed_map
+from harness.emulator.door.errors import AwsError
+from harness.emulator.door.validation import check
 from harness.emulator.engine_seam import put_around
-from harness.emulator.errors import AwsError
-from harness.emulator.validation import check
+from harness.emulator.stepfunctions.clock import Clock
 
 _PAGE = 100
 """Executions or Map Runs that a list answers when it is not told how many."""

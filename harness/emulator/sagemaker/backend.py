@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from harness.emulator.errors import AwsError
+from harness.emulator.door.errors import AwsError
 
 
 def backend_of(account_id: str, region: str) -> Any:

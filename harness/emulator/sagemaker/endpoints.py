@@ -15,7 +15,8 @@ from typing import Any
 from werkzeug import Request, Response
 
 from harness.emulator.context import EmulatorContext
-from harness.emulator.errors import AwsError
+from harness.emulator.door.errors import AwsError
+from harness.emulator.door.validation import check
 from harness.emulator.sagemaker.backend import arn_of, backend_of, backends_of, refusal
 from harness.emulator.sagemaker.capture import CaptureConfig
 from harness.emulator.sagemaker.execution_role import ExecutionRole
@@ -25,7 +26,6 @@ from harness.emulator.sagemaker.models import model_data_of
 from harness.emulator.sagemaker.process_server import ProcessServer, ServedModel
 from harness.emulator.sagemaker.running import RunningEndpoint, Variant
 from harness.emulator.sagemaker.stub import StubServer
-from harness.emulator.validation import check
 
 logger = logging.getLogger(__name__)
 

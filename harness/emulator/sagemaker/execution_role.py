@@ -12,7 +12,7 @@ from typing import Any
 from harness.emulator.access.policies import ALL
 from harness.emulator.access.sessions import RoleSession
 from harness.emulator.context import EmulatorContext
-from harness.emulator.role_log import may_log
+from harness.emulator.logs.role_log import may_log
 from harness.emulator.sagemaker.backend import refusal
 
 _SERVICE = "sagemaker.amazonaws.com"

@@ -11,10 +11,10 @@ from typing import Any
 from werkzeug import Request, Response
 
 from harness.emulator.context import EmulatorContext
+from harness.emulator.door.validation import check
 from harness.emulator.sagemaker.backend import arn_of, backend_of, refusal
 from harness.emulator.sagemaker.execution_role import ExecutionRole
 from harness.emulator.sagemaker.model_data import split_model_uri
-from harness.emulator.validation import check
 
 
 def create_model(context: EmulatorContext, parameters: Mapping[str, Any], region: str, request: Request) -> Response:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from harness.emulator.process_output import ProcessOutput
+from harness.emulator.logs.process_output import ProcessOutput
 from harness.emulator.sagemaker.images import BUILT_IN, ImageKind, kind_of, repository_of
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from harness.emulator.access.sessions import RoleSession
-from harness.emulator.errors import AwsError
+from harness.emulator.door.errors import AwsError
 from harness.emulator.faults import Strike
 from harness.emulator.limits import ENDPOINT_SECONDS
 from harness.emulator.sagemaker.capture import CaptureConfig, Captured, CaptureWriter

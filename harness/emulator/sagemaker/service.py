@@ -15,11 +15,12 @@ from urllib.parse import unquote
 
 from werkzeug import Request, Response
 
+from harness.emulator.aws_models import service_error
 from harness.emulator.context import EmulatorContext
-from harness.emulator.errors import JSON_1_1, AwsError
-from harness.emulator.gateway import json_response
+from harness.emulator.door.errors import JSON_1_1, AwsError
+from harness.emulator.door.gateway import json_response
 from harness.emulator.limits import ENDPOINT_BODY
-from harness.emulator.moto_app import access_key_of
+from harness.emulator.moto.app import access_key_of
 from harness.emulator.sagemaker.backend import as_epoch
 from harness.emulator.sagemaker.capture import CaptureWriter
 from harness.emulator.sagemaker.endpoints import Endpoints
@@ -27,7 +28,6 @@ from harness.emulator.sagemaker.model_server import ModelRequest
 from harness.emulator.sagemaker.models import create_model
 from harness.emulator.sagemaker.stub import Script, ScriptError
 from harness.emulator.sagemaker.training.service import TrainingJobs
-from harness.emulator.service_models import service_error
 
 _INVOCATION = re.compile(r"^/endpoints/([^/]+)/(invocations|async-invocations|invocations-response-stream)$")
 _NOT_EMULATED = {

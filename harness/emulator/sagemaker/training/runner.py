@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.emulator.log_writer import LogWriter
+from harness.emulator.logs.writer import LogWriter
 from harness.emulator.sagemaker.execution_role import ExecutionRole
 from harness.emulator.sagemaker.images import ImageKind, kind_of
 from harness.emulator.sagemaker.program import ProgramError, ProgramSpec, RunningProgram, start_program

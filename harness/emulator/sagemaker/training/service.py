@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.emulator.context import EmulatorContext
-from harness.emulator.errors import AwsError
+from harness.emulator.door.errors import AwsError
+from harness.emulator.door.validation import check
 from harness.emulator.sagemaker.backend import arn_of, backend_of, refusal
 from harness.emulator.sagemaker.execution_role import ExecutionRole
 from harness.emulator.sagemaker.images import ImageKind, kind_of
@@ -16,7 +17,6 @@ from harness.emulator.sagemaker.training.job import ENDED, TrainingJob
 from harness.emulator.sagemaker.training.layout import mode_of
 from harness.emulator.sagemaker.training.metrics import definitions_for
 from harness.emulator.sagemaker.training.runner import JobRunner, check_sources
-from harness.emulator.validation import check
 
 PATIENCE = 5.0
 """Seconds for which DescribeTrainingJob waits for a running job's end before it answers.

@@ -1,0 +1,95 @@
+"""Removes all that deployments on AWS have left, and looks whether it is gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cloud.deployment import STACK
+from harness.cloud.removal import Found, in_order, is_there, remove_all
+from harness.cloud.tagged import find_tagged
+from harness.cloud.tags import PROJECT, PROJECT_KEY
+from harness.cloud.watchdog import GROUP
+from harness.project.install import Step
+from harness.project.stack import find_stack
+from harness.project.template import read_plan
+from harness.scones.cleanup import endpoint_log_group, leftovers
+from harness.scones.endpoint import endpoint_resources
+from harness.scones.workflow import TEMPLATE, CleanupError
+from harness.settings import Settings
+from harness.targets.target import Target
+
+if TYPE_CHECKING:
+    import boto3
+
+
+def find_deployment(target: Target, session: boto3.Session, settings: Settings) -> list[Found]:
+    """All that deployments of the workflow have left in the account's region, by tags and by names, first things first.
+
+    Names find what a deployment that broke off had no time to tag.
+    """
+    assert target.account_id is not None and target.region is not None
+    account, region = target.account_id, target.region
+    sagemaker = session.client("sagemaker")
+
+    def arn(service: str, resource: str) -> str:
+        return f"arn:aws:{service}:{region}:{account}:{resource}"
+
+    found = {item.arn.removesuffix(":*"): item for item in find_tagged(session, PROJECT_KEY, PROJECT)}
+    stack = find_stack(session.client("cloudformation"), STACK)
+    named = [
+        f"arn:aws:s3:::{settings.bucket}-{account}",
+        arn("sagemaker", f"endpoint/{settings.endpoint}"),
+        arn("scheduler", f"schedule-group/{GROUP}"),
+        # SageMaker makes it anew when the endpoint's last words come late.
+        arn("logs", f"log-group:{endpoint_log_group(settings.endpoint)}"),
+        *([] if stack is None else [stack["StackId"]]),
+    ]
+    kinds = {"endpoint configuration": "endpoint-config", "model": "model"}
+    named += [
+        arn("sagemaker", f"{kinds[kind]}/{name}") for kind, name in endpoint_resources(sagemaker, settings.endpoint)
+    ]
+    named += [
+        job["TrainingJobArn"]
+        for page in sagemaker.get_paginator("list_training_jobs").paginate(NameContains=settings.endpoint)
+        for job in page["TrainingJobSummaries"]
+        if job["TrainingJobName"].startswith(f"{settings.endpoint}-")
+    ]
+    for name in named:
+        found.setdefault(name, Found(name))
+    return in_order(item for item in found.values() if is_there(session, item))
+
+
+def destroy_cloud(
+    target: Target, session: boto3.Session, settings: Settings, root: Path, on_step: Step = lambda line: None
+) -> None:
+    """Remove all that deployments of the workflow have left, the endpoint first, and look whether it is gone.
+
+    Args:
+        target: the account and region.
+        session: leads there.
+        settings: names.
+        root: folder with ``template.yaml``, whose names are looked for in the end.
+        on_step: told of each thing removed.
+
+    Raises:
+        CleanupError: something is still there.
+    """
+    failed = remove_all(find_deployment(target, session, settings), session, on_step)
+    left = find_deployment(target, session, settings)
+    if left:  # resources of a stack that could not be removed whole, and what was being made meanwhile
+        failed = remove_all(left, session, on_step)
+        left = find_deployment(target, session, settings)
+    listed = _listed(target, session, settings, root)
+    if left or listed:
+        still = dict.fromkeys([*map(str, left), *listed])
+        raise CleanupError(f"still there: {', '.join(still)}. {'; '.join(failed)}")
+
+
+def _listed(target: Target, session: boto3.Session, settings: Settings, root: Path) -> list[str]:
+    """What of the template's resources is still there, whatever its tags say, found by listing."""
+    assert target.account_id is not None and target.region is not None
+    bucket = f"{settings.bucket}-{target.account_id}"
+    parameters = {"BucketName": bucket, "EndpointName": settings.endpoint}
+    plan = read_plan(root / TEMPLATE, parameters, account_id=target.account_id, region=target.region)
+    return leftovers(plan, settings.endpoint, bucket, session)

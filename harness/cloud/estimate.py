@@ -1,0 +1,137 @@
+"""What a run costs: expected, and at most, whatever goes wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from harness.cloud import prices
+from harness.cloud.prices import HOSTING, TRAINING, Price, instance_price, table_price
+from harness.settings import Settings
+
+if TYPE_CHECKING:
+    import boto3
+    from rich.console import Console
+
+TYPICAL_TRAINING_SECONDS = 439.0
+"""Billed for 30 epochs on one ml.p3.2xlarge: the median of 27 public runs on these images."""
+TYPICAL_RUN_HOURS = 0.75
+"""A run of the suite: the endpoint's start, the tests, captures that come late."""
+_SUITE_EXECUTIONS = 500
+_TRANSITIONS = 5
+_FUNCTION_GB_SECONDS = 3 * 0.25 * 0.5
+_OBJECTS = 2_500
+_OTHERS_AT_MOST = 4.0
+"""Retries, repeated runs and longer functions: what does not run by the hour may come to so many times the estimate."""
+
+
+@dataclass(frozen=True)
+class CostLine:
+    """One thing that costs money."""
+
+    what: str
+    unit: str
+    price: Price
+    expected: float
+    """Units of an ordinary run."""
+    most: float
+    """Units that cannot be exceeded without somebody's doing."""
+
+    @property
+    def expected_usd(self) -> float:
+        return self.price.usd * self.expected
+
+    @property
+    def most_usd(self) -> float:
+        return self.price.usd * self.most
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The plan of a run, priced."""
+
+    lines: tuple[CostLine, ...]
+
+    @property
+    def expected_usd(self) -> float:
+        return sum(line.expected_usd for line in self.lines)
+
+    @property
+    def most_usd(self) -> float:
+        return sum(line.most_usd for line in self.lines)
+
+    def show(self, console: Console) -> None:
+        """Print it as a table."""
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False)
+        for heading in ("what", "unit", "USD a unit", "expected", "USD", "at most", "USD"):
+            table.add_column(heading, justify="left" if heading in ("what", "unit") else "right")
+        for line in self.lines:
+            table.add_row(
+                line.what,
+                line.unit,
+                f"{line.price.usd:.7f}".rstrip("0").rstrip("."),
+                _number(line.expected),
+                f"{line.expected_usd:.2f}",
+                _number(line.most),
+                f"{line.most_usd:.2f}",
+            )
+        table.add_row("all of it", "", "", "", f"{self.expected_usd:.2f}", "", f"{self.most_usd:.2f}")
+        console.print(table)
+        for source in sorted({line.price.source for line in self.lines}):
+            console.print(f"  prices: {source}, without tax, free tier and discounts")
+        unconfirmed = [line.what for line in self.lines if not line.price.confirmed]
+        if unconfirmed:
+            console.print(
+                f"  not confirmed by AWS's price list or pages of {prices.AS_OF}: {'; '.join(unconfirmed)}. "
+                "It may cost more than the table says."
+            )
+
+
+def estimate_run(session: boto3.Session, settings: Settings, region: str, *, trains: bool) -> Estimate:
+    """What deploying, running the suite and removing it all costs.
+
+    Args:
+        session: for the Price List API.
+        settings: instance types, the job's time limit, hours until the watchdog deletes the endpoint.
+        region: where.
+        trains: whether a training job runs.
+
+    Raises:
+        harness.cloud.prices.PriceError: a price is not known.
+    """
+    lines = []
+    if trains:
+        price = instance_price(session, TRAINING, settings.training_instance, region)
+        most = settings.training_minutes / 60
+        what = f"training on one {settings.training_instance}"
+        if settings.spot:
+            what += ", managed spot (priced as on demand, which it cannot exceed)"
+        lines.append(CostLine(what, "hour", price, min(TYPICAL_TRAINING_SECONDS / 3600, most), most))
+    price = instance_price(session, HOSTING, settings.endpoint_instance, region)
+    most = settings.lifetime_hours
+    what = f"endpoint on one {settings.endpoint_instance}"
+    lines.append(CostLine(what, "hour", price, min(TYPICAL_RUN_HOURS, most), most))
+    others = (
+        ("functions", "GB-second", prices.LAMBDA_GB_SECOND, _SUITE_EXECUTIONS * _FUNCTION_GB_SECONDS),
+        ("function requests", "request", prices.LAMBDA_REQUEST, _SUITE_EXECUTIONS * 3),
+        ("state machine", "transition", prices.STATE_TRANSITION, _SUITE_EXECUTIONS * _TRANSITIONS),
+        ("S3 puts and lists", "request", prices.S3_PUT, _OBJECTS),
+        ("S3 gets", "request", prices.S3_GET, _OBJECTS * 2),
+        ("logs", "GB", prices.LOGS_GB, 0.01),
+    )
+    lines += [
+        CostLine(what, unit, table_price(usd, region), units, units * _OTHERS_AT_MOST)
+        for what, unit, usd, units in others
+    ]
+    return Estimate(tuple(lines))
+
+
+def without_training(estimate: Estimate) -> Estimate:
+    """The estimate where the training has been done."""
+    return replace(estimate, lines=tuple(line for line in estimate.lines if not line.what.startswith("training")))
+
+
+def _number(value: float) -> str:
+    return f"{value:,.2f}" if value < 100 else f"{value:,.0f}"

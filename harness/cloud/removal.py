@@ -1,0 +1,260 @@
+"""Removes resources of the kinds that the workflow makes, given their ARNs, in an order in which that works.
+
+The endpoint goes first: it alone costs by the hour.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from harness.project.bucket import delete_bucket
+from harness.project.install import Step
+from harness.project.stack import delete_stack
+from harness.scones.training import LOG_GROUP
+
+if TYPE_CHECKING:
+    import boto3
+
+STACK_TAG = "aws:cloudformation:stack-name"
+_OFTEN = {"Delay": 5, "MaxAttempts": 360}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A resource that is there."""
+
+    arn: str
+    tags: dict[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def kind(self) -> str:
+        """One of :data:`ORDER`, or the ARN's own words where it is none of them."""
+        service, resource = self.arn.split(":")[2], self.arn.split(":", 5)[5]
+        head = resource.replace(":", "/").partition("/")[0]
+        return {
+            "s3": "bucket",
+            "sagemaker": head.replace("endpoint-config", "endpoint configuration").replace(
+                "training-job", "training job"
+            ),
+            "states": "state machine" if head == "stateMachine" else head,
+            "logs": "log group",
+            "scheduler": "schedule group" if head == "schedule-group" else head,
+            "lambda": head,
+            "cloudformation": head,
+            "iam": head,
+        }.get(service, f"{service} {head}")
+
+    @property
+    def name(self) -> str:
+        """What the resource is called."""
+        resource = self.arn.split(":", 5)[5]
+        match self.kind:
+            case "log group":
+                return resource.removeprefix("log-group:").removesuffix(":*")
+            case "bucket":
+                return resource
+            case "stack":
+                return resource.split("/")[1]
+            case "state machine" | "function":
+                return resource.partition(":")[2]
+        return resource.rpartition("/")[2]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+def _delete_endpoint(session: boto3.Session, found: Found) -> None:
+    sagemaker = session.client("sagemaker")
+    try:
+        sagemaker.delete_endpoint(EndpointName=found.name)
+    except sagemaker.exceptions.ClientError as error:
+        if "Could not find" in str(error):
+            return
+        if "Cannot update in-progress" not in str(error) and "in progress" not in str(error):
+            raise
+        # What is being created or updated can be deleted only afterwards.
+        with contextlib.suppress(Exception):
+            sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=found.name, WaiterConfig=_OFTEN)
+        sagemaker.delete_endpoint(EndpointName=found.name)
+    sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=found.name, WaiterConfig=_OFTEN)
+
+
+def _delete_job(session: boto3.Session, found: Found) -> None:
+    sagemaker = session.client("sagemaker")
+    if sagemaker.describe_training_job(TrainingJobName=found.name)["TrainingJobStatus"] in ("InProgress", "Stopping"):
+        with contextlib.suppress(sagemaker.exceptions.ClientError):  # it may end just now
+            sagemaker.stop_training_job(TrainingJobName=found.name)
+        sagemaker.get_waiter("training_job_completed_or_stopped").wait(TrainingJobName=found.name, WaiterConfig=_OFTEN)
+    # The job goes last: as long as it is there, its log is found.
+    _delete_job_logs(session.client("logs"), found.name)
+    sagemaker.delete_training_job(TrainingJobName=found.name)
+
+
+def _delete_job_logs(logs: Any, job: str) -> None:
+    """A job's log; the group that all jobs of an account share goes with its last stream."""
+    with contextlib.suppress(logs.exceptions.ResourceNotFoundException):
+        for page in logs.get_paginator("describe_log_streams").paginate(
+            logGroupName=LOG_GROUP, logStreamNamePrefix=f"{job}/"
+        ):
+            for stream in page["logStreams"]:
+                logs.delete_log_stream(logGroupName=LOG_GROUP, logStreamName=stream["logStreamName"])
+        if not logs.describe_log_streams(logGroupName=LOG_GROUP, limit=1)["logStreams"]:
+            logs.delete_log_group(logGroupName=LOG_GROUP)
+
+
+def _delete_function(session: boto3.Session, found: Found) -> None:
+    functions = session.client("lambda")
+    with contextlib.suppress(functions.exceptions.ResourceNotFoundException):
+        functions.delete_function(FunctionName=found.name)
+
+
+def _delete_group(session: boto3.Session, found: Found) -> None:
+    logs = session.client("logs")
+    with contextlib.suppress(logs.exceptions.ResourceNotFoundException):
+        logs.delete_log_group(logGroupName=found.name)
+
+
+def _delete_schedules(session: boto3.Session, found: Found) -> None:
+    scheduler = session.client("scheduler")
+    with contextlib.suppress(scheduler.exceptions.ResourceNotFoundException):
+        scheduler.delete_schedule_group(Name=found.name)  # and all schedules in it
+
+
+def _delete_stack(session: boto3.Session, found: Found) -> None:
+    cfn, iam = session.client("cloudformation"), session.client("iam")
+    # A role that was given policies since, as by a test that broke off, is not CloudFormation's to delete.
+    for page in cfn.get_paginator("list_stack_resources").paginate(StackName=found.arn):
+        for resource in page["StackResourceSummaries"]:
+            if resource["ResourceType"] == "AWS::IAM::Role" and resource.get("PhysicalResourceId"):
+                with contextlib.suppress(iam.exceptions.NoSuchEntityException):
+                    _delete_policies(iam, resource["PhysicalResourceId"])
+    delete_stack(cfn, found.name)
+
+
+def _delete_role(session: boto3.Session, found: Found) -> None:
+    iam = session.client("iam")
+    with contextlib.suppress(iam.exceptions.NoSuchEntityException):
+        _delete_policies(iam, found.name)
+        iam.delete_role(RoleName=found.name)
+
+
+def _delete_policies(iam: Any, role: str) -> None:
+    for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        iam.delete_role_policy(RoleName=role, PolicyName=policy)
+
+
+ORDER: dict[str, Callable[[boto3.Session, Found], None]] = {
+    "endpoint": _delete_endpoint,
+    "training job": _delete_job,
+    "schedule group": _delete_schedules,
+    "endpoint configuration": lambda session, found: session.client("sagemaker").delete_endpoint_config(
+        EndpointConfigName=found.name
+    ),
+    "model": lambda session, found: session.client("sagemaker").delete_model(ModelName=found.name),
+    "state machine": lambda session, found: session.client("stepfunctions").delete_state_machine(
+        stateMachineArn=found.arn
+    ),
+    "function": _delete_function,
+    "stack": _delete_stack,
+    "role": _delete_role,
+    "log group": _delete_group,
+    "bucket": lambda session, found: delete_bucket(session.client("s3"), found.name),
+}
+"""What removes a resource, by kind, in the order in which they go."""
+
+
+PRESENT: dict[str, Callable[[boto3.Session, Found], Any]] = {
+    "endpoint": lambda session, found: session.client("sagemaker").describe_endpoint(EndpointName=found.name),
+    "training job": lambda session, found: session.client("sagemaker").describe_training_job(
+        TrainingJobName=found.name
+    ),
+    "schedule group": lambda session, found: session.client("scheduler").get_schedule_group(Name=found.name),
+    "endpoint configuration": lambda session, found: session.client("sagemaker").describe_endpoint_config(
+        EndpointConfigName=found.name
+    ),
+    "model": lambda session, found: session.client("sagemaker").describe_model(ModelName=found.name),
+    "state machine": lambda session, found: session.client("stepfunctions").describe_state_machine(
+        stateMachineArn=found.arn
+    ),
+    "function": lambda session, found: session.client("lambda").get_function(FunctionName=found.name),
+    "stack": lambda session, found: session.client("cloudformation").describe_stacks(StackName=found.name),
+    "role": lambda session, found: session.client("iam").get_role(RoleName=found.name),
+    "log group": lambda session, found: _require_group(session, found),
+    "bucket": lambda session, found: session.client("s3").head_bucket(Bucket=found.name),
+}
+"""What fails where a resource is gone, by kind."""
+_GONE_CODES = ("404", "NoSuchBucket", "NoSuchEntity", "ResourceNotFound", "ResourceNotFoundException")
+_GONE_WORDS = ("Could not find", "does not exist", "not found", "Does Not Exist")
+
+
+def _require_group(session: boto3.Session, found: Found) -> None:
+    logs = session.client("logs")
+    groups = logs.describe_log_groups(logGroupNamePrefix=found.name)["logGroups"]
+    if all(group["logGroupName"] != found.name for group in groups):
+        raise LookupError(found.name)
+
+
+def is_there(session: boto3.Session, found: Found) -> bool:
+    """Whether a resource is there, and not on its way out; the tagging API shows what is gone for a while yet.
+
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    from botocore.exceptions import ClientError
+
+    look = PRESENT.get(found.kind)
+    if look is None:
+        return True
+    try:
+        answer = look(session, found)
+    except LookupError:
+        return False
+    except ClientError as error:
+        if _is_gone(error):
+            return False
+        raise
+    # These go a while after they were told to, and cost nothing meanwhile.
+    state = {"state machine": "status", "schedule group": "State"}.get(found.kind)
+    return state is None or answer.get(state) != "DELETING"
+
+
+def _is_gone(error: Any) -> bool:
+    code, message = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
+    return code in _GONE_CODES or "DoesNotExist" in code or any(words in message for words in _GONE_WORDS)
+
+
+def in_order(found: Iterable[Found]) -> list[Found]:
+    """What is to be removed one by one, first things first; what belongs to a stack that goes is the stack's."""
+    everything = set(found)
+    stacks = {item.name for item in everything if item.kind == "stack"}
+    order = list(ORDER)
+    mine = [item for item in everything if item.kind == "stack" or item.tags.get(STACK_TAG) not in stacks]
+    return sorted(mine, key=lambda item: (order.index(item.kind) if item.kind in order else len(order), item.arn))
+
+
+def remove_all(found: Iterable[Found], session: boto3.Session, on_step: Step = lambda line: None) -> list[str]:
+    """Remove resources; what fails does not keep the rest from going.
+
+    Returns:
+        What could not be removed, and why, a line each.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    failed = []
+    for item in in_order(found):
+        remove = ORDER.get(item.kind)
+        if remove is None:
+            failed.append(f"{item.arn}: how to remove it is not known here")
+            continue
+        try:
+            remove(session, item)
+        except (BotoCoreError, ClientError, RuntimeError) as error:
+            if isinstance(error, ClientError) and _is_gone(error):
+                continue
+            failed.append(f"{item}: {error}")
+            continue
+        on_step(f"deleted {item}")
+    return failed

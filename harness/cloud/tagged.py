@@ -1,0 +1,45 @@
+"""Finds resources by their tags, whatever made them.
+
+https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.cloud.removal import Found
+
+if TYPE_CHECKING:
+    import boto3
+
+
+def find_tagged(session: boto3.Session, key: str, value: str | None = None) -> list[Found]:
+    """All resources of the account, in the session's region, that carry a tag.
+
+    The tagging API does not know roles and schedule groups, so these are listed.
+
+    Args:
+        session: leads to the target.
+        key: of the tag.
+        value: of the tag; None for any.
+    """
+    wanted = {"Key": key, **({"Values": [value]} if value is not None else {})}
+    tagging, iam, scheduler = (session.client(name) for name in ("resourcegroupstaggingapi", "iam", "scheduler"))
+    found = [
+        Found(item["ResourceARN"], {tag["Key"]: tag["Value"] for tag in item["Tags"]})
+        for page in tagging.get_paginator("get_resources").paginate(TagFilters=[wanted])
+        for item in page["ResourceTagMappingList"]
+    ]
+    for page in iam.get_paginator("list_roles").paginate(PathPrefix="/"):
+        for role in page["Roles"]:
+            if role["Path"].startswith("/aws-"):
+                continue  # AWS's own
+            tags = iam.list_role_tags(RoleName=role["RoleName"])["Tags"]
+            found.append(Found(role["Arn"], {tag["Key"]: tag["Value"] for tag in tags}))
+    for page in scheduler.get_paginator("list_schedule_groups").paginate():
+        for group in page["ScheduleGroups"]:
+            if group["Name"] == "default":
+                continue
+            tags = scheduler.list_tags_for_resource(ResourceArn=group["Arn"]).get("Tags", [])
+            found.append(Found(group["Arn"], {tag["Key"]: tag["Value"] for tag in tags}))
+    return [item for item in found if key in item.tags and value in (None, item.tags[key])]

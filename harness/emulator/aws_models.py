@@ -1,0 +1,89 @@
+"""What botocore's service models say: the models themselves, and the errors that AWS documents for an operation.
+
+Reading them is a good part of what a first request costs: for each model, moto and every boto3 session look through the
+folders of all 400 services, and parse up to 3 MB of JSON. Here one loader, moto's, does it for all of the emulator.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from harness.emulator.door.errors import AwsError
+
+if TYPE_CHECKING:
+    from botocore.model import ServiceModel
+
+_LIKE_ANYBODY = {"ThrottlingException": 400, "AccessDeniedException": 403, "ServiceUnavailable": 503}
+"""Errors that every service may answer, which models leave out.
+
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/CommonErrors.html
+"""
+
+
+def share_loader() -> Any:
+    """The loader of service models, made once, as botocore sessions take it; moto uses it as well from now on."""
+    from moto.core import utils
+
+    if not hasattr(utils.create_loader, "cache_info"):
+        utils.create_loader = lru_cache(1)(utils.create_loader)
+    return utils.create_loader()
+
+
+class ClientsLoader:
+    """The same models, as sessions take them whose clients call S3.
+
+    botocore's clients take ``/{Bucket}`` out of the paths of S3's model, and moto, which finds operations by these
+    paths, would then answer S3's errors with 500: the clients get a copy.
+    """
+
+    def __init__(self) -> None:
+        self._loader = share_loader()
+        self._lock = threading.Lock()
+        self._copies: dict[tuple[str, str | None], Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
+        """A part of a service's model, as botocore's loader gives it."""
+        if service_name != "s3" or type_name != "service-2":
+            return self._loader.load_service_model(service_name, type_name, api_version)
+        with self._lock:
+            if (type_name, api_version) not in self._copies:
+                found = self._loader.load_service_model(service_name, type_name, api_version)
+                self._copies[type_name, api_version] = copy.deepcopy(found)
+            return self._copies[type_name, api_version]
+
+
+def service_model(service: str) -> ServiceModel:
+    """The model of boto3 service *service*, read once."""
+    from moto.core.utils import get_service_model
+
+    model: ServiceModel = get_service_model(service)
+    return model
+
+
+@lru_cache(16)
+def modelled_errors(service: str, operation: str) -> Mapping[str, int]:
+    """HTTP statuses by error code, of the errors in the operation's model."""
+    found = {}
+    for shape in service_model(service).operation_model(operation).error_shapes:
+        error = shape.metadata.get("error", {})
+        code = error.get("code", shape.name)
+        found[code] = found[shape.name] = error.get("httpStatusCode", 500 if shape.metadata.get("fault") else 400)
+    return MappingProxyType(found)
+
+
+def documented_errors(service: str, operation: str) -> Mapping[str, int]:
+    """HTTP statuses by error code, of the errors in the operation's model and of those that every service has."""
+    return {**_LIKE_ANYBODY, **modelled_errors(service, operation)}
+
+
+def service_error(service: str, operation: str, code: str, message: str, status: int | None = None) -> AwsError:
+    """The error *code* of an operation, with its documented status unless *status* says otherwise."""
+    return AwsError(code, message, status or documented_errors(service, operation).get(code, 400))

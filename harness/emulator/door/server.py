@@ -1,0 +1,194 @@
+"""The emulator's HTTP server: werkzeug's threaded one, with connections kept open between requests.
+
+werkzeug's development server closes the connection after every answer, and waits 10 ms for unread input before
+it does. An SDK client sends its next call on the connection of its last, so here a connection stays open, each
+answer leaves in one write (headers and body apart wait for one another, up to 40 ms, between Nagle's algorithm
+and delayed acknowledgements), and a request's body is read before anything answers it.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import socket
+import ssl
+import threading
+from typing import TYPE_CHECKING, Any
+
+from moto.moto_server.werkzeug_app import MotoRequestHandler
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from harness.emulator.door.heads import QuickHead
+
+if TYPE_CHECKING:
+    from harness.emulator.door.forward_proxy import ForwardProxy
+
+logger = logging.getLogger(__name__)
+
+_TLS_HANDSHAKE_LIMIT = 10.0
+_BODILESS = ("204", "304")
+
+
+class KeepAliveRequestHandler(QuickHead, MotoRequestHandler):  # type: ignore[misc]
+    """Answers WSGI requests over HTTP/1.1 on connections that are kept."""
+
+    connection: socket.socket
+    rfile: Any
+    wfile: Any
+    server: Any
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = 1 << 16
+
+    def do_CONNECT(self) -> None:
+        """Open a tunnel, as a proxy does."""
+        proxy: ForwardProxy | None = getattr(self.server, "forward_proxy", None)
+        if proxy is None:
+            self.send_error(405)
+        else:
+            proxy.connect(self)
+
+    def speak_tls(self, context: ssl.SSLContext) -> None:
+        """Go on with this connection under TLS; a client that does not trust *context* is let go."""
+        self.close_connection = True
+        self.connection.settimeout(_TLS_HANDSHAKE_LIMIT)
+        try:
+            self.connection = context.wrap_socket(self.connection, server_side=True)
+        except OSError as error:
+            logger.info("TLS with %s failed: %s", self.client_address[0], error)
+            return
+        self.connection.settimeout(self.timeout)
+        self.rfile = self.connection.makefile("rb", self.rbufsize)
+        self.wfile = self.connection.makefile("wb", self.wbufsize)
+        self.close_connection = False
+
+    def run_wsgi(self) -> None:
+        if self.headers.get("Expect", "").strip().lower() == "100-continue":
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.wfile.flush()
+        environ = self.make_environ()
+        if isinstance(self.connection, ssl.SSLSocket):
+            environ["wsgi.url_scheme"] = "https"
+        self._buffer_body(environ)
+        self.environ = environ  # werkzeug's own logging looks for it here
+        head: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            head[:] = [(status, headers)]
+            return None
+
+        try:
+            body = self.server.app(environ, start_response)
+        except Exception:
+            logger.exception("%s %s failed", self.command, self.path)
+            body = [b'{"__type":"InternalFailure","message":"The emulator failed; its log says why."}']
+            head[:] = [("500 Internal Server Error", [("Content-Type", "application/json")])]
+        try:
+            self._send(*head[0], body)
+        except ConnectionError:
+            self.close_connection = True  # whoever asked has gone: a browser that leaves a page with a stream does
+        finally:
+            if hasattr(body, "close"):
+                body.close()
+
+    def finish(self) -> None:
+        """Close the connection; what is still to be sent to a client that has gone is dropped."""
+        try:
+            super().finish()
+        except ConnectionError:
+            self.rfile.close()
+
+    def _buffer_body(self, environ: dict[str, Any]) -> None:
+        # What an application left unread would be taken for the next request on this connection.
+        stream = environ["wsgi.input"]
+        if environ.get("wsgi.input_terminated"):
+            data = stream.read()
+            environ["CONTENT_LENGTH"] = str(len(data))
+            environ.pop("HTTP_TRANSFER_ENCODING", None)
+        else:
+            data = stream.read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(data)
+
+    def _send(self, status: str, headers: list[tuple[str, str]], body: Any) -> None:
+        code, _, reason = status.partition(" ")
+        bodiless = self.command == "HEAD" or code in _BODILESS
+        names = {name.lower() for name, _ in headers}
+        whole = body if isinstance(body, list) else None
+        chunked = False
+        if "content-length" not in names and not bodiless:
+            if whole is None:
+                chunked = True
+                headers = [*headers, ("Transfer-Encoding", "chunked")]
+            else:
+                headers = [*headers, ("Content-Length", str(sum(map(len, whole))))]
+        self.send_response_only(int(code), reason)
+        if "date" not in names:
+            self.send_header("Date", self.date_time_string())
+        for name, value in headers:
+            self.send_header(name, value)
+        self.end_headers()
+        if not bodiless:
+            for block in body:
+                if chunked:
+                    if block:
+                        self.wfile.write(b"%x\r\n%b\r\n" % (len(block), block))
+                        self.wfile.flush()
+                else:
+                    self.wfile.write(block)
+            if chunked:
+                self.wfile.write(b"0\r\n\r\n")
+        self.wfile.flush()
+
+
+class HttpServer:
+    """Serves a WSGI application from a background thread, each connection on a thread of its own.
+
+    Args:
+        application: the WSGI application.
+        host: address to listen on.
+        port: port to listen on; 0 picks a free one.
+        forward_proxy: answers those who take this server for a proxy.
+
+    Raises:
+        OSError: the port is taken, or the address is not this machine's.
+    """
+
+    def __init__(self, application: Any, host: str, port: int, forward_proxy: ForwardProxy | None = None) -> None:
+        self._server: BaseWSGIServer = _listen(application, host, port)
+        self._server.forward_proxy = forward_proxy  # type: ignore[attr-defined]
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="http", daemon=True
+        )
+
+    @property
+    def url(self) -> str:
+        """``http://host:port`` at which this machine's programs reach it."""
+        host, port = self._server.socket.getsockname()[:2]
+        host = "127.0.0.1" if host == "0.0.0.0" else host  # all addresses: loopback is one that answers
+        return f"http://{host}:{port}"
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop listening. Answers under way are finished by their own threads."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _listen(application: Any, host: str, port: int) -> BaseWSGIServer:
+    # werkzeug ends the process when a port is taken; bound beforehand, the failure is an exception.
+    listener = socket.create_server((host, port), backlog=256)
+    server = make_server(
+        host,
+        listener.getsockname()[1],
+        application,
+        threaded=True,
+        request_handler=KeepAliveRequestHandler,
+        fd=listener.detach(),
+    )
+    server.daemon_threads = True  # type: ignore[attr-defined]
+    server.block_on_close = False  # type: ignore[attr-defined]
+    return server

@@ -1,0 +1,100 @@
+"""Requests held against a service's model, refused in AWS's words.
+
+botocore checks required members and types before it sends; lengths, ranges, enumerations and patterns are AWS's own to
+check, and are checked here from the same model that botocore ships.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from harness.emulator.aws_models import service_model
+from harness.emulator.door.errors import AwsError
+
+if TYPE_CHECKING:
+    from botocore.model import Shape
+
+_LONGEST_LIST = 10
+
+
+def check(service: str, operation: str, parameters: Mapping[str, Any]) -> None:
+    """Refuse *parameters* that the service model does not allow.
+
+    Raises:
+        AwsError: ``ValidationException``, naming every member at fault.
+    """
+    shape = service_model(service).operation_model(operation).input_shape
+    if shape is None:
+        return
+    faults = list(_faults(shape, parameters, ""))
+    if faults:
+        some = "1 validation error" if len(faults) == 1 else f"{len(faults)} validation errors"
+        raise AwsError("ValidationException", f"{some} detected: {'; '.join(faults[:_LONGEST_LIST])}")
+
+
+@lru_cache(maxsize=512)
+def _compiled(pattern: str) -> re.Pattern[str] | None:
+    try:
+        return re.compile(pattern)
+    except re.error:  # some use Java's character classes, which Python's re has not
+        return None
+
+
+def _faults(shape: Shape, value: Any, where: str) -> Iterator[str]:
+    kind = shape.type_name
+    if kind == "structure" and isinstance(value, Mapping):
+        for name in shape.required_members:
+            if value.get(name) is None:
+                yield _fault("null", _below(where, name), "not be null")
+        for name, member in value.items():
+            if name in shape.members and member is not None:
+                yield from _faults(shape.members[name], member, _below(where, name))
+    elif kind == "list" and isinstance(value, list):
+        yield from _size_faults(shape, value, where)
+        for number, member in enumerate(value, 1):
+            yield from _faults(shape.member, member, f"{where}.{number}.member")
+    elif kind == "map" and isinstance(value, Mapping):
+        yield from _size_faults(shape, value, where)
+        for member in value.values():
+            yield from _faults(shape.value, member, f"{where}.member")
+    elif kind == "string" and isinstance(value, str):
+        if shape.enum:
+            if value not in shape.enum:
+                allowed = ", ".join(shape.enum)
+                yield _fault(f"'{value}'", where, f"satisfy enum value set: [{allowed}]")
+            return
+        yield from _size_faults(shape, value, where)
+        pattern = shape.metadata.get("pattern")
+        compiled = _compiled(pattern) if pattern else None
+        if compiled and not compiled.fullmatch(value):
+            yield _fault(f"'{value}'", where, f"satisfy regular expression pattern: {pattern}")
+    elif kind in ("integer", "long", "float", "double") and isinstance(value, (int, float)):
+        low, high = shape.metadata.get("min"), shape.metadata.get("max")
+        if low is not None and value < low:
+            yield _fault(f"'{value}'", where, f"have value greater than or equal to {low}")
+        if high is not None and value > high:
+            yield _fault(f"'{value}'", where, f"have value less than or equal to {high}")
+
+
+def _size_faults(shape: Shape, value: Any, where: str) -> Iterator[str]:
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    if shape.metadata.get("sensitive"):
+        shown = None
+    else:
+        shown = f"'{value}'" if isinstance(value, str) else f"'[{', '.join(map(str, value))}]'"
+    if low is not None and len(value) < low:
+        yield _fault(shown, where, f"have length greater than or equal to {low}")
+    if high is not None and len(value) > high:
+        yield _fault(shown, where, f"have length less than or equal to {high}")
+
+
+def _below(where: str, name: str) -> str:
+    member = name[0].lower() + name[1:]
+    return f"{where}.{member}" if where else member
+
+
+def _fault(value: str | None, where: str, constraint: str) -> str:
+    return f"Value {f'{value} ' if value else ''}at '{where}' failed to satisfy constraint: Member must {constraint}"

@@ -1,0 +1,291 @@
+"""One execution environment: a process that runs awslambdaric, the Runtime API it talks to, and its log.
+
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+
+from harness.emulator.lambda_.invocation import FunctionVersion, Invocation, Outcome
+from harness.emulator.lambda_.logs import LogStream
+from harness.emulator.lambda_.runtime_api import RuntimeApi, RuntimeEvents
+from harness.emulator.lambda_.template import CopiedProcess, RuntimeTemplate
+from harness.emulator.logs.process_output import ProcessOutput
+
+INIT_LIMIT = 10.0
+"""Seconds that the init phase may take before Lambda starts it anew on the invocation's time."""
+_WATCH_INTERVAL = 0.05
+_TASK_ROOT = "/var/task"
+_PACKAGES = "/var/lang/lib/{runtime}/site-packages"
+"""Where a function's code and its runtime's packages lie on AWS, which stack traces name."""
+_MEMORY_BACKSTOP = 2 << 30
+OF_PYTHON = {"LANG": "en_US.UTF-8", "PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1", "TZ": ":UTC"}
+"""Variables that Python reads when it starts."""
+
+
+class ExecutionEnvironment:
+    """Starts a function's process once and gives it one event at a time.
+
+    Args:
+        function: what to run.
+        task_root: folder of the unpacked deployment package, AWS's ``/var/task``.
+        runtime_folder: folder of the packages that AWS's runtime brings.
+        folder: this environment's own folder, removed by :meth:`close`; ``TMPDIR`` lies in it.
+        log: where its output goes.
+        variables: environment variables that say where AWS answers and as whom.
+        template: what its process may be a copy of.
+    """
+
+    def __init__(
+        self,
+        function: FunctionVersion,
+        task_root: Path,
+        runtime_folder: Path,
+        folder: Path,
+        log: LogStream,
+        variables: Mapping[str, str],
+        template: RuntimeTemplate,
+    ) -> None:
+        self.function = function
+        self._template = template
+        self._task_root = task_root
+        self._runtime_folder = runtime_folder
+        self._folder = folder
+        self._log = log
+        self._output = ProcessOutput(lambda line: log.line(self._as_on_aws(line)))
+        self._idle = threading.Event()
+        self._done = threading.Event()
+        self._outcome: Outcome | None = None
+        self._request_id = ""
+        self._deadline = 0.0
+        self._used_mb = 0
+        self._invocations = 0
+        self._exit_status: str | None = None
+        self._doomed = False
+        """Whether a fault ends the process in this invocation; what it still says is too late."""
+        self.alive = True
+        self._api = RuntimeApi(
+            RuntimeEvents(self._on_ready, self._on_result, self._on_error, self._on_init_error),
+            lambda: int(self._deadline * 1000),
+        )
+        self._started = time.monotonic()
+        self._init: float | None = None
+        self._process = self._start(variables)
+        threading.Thread(target=self._await_exit, name="function-exit", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        """Process number of the runtime."""
+        return self._process.pid
+
+    @property
+    def starting(self) -> bool:
+        """Whether its runtime has yet to say that it is initialized, and may still."""
+        return not self._idle.is_set() and time.monotonic() - self._started < INIT_LIMIT
+
+    def invoke(self, invocation: Invocation) -> Outcome:
+        """Run one event to its end: a result, an error, a crash, a time-out or too much memory.
+
+        One call at a time. When :attr:`alive` is false afterwards, the environment is of no more use.
+        """
+        if not self._idle.wait(INIT_LIMIT) and self.alive:
+            self._log.line(f"INIT_REPORT Init Duration: {INIT_LIMIT * 1000:.2f} ms\tPhase: init\tStatus: timeout")
+        self._log.start(invocation.request_id)
+        self._request_id = invocation.request_id
+        began = time.monotonic()
+        self._deadline = time.time() + self.function.timeout
+        if self._outcome is None:
+            self._done.clear()
+            self._doomed = invocation.strike is not None and invocation.strike.kill
+            self._api.hand_over(invocation)
+            if self._doomed:
+                self._kill()
+        status = self._await_outcome(began)
+        duration = min(time.monotonic() - began, self.function.timeout)
+        self._output.drain()
+        outcome = self._outcome
+        assert outcome is not None
+        if self.alive:
+            self._used_mb = max(self._used_mb, self._memory_mb())
+        tail = self._log.end(
+            invocation.request_id,
+            duration,
+            self.function.memory_mb,
+            self._used_mb,
+            self._init if self._invocations == 0 else None,
+            status,
+        )
+        self._invocations += 1
+        self._outcome = None
+        return Outcome(outcome.payload, outcome.error, tail)
+
+    def close(self) -> None:
+        """End the process and remove what it left; what it still writes is not logged."""
+        self.alive = False
+        self._log.mute()
+        self._api.close()
+        self._kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(5)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    # The process
+
+    def _start(self, variables: Mapping[str, str]) -> subprocess.Popen[bytes] | CopiedProcess:
+        scratch = self._folder / "tmp"
+        scratch.mkdir(parents=True)
+        function = self.function
+        environment = {
+            **variables,
+            **dict(function.variables),
+            "_HANDLER": function.handler,
+            "_LAMBDA_TELEMETRY_LOG_FD": str(self._output.descriptor),
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+            "AWS_LAMBDA_FUNCTION_NAME": function.name,
+            "AWS_LAMBDA_FUNCTION_VERSION": function.version,
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_LOG_GROUP_NAME": self._log.group,
+            "AWS_LAMBDA_LOG_STREAM_NAME": self._log.name,
+            "AWS_LAMBDA_RUNTIME_API": self._api.address,
+            "AWS_REGION": function.region,
+            "AWS_DEFAULT_REGION": function.region,
+            "LAMBDA_RUNTIME_DIR": str(self._runtime_folder),
+            "LAMBDA_TASK_ROOT": str(self._task_root),
+            **OF_PYTHON,
+            "PYTHONPATH": os.pathsep.join((str(self._task_root), str(self._runtime_folder))),
+            "TMPDIR": str(scratch),
+        }
+        process: subprocess.Popen[bytes] | CopiedProcess | None = self._template.start(
+            function.handler, self._task_root, dict(function.variables), environment, self._output.descriptor
+        )
+        if process is None:
+            # -S leaves this machine's site-packages out: the handler sees what AWS's runtime brings, no more.
+            process = subprocess.Popen(
+                [sys.executable, "-S", "-s", "-m", "awslambdaric", function.handler],
+                cwd=self._task_root,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=self._output.descriptor,
+                stderr=self._output.descriptor,
+                pass_fds=(self._output.descriptor,),
+                start_new_session=True,
+            )
+        self._output.start()
+        if hasattr(resource, "prlimit"):
+            # The watch below sees memory every 50 ms; this stops an allocation that would not wait for it.
+            limit = function.memory_mb * (1 << 20) + _MEMORY_BACKSTOP
+            with contextlib.suppress(OSError, ValueError):
+                resource.prlimit(process.pid, resource.RLIMIT_DATA, (limit, limit))
+        return process
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _memory_mb(self) -> int:
+        try:
+            pages = int(Path(f"/proc/{self.pid}/statm").read_bytes().split()[1])
+            return pages * resource.getpagesize() >> 20
+        except OSError:
+            pass
+        try:
+            return int(psutil.Process(self.pid).memory_info().rss) >> 20
+        except psutil.Error:
+            return 0
+
+    # Waiting for what the runtime says
+
+    def _await_outcome(self, began: float) -> str | None:
+        timeout = self.function.timeout
+        while not self._done.wait(min(_WATCH_INTERVAL, max(began + timeout - time.monotonic(), 0))):
+            self._used_mb = max(self._used_mb, self._memory_mb())
+            if self._used_mb > self.function.memory_mb:
+                self._used_mb = self.function.memory_mb
+                return self._abort(
+                    "Runtime.OutOfMemory",
+                    f"RequestId: {self._request_id} Error: Runtime exited with error: signal: killed",
+                    "error\tError Type: Runtime.OutOfMemory",
+                )
+            if time.monotonic() - began >= timeout:
+                message = f"Task timed out after {timeout:.2f} seconds"
+                now = time.time()
+                stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
+                self._output.drain()
+                self._log.line(f"{stamp} {self._request_id} {message}")
+                return self._abort("Sandbox.Timedout", f"RequestId: {self._request_id} Error: {message}", "timeout")
+        return self._exit_status
+
+    def _abort(self, error_type: str, message: str, status: str) -> str:
+        self.alive = False
+        self._outcome = Outcome.platform_error(error_type, message)
+        self._kill()
+        return status
+
+    def _await_exit(self) -> None:
+        code = self._process.wait()
+        self._output.drain()
+        self.alive = False
+        if self._outcome is None:
+            if code < 0:
+                reason = f"Runtime exited with error: signal: {_SIGNAL_WORDS.get(-code, f'signal {-code}')}"
+            elif code > 0:
+                reason = f"Runtime exited with error: exit status {code}"
+            else:
+                reason = "Runtime exited without providing a reason"
+            message = f"RequestId: {self._request_id} Error: {reason}"
+            self._outcome = Outcome.platform_error("Runtime.ExitError", message)
+            self._log.line(f"{message}\nRuntime.ExitError")
+            self._exit_status = "error\tError Type: Runtime.ExitError"
+        self._idle.set()
+        self._done.set()
+
+    def _on_ready(self) -> None:
+        if self._init is None:
+            self._init = time.monotonic() - self._started
+        self._idle.set()
+
+    def _on_result(self, request_id: str, payload: bytes) -> None:
+        self._finish(request_id, Outcome(payload))
+
+    def _on_error(self, request_id: str, payload: bytes) -> None:
+        self._finish(request_id, Outcome(self._as_on_aws(payload.decode()).encode(), error=True))
+
+    def _on_init_error(self, payload: bytes) -> None:
+        self._init = time.monotonic() - self._started
+        self._outcome = Outcome(self._as_on_aws(payload.decode()).encode(), error=True)
+        self.alive = False  # the runtime exits after this
+        self._idle.set()
+        self._done.set()
+
+    def _finish(self, request_id: str, outcome: Outcome) -> None:
+        if request_id == self._request_id and self._outcome is None and not self._doomed:
+            self._outcome = outcome
+            self._done.set()
+
+    def _as_on_aws(self, text: str) -> str:
+        packages = _PACKAGES.format(runtime=self.function.runtime)
+        return text.replace(str(self._task_root), _TASK_ROOT).replace(str(self._runtime_folder), packages)
+
+
+_SIGNAL_WORDS: dict[int, str] = {
+    signal.SIGKILL: "killed",
+    signal.SIGSEGV: "segmentation fault",
+    signal.SIGTERM: "terminated",
+    signal.SIGABRT: "aborted",
+    signal.SIGBUS: "bus error",
+    signal.SIGFPE: "floating point exception",
+}

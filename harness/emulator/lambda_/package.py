@@ -1,0 +1,97 @@
+"""Deployment packages: unpacked once for each content, and the runtime folder that stands for ``/var/runtime``."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import io
+import shutil
+import stat
+import tempfile
+import zipfile
+from pathlib import Path
+
+from harness.emulator.door.errors import AwsError
+from harness.emulator.limits import FUNCTION_UNZIPPED
+
+RUNTIME_DISTRIBUTIONS = (
+    "awslambdaric",
+    "snapshot-restore-py",
+    "simplejson",
+    "boto3",
+    "botocore",
+    "s3transfer",
+    "jmespath",
+    "python-dateutil",
+    "six",
+    "urllib3",
+)
+"""What AWS's Python runtimes bring with them. A handler that imports more fails there, and so it does here."""
+
+
+def check_package(code: bytes) -> None:
+    """Refuse what Lambda refuses of a deployment package.
+
+    Raises:
+        AwsError: ``InvalidParameterValueException``: no ZIP file, or too large when unzipped.
+    """
+    with _open(code) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > FUNCTION_UNZIPPED.most:
+            raise FUNCTION_UNZIPPED.refusal()
+
+
+def _open(code: bytes) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(io.BytesIO(code))
+    except zipfile.BadZipFile:
+        raise AwsError(
+            "InvalidParameterValueException",
+            "Could not unzip uploaded file. Please check your file, then try to upload again.",
+            Type="User",
+        ) from None
+
+
+def unpack(code: bytes, folder: Path) -> Path:
+    """Unzip a deployment package into *folder*, which must not exist yet, and give it back.
+
+    Raises:
+        AwsError: ``InvalidParameterValueException`` as AWS answers for what is no ZIP file, escapes its folder or
+            is too large.
+    """
+    check_package(code)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _open(code) as archive, tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        root = Path(scratch) / "task"
+        root.mkdir()
+        for entry in archive.infolist():
+            path = Path(archive.extract(entry, root))
+            mode = (entry.external_attr >> 16) & 0o777
+            if mode and not stat.S_ISLNK(entry.external_attr >> 16):
+                path.chmod(mode | stat.S_IRUSR | (stat.S_IXUSR if path.is_dir() else 0))
+        if folder.exists():
+            shutil.rmtree(folder)
+        root.rename(folder)
+    return folder
+
+
+def make_runtime_folder(folder: Path) -> Path:
+    """A folder with links to just those packages that AWS's Python runtime has, for ``PYTHONPATH``.
+
+    Raises:
+        importlib.metadata.PackageNotFoundError: awslambdaric or boto3 is not installed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in RUNTIME_DISTRIBUTIONS:
+        try:
+            distribution = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            if name in ("awslambdaric", "boto3"):
+                raise
+            continue
+        for top in {file.parts[0] for file in distribution.files or () if not file.parts[0].startswith(".")}:
+            if top == "__pycache__":
+                continue
+            source = Path(str(distribution.locate_file(top)))
+            link = folder / top
+            if source.exists() and not link.exists():
+                link.symlink_to(source)
+    return folder

@@ -1,0 +1,98 @@
+"""The process of which those that run functions are copies. Started by :mod:`~harness.emulator.lambda_.template`.
+
+It runs like they do, without this machine's packages, and without the harness: only what Python and AWS's runtime
+bring. It loads what a runtime loads whatever its function is, and for each request forks: the copy takes on the
+environment variables, folder and output of a function and becomes awslambdaric. awslambdaric itself is not loaded
+before, since it reads its environment when it is.
+
+Over the socket whose number is the first argument come requests, JSON objects (``handler``, ``environment``,
+``folder``, ``paths``, ``descriptor``), each with the descriptor for the output; back go ``{"modules": [...]}`` once all
+is loaded, ``{"started": pid}``, and ``{"ended": pid, "status": ...}``.
+"""
+
+import sys
+
+_OWN_FOLDER = sys.path.pop(0)  # first of all, so that nothing is imported from here
+_PYTHONS_OWN = sys.path[1:]  # behind the folder of the runtime's packages
+
+import contextlib  # noqa: E402
+import gc  # noqa: E402
+import json  # noqa: E402
+import os  # noqa: E402
+import runpy  # noqa: E402
+import select  # noqa: E402
+import socket  # noqa: E402
+import time  # noqa: E402
+from typing import Any  # noqa: E402
+
+_LONGEST_REQUEST = 1 << 20
+
+
+def _load() -> None:
+    # What awslambdaric and boto3's clients import, but awslambdaric.
+    for name in ("boto3", "simplejson", "http.client", "logging", "traceback", "importlib.machinery", "s3transfer"):
+        with contextlib.suppress(ImportError):
+            __import__(name)
+    gc.collect()
+    gc.freeze()  # a collection in a copy would write to, and so copy, all that is shared
+
+
+def _serve(channel: socket.socket) -> dict[str, Any]:
+    """Fork for each request; returns in the copies alone, with the request."""
+    copies: dict[int, int] = {}
+    poll = select.poll()
+    poll.register(channel, select.POLLIN)
+    while True:
+        for descriptor, _ in poll.poll():
+            if descriptor != channel.fileno():
+                poll.unregister(descriptor)
+                os.close(descriptor)
+                pid = copies.pop(descriptor)
+                status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+                channel.send(json.dumps({"ended": pid, "status": status}).encode())
+                continue
+            data, outputs, _, _ = socket.recv_fds(channel, _LONGEST_REQUEST, 1)
+            if not data:
+                os._exit(0)  # the emulator is gone
+            pid = os.fork()
+            if pid == 0:
+                for other in copies:
+                    os.close(other)
+                channel.close()
+                return {**json.loads(data), "output": outputs[0]}
+            with contextlib.suppress(OSError):
+                os.setpgid(pid, pid)
+            os.close(outputs[0])
+            watched = os.pidfd_open(pid)
+            copies[watched] = pid
+            poll.register(watched, select.POLLIN)
+            channel.send(json.dumps({"started": pid}).encode())
+
+
+def _become(request: dict[str, Any]) -> None:
+    """Take on the surroundings of a function's process."""
+    with contextlib.suppress(OSError):
+        os.setpgid(0, 0)
+    output, descriptor = request["output"], request["descriptor"]
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((nothing, 0), (output, 1), (output, 2), (output, descriptor)):
+        if source == target:
+            os.set_inheritable(target, True)
+        else:
+            os.dup2(source, target)
+    for left in {nothing, output} - {0, 1, 2, descriptor}:
+        os.close(left)
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    time.tzset()
+    sys.path[:] = [request["folder"], *request["paths"], *_PYTHONS_OWN]
+    sys.argv[:] = [sys.argv[0], request["handler"]]
+
+
+if __name__ == "__main__":
+    _channel = socket.socket(fileno=int(sys.argv[1]))
+    _load()
+    _channel.send(json.dumps({"modules": sorted({name.partition(".")[0] for name in sys.modules})}).encode())
+    _become(_serve(_channel))
+    runpy.run_module("awslambdaric", run_name="__main__", alter_sys=True)

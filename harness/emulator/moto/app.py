@@ -1,0 +1,118 @@
+"""moto's server application, in this process, as the answer to everything that is not ours."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+import threading
+import types
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from werkzeug import Request, Response
+
+from harness.emulator.aws_models import share_loader
+
+
+class MotoApp:
+    """moto's WSGI application, with the look-ups that it repeats for every request remembered.
+
+    moto keeps its resources in the process, so there is one emulator to a process at a time; :meth:`reset`
+    empties it.
+    """
+
+    def __init__(self) -> None:
+        from moto.core import config
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        share_loader()
+        _import_lambda_without_dynamodb()
+        config.default_user_config["stepfunctions"] = {"execute_state_machine": True}
+        self._dispatcher = DomainDispatcherApplication(create_backend_app)
+        # moto lists its own source folder and tries hundreds of patterns for each request, to find the same again: half
+        # of what a request to S3 took.
+        self._dispatcher.get_backend_for_host = lru_cache(1024)(self._dispatcher.get_backend_for_host)
+        self._apps: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        return self._app_for(environ)(environ, start_response)
+
+    def answer(self, request: Request) -> Response:
+        """moto's answer to *request*."""
+        request.environ["wsgi.input"].seek(0)
+        return Response.from_app(self, request.environ)
+
+    def _app_for(self, environ: dict[str, Any]) -> Any:
+        # moto tries hundreds of patterns to find whose request this is; for a signed one of a service that is
+        # told by its name alone, the name has the answer.
+        service = service_of(environ.get("HTTP_AUTHORIZATION", ""))
+        if service not in _TOLD_BY_NAME:
+            return self._dispatcher.get_application(environ)
+        app = self._apps.get(service)
+        if app is None:
+            with self._lock:
+                app = self._apps.setdefault(service, self._dispatcher.get_application(environ))
+        return app
+
+    def reset(self) -> None:
+        """Forget every resource of every service."""
+        from moto.moto_api._internal.models import moto_api_backend
+
+        moto_api_backend.reset()
+
+
+class _Later:
+    """Backends of a service, imported when somebody asks for one."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module = module
+        self._name = name
+
+    def __getitem__(self, account_id: str) -> Any:
+        return getattr(importlib.import_module(self._module), self._name)[account_id]
+
+
+def _import_lambda_without_dynamodb() -> None:
+    """moto's Lambda imports DynamoDB, a tenth of a second, for event sources: it gets it when it needs it."""
+    placed = []
+    for module, name in _FOR_EVENT_SOURCES.items():
+        if module not in sys.modules:
+            placeholder = types.ModuleType(module)
+            setattr(placeholder, name, _Later(module, name))
+            sys.modules[module] = placeholder
+            placed.append(module)
+    try:
+        import moto.awslambda.models  # noqa: F401
+    finally:
+        for module in placed:
+            # Whoever uses them imports the real ones.
+            del sys.modules[module]
+
+
+_FOR_EVENT_SOURCES = {
+    "moto.dynamodb": "dynamodb_backends",
+    "moto.dynamodbstreams": "dynamodbstreams_backends",
+}
+_TOLD_BY_NAME = frozenset({"states", "lambda", "iam", "logs"})
+_CREDENTIAL = re.compile(r"Credential=([^/]*)/\d+/([^/]*)/([^/]*)/aws4_request")
+
+
+def service_of(authorization: str) -> str | None:
+    """Signing name of the service that a Signature Version 4 header is for, or None without one."""
+    match = _CREDENTIAL.search(authorization)
+    return match.group(3).lower() if match else None
+
+
+def region_of(authorization: str) -> str | None:
+    """Region that a Signature Version 4 header is for, or None without one."""
+    match = _CREDENTIAL.search(authorization)
+    return match.group(2) if match else None
+
+
+def access_key_of(authorization: str) -> str | None:
+    """Access key with which a Signature Version 4 header is signed, or None without one."""
+    match = _CREDENTIAL.search(authorization)
+    return match.group(1) if match else None

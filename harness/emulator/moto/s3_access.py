@@ -1,0 +1,172 @@
+"""Has moto's S3 ask whether a request may do what it asks for, by policies of who sends it and of the bucket.
+
+moto calls one method before each action of S3, and asks a bucket for what its policy says without telling whose request
+it is; both are replaced for as long as an emulator runs.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-auth-workflow-object-operation.html
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from harness.emulator.access.permissions import NONE, Permissions
+from harness.emulator.access.policies import ALL, Asked, read
+from harness.emulator.access.sessions import Actor
+from harness.emulator.clients import OWN_ACCESS_KEY
+from harness.emulator.moto.app import access_key_of
+
+_SEAM = "_authenticate_and_authorize_action"
+_LIST_BUCKET, _GET_OBJECT, _DELETE_OBJECT = "s3:ListBucket", "s3:GetObject", "s3:DeleteObject"
+_ACTIONS = {"s3:HeadBucket": _LIST_BUCKET}
+"""Operations that moto takes for actions.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
+"""
+_OF_A_NEW_BUCKET = ("s3:CreateBucket", "s3:TagResource")
+_IN_QUERY = {"prefix": "s3:prefix", "delimiter": "s3:delimiter", "max-keys": "s3:max-keys", "versionId": "s3:versionid"}
+_IN_HEADERS = (
+    "x-amz-acl",
+    "x-amz-copy-source",
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-aws-kms-key-id",
+    "x-amz-storage-class",
+)
+
+
+def enforce(permissions: Permissions) -> Callable[[], None]:
+    """Hold requests to S3 against *permissions* and the policies of buckets; returns what takes that back."""
+    from moto.core.authorization import ActionAuthenticatorMixin
+    from moto.s3.models import FakeBucket
+    from moto.s3.responses import S3Response
+
+    original, of_bucket = getattr(ActionAuthenticatorMixin, _SEAM), FakeBucket.get_permission
+    of_many = S3Response._bucket_response_delete_keys
+    deleting = threading.local()
+
+    def authorize(responses: Any, iam_request_cls: type, resource: str = ALL) -> None:
+        if getattr(responses, "service_name", "") != "s3":
+            return  # see Gate
+        request = _Request(permissions, responses, resource)
+        many = responses.method == "POST" and request.action == _DELETE_OBJECT and not request.key
+        deleting.many = request if many else None
+        if not many:  # many are asked for one by one
+            request.check()
+
+    def get_permission(bucket: Any, action: str, resource: str) -> Any:
+        from moto.iam.access_control import PermissionResult
+
+        request = getattr(deleting, "many", None)
+        if request is not None:
+            refused = request.refusal(action, resource, bucket) is not None
+            return PermissionResult.DENIED if refused else PermissionResult.NEUTRAL
+        return PermissionResult.NEUTRAL if bucket.policy is None else _of_anybody(bucket, action, resource)
+
+    def delete_keys(responses: Any, *arguments: Any, **named: Any) -> Any:
+        try:
+            return of_many(responses, *arguments, **named)
+        finally:
+            deleting.many = None  # the thread's next request is another
+
+    setattr(ActionAuthenticatorMixin, _SEAM, authorize)
+    FakeBucket.get_permission = get_permission
+    S3Response._bucket_response_delete_keys = delete_keys
+
+    def undo() -> None:
+        setattr(ActionAuthenticatorMixin, _SEAM, original)
+        FakeBucket.get_permission = of_bucket
+        S3Response._bucket_response_delete_keys = of_many
+
+    return undo
+
+
+def _of_anybody(bucket: Any, action: str, resource: str) -> Any:
+    """What a bucket's policy allows to requests without a signature: moto looks at this only for those."""
+    from moto.iam.access_control import PermissionResult
+
+    asked = Asked(action, resource, lambda key: ["true"] if key == "aws:securetransport" else None)
+    found = {
+        statement.effect
+        for statement in read(_policy(bucket))
+        if statement.covers(asked) and statement.names_principal(("*",)) is not None
+    }
+    return PermissionResult.PERMITTED if found == {"Allow"} else PermissionResult.NEUTRAL
+
+
+class _Request:
+    """A request to S3."""
+
+    def __init__(self, permissions: Permissions, responses: Any, resource: str) -> None:
+        self._permissions = permissions
+        self._responses = responses
+        key = access_key_of(responses.headers.get("Authorization", "")) or _presigned_by(responses.querystring)
+        self._signed = key not in (None, OWN_ACCESS_KEY)
+        self._session: Actor | None = permissions.session_of(key)
+        action = "s3:" + _text(responses.data["Action"])
+        self.action = _ACTIONS.get(action, action)
+        bucket, _, self.key = resource.partition(":s3:::")[2].partition("/")
+        self._resource = ALL if bucket in ("", ALL) else resource
+        self._bucket = responses.backend.buckets.get(bucket)
+
+    def check(self) -> None:
+        """Let it through, or raise what S3 answers."""
+        from moto.s3.exceptions import S3ClientError
+
+        if self._resource != ALL and self._bucket is None and self.action not in _OF_A_NEW_BUCKET:
+            return  # S3 tells everybody that there is no such bucket
+        asked = [(self.action, self._resource, self._bucket)]
+        if self.action == _GET_OBJECT and self._bucket is not None and self.key not in self._bucket.keys:
+            # Whether there is such an object is told to those alone who may list the bucket.
+            asked.append((_LIST_BUCKET, f"arn:aws:s3:::{self._bucket.name}", self._bucket))
+        source = unquote(self._responses.headers.get("x-amz-copy-source", "")).lstrip("/").partition("?")[0]
+        if source and self.action == "s3:PutObject":
+            owner = self._responses.backend.buckets.get(source.partition("/")[0])
+            asked.append((_GET_OBJECT, f"arn:aws:s3:::{source}", owner))
+        for action, resource, bucket in asked:
+            words = self.refusal(action, resource, bucket)
+            if words is not None:
+                raise S3ClientError("AccessDenied", words)
+
+    def refusal(self, action: str, resource: str, bucket: Any) -> str | None:
+        """S3's words for why *action* may not be done; None where it may."""
+        documents = (_policy(bucket),) if bucket is not None and bucket.policy is not None else ()
+        if not self._signed:
+            return None  # the emulator may do everything; what nobody has signed moto looks at
+        values = self._values() if action == self.action else NONE
+        return self._permissions.refusal(self._session, action, resource, values, documents, quoted=True)
+
+    def _values(self) -> dict[str, list[str]]:
+        """What the request has for S3's condition keys.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html
+        """
+        responses = self._responses
+        values = {"aws:requestedregion": [str(responses.region)]}
+        for name, key in _IN_QUERY.items():
+            if name in responses.querystring:
+                values[key] = [_text(responses.querystring[name])]
+        for name in _IN_HEADERS:
+            if responses.headers.get(name):
+                values[f"s3:{name}"] = [str(responses.headers[name])]
+        return values
+
+
+def _presigned_by(query: Mapping[str, Any]) -> str | None:
+    """The access key of an address that was signed beforehand.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+    """
+    if "X-Amz-Credential" in query:
+        return _text(query["X-Amz-Credential"]).partition("/")[0]
+    return _text(query["AWSAccessKeyId"]) if "AWSAccessKeyId" in query else None
+
+
+def _policy(bucket: Any) -> str:
+    return bucket.policy.decode() if isinstance(bucket.policy, bytes) else str(bucket.policy)
+
+
+def _text(value: Any) -> str:
+    return str(value[0] if isinstance(value, list) else value)

@@ -1,0 +1,87 @@
+"""``harness up``: the emulator in the foreground, until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from harness.emulator.door.gateway import PAGE_PREFIX, Page
+from harness.emulator.emulator import Emulator
+from harness.emulator.process.announcement import announced
+from harness.settings import Settings, surrounding_authorities, surrounding_proxy
+
+HINT = """\
+[bold]The emulator answers at {url}[/bold]  (region {region}, account {account})
+
+  In this folder, from another shell:
+
+    [cyan]eval "$(harness env)"[/cyan]          then any AWS CLI command, boto3 or SageMaker SDK program
+    [cyan]aws s3 ls[/cyan]
+
+  or in Python:
+
+    [cyan]boto3.client("s3", endpoint_url="{url}")[/cyan]
+{page}
+
+Stop it with Ctrl-C; {end}"""
+_PAGE_HINT = """
+  What runs in it, as a page: [cyan]{url}[/cyan]
+"""
+
+
+def run_in_foreground(
+    *,
+    host: str,
+    port: int,
+    settings: Settings,
+    services: frozenset[str] | None,
+    state: Path | None = None,
+    live: Path | None = None,
+    page: Callable[[str, Mapping[str, str], str], Page] | None = None,
+) -> None:
+    """Run an emulator until SIGINT or SIGTERM, saying how to reach it.
+
+    Args:
+        host, port, services, state, live: see :class:`Emulator`.
+        settings: the rest of what it is told.
+        page: makes a WSGI application, given the emulator's address, its variables and *host*, which answers below
+            :data:`PAGE_PREFIX`; None for no such page.
+
+    Raises:
+        OSError: the port is taken.
+        ValueError: there is no such service.
+    """
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    stop = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda number, frame: stop.set())
+    emulator = Emulator(
+        host=host,
+        port=port,
+        region=settings.region,
+        account_id=settings.account_id,
+        services=services,
+        upstream_proxy=surrounding_proxy(os.environ),
+        authorities=surrounding_authorities(os.environ),
+        recipe=settings.recipe,
+        enforce_policies=settings.iam == "enforced",
+        state=state,
+        live=live,
+    )
+    with emulator, announced(settings.cache, emulator.url, emulator.environment()):
+        end = f"its state is kept in {state}." if state else "everything in it is gone then."
+        shown = "" if page is None else _PAGE_HINT.format(url=f"{emulator.url}{PAGE_PREFIX}/")
+        if page is not None:
+            emulator.mount(page(emulator.url, emulator.environment(), host))
+        console.print(
+            HINT.format(url=emulator.url, region=settings.region, account=settings.account_id, end=end, page=shown)
+        )
+        while not stop.wait(1):
+            pass
+        console.print("Stopping ...")
+    console.print("Stopped.")

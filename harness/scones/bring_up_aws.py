@@ -1,0 +1,126 @@
+"""``harness deploy``, ``destroy`` and ``sweep`` on the aws target: what is shown, asked and done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cloud.cleanup import destroy_cloud, find_deployment
+from harness.cloud.consent import require_consent
+from harness.cloud.deployment import check_quotas, deploy_cloud, plan_actions, plan_cloud, price
+from harness.cloud.sweep import find_expired, sweep
+from harness.scones.workflow import CleanupError
+from harness.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.scones.dataset.transform import Dataset
+    from harness.scones.workflow import Scones
+    from harness.targets.target import Target
+
+
+def bring_up_on_aws(
+    target: Target,
+    settings: Settings,
+    root: Path,
+    dataset: Dataset | None,
+    console: Console,
+    *,
+    dry_run: bool = False,
+) -> Scones | None:
+    """Show what there is to do and what it costs, have it agreed to, and do it.
+
+    Nothing is made before the price is agreed to. A second run does what is left of it.
+
+    Returns:
+        The workflow; None after a dry run.
+
+    Raises:
+        harness.cloud.consent.ConsentError: the price was not agreed to.
+        harness.cloud.quotas.QuotaError: the account may not have what is needed.
+        harness.project.stack.StackFailure: the stack could not be made.
+        harness.scones.training.TrainingError: there is no model.
+    """
+    from harness.project.session import SharedClients
+
+    def say(line: str) -> None:
+        console.print(f"  {line}", soft_wrap=True)
+
+    session = SharedClients()
+    say(describe_target(target))
+    plan = plan_cloud(target, session, settings, root, dataset, settings.model or None)
+    actions = plan_actions(plan, session, say, say)
+    if not actions:
+        say(f"nothing to do: all of it is there, until {plan.tags.expiry:%Y-%m-%d %H:%M:%S} UTC")
+    for action in actions:
+        say(f"{'would ' if dry_run else 'to do: '}{action.text}")
+    if actions:
+        estimate = price(plan, session, settings)
+        estimate.show(console)
+        for line in check_quotas(plan, session, settings):
+            say(line)
+        if dry_run:
+            return None
+        require_consent(target, settings, estimate)
+    if dry_run:
+        return None
+    scones = deploy_cloud(plan, session, say, say)
+    say(f"deployed until {plan.tags.expiry:%Y-%m-%d %H:%M:%S} UTC; remove it with `harness destroy --target aws`")
+    return scones
+
+
+def take_down_on_aws(
+    target: Target, settings: Settings, root: Path, console: Console, *, dry_run: bool = False
+) -> None:
+    """Remove all that deployments of the workflow have left, the endpoint first.
+
+    Raises:
+        CleanupError: something is still there.
+    """
+    from harness.project.session import SharedClients
+
+    def say(line: str) -> None:
+        console.print(f"  {line}", soft_wrap=True)
+
+    session = SharedClients()
+    say(describe_target(target))
+    if dry_run:
+        found = find_deployment(target, session, settings)
+        for item in found:
+            say(f"would delete {item}")
+        if not found:
+            say("nothing to delete")
+        return
+    destroy_cloud(target, session, settings, root, say)
+    say("all of it is gone")
+
+
+def sweep_aws(target: Target, console: Console, *, dry_run: bool = False) -> None:
+    """Remove what is past its expiry, whatever made it.
+
+    Raises:
+        CleanupError: something could not be removed.
+    """
+    from harness.project.session import SharedClients
+
+    def say(line: str) -> None:
+        console.print(f"  {line}", soft_wrap=True)
+
+    session = SharedClients()
+    say(describe_target(target))
+    found = find_expired(session)
+    if not found:
+        say("nothing has expired")
+    if dry_run:
+        for item in found:
+            say(f"would delete {item}")
+        return
+    if failed := sweep(session, say):
+        raise CleanupError(f"not removed: {'; '.join(failed)}")
+
+
+def describe_target(target: Target) -> str:
+    """The account, the region, and as whom: what every command on AWS says first."""
+    stand_in = " (an emulator stands in for AWS: HARNESS_AWS_STAND_IN)" if target.stand_in else ""
+    return f"account {target.account_id}, {target.region}, as {target.caller}{stand_in}"

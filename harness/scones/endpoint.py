@@ -1,0 +1,188 @@
+"""The endpoint: a model, a configuration with Data Capture, and the endpoint itself, by plain boto3.
+
+https://docs.aws.amazon.com/sagemaker/latest/dg/realtime-endpoints-deploy-models.html
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.cloud.eventual import once_known
+from harness.project.install import Step
+
+if TYPE_CHECKING:
+    import boto3
+
+
+@dataclass(frozen=True)
+class EndpointPlan:
+    """An endpoint to be made, with a model and a configuration of its own."""
+
+    name: str
+    role_arn: str
+    image: str
+    """Container image of the model."""
+    instance_type: str
+    capture_uri: str
+    """``s3://bucket/prefix`` for Data Capture."""
+    model_data: str | None = None
+    """``s3://...model.tar.gz``, or None for a model without an artifact."""
+
+    @property
+    def revision(self) -> str:
+        """Name of the model and of the configuration. Neither can be changed, so another plan has another one."""
+        digest = hashlib.sha256(repr(self).encode()).hexdigest()[:8]
+        return f"{self.name}-{digest}"
+
+
+def deploy_endpoint(
+    plan: EndpointPlan,
+    session: boto3.Session,
+    on_step: Step = lambda line: None,
+    tags: Sequence[dict[str, str]] = (),
+) -> None:
+    """Have the endpoint in service as *plan* says, with all invocations captured; one that is so already stays.
+
+    Args:
+        plan: the endpoint.
+        session: leads to the target.
+        on_step: told of each thing made or changed.
+        tags: ``Key`` and ``Value`` of each, for what is made.
+
+    Raises:
+        botocore.exceptions.ClientError: SageMaker refuses.
+        botocore.exceptions.WaiterError: it failed to come up.
+    """
+    sagemaker = session.client("sagemaker")
+    present = _settled(sagemaker, plan.name)
+    if present is not None and present["EndpointStatus"] == "Failed":
+        sagemaker.delete_endpoint(EndpointName=plan.name)
+        sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=plan.name)
+        on_step(f"deleted endpoint {plan.name}, which had failed: {present.get('FailureReason', 'without a reason')}")
+        present = None
+    if present is None or present["EndpointConfigName"] != plan.revision:
+        tagged = {"Tags": list(tags)} if tags else {}
+        _put_config(sagemaker, plan, tagged)
+        if present is None:
+            sagemaker.create_endpoint(EndpointName=plan.name, EndpointConfigName=plan.revision, **tagged)
+            done = "created"
+        else:
+            sagemaker.update_endpoint(EndpointName=plan.name, EndpointConfigName=plan.revision)
+            done = "updated"
+        sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=plan.name)
+        on_step(f"{done} endpoint {plan.name} on one {plan.instance_type}, capturing to {plan.capture_uri}")
+        _delete_revisions(sagemaker, plan.name, keep=plan.revision)
+    else:
+        sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=plan.name)
+
+
+def delete_endpoint(name: str, session: boto3.Session, on_step: Step = lambda line: None) -> None:
+    """Remove an endpoint, its configurations and its models; what is not there any more is passed over."""
+    sagemaker = session.client("sagemaker")
+    if _describe(sagemaker, name) is not None:
+        sagemaker.delete_endpoint(EndpointName=name)
+        on_step(f"deleted endpoint {name}")
+    _delete_revisions(sagemaker, name, on_step=on_step)
+
+
+def current_configuration(name: str, session: boto3.Session) -> str | None:
+    """Name of the configuration that the endpoint *name* has; None where there is no endpoint."""
+    present = _describe(session.client("sagemaker"), name)
+    return None if present is None else str(present["EndpointConfigName"])
+
+
+def endpoint_resources(sagemaker: Any, name: str) -> list[tuple[str, str]]:
+    """Configurations and models that were made for the endpoint *name*: kind and name of each."""
+    ours = re.compile(re.escape(name) + r"-[0-9a-f]{8}")
+    return [
+        (kind, item[member])
+        for kind, operation, items, member in (
+            ("endpoint configuration", "list_endpoint_configs", "EndpointConfigs", "EndpointConfigName"),
+            ("model", "list_models", "Models", "ModelName"),
+        )
+        for page in sagemaker.get_paginator(operation).paginate(NameContains=name)
+        for item in page[items]
+        if ours.fullmatch(item[member])
+    ]
+
+
+def _delete_revisions(sagemaker: Any, name: str, keep: str | None = None, on_step: Step = lambda line: None) -> None:
+    for kind, found in endpoint_resources(sagemaker, name):
+        if found == keep:
+            continue
+        if kind == "model":
+            sagemaker.delete_model(ModelName=found)
+        else:
+            sagemaker.delete_endpoint_config(EndpointConfigName=found)
+        on_step(f"deleted {kind} {found}")
+
+
+def _describe(sagemaker: Any, name: str) -> dict[str, Any] | None:
+    try:
+        described: dict[str, Any] = sagemaker.describe_endpoint(EndpointName=name)
+    except sagemaker.exceptions.ClientError as error:
+        if "Could not find" not in str(error):
+            raise
+        return None
+    return described
+
+
+def _settled(sagemaker: Any, name: str) -> dict[str, Any] | None:
+    """The endpoint once nothing is under way, such as after a deployment that broke off; None where there is none."""
+    from botocore.exceptions import WaiterError
+
+    present = _describe(sagemaker, name)
+    if present is None or present["EndpointStatus"] in ("InService", "Failed", "OutOfService"):
+        return present
+    waiter = "endpoint_deleted" if present["EndpointStatus"] == "Deleting" else "endpoint_in_service"
+    with contextlib.suppress(WaiterError):  # what it came to is looked at next
+        sagemaker.get_waiter(waiter).wait(EndpointName=name)
+    return _describe(sagemaker, name)
+
+
+def _put_config(sagemaker: Any, plan: EndpointPlan, tagged: dict[str, Any]) -> None:
+    container = {"Image": plan.image}
+    if plan.model_data is not None:
+        container["ModelDataUrl"] = plan.model_data
+    there = set(endpoint_resources(sagemaker, plan.name))  # from a deployment that broke off
+    if ("model", plan.revision) not in there:
+        once_known(
+            lambda: sagemaker.create_model(
+                ModelName=plan.revision, ExecutionRoleArn=plan.role_arn, PrimaryContainer=container, **tagged
+            )
+        )
+    if ("endpoint configuration", plan.revision) in there:
+        return
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=plan.revision,
+        ProductionVariants=[
+            {
+                "VariantName": "AllTraffic",
+                "ModelName": plan.revision,
+                "InitialInstanceCount": 1,
+                "InstanceType": plan.instance_type,
+            }
+        ],
+        DataCaptureConfig={
+            "EnableCapture": True,
+            "InitialSamplingPercentage": 100,
+            "DestinationS3Uri": plan.capture_uri,
+            "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+            # What the SageMaker SDK's DataCaptureConfig sends by default.
+            "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["application/json"]},
+        },
+        **tagged,
+    )
+
+
+def is_stub(name: str, session: boto3.Session) -> bool:
+    """Whether an endpoint says, by its tags, that its answers are made up."""
+    sagemaker: Any = session.client("sagemaker")
+    arn = sagemaker.describe_endpoint(EndpointName=name)["EndpointArn"]
+    tags = sagemaker.list_tags(ResourceArn=arn)["Tags"]
+    return any(tag == {"Key": "harness:stub", "Value": "true"} for tag in tags)
