@@ -1,7 +1,7 @@
 """What an execution asks of the world, and what it is told: the whole contract between the language and its drivers.
 
-An :class:`~harness.states_language.execution.Execution` does no I/O, holds no thread, no lock and no clock. It hands out
-*effects* and is sent a *reply* for each of them, in any order, with the time at which it came::
+An :class:`~harness.states_language.execution.Execution` does no I/O, holds no thread, no lock and no clock. It hands
+out *effects* and is sent a *reply* for each of them, in any order, with the time at which it came::
 
     execution = Execution(machine, {"x": 1}, seed)
     effects = execution.start(now=0.0)

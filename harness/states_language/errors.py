@@ -1,0 +1,25 @@
+"""What goes wrong in the language itself: an evaluation that fails, an expression that is not well formed."""
+
+from __future__ import annotations
+
+
+class EvaluationError(Exception):
+    """A path, an intrinsic function, a template or an expression could not be evaluated.
+
+    Every evaluator of the language raises this one and nothing else for what a definition's author or the data did; the
+    execution turns it into the state's failure, which Retry and Catch may see.
+
+    Attributes:
+        error: the error's name: ``States.ParameterPathFailure``, ``States.IntrinsicFailure``, ``States.Runtime``,
+            ``States.QueryEvaluationError``, ``States.DataLimitExceeded``.
+        cause: what AWS says, without the words about state and event id that the execution puts around it.
+    """
+
+    def __init__(self, error: str, cause: str) -> None:
+        super().__init__(f"{error}: {cause}")
+        self.error = error
+        self.cause = cause
+
+
+class SyntaxFault(ValueError):
+    """A path, an intrinsic function or an expression is not well formed; told when a definition is parsed."""
