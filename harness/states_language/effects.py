@@ -10,8 +10,8 @@ out *effects* and is sent a *reply* for each of them, in any order, with the tim
         effects += execution.resolve(effect.id, reply_to(effect), now)
     print(execution.status, execution.output)
 
-The history grows on the way: :attr:`Execution.events`. The same replies in the same order at the same times give the same
-history, so that an execution is saved by what it was told.
+The history grows on the way: :attr:`Execution.events`. The same replies in the same order at the same times give the
+same history, so that an execution is saved by what it was told.
 """
 
 from __future__ import annotations
@@ -107,23 +107,30 @@ class AwaitActivity(Effect):
 
 @dataclass(frozen=True)
 class Wait(Effect):
-    """Wait until the clock says *until* (seconds since the epoch). Reply: None."""
+    """Wait until the clock says *until* (seconds since the epoch). Reply: None.
+
+    Attributes:
+        until: the moment.
+        limit: whether it only limits what else is waited for (a time-out, a heartbeat): virtual time does not go there
+            by itself, as it does to the end of a Wait state or of a retrier's interval.
+    """
 
     until: float = 0.0
+    limit: bool = False
 
 
 @dataclass(frozen=True)
 class RunMap(Effect):
     """Run a Distributed Map: read the items, start child executions, write the results.
 
-    Reply: :class:`MapRunStarted` with the Map Run's ARN (the effect stays open), then :class:`Result` with what the state
-    gives, or :class:`Failure` (``States.ItemReaderFailed``, ``States.ExceedToleratedFailureThreshold``, ...).
+    Reply: :class:`MapRunStarted` with the Map Run's ARN (the effect stays open), then :class:`Result` with what the
+    state gives, or :class:`Failure` (``States.ItemReaderFailed``, ``States.ExceedToleratedFailureThreshold``, ...).
 
     Attributes:
         items: the items where the state has them itself; None where *reader* says where they are.
         reader: the ``ItemReader``, evaluated: Resource, ReaderConfig, Parameters or Arguments.
-        selector: gives an item's input: ``selector(index, item, key)``; raises as any evaluation. ``Map.Item.Source`` is
-            in its reach.
+        selector: gives an item's input: ``selector(index, item, key)``; raises as any evaluation. ``Map.Item.Source``
+            is in its reach.
         batcher: the ``ItemBatcher``, evaluated (MaxItemsPerBatch, MaxInputBytesPerBatch, BatchInput), or None.
         writer: the ``ResultWriter``, evaluated (Resource, Parameters or Arguments, WriterConfig), or None.
         processor: the state machine of the children.
@@ -149,7 +156,7 @@ class RunMap(Effect):
 
 @dataclass(frozen=True)
 class Cancel(Effect):
-    """Give up what the effect *target* asked for: it has timed out, or a branch beside it has failed. No reply is sent."""
+    """Give up what the effect *target* asked for: it has timed out, or a branch beside it has failed. No reply."""
 
     target: int = 0
 
@@ -174,7 +181,8 @@ class Failure:
     Attributes:
         error: the error's name, ``Lambda.TooManyRequestsException``.
         cause: in words, or None where AWS has none.
-        kind: the event that tells it: ``failed``, ``start_failed`` (``TaskStartFailed``), ``submit_failed``, ``timed_out``.
+        kind: the event that tells it: ``failed``, ``start_failed`` (``TaskStartFailed``), ``submit_failed``,
+            ``timed_out``.
     """
 
     error: str | None
