@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.config import Config
+from werkzeug import Request, Response
 
 from harness.emulator.access.permissions import Permissions
 from harness.emulator.access.sessions import Actor
 from harness.emulator.aws_models import ClientsLoader
+from harness.emulator.door.call import Call
+from harness.emulator.door.errors import AwsError
 from harness.emulator.door.forward_proxy import is_aws
+from harness.emulator.in_process import send_in_process
 
 OWN_ACCESS_KEY = "harness"
 """With it the emulator calls itself: never refused, never struck by a fault."""
@@ -41,6 +47,7 @@ class Clients:
         region: used when a call names none.
         account_id: what others, LocalStack for one, are told as the access key: they take it for the account.
         permissions: hands out the credentials of roles.
+        answer: answers requests to the services that run here, in this process.
     """
 
     def __init__(
@@ -50,7 +57,9 @@ class Clients:
         region: str,
         account_id: str,
         permissions: Permissions,
+        answer: Callable[[Request], Response],
     ) -> None:
+        self._answer = answer
         self._endpoint_url = endpoint_url
         self._local_services = local_services
         self._region = region
@@ -108,7 +117,7 @@ class Clients:
             botocore_session = botocore.session.Session()
             botocore_session.register_component("data_loader", ClientsLoader())
             self._session = boto3.session.Session(botocore_session=botocore_session)
-        return self._session.client(
+        client = self._session.client(
             service,
             region_name=region,
             endpoint_url=self.endpoint_for(service),
@@ -124,6 +133,30 @@ class Clients:
                 tcp_keepalive=True,
             ),
         )
+        if self.is_local(service):
+            client.meta.events.register("before-send", partial(send_in_process, answer=self._answer))
+        return client
+
+    def call(self, call: Call) -> Mapping[str, Any]:
+        """Carry out *call* with the client for it; bodies are read to their end.
+
+        Raises:
+            AwsError: as the service refuses, or ``SdkClientException`` when it cannot be reached.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            client = self.get(call.service, call.region, call.caller)
+            output = client._make_api_call(call.operation, dict(call.parameters))
+        except ClientError as error:
+            said = error.response
+            code, words = said["Error"].get("Code", ""), said["Error"].get("Message", "")
+            status = said.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+            raise AwsError(code, words, status) from None
+        except (BotoCoreError, LookupError) as error:
+            raise AwsError("SdkClientException", f"Unable to execute HTTP request: {error}", 0) from None
+        output.pop("ResponseMetadata", None)
+        return {name: value.read() if hasattr(value, "read") else value for name, value in output.items()}
 
 
 class TellingClient:

@@ -166,6 +166,7 @@ class Emulator:
         from harness.emulator.moto.s3_access import enforce
         from harness.emulator.sagemaker.service import SageMaker
         from harness.emulator.scheduler import Schedules
+        from harness.emulator.services import Services
         from harness.emulator.stepfunctions.api import States
 
         if not self._running.acquire(blocking=False):
@@ -187,7 +188,7 @@ class Emulator:
             developer = developer_of(self._account_id)
             self._permissions = Permissions(self._account_id, developer, self._enforce_policies, keeps_roles)
             clients = self._clients = Clients(
-                self.url, self._boto3_names(), self._region, self._account_id, self._permissions
+                self.url, self._boto3_names(), self._region, self._account_id, self._permissions, gateway.answer
             )
             self._logs = LogWriter(clients)
             self._undo += [enforce(self._permissions), tag_at_creation()]
@@ -220,7 +221,8 @@ class Emulator:
                 self._quotas,
             )
             gate = Gate(self._permissions, self._account_id, self._region)
-            gateway.connect(self._handlers(), control.answer, gate)
+            services = Services(gate.check, clients.call)
+            gateway.connect(services, self._permissions, self._account_id, self._handlers(), control.answer)
             self._server.start()
             if self._state is not None:
                 self._keep_state(self._state, gateway)

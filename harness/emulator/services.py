@@ -12,7 +12,7 @@ from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
 
 Operation = Callable[[Call], Mapping[str, Any]]
-"""Carries out an operation. Takes and gives what botocore's model of it names: datetimes for timestamps, bytes for blobs.
+"""Carries out an operation. Takes and gives what botocore's model names: datetimes for timestamps, bytes for blobs.
 
 Raises:
     AwsError: as AWS refuses.
@@ -52,18 +52,31 @@ class Services:
     """Everything that answers.
 
     Args:
-        check: refuses what the caller may not do.
-        moto: carries out the operations of services that only keep something.
+        check: refuses what the caller of a call may not do.
+        others: carries out calls to services that are not ours.
     """
 
-    def __init__(self, check: Callable[[Call], None], moto: Operation) -> None:
-        self._check = check
-        self._moto = moto
+    def __init__(self, check: Callable[[Call], None], others: Operation) -> None:
+        self.check = check
+        self._others = others
         self._services: dict[str, Service] = {}
 
     def add(self, service: Service) -> None:
         """Have *service* answer."""
         self._services[service.name] = service
+
+    def has(self, service: str) -> bool:
+        """Whether *service*, by boto3's name, is ours."""
+        return service in self._services
+
+    def all(self) -> tuple[Service, ...]:
+        """The services that are ours, in the order in which they were added."""
+        return tuple(self._services.values())
+
+    def is_kept_by_moto(self, call: Call) -> bool:
+        """Whether moto answers *call*, for a service of ours as well."""
+        service = self._services.get(call.service)
+        return service is None or call.operation in service.kept_by_moto
 
     def call(self, call: Call) -> Mapping[str, Any]:
         """Carry out *call*.
@@ -71,10 +84,10 @@ class Services:
         Raises:
             AwsError: as AWS refuses, or 501 ``NotImplemented`` for an operation that is not emulated.
         """
-        self._check(call)
         service = self._services.get(call.service)
         if service is None or call.operation in service.kept_by_moto:
-            return self._moto(call)
+            return self._others(call)  # checked where it arrives
+        self.check(call)
         operation = service.operations.get(call.operation)
         if operation is None:
             raise AwsError("NotImplemented", f"not emulated: {call.service}.{call.operation}", 501)

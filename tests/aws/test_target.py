@@ -10,6 +10,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner
+from werkzeug import Response
 
 from harness.cli import main
 from harness.emulator.clients import Clients
@@ -198,7 +199,7 @@ def test_an_announced_emulator_that_leads_to_aws_is_refused(tmp_path):
 
 def test_an_emulator_of_some_services_never_calls_aws(monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://s3.us-east-1.amazonaws.com")
-    clients = Clients("http://127.0.0.1:1", frozenset({"lambda"}), "us-east-1", "123456789012", None)
+    clients = Clients("http://127.0.0.1:1", frozenset({"lambda"}), "us-east-1", "123456789012", None, Response)
     with pytest.raises(LookupError, match=r"AWS's own: the emulator never calls there"):
         clients.get("s3")
 

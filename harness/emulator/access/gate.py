@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from werkzeug import Request
-
 from harness.emulator.access.entities import role_of, tags_of
 from harness.emulator.access.permissions import Permissions
-from harness.emulator.access.required_permissions import Place, permissions_for
-from harness.emulator.door.call import protocol_of, read_operation
+from harness.emulator.access.required_permissions import Operation, Place, permissions_for
+from harness.emulator.door.call import Call, protocol_of
 from harness.emulator.door.errors import AwsError
-from harness.emulator.moto.app import access_key_of, region_of
 
 _JSON = ("json", "rest-json")
 
@@ -33,26 +30,22 @@ class Gate:
         self._account_id = account_id
         self._region = region
 
-    def check(self, service: str, request: Request, authorization: str) -> None:
-        """Let a request to *service*, a signing name, through, or refuse it.
+    def check(self, call: Call) -> None:
+        """Let *call* through, or refuse it.
 
         Raises:
             AwsError: AccessDeniedException (AccessDenied of services that speak XML).
         """
-        session = self._permissions.session_of(access_key_of(authorization))
+        session = call.caller
         if session is None:
             return
-        operation = read_operation(service, request)
-        if operation is None:
-            return  # whoever answers it does not know it either
-        region = region_of(authorization) or self._region
-        place = Place(region, self._account_id, self._role_arn, self._stack_of)
-        for wanted in permissions_for(operation, place):
+        place = Place(call.region, self._account_id, self._role_arn, self._stack_of)
+        for wanted in permissions_for(Operation.of(call), place):
             words = self._permissions.refusal(
                 session, wanted.action, wanted.resource, wanted.values, tags=partial(self._tags_of, wanted.resource)
             )
             if words is not None:
-                code = "AccessDeniedException" if protocol_of(service) in _JSON else "AccessDenied"
+                code = "AccessDeniedException" if protocol_of(call.service) in _JSON else "AccessDenied"
                 raise AwsError(code, words, 403)
 
     def _role_arn(self, name: str) -> str | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.emulator.access.permissions import Values
 from harness.emulator.access.policies import ALL, ANY
-from harness.emulator.door.call import Operation
+from harness.emulator.door.call import Call
 
 Find = Callable[[str], str | None]
 """Gives an ARN by a name, or by another ARN; None where there is none."""
@@ -22,6 +22,35 @@ _PASS_ROLE = "iam:PassRole"
 _ELSEWHERE = {"sts:GetCallerIdentity", "sts:AssumeRole", "lambda:InvokeFunction", "sagemaker:InvokeEndpoint"}
 """Actions that need no permission, or whose permission is looked at where the role's trust, the function or the
 endpoint is known."""
+
+
+_PREFIXES = {
+    "stepfunctions": "states",
+    "resourcegroupstaggingapi": "tag",
+    "service-quotas": "servicequotas",
+    "sagemaker-runtime": "sagemaker",
+}
+"""Prefixes of the actions of services that boto3 calls otherwise."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation as policies know it.
+
+    Attributes:
+        prefix: of the service's actions: ``states``.
+        name: of the operation, as botocore has it: ``CreateFunction``.
+        parameters: by the members of botocore's input shape.
+    """
+
+    prefix: str
+    name: str
+    parameters: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, call: Call) -> Operation:
+        """The operation that *call* asks for."""
+        return cls(_PREFIXES.get(call.service, call.service), call.operation, call.parameters)
 
 
 @dataclass(frozen=True)

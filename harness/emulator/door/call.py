@@ -1,30 +1,36 @@
-"""What a request is: of which service which operation, with which parameters; read by the service's model.
-
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_actions-resources-contextkeys.html
-"""
+"""A request, parsed once: of which service which operation, with which parameters, by botocore's models."""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
+from botocore.utils import parse_timestamp
 from werkzeug import Request
-from werkzeug.exceptions import HTTPException
 
 from harness.emulator.access.sessions import Actor
 from harness.emulator.aws_models import service_model
+from harness.emulator.door.errors import AwsError
+from harness.emulator.moto.requests import UnreadableError, read_request
+
+if TYPE_CHECKING:
+    from botocore.model import Shape
 
 _BOTO3 = {
     "states": "stepfunctions",
     "tagging": "resourcegroupstaggingapi",
     "servicequotas": "service-quotas",
     "monitoring": "cloudwatch",
+    "email": "ses",
 }
 """boto3's names of services that requests are signed for under another name."""
-_PREFIXES = {"tagging": "tag", "monitoring": "cloudwatch"}
-"""Prefixes of actions in policies, where requests are signed for another name."""
 
 
 @dataclass(frozen=True)
@@ -50,56 +56,170 @@ class Call:
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
-@dataclass(frozen=True)
-class Operation:
-    """A request to a service, understood."""
-
-    prefix: str
-    """Of the service's actions in policies: ``states``."""
-    name: str
-    """Of the operation, as botocore has it: ``CreateFunction``."""
-    parameters: Mapping[str, Any]
+def boto3_name(signing_name: str, path: str = "") -> str:
+    """boto3's name of the service that a request is signed for as *signing_name*."""
+    if signing_name == "sagemaker" and path.startswith("/endpoints/"):
+        return "sagemaker-runtime"
+    return _BOTO3.get(signing_name, signing_name)
 
 
 def protocol_of(service: str) -> str:
-    """The protocol of *service*, a signing name, e.g. ``query``; ``json`` for a service without a model."""
+    """The protocol of boto3 service *service*, e.g. ``query``; ``json`` for a service without a model."""
+    return str(service_model(service).metadata["protocol"]) if is_known(service) else "json"
+
+
+@lru_cache(512)
+def is_known(service: str) -> bool:
+    """Whether botocore has a model of *service*."""
     try:
-        return str(service_model(_BOTO3.get(service, service)).metadata["protocol"])
-    except Exception:  # botocore's UnknownServiceError: signing names are not all names of models
-        return "json"
+        return bool(service_model(service))
+    except Exception:  # botocore's UnknownServiceError
+        return False
 
 
-def read_operation(service: str, request: Request) -> Operation | None:
-    """What a request to *service*, a signing name, asks for; None where that cannot be told."""
-    from moto.core.parse import PROTOCOL_PARSERS
-    from moto.core.request import Request as MotoRequest
-    from moto.core.request import determine_request_protocol
-    from moto.core.routing import get_service_router
+def read_call(
+    service: str, request: Request, region: str, account: str, caller: Actor | None, request_id: str
+) -> Call | None:
+    """What a request to boto3 service *service* asks for; None where that cannot be told.
 
-    name = _BOTO3.get(service, service)
-    request.environ["wsgi.input"].seek(0)
-    read = MotoRequest(request.environ)
-    try:
-        model = service_model(name)
-        found, in_path = get_service_router(name).match(read)
-        parser = PROTOCOL_PARSERS[determine_request_protocol(model, read.content_type)](found, map_type=dict)
-        body = read.get_data(cache=True)
-        parameters = parser.parse(
-            {
-                "method": read.method,
-                "values": read.values,
-                "headers": read.headers,
-                "body": body,
-                "url_path": read.path,
-                "url_params": in_path,
-            }
-        )
-    except (HTTPException, LookupError, ValueError, NotImplementedError):
-        return None
-    except Exception as error:
-        if type(error).__module__.startswith(("botocore.", "moto.")):  # no such service or operation
+    Raises:
+        AwsError: SerializationException: a body that is not what the service's model says.
+    """
+    target = request.headers.get("X-Amz-Target")
+    if target is not None and protocol_of(service) == "json" and is_known(service):
+        operation = target.rpartition(".")[2]
+        if operation not in service_model(service).operation_names:
             return None
-        raise
-    finally:
-        request.environ["wsgi.input"].seek(0)
-    return Operation(_PREFIXES.get(service, service), found.name, parameters)
+        parameters = _read_json(service, operation, request.get_data(cache=True))
+    else:
+        try:
+            operation, parameters = read_request(service, request)
+        except UnreadableError:
+            return None
+    return Call(service, operation, parameters, region, account, caller, request_id)
+
+
+def _read_json(service: str, operation: str, body: bytes) -> Mapping[str, Any]:
+    try:
+        given = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        raise AwsError("SerializationException", "Could not parse the request body as JSON.") from None
+    if not isinstance(given, dict):
+        raise AwsError("SerializationException", "Start of structure or map expected.")
+    shape = service_model(service).operation_model(operation).input_shape
+    convert = _converter(service, shape.name) if shape is not None else None
+    read: dict[str, Any] = convert(given) if convert is not None else given
+    return read
+
+
+_Convert = Callable[[Any], Any]
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "boolean": (bool,),
+    "integer": (int, float),
+    "long": (int, float),
+    "float": (int, float, str),
+    "double": (int, float, str),
+}
+
+
+@lru_cache(4096)
+def _converter(service: str, name: str) -> _Convert:
+    """Makes what JSON has into what botocore's shape says, refusing another type."""
+    shape = service_model(service).shape_for(name)
+    return _convert_shape(service, shape)
+
+
+def _convert_shape(service: str, shape: Shape) -> _Convert:
+    kind = shape.type_name
+    if kind == "structure":
+        if getattr(shape, "is_document_type", False):
+            return lambda value: value
+        members = {name: member.name for name, member in shape.members.items()}
+        kinds = {name: (member.type_name, member) for name, member in shape.members.items()}
+
+        def structure(value: Any) -> Any:
+            if not isinstance(value, dict):
+                raise _unexpected("Start of structure or map expected.")
+            read = {}
+            for name, given in value.items():
+                if given is None or name not in members:
+                    continue
+                expected = _KINDS.get(kinds[name][0])
+                if expected is None:
+                    given = _converter(service, members[name])(given)
+                elif not isinstance(given, expected) or (isinstance(given, bool) and bool not in expected):
+                    raise _unexpected(f"{_kind_of(given)} can not be converted to {_java(kinds[name][0])}")
+                read[name] = given
+            return read
+
+        return structure
+    if kind == "list":
+        member = shape.member
+
+        def items(value: Any) -> Any:
+            if not isinstance(value, list):
+                raise _unexpected("Expected list or null")
+            convert = _converter(service, member.name)
+            return [convert(given) for given in value]
+
+        return items
+    if kind == "map":
+        of = shape.value
+
+        def mapping(value: Any) -> Any:
+            if not isinstance(value, dict):
+                raise _unexpected("Expected map or null")
+            convert = _converter(service, of.name)
+            return {key: convert(given) for key, given in value.items()}
+
+        return mapping
+    if kind == "blob":
+        return _blob
+    if kind == "timestamp":
+        return _timestamp
+    expected = _KINDS.get(kind)
+
+    def scalar(value: Any) -> Any:
+        if expected and value is not None and not isinstance(value, expected):
+            raise _unexpected(f"{_kind_of(value)} can not be converted to {_java(kind)}")
+        return value
+
+    return scalar
+
+
+def _blob(value: Any) -> bytes:
+    try:
+        return base64.b64decode(value, validate=False)
+    except (binascii.Error, TypeError, ValueError):
+        raise _unexpected("Invalid base64 in a blob.") from None
+
+
+def _timestamp(value: Any) -> datetime:
+    try:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, UTC)
+        parsed: datetime = parse_timestamp(value)
+        return parsed
+    except (TypeError, ValueError, OverflowError, OSError):
+        raise _unexpected("Expected a timestamp.") from None
+
+
+def _unexpected(words: str) -> AwsError:
+    return AwsError("SerializationException", words)
+
+
+def _kind_of(value: Any) -> str:
+    if isinstance(value, bool):
+        return f"{str(value).upper()}_VALUE"
+    return {
+        str: "STRING_VALUE",
+        int: "NUMBER_VALUE",
+        float: "DECIMAL_VALUE",
+        list: "START_ARRAY",
+        dict: "START_OBJECT",
+    }[type(value)]
+
+
+def _java(kind: str) -> str:
+    return {"string": "String", "boolean": "Boolean", "integer": "Integer", "long": "Long"}.get(kind, "Number")

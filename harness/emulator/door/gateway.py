@@ -11,20 +11,24 @@ from typing import Any, Protocol
 
 from werkzeug import Request, Response
 
-from harness.emulator.access.gate import Gate
+from harness.emulator.access.permissions import Permissions
 from harness.emulator.clients import OWN_ACCESS_KEY
-from harness.emulator.door.call import protocol_of
+from harness.emulator.door.answers import answer
+from harness.emulator.door.call import Call, boto3_name, protocol_of, read_call
 from harness.emulator.door.errors import AwsError, error_response, xml_error_response
 from harness.emulator.faults import Faults
 from harness.emulator.moto.app import access_key_of, region_of, service_of
 from harness.emulator.moto.bucket_faults import under_faults
+from harness.emulator.services import Services
 
 logger = logging.getLogger(__name__)
 
+Observer = Callable[[str, Call | None, Request, Response], None]
+"""Is told boto3's name of a service, the call (None for S3, whose requests are not parsed), request and answer."""
 Handler = Callable[[Request, str, str], Response]
 """Answers a request, given its id and region."""
 
-_MESSAGE_IN_CAPITALS = ("lambda", "sagemaker")
+_MESSAGE_IN_CAPITALS = ("lambda", "sagemaker", "sagemaker-runtime")
 _XML = ("query", "ec2", "rest-xml")
 _READS = re.compile(r"\.(Describe|List|Get)[A-Z]")
 CONTROL_PREFIX = "/_harness/"
@@ -73,26 +77,37 @@ class Gateway:
         self._faults = faults
         self.page: Page | None = None
         """Answers what lies below :data:`PAGE_PREFIX`."""
-        self._gate: Gate | None = None
+        self._services: Services | None = None
+        self._permissions: Permissions | None = None
+        self._account_id = ""
+        self.observers: list[Observer] = []
+        """Told of each change that a service has made which only keeps things."""
         self.changes = 0
         """How many requests may have changed something. Grows; the exact number means nothing."""
 
     def connect(
         self,
+        services: Services,
+        permissions: Permissions,
+        account_id: str,
         handlers: dict[str, Callable[[Request], Handler | None]],
         control: Callable[[Request], Response],
-        gate: Gate | None = None,
     ) -> None:
         """Say who answers.
 
         Args:
-            handlers: by signing name, what finds a request's handler; None leaves it to the fallback.
+            services: answer what is parsed into a call.
+            permissions: know whose a request is.
+            account_id: in which everything is done.
+            handlers: by signing name, what finds the handler of a request that is answered as it is; None leaves it to
+                the fallback.
             control: answers what lies below :data:`CONTROL_PREFIX`.
-            gate: knows who may do what.
         """
+        self._services = services
+        self._permissions = permissions
+        self._account_id = account_id
         self._handlers = handlers
         self._control = control
-        self._gate = gate
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         path = environ.get("PATH_INFO", "")
@@ -100,42 +115,70 @@ class Gateway:
             mounted = {**environ, "SCRIPT_NAME": PAGE_PREFIX, "PATH_INFO": path.removeprefix(PAGE_PREFIX) or "/"}
             return self.page(mounted, start_response)
         request = Request(environ)
-        response = self._answer(request)
+        response = self.answer(request)
         if self.page is not None and request.headers.get("Sec-Fetch-Dest") in _DOCUMENTS:
             # An object out of a bucket that a browser shows as a page has this very origin, the mounted page's: its
             # scripts must not drive that one. No SDK sends this header.
             response.headers["Content-Security-Policy"] = "sandbox"
         return response(environ, start_response)
 
-    def _answer(self, request: Request) -> Response:
+    def answer(self, request: Request) -> Response:
+        """The answer to a request that has passed the door."""
         if request.path.startswith(CONTROL_PREFIX):
             return self._control(request)
-        if request.method not in ("GET", "HEAD") and not _READS.search(request.headers.get("X-Amz-Target", "")):
+        changes = request.method not in ("GET", "HEAD") and not _READS.search(request.headers.get("X-Amz-Target", ""))
+        if changes:
             self.changes += 1
         authorization = request.headers.get("Authorization", "")
-        service = service_of(authorization)
+        signed_for = service_of(authorization)
         # Without a signature it is S3's: public objects and presigned addresses.
-        if self._signing_names is not None and (service or "s3") not in self._signing_names:
+        if self._signing_names is not None and (signed_for or "s3") not in self._signing_names:
             return self._elsewhere(request)
-        if service == "s3" and access_key_of(authorization) != OWN_ACCESS_KEY:
-            return under_faults(self._faults, request, self._fallback)
-        if service is None or service == "s3":
-            return self._fallback(request)
+        if signed_for is None or signed_for == "s3":
+            if signed_for is None or access_key_of(authorization) == OWN_ACCESS_KEY:
+                response = self._fallback(request)
+            else:
+                response = under_faults(self._faults, request, self._fallback)
+            if changes:
+                self._tell("s3", None, request, response)
+            return response
+        service = boto3_name(signed_for, request.path)
         request_id = str(uuid.uuid4())
         try:
-            if self._gate is not None:
-                self._gate.check(service, request, authorization)
-            find = self._handlers.get(service)
-            handler = find(request) if find else None
-            if handler is None:
-                return self._fallback(request)
-            return handler(request, request_id, region_of(authorization) or self._region)
+            return self._dispatch(service, signed_for, request, authorization, request_id, changes)
         except AwsError as error:
             return _refused(error, service, request_id)
         except Exception:
             logger.exception("%s %s failed", request.method, request.path)
             failure = AwsError("InternalFailure", "The emulator failed; its log says why.", 500)
             return _refused(failure, service, request_id)
+
+    def _dispatch(
+        self, service: str, signed_for: str, request: Request, authorization: str, request_id: str, changes: bool
+    ) -> Response:
+        assert self._services is not None and self._permissions is not None
+        region = region_of(authorization) or self._region
+        caller = self._permissions.session_of(access_key_of(authorization))
+        call = read_call(service, request, region, self._account_id, caller, request_id)
+        if self._services.has(service):
+            if call is None:
+                words = f"{service} has no such operation: {request.headers.get('X-Amz-Target') or request.path}"
+                raise AwsError("UnknownOperationException", words, 404)
+            if not self._services.is_kept_by_moto(call):
+                return answer(call.service, call.operation, self._services.call(call), request_id)
+        if call is not None:
+            self._services.check(call)
+        find = self._handlers.get(signed_for)
+        handler = find(request) if find else None
+        response = self._fallback(request) if handler is None else handler(request, request_id, region)
+        if call is not None and changes:
+            self._tell(service, call, request, response)
+        return response
+
+    def _tell(self, service: str, call: Call | None, request: Request, response: Response) -> None:
+        if response.status_code < 300:
+            for observer in self.observers:
+                observer(service, call, request, response)
 
 
 def _refused(error: AwsError, service: str, request_id: str) -> Response:

@@ -15,10 +15,10 @@ import ssl
 import threading
 from typing import TYPE_CHECKING, Any
 
-from moto.moto_server.werkzeug_app import MotoRequestHandler
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from harness.emulator.door.heads import QuickHead
+from harness.emulator.moto.headers import keep_names
 
 if TYPE_CHECKING:
     from harness.emulator.door.forward_proxy import ForwardProxy
@@ -29,7 +29,7 @@ _TLS_HANDSHAKE_LIMIT = 10.0
 _BODILESS = ("204", "304")
 
 
-class KeepAliveRequestHandler(QuickHead, MotoRequestHandler):  # type: ignore[misc]
+class KeepAliveRequestHandler(QuickHead, WSGIRequestHandler):
     """Answers WSGI requests over HTTP/1.1 on connections that are kept."""
 
     connection: socket.socket
@@ -67,6 +67,7 @@ class KeepAliveRequestHandler(QuickHead, MotoRequestHandler):  # type: ignore[mi
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.wfile.flush()
         environ = self.make_environ()
+        keep_names(environ, self.headers.items())
         if isinstance(self.connection, ssl.SSLSocket):
             environ["wsgi.url_scheme"] = "https"
         self._buffer_body(environ)
