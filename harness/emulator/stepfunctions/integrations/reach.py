@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from harness.emulator.access.sessions import Actor
-from harness.emulator.clients import Clients
+from harness.emulator.aws_models import service_model
+from harness.emulator.door.call import Call
+from harness.emulator.door.errors import AwsError
+from harness.emulator.door.validation import check
+from harness.emulator.services import Services
 
 
 @dataclass(frozen=True)
@@ -75,41 +81,41 @@ Raises:
 """
 
 
-def by_clients(clients: Clients) -> Reach:
-    """Reach services by the emulator's own boto3 clients."""
+def by_services(services: Services) -> Reach:
+    """Reach services in this process."""
 
     def reach(service: str, operation: str, parameters: Mapping[str, Any], caller: Caller) -> Answer:
-        from botocore import xform_name
-        from botocore.exceptions import BotoCoreError, ClientError
-
+        call = Call(service, operation, parameters, caller.region, caller.account, caller.actor)
         try:
-            client = clients.get(service, caller.region, caller.actor)
-            output = getattr(client, xform_name(operation))(**parameters)
-            return _answer(output)
-        except ClientError as error:
-            raise _refused(error.response) from None
-        except (LookupError, BotoCoreError) as error:
-            raise Unreachable(f"Unable to execute HTTP request: {error}") from None
+            _check(call)
+            output = services.call(call)
+        except AwsError as error:
+            if error.code == "SdkClientException":
+                raise Unreachable(error.message) from None
+            extended = _extended_id(call.request_id) if service == "s3" else None
+            raise Refused(error.code, error.message, error.status, call.request_id, extended) from None
+        if "EncodingType" in output and "EncodingType" not in parameters:  # botocore asks S3 for it, and undoes it
+            output = {name: value for name, value in output.items() if name != "EncodingType"}
+        return Answer(output, call.request_id, output.get("StatusCode", 200) if service == "lambda" else 200)
 
     return reach
 
 
-def _answer(output: dict[str, Any]) -> Answer:
-    metadata = output.pop("ResponseMetadata", {})
-    for name, value in output.items():
-        if hasattr(value, "read"):
-            output[name] = value.read()
-    return Answer(
-        output, metadata.get("RequestId", ""), metadata.get("HTTPStatusCode", 200), metadata.get("HTTPHeaders") or {}
-    )
+def _check(call: Call) -> None:
+    """Refuse what botocore, which is not asked here, would not have sent, as the service itself refuses it.
+
+    Raises:
+        AwsError: a member is missing, or has a value that the model does not allow.
+    """
+    model = service_model(call.service)
+    shape = model.operation_model(call.operation).input_shape
+    if call.service == "sqs" and shape is not None:
+        for name in shape.required_members:
+            if call.parameters.get(name) is None:
+                raise AwsError("MissingParameter", f"The request must contain the parameter {name}.")
+    elif model.metadata["protocol"] == "json":
+        check(call.service, call.operation, call.parameters)
 
 
-def _refused(response: Mapping[str, Any]) -> Refused:
-    error, metadata = response.get("Error", {}), response.get("ResponseMetadata", {})
-    return Refused(
-        str(error.get("Code", "Unknown")),
-        str(error.get("Message", "")),
-        metadata.get("HTTPStatusCode", 0),
-        metadata.get("RequestId", ""),
-        metadata.get("HostId"),
-    )
+def _extended_id(request_id: str) -> str:
+    return base64.b64encode(hashlib.sha384(request_id.encode()).digest()).decode()

@@ -1,0 +1,115 @@
+"""Lambda: ``arn:aws:states:::lambda:invoke``, and tasks that name the function itself.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.emulator.stepfunctions.integrations.optimized import (
+    WAITS_FOR_TOKEN,
+    Action,
+    Context,
+    Optimized,
+    sdk_metadata,
+)
+from harness.emulator.stepfunctions.integrations.reach import Answer, Caller, Reach, Refused, Unreachable
+from harness.emulator.stepfunctions.integrations.values import as_text
+from harness.states_language.effects import Failure, Json, Result
+
+_UNKNOWN = "Lambda.Unknown"
+
+
+@dataclass(frozen=True)
+class Lambda(Optimized):
+    """Its payload is JSON, which the task gets as it is, to the character."""
+
+    def request(self, action: str, arguments: Json, context: Context) -> dict[str, Any]:
+        if isinstance(arguments, dict) and "Payload" in arguments:
+            arguments = {**arguments, "Payload": as_text(arguments["Payload"])}
+        return super().request(action, arguments, context)
+
+    def call(self, reach: Reach, action: str, arguments: Json, context: Context, caller: Caller) -> Result | Failure:
+        answer = self._invoke(reach, self.request(action, arguments, context), caller)
+        return answer if isinstance(answer, Failure) else _whole(answer)
+
+    def call_function(self, reach: Reach, arn: str, text: str, caller: Caller) -> Result | Failure:
+        """Invoke the function *arn*; the task gets its payload alone."""
+        answer = self._invoke(reach, {"FunctionName": arn, "Payload": text.encode()}, caller)
+        if isinstance(answer, Failure):
+            return answer
+        payload = answer.output.get("Payload", b"").decode(errors="replace")
+        value, payload = _read(payload)
+        return Result(value, payload)
+
+    def _invoke(self, reach: Reach, parameters: dict[str, Any], caller: Caller) -> Answer | Failure:
+        try:
+            answer = reach("lambda", "Invoke", parameters, caller)
+        except (Refused, Unreachable) as error:
+            return self.failure(error, self.model("invoke"))
+        if answer.output.get("FunctionError"):
+            return _function_failure(answer.output.get("Payload", b"").decode(errors="replace"))
+        return answer
+
+
+def _function_failure(payload: str) -> Failure:
+    try:
+        return Failure(str(json.loads(payload)["errorType"] or _UNKNOWN), payload)
+    except (KeyError, TypeError, ValueError):
+        words = "The cause could not be determined because Lambda did not return an error type. Returned payload: "
+        return Failure(_UNKNOWN, words + payload)
+
+
+def _read(payload: str) -> tuple[Json, str]:
+    """What *payload* says, and it as JSON: Lambda answers an asynchronous invocation with nothing at all."""
+    try:
+        return json.loads(payload), payload
+    except ValueError:
+        return payload, as_text(payload)
+
+
+def _whole(answer: Answer) -> Result:
+    output: Mapping[str, Any] = answer.output
+    payload = output.get("Payload") or b""
+    value, text = _read(payload.decode(errors="replace"))
+    made_up = {
+        "x-amz-executed-version": str(output.get("ExecutedVersion", "")),
+        "x-amzn-remapped-content-length": "0",
+        "content-length": str(len(payload)),
+        "content-type": "application/json",
+        **({"x-amz-log-result": output["LogResult"]} if output.get("LogResult") else {}),
+    }
+    shown = {name: output[name] for name in ("ExecutedVersion", "LogResult") if output.get(name)}
+    metadata = sdk_metadata(answer, _HEADERS if shown.get("ExecutedVersion") else _HEADERS[2:], made_up)
+    status = output.get("StatusCode", answer.status)
+    members = [f"{as_text(name)}:{as_text(part)}" for name, part in shown.items()]
+    members.append(f'"Payload":{text}')
+    members += [f"{as_text(name)}:{as_text(part)}" for name, part in metadata.items()]
+    members.append(f'"StatusCode":{status}')
+    return Result({**shown, "Payload": value, **metadata, "StatusCode": status}, "{" + ",".join(members) + "}")
+
+
+_HEADERS = (
+    "X-Amz-Log-Result",
+    "X-Amz-Executed-Version",
+    "x-amzn-Remapped-Content-Length",
+    "Connection",
+    "x-amzn-RequestId",
+    "Content-Length",
+    "Date",
+    "X-Amzn-Trace-Id",
+    "Content-Type",
+)
+"""The headers of Lambda's answer, in the order in which they come."""
+
+LAMBDA = Lambda(
+    service="lambda",
+    actions={"invoke": Action(waits=WAITS_FOR_TOKEN)},
+    prefix="Lambda",
+    sdk_name="AWSLambda",
+    base_error="AWSLambdaException",
+)
