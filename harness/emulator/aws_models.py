@@ -1,7 +1,7 @@
 """What botocore's service models say: the models themselves, and the errors that AWS documents for an operation.
 
 Reading them is a good part of what a first request costs: for each model, moto and every boto3 session look through the
-folders of all 400 services, and parse up to 3 MB of JSON. Here one loader, moto's, does it for all of the emulator.
+folders of all 400 services, and parse up to 3 MB of JSON. Here one loader does it for all of the emulator.
 """
 
 from __future__ import annotations
@@ -25,13 +25,12 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/CommonErrors.html
 """
 
 
-def share_loader() -> Any:
-    """The loader of service models, made once, as botocore sessions take it; moto uses it as well from now on."""
-    from moto.core import utils
+@lru_cache(1)
+def models_loader() -> Any:
+    """The loader of service models, made once, as botocore's sessions and moto take it."""
+    from botocore.session import Session
 
-    if not hasattr(utils.create_loader, "cache_info"):
-        utils.create_loader = lru_cache(1)(utils.create_loader)
-    return utils.create_loader()
+    return Session().get_component("data_loader")
 
 
 class ClientsLoader:
@@ -42,7 +41,7 @@ class ClientsLoader:
     """
 
     def __init__(self) -> None:
-        self._loader = share_loader()
+        self._loader = models_loader()
         self._lock = threading.Lock()
         self._copies: dict[tuple[str, str | None], Any] = {}
 
@@ -60,12 +59,16 @@ class ClientsLoader:
             return self._copies[type_name, api_version]
 
 
+@lru_cache(128)
 def service_model(service: str) -> ServiceModel:
-    """The model of boto3 service *service*, read once."""
-    from moto.core.utils import get_service_model
+    """The model of boto3 service *service*, read once.
 
-    model: ServiceModel = get_service_model(service)
-    return model
+    Raises:
+        botocore.exceptions.UnknownServiceError: botocore has none.
+    """
+    from botocore.model import ServiceModel
+
+    return ServiceModel(models_loader().load_service_model(service, "service-2"), service)
 
 
 @lru_cache(16)

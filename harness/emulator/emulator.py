@@ -19,6 +19,7 @@ from harness.emulator.door.relay import Relay
 from harness.emulator.faults import Faults
 from harness.emulator.identity import ACCESS_KEY_ID
 from harness.emulator.logs.writer import LogWriter
+from harness.emulator.moto.patches import Patches
 from harness.emulator.process.variables import local_variables
 from harness.emulator.quotas import Quotas, no_prices
 from harness.emulator.stepfunctions.clock import Clock
@@ -119,7 +120,7 @@ class Emulator:
         self._enforce_policies = enforce_policies
         self._live = live
         self._permissions: Permissions | None = None
-        self._undo: list[Callable[[], None]] = []
+        self.patches = Patches()
         self._kept: StateFolder | None = None
         self._authority: CertificateAuthority | None = None
         self._folder: Path | None = None
@@ -161,9 +162,11 @@ class Emulator:
         from harness.emulator.door.server import HttpServer
         from harness.emulator.identity import Identity, developer_of
         from harness.emulator.lambda_.service import Functions
-        from harness.emulator.moto.app import MotoApp
-        from harness.emulator.moto.bucket_tags import tag_at_creation
-        from harness.emulator.moto.s3_access import enforce
+        from harness.emulator.moto.app import MotoApp, loader_patches
+        from harness.emulator.moto.bucket_tags import bucket_tag_patches
+        from harness.emulator.moto.iam import MotoIam
+        from harness.emulator.moto.s3_access import s3_access_patches
+        from harness.emulator.moto.tags import MotoResources
         from harness.emulator.sagemaker.service import SageMaker
         from harness.emulator.scheduler import Schedules
         from harness.emulator.services import Services
@@ -174,6 +177,7 @@ class Emulator:
         collects = gc.isenabled()
         gc.disable()  # what is loaded now stays
         try:
+            self.patches.apply(loader_patches())
             self._moto = MotoApp()
             self._moto.reset()
             self._folder = Path(tempfile.mkdtemp(prefix="harness-")).resolve()
@@ -186,12 +190,13 @@ class Emulator:
             self.url = self._server.url
             keeps_roles = self._services is None or "iam" in self._services
             developer = developer_of(self._account_id)
-            self._permissions = Permissions(self._account_id, developer, self._enforce_policies, keeps_roles)
+            directory = MotoIam(self._account_id)
+            self._permissions = Permissions(directory, self._account_id, developer, self._enforce_policies, keeps_roles)
             clients = self._clients = Clients(
                 self.url, self._boto3_names(), self._region, self._account_id, self._permissions, gateway.answer
             )
             self._logs = LogWriter(clients)
-            self._undo += [enforce(self._permissions), tag_at_creation()]
+            self.patches.apply((*s3_access_patches(self._permissions), *bucket_tag_patches()))
             context = EmulatorContext(
                 self._account_id,
                 self._region,
@@ -220,7 +225,7 @@ class Emulator:
                 self.environment,
                 self._quotas,
             )
-            gate = Gate(self._permissions, self._account_id, self._region)
+            gate = Gate(self._permissions, directory, MotoResources(self._account_id), self._account_id, self._region)
             services = Services(gate.check, clients.call)
             gateway.connect(services, self._permissions, self._account_id, self._handlers(), control.answer)
             self._server.start()
@@ -376,11 +381,10 @@ class Emulator:
             if self._kept is not None:
                 self._kept.close()
                 self._kept = None
-            while self._undo:
-                self._undo.pop()()
             if self._moto is not None:
                 self._moto.reset()
                 self._moto = None
+            self.patches.undo()
             if self._folder is not None:
                 shutil.rmtree(self._folder, ignore_errors=True)
                 self._folder = None

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from harness.emulator.access.entities import add_policy_of_aws, managed_policies
 from harness.emulator.access.sessions import RoleSession
 from harness.emulator.moto.app import access_key_of
+from harness.emulator.moto.iam import MotoIam
 
 if TYPE_CHECKING:
     from werkzeug import Request, Response
@@ -50,6 +50,7 @@ class Identity:
 
     def __init__(self, context: EmulatorContext) -> None:
         self._context = context
+        self._iam = MotoIam(context.account_id)
         self._lock = threading.Lock()
         self._made = False
 
@@ -57,11 +58,11 @@ class Identity:
         """Answer one request to IAM or STS."""
         with self._lock:
             if not self._made:
-                self._make(region)
+                self._make()
                 self._made = True
         asked = dict(parse_qsl(request.get_data(cache=True, as_text=True)))
         for name in {found[1] for value in asked.values() for found in _OF_AWS.finditer(value)}:
-            add_policy_of_aws(self._context.account_id, name)
+            self._iam.add_policy_of_aws(name)
         if asked.get("Action") != "AssumeRole":
             return self._context.moto(request)
         self._check_assume_role(asked, request)
@@ -87,37 +88,11 @@ class Identity:
         https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session
         """
         named = [value for name, value in asked.items() if _POLICY_ARN.fullmatch(name)]
-        return (*([asked["Policy"]] if "Policy" in asked else []), *managed_policies(self._context.account_id, named))
+        return (*([asked["Policy"]] if "Policy" in asked else []), *self._iam.managed_policies(named))
 
-    def _make(self, region: str) -> None:
-        from moto.iam.models import AccessKey, iam_backends
-        from moto.sts.models import AssumedRole, sts_backends
-        from moto.utilities.utils import get_partition
-
-        account_id, partition = self._context.account_id, get_partition(region)
-        iam = iam_backends[account_id][partition]
-        role = next((role for role in iam.roles.values() if role.name == ROLE_NAME), None)  # kept from an earlier run
+    def _make(self) -> None:
+        role = self._iam.role(ROLE_NAME)  # kept from an earlier run
         if role is None:
-            role = iam.create_role(
-                role_name=ROLE_NAME,
-                assume_role_policy_document=json.dumps(_TRUST),
-                path=ROLE_PATH,
-                permissions_boundary=None,
-                description="Whose credentials the local targets hand out",
-                tags=[],
-                max_session_duration="43200",
-            )
-            iam.put_role_policy(ROLE_NAME, "everything", json.dumps(_PERMISSIONS))
-        key = AccessKey(user_name=None, prefix="ASIA", account_id=account_id)
-        assumed = AssumedRole(
-            account_id=account_id,
-            region_name=region,
-            access_key=key,
-            role_session_name=SESSION_NAME,
-            role_arn=role.arn,
-            policy="",
-            duration=43200,
-            external_id="",
-        )
-        assumed.access_key_id = ACCESS_KEY_ID
-        sts_backends[account_id][partition].assumed_roles.append(assumed)
+            words = "Whose credentials the local targets hand out"
+            self._iam.make_role(ROLE_NAME, ROLE_PATH, json.dumps(_TRUST), json.dumps(_PERMISSIONS), words)
+        self._iam.introduce(ACCESS_KEY_ID, developer_of(self._context.account_id))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from harness.emulator.access.entities import role_of, tags_of
+from harness.emulator.access.directory import Directory, Resources
 from harness.emulator.access.permissions import Permissions
 from harness.emulator.access.required_permissions import Operation, Place, permissions_for
 from harness.emulator.door.call import Call, protocol_of
@@ -21,12 +21,18 @@ class Gate:
 
     Args:
         permissions: knows who sends a request, and what they may do.
+        directory: the account's roles and users.
+        resources: knows the tags of all others.
         account_id: for ARNs.
         region: of requests whose signature names none.
     """
 
-    def __init__(self, permissions: Permissions, account_id: str, region: str) -> None:
+    def __init__(
+        self, permissions: Permissions, directory: Directory, resources: Resources, account_id: str, region: str
+    ) -> None:
         self._permissions = permissions
+        self._directory = directory
+        self._resources = resources
         self._account_id = account_id
         self._region = region
 
@@ -39,7 +45,7 @@ class Gate:
         session = call.caller
         if session is None:
             return
-        place = Place(call.region, self._account_id, self._role_arn, self._stack_of)
+        place = Place(call.region, self._account_id, self._role_arn, self._resources.stack_of)
         for wanted in permissions_for(Operation.of(call), place):
             words = self._permissions.refusal(
                 session, wanted.action, wanted.resource, wanted.values, tags=partial(self._tags_of, wanted.resource)
@@ -49,27 +55,13 @@ class Gate:
                 raise AwsError(code, words, 403)
 
     def _role_arn(self, name: str) -> str | None:
-        role = role_of(self._account_id, name)
-        return str(role.arn) if role is not None else None
-
-    def _stack_of(self, change_set: str) -> str | None:
-        from moto.cloudformation.models import cloudformation_backends
-
-        region = change_set.split(":")[3]
-        found = cloudformation_backends[self._account_id][region].change_sets.get(change_set)
-        return str(found.stack.stack_id) if found is not None else None
+        role = self._directory.role(name)
+        return role.arn if role is not None else None
 
     def _tags_of(self, arn: str) -> Mapping[str, str]:
         """A resource's tags, their keys in small letters."""
-        from moto.resourcegroupstaggingapi.models import resourcegroupstaggingapi_backends
-
         parts = arn.split(":")
         if arn.startswith(f"arn:aws:iam::{self._account_id}:role/"):
-            return tags_of(role_of(self._account_id, arn.rpartition("/")[2]))
+            return self._directory.tags_of(self._directory.role(arn.rpartition("/")[2]))
         region = parts[3] if len(parts) > 5 and parts[3] else self._region
-        backend = resourcegroupstaggingapi_backends[self._account_id][region]
-        for resource in backend._get_resources_generator(resource_arn_list=[arn]):
-            tags = resource.tags
-            pairs = tags.items() if isinstance(tags, dict) else ((tag["Key"], tag["Value"]) for tag in tags)
-            return {key.lower(): value for key, value in pairs}
-        return {}
+        return self._resources.tags(region, arn)

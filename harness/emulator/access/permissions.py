@@ -14,21 +14,13 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from harness.emulator.access.conditions import KeyValues
 from harness.emulator.access.decisions import PoliciesOf, reason_to_refuse
-from harness.emulator.access.entities import (
-    as_text,
-    boundary_of,
-    entity_of,
-    is_loaded,
-    policies_of,
-    role_of,
-    tags_of,
-    user_with,
-)
+from harness.emulator.access.directory import Directory
 from harness.emulator.access.observed import smallest_policy
 from harness.emulator.access.policies import ANY, Asked, read
 from harness.emulator.access.sessions import Actor, RoleSession
@@ -44,6 +36,7 @@ class Permissions:
     """Hands out credentials for roles, knows whose a request is, and what that role may do.
 
     Args:
+        directory: the account's roles and users.
         account_id: the account whose roles are known here; those of other accounts may do everything.
         enforced: whether an action that no policy allows is refused, or only noted.
         developer: as whom the credentials act that local targets hand out. Their role is there, and may do everything,
@@ -52,7 +45,15 @@ class Permissions:
             are the account's own, and may do everything.
     """
 
-    def __init__(self, account_id: str, developer: RoleSession, enforced: bool = True, kept_here: bool = True) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        account_id: str,
+        developer: RoleSession,
+        enforced: bool = True,
+        kept_here: bool = True,
+    ) -> None:
+        self._directory = directory
         self._account_id = account_id
         self._developer = developer
         self._enforced = enforced and kept_here
@@ -72,7 +73,7 @@ class Permissions:
             if key not in self._sessions:
                 self._sessions[key] = session
                 if isinstance(session, RoleSession):
-                    self._introduce(key, session)
+                    self._directory.introduce(key, session)
         return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "harness", "AWS_SESSION_TOKEN": "harness"}
 
     def adopt(self, access_key_id: str, session: RoleSession) -> None:
@@ -85,7 +86,7 @@ class Permissions:
         key = access_key_id or ""
         session = self._sessions.get(key)
         if session is None and self.kept_here and key.startswith("AKIA"):
-            return user_with(self._account_id, key)
+            return self._directory.user_with(key)
         return session
 
     def check(
@@ -138,10 +139,12 @@ class Permissions:
         is_free = session is None or self._is_before_iam(actor.principal)
         if not self._enforced or (is_free and not resource_policies):
             return None
-        entity = None if is_free else entity_of(actor)
-        asked = Asked(action, resource, _key_values(actor, entity, values, tags))
-        identity = (_EVERYTHING,) if is_free else policies_of(entity)
-        policies = PoliciesOf(identity, boundary_of(entity), actor.policies or None, resource_policies)
+        entity = None if is_free else self._directory.entity(actor)
+        asked = Asked(
+            action, resource, _key_values(actor, entity, values, tags, partial(self._directory.tags_of, entity))
+        )
+        identity = (_EVERYTHING,) if is_free else self._directory.policies_of(entity)
+        policies = PoliciesOf(identity, self._directory.boundary_of(entity), actor.policies or None, resource_policies)
         reason = reason_to_refuse(actor, asked, policies)
         if reason is None:
             return None
@@ -180,7 +183,7 @@ class Permissions:
             return
         account = f"arn:aws:iam::{self._account_id}:root"
         name = caller.split("/")[1] if "/" in caller else ""
-        own = role_of(self._account_id, name)
+        own = self._directory.role(name)
         principals = (caller, *([own.arn] if own is not None else []))
         by_name = self._trusted(role, principals, "AWS", values)
         # A role that trusts an account leaves it to that account's policies who may; in one account, a role that
@@ -199,7 +202,7 @@ class Permissions:
     def _is_before_iam(self, role: str) -> bool:
         """Whether it is the developer's role, which is made when IAM is first asked."""
         return role == self._developer.role and (
-            not is_loaded() or role_of(self._account_id, self._developer.role_name) is None
+            not self._directory.is_loaded or self._directory.role(self._developer.role_name) is None
         )
 
     def _knows(self, role: str) -> bool:
@@ -207,10 +210,10 @@ class Permissions:
         return len(parts) >= 6 and parts[4] == self._account_id and self._enforced
 
     def _trusted(self, role: str, principals: Sequence[str], kind: str, values: Values) -> bool:
-        found = role_of(self._account_id, role.rpartition("/")[2])
+        found = self._directory.role(role.rpartition("/")[2])
         if found is None or found.arn != role:
             return False
-        text = as_text(found.assume_role_policy_document)
+        text = self._directory.trust_of(found)
         asked = Asked("sts:AssumeRole", role, lambda key: values.get(key))
         covering = [
             str(statement.effect)
@@ -219,26 +222,14 @@ class Permissions:
         ]
         return "Allow" in covering and "Deny" not in covering
 
-    def _introduce(self, key: str, session: RoleSession) -> None:
-        """Have STS know the session, for GetCallerIdentity."""
-        from moto.iam.models import AccessKey
-        from moto.sts.models import AssumedRole, sts_backends
 
-        assumed = AssumedRole(
-            account_id=self._account_id,
-            region_name="us-east-1",
-            access_key=AccessKey(user_name=None, prefix="ASIA", account_id=self._account_id),
-            role_session_name=session.name,
-            role_arn=session.role,
-            policy="",
-            duration=43200,
-            external_id="",
-        )
-        assumed.access_key_id = key
-        sts_backends[self._account_id]["aws"].assumed_roles.append(assumed)
-
-
-def _key_values(session: Actor, entity: Any, values: Values, tags: Callable[[], Mapping[str, str]]) -> KeyValues:
+def _key_values(
+    session: Actor,
+    entity: Any,
+    values: Values,
+    tags: Callable[[], Mapping[str, str]],
+    own_tags: Callable[[], Mapping[str, str]],
+) -> KeyValues:
     """What a request of *session* has for condition keys: those of the request, and those that each has.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
@@ -248,7 +239,7 @@ def _key_values(session: Actor, entity: Any, values: Values, tags: Callable[[], 
         if key in values:
             return values[key]
         if key.startswith("aws:principaltag/"):
-            found = tags_of(entity).get(key.partition("/")[2])
+            found = own_tags().get(key.partition("/")[2])
             return None if found is None else [found]
         if ":resourcetag/" in key:
             found = tags().get(key.partition("/")[2])

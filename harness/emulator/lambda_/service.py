@@ -24,7 +24,6 @@ from urllib.parse import unquote
 
 from werkzeug import Request, Response
 
-from harness.emulator.access.entities import adopt_role
 from harness.emulator.access.sessions import Actor, RoleSession
 from harness.emulator.aws_models import documented_errors, service_error
 from harness.emulator.clients import OWN_ACCESS_KEY
@@ -43,6 +42,7 @@ from harness.emulator.lambda_.template import RuntimeTemplate
 from harness.emulator.limits import INVOCATION_REQUEST, INVOCATION_RESPONSE
 from harness.emulator.logs.role_log import may_log
 from harness.emulator.moto.app import access_key_of
+from harness.emulator.moto.iam import MotoIam
 from harness.emulator.stepfunctions.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -153,7 +153,7 @@ class Functions:
 
     def _create(self, parameters: dict[str, Any], request: Request) -> Response:
         if not self._context.permissions.kept_here:
-            adopt_role(self._context.account_id, parameters["Role"])
+            MotoIam(self._context.account_id).adopt(parameters["Role"])
         code = parameters.get("Code") or {}
         folder = self._live.folder_of(code)
         if folder is not None:

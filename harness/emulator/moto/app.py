@@ -13,7 +13,14 @@ from typing import Any
 
 from werkzeug import Request, Response
 
-from harness.emulator.aws_models import share_loader
+from harness.emulator.aws_models import models_loader
+from harness.emulator.moto.patches import Patch
+
+
+def loader_patches() -> tuple[Patch, ...]:
+    """Have moto read models with the loader of all."""
+    reason = "each service would look through the folders of all models again, and parse them again"
+    return (Patch("moto.core.utils", "create_loader", reason, "ours", lambda original: models_loader),)
 
 
 class MotoApp:
@@ -27,7 +34,6 @@ class MotoApp:
         from moto.core import config
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        share_loader()
         _import_lambda_without_dynamodb()
         config.default_user_config["stepfunctions"] = {"execute_state_machine": True}
         self._dispatcher = DomainDispatcherApplication(create_backend_app)

@@ -5,36 +5,33 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-create-tag.html
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
 
+from harness.emulator.moto.patches import Patch
 
-def tag_at_creation() -> Callable[[], None]:
-    """Put the ``Tags`` of ``CreateBucketConfiguration`` on new buckets; returns what takes that back.
+
+def bucket_tag_patches() -> tuple[Patch, ...]:
+    """Put the ``Tags`` of ``CreateBucketConfiguration`` on new buckets.
 
     Who makes a bucket with tags needs ``s3:TagResource`` besides ``s3:CreateBucket``; without it none is made.
     """
-    from moto.s3.responses import S3Response
 
-    original = S3Response._bucket_response_put
+    def replace(original: Any) -> Any:
+        def put(responses: Any, request: Any, bucket_name: str, querystring: dict[str, Any]) -> Any:
+            tags = {} if querystring else _tags(responses.body)
+            if not tags or bucket_name in responses.backend.buckets:
+                return original(responses, request, bucket_name, querystring)
+            responses.data["Action"] = "TagResource"
+            responses._authenticate_and_authorize_s3_action(bucket_name=bucket_name)
+            answer = original(responses, request, bucket_name, querystring)
+            responses.backend.put_bucket_tagging(bucket_name, tags)
+            return answer
 
-    def put(responses: Any, request: Any, bucket_name: str, querystring: dict[str, Any]) -> Any:
-        tags = {} if querystring else _tags(responses.body)
-        if not tags or bucket_name in responses.backend.buckets:
-            return original(responses, request, bucket_name, querystring)
-        responses.data["Action"] = "TagResource"
-        responses._authenticate_and_authorize_s3_action(bucket_name=bucket_name)
-        answer = original(responses, request, bucket_name, querystring)
-        responses.backend.put_bucket_tagging(bucket_name, tags)
-        return answer
+        return put
 
-    S3Response._bucket_response_put = put
-
-    def undo() -> None:
-        S3Response._bucket_response_put = original
-
-    return undo
+    reason = "CreateBucket leaves out the tags that it is given"
+    return (Patch("moto.s3.responses", "S3Response._bucket_response_put", reason, "ours", replace),)
 
 
 def _tags(body: bytes) -> dict[str, str]:

@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-auth-workfl
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -18,8 +18,8 @@ from harness.emulator.access.policies import ALL, Asked, read
 from harness.emulator.access.sessions import Actor
 from harness.emulator.clients import OWN_ACCESS_KEY
 from harness.emulator.moto.app import access_key_of
+from harness.emulator.moto.patches import Patch
 
-_SEAM = "_authenticate_and_authorize_action"
 _LIST_BUCKET, _GET_OBJECT, _DELETE_OBJECT = "s3:ListBucket", "s3:GetObject", "s3:DeleteObject"
 _ACTIONS = {"s3:HeadBucket": _LIST_BUCKET}
 """Operations that moto takes for actions.
@@ -37,14 +37,8 @@ _IN_HEADERS = (
 )
 
 
-def enforce(permissions: Permissions) -> Callable[[], None]:
-    """Hold requests to S3 against *permissions* and the policies of buckets; returns what takes that back."""
-    from moto.core.authorization import ActionAuthenticatorMixin
-    from moto.s3.models import FakeBucket
-    from moto.s3.responses import S3Response
-
-    original, of_bucket = getattr(ActionAuthenticatorMixin, _SEAM), FakeBucket.get_permission
-    of_many = S3Response._bucket_response_delete_keys
+def s3_access_patches(permissions: Permissions) -> tuple[Patch, ...]:
+    """Hold requests to S3 against *permissions* and the policies of buckets."""
     deleting = threading.local()
 
     def authorize(responses: Any, iam_request_cls: type, resource: str = ALL) -> None:
@@ -65,22 +59,39 @@ def enforce(permissions: Permissions) -> Callable[[], None]:
             return PermissionResult.DENIED if refused else PermissionResult.NEUTRAL
         return PermissionResult.NEUTRAL if bucket.policy is None else _of_anybody(bucket, action, resource)
 
-    def delete_keys(responses: Any, *arguments: Any, **named: Any) -> Any:
-        try:
-            return of_many(responses, *arguments, **named)
-        finally:
-            deleting.many = None  # the thread's next request is another
+    def finish_deleting(original: Any) -> Any:
+        def delete_keys(responses: Any, *arguments: Any, **named: Any) -> Any:
+            try:
+                return original(responses, *arguments, **named)
+            finally:
+                deleting.many = None  # the thread's next request is another
 
-    setattr(ActionAuthenticatorMixin, _SEAM, authorize)
-    FakeBucket.get_permission = get_permission
-    S3Response._bucket_response_delete_keys = delete_keys
+        return delete_keys
 
-    def undo() -> None:
-        setattr(ActionAuthenticatorMixin, _SEAM, original)
-        FakeBucket.get_permission = of_bucket
-        S3Response._bucket_response_delete_keys = of_many
-
-    return undo
+    responses, models = "moto.s3.responses", "moto.s3.models"
+    return (
+        Patch(
+            "moto.core.authorization",
+            "ActionAuthenticatorMixin._authenticate_and_authorize_action",
+            "roles are held against all of IAM's rules, with conditions",
+            "ours",
+            lambda original: authorize,
+        ),
+        Patch(
+            models,
+            "FakeBucket.get_permission",
+            "a bucket's policy is evaluated without knowing whose the request is",
+            "ours",
+            lambda original: get_permission,
+        ),
+        Patch(
+            responses,
+            "S3Response._bucket_response_delete_keys",
+            "each key of DeleteObjects is asked for on its own",
+            "ours",
+            finish_deleting,
+        ),
+    )
 
 
 def _of_anybody(bucket: Any, action: str, resource: str) -> Any:

@@ -1,0 +1,59 @@
+"""What the access room asks of whoever keeps roles, users and their policies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from harness.emulator.access.sessions import Actor, RoleSession, User
+
+
+class Role(Protocol):
+    """A role, as it is kept."""
+
+    arn: str
+
+
+class Directory(Protocol):
+    """An account's roles and users."""
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether anybody has asked IAM for anything yet."""
+
+    def role(self, name: str) -> Role | None:
+        """A role by its name, without the path."""
+
+    def user_with(self, access_key_id: str) -> User | None:
+        """The user that an access key belongs to."""
+
+    def entity(self, actor: Actor) -> object | None:
+        """The role or user, as it is kept."""
+
+    def policies_of(self, entity: object | None) -> list[str]:
+        """The documents of the policies that are attached to it."""
+
+    def boundary_of(self, entity: object | None) -> list[str] | None:
+        """The document of its permissions boundary; None where there is none."""
+
+    def tags_of(self, entity: object | None) -> Mapping[str, str]:
+        """Its tags, their keys in small letters."""
+
+    def trust_of(self, role: Role) -> str:
+        """The document that says who may take the role on."""
+
+    def managed_policies(self, arns: Sequence[str]) -> list[str]:
+        """The documents of managed policies."""
+
+    def introduce(self, access_key_id: str, session: RoleSession) -> None:
+        """Have STS know a session."""
+
+
+class Resources(Protocol):
+    """What is known of an account's resources."""
+
+    def tags(self, region: str, arn: str) -> Mapping[str, str]:
+        """Tags of the resource *arn*, their keys in small letters."""
+
+    def stack_of(self, change_set: str) -> str | None:
+        """ARN of the stack that a change set, an ARN, belongs to."""

@@ -1,0 +1,81 @@
+"""What the emulator replaces in moto is in one registry, and is put back when it stops."""
+
+import subprocess
+import sys
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from harness.emulator.emulator import Emulator
+from harness.emulator.moto.patches import Patch, PatchError, Patches
+
+pytestmark = pytest.mark.local
+
+
+BEFORE_AND_AFTER = """
+import sys
+import moto.awslambda.models, moto.core.utils, moto.iam.responses, moto.logs.responses, moto.s3.responses
+import moto.sts.responses, moto.sagemaker.responses, moto.core.authorization
+
+def attributes():
+    found = {}
+    for name, module in sorted(sys.modules.items()):
+        if name.startswith("moto."):
+            for key, value in list(vars(module).items()):
+                if callable(value):
+                    found[name, key] = value
+                if isinstance(value, type) and value.__module__.startswith("moto."):
+                    inside = vars(value).items()
+                    found |= {(name, f"{key}.{inner}"): member for inner, member in inside if callable(member)}
+    return found
+
+before = attributes()
+from harness.emulator.emulator import Emulator
+with Emulator() as emulator:
+    replaced = [(patch.module, patch.attribute) for patch in emulator.patches.applied]
+    during = attributes()
+after = attributes()
+print(len(replaced), sum(during[name] is not before[name] for name in replaced))
+print(sorted(name for name in before if after.get(name) is not before[name]))
+"""
+
+
+def test_moto_is_as_it_was_when_the_emulator_has_stopped():
+    told = subprocess.run(
+        [sys.executable, "-c", BEFORE_AND_AFTER], capture_output=True, text=True, timeout=60, check=True
+    )
+    counts, changed = told.stdout.strip().splitlines()
+    there, replaced = counts.split()
+    assert int(there) == int(replaced) > 0
+    assert changed == "[]"
+
+
+def test_mock_aws_works_in_the_same_process_afterwards(monkeypatch):
+    with Emulator():
+        pass
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        s3 = boto3.client("s3", region_name="us-east-1")
+        s3.create_bucket(Bucket="mocked")
+        assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["mocked"]
+
+
+def test_a_patch_of_what_is_not_there_names_the_version_of_moto():
+    patches = Patches()
+    with pytest.raises(PatchError, match=r"moto \d.* has no moto.core.utils.no_such_thing, .*\(a reason\)"):
+        patches.apply([Patch("moto.core.utils", "no_such_thing", "a reason", "ours", lambda original: original)])
+
+
+def test_patches_are_undone_in_reverse():
+    from moto.core import utils
+
+    original = utils.create_loader
+    patches = Patches()
+    patches.apply(
+        [Patch("moto.core.utils", "create_loader", "first", "ours", lambda found: ("first", found)) for _ in range(2)]
+    )
+    assert utils.create_loader == ("first", ("first", original))
+    patches.undo()
+    assert utils.create_loader is original
