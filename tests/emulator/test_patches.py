@@ -3,11 +3,8 @@
 import subprocess
 import sys
 
-import boto3
 import pytest
-from moto import mock_aws
 
-from harness.emulator.emulator import Emulator
 from harness.emulator.moto.patches import Patch, PatchError, Patches
 
 pytestmark = pytest.mark.local
@@ -41,25 +38,36 @@ print(sorted(name for name in before if after.get(name) is not before[name]))
 """
 
 
+MOCK_AWS = """
+import boto3
+from moto import mock_aws
+from harness.emulator.emulator import Emulator
+
+with Emulator():
+    pass
+with mock_aws():
+    s3 = boto3.client("s3", region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing")
+    s3.create_bucket(Bucket="mocked")
+    print([bucket["Name"] for bucket in s3.list_buckets()["Buckets"]])
+"""
+
+
+def run(program):
+    """The lines that *program* prints, in a process where no emulator runs."""
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return ended.stdout.strip().splitlines()
+
+
 def test_moto_is_as_it_was_when_the_emulator_has_stopped():
-    told = subprocess.run(
-        [sys.executable, "-c", BEFORE_AND_AFTER], capture_output=True, text=True, timeout=60, check=True
-    )
-    counts, changed = told.stdout.strip().splitlines()
+    counts, changed = run(BEFORE_AND_AFTER)
     there, replaced = counts.split()
     assert int(there) == int(replaced) > 0
     assert changed == "[]"
 
 
-def test_mock_aws_works_in_the_same_process_afterwards(monkeypatch):
-    with Emulator():
-        pass
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        s3 = boto3.client("s3", region_name="us-east-1")
-        s3.create_bucket(Bucket="mocked")
-        assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["mocked"]
+def test_mock_aws_works_in_the_same_process_afterwards():
+    assert run(MOCK_AWS) == ["['mocked']"]
 
 
 def test_a_patch_of_what_is_not_there_names_the_version_of_moto():
