@@ -10,8 +10,10 @@ from werkzeug import Request, Response
 
 from harness.emulator.access.permissions import Permissions
 from harness.emulator.clients import Clients
+from harness.emulator.door.gateway import Observer
 from harness.emulator.faults import Faults
 from harness.emulator.logs.writer import LogWriter
+from harness.emulator.services import Services
 
 
 @dataclass(frozen=True)
@@ -33,3 +35,7 @@ class EmulatorContext:
     """Whose a request is, and what that role may do."""
     faults: Faults
     """What calls are made to suffer."""
+    services: Services
+    """The way to every neighbour."""
+    observers: list[Observer]
+    """Told of each change that a service has made which only keeps things: what events come from."""

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from harness.emulator.process.state import StateFolder
     from harness.emulator.sagemaker.service import SageMaker
     from harness.emulator.scheduler import Schedules
+    from harness.emulator.services import Services
     from harness.emulator.stepfunctions.api import States
 
 SERVICES = {
@@ -133,6 +134,7 @@ class Emulator:
         self._stacks: Stacks | None = None
         self._schedules: Schedules | None = None
         self._identity: Identity | None = None
+        self._ours: Services | None = None
         self._logs: LogWriter | None = None
         self._clock = Clock()
         self._faults = Faults(self._clock)
@@ -197,6 +199,8 @@ class Emulator:
             )
             self._logs = LogWriter(clients)
             self.patches.apply((*s3_access_patches(self._permissions), *bucket_tag_patches()))
+            gate = Gate(self._permissions, directory, MotoResources(self._account_id), self._account_id, self._region)
+            services = self._ours = Services(gate.check, clients.call)
             context = EmulatorContext(
                 self._account_id,
                 self._region,
@@ -207,6 +211,8 @@ class Emulator:
                 self._folder,
                 self._permissions,
                 self._faults,
+                services,
+                gateway.observers,
             )
             self._functions = Functions(context, self.environment(), self._clock, self._live)
             self._sagemaker = SageMaker(context, ("--recipe", self._recipe))
@@ -225,9 +231,9 @@ class Emulator:
                 self.environment,
                 self._quotas,
             )
-            gate = Gate(self._permissions, directory, MotoResources(self._account_id), self._account_id, self._region)
-            services = Services(gate.check, clients.call)
             gateway.connect(services, self._permissions, self._account_id, self._handlers(), control.answer)
+            for service in services.all():
+                service.start()
             self._server.start()
             if self._state is not None:
                 self._keep_state(self._state, gateway)
@@ -298,6 +304,8 @@ class Emulator:
             self._logs.flush()
         if self._sagemaker is not None:
             self._sagemaker.flush()
+        for service in self._ours.all() if self._ours is not None else ():
+            service.flush()
 
     def _address_of(self, signing_name: str) -> str:
         assert self._clients is not None
@@ -355,6 +363,8 @@ class Emulator:
             self._gateway.page.close()
         try:
             self._clock.close()
+            for service in reversed(self._ours.all() if self._ours is not None else ()):
+                service.close()
             if self._schedules is not None:
                 self._schedules.close()
             if self._functions is not None:
@@ -376,7 +386,7 @@ class Emulator:
             if self._stacks is not None:
                 self._stacks.close()
             self._functions = self._sagemaker = self._states = self._identity = None
-            self._stacks = self._schedules = None
+            self._stacks = self._schedules = self._ours = None
             self._logs = self._server = self._gateway = None
             if self._kept is not None:
                 self._kept.close()
