@@ -136,8 +136,8 @@ class RunMap(Effect):
         processor: the state machine of the children.
         execution_type: of the children, ``STANDARD`` or ``EXPRESS``.
         max_concurrency: children at once; 0 for the most.
-        tolerated_count: of failed items.
-        tolerated_percentage: of failed items.
+        tolerated_count: of failed items; None where the state does not say.
+        tolerated_percentage: of failed items; None where the state does not say.
         label: of the Map state.
     """
 
@@ -149,8 +149,8 @@ class RunMap(Effect):
     processor: Any = None
     execution_type: str = "STANDARD"
     max_concurrency: int = 0
-    tolerated_count: int = 0
-    tolerated_percentage: float = 0.0
+    tolerated_count: int | None = None
+    tolerated_percentage: float | None = None
     label: str = ""
 
 
@@ -204,9 +204,15 @@ class Scheduled:
 
 @dataclass(frozen=True)
 class MapRunStarted:
-    """The Map Run has been made."""
+    """The Map Run has been made, or is redriven (``MapRunRedriven``).
+
+    Attributes:
+        arn: of the Map Run.
+        redrives: how often it was redriven, this time included.
+    """
 
     arn: str
+    redrives: int = 0
 
 
 Reply = Result | Failure | Heartbeat | Scheduled | MapRunStarted | None
