@@ -7,6 +7,7 @@ import click
 from harness import __version__
 from harness.commands.capture import capture, monitor
 from harness.commands.dataset import dataset
+from harness.commands.doctor import doctor
 from harness.commands.emulator import env, fault, policy, up
 from harness.commands.evaluation import evaluate, plan
 from harness.commands.programs import parity, run
@@ -20,6 +21,7 @@ COMMANDS = (
     destroy,
     sweep_command,
     dashboard,
+    doctor,
     run,
     parity,
     policy,

@@ -164,10 +164,9 @@ class Emulator:
         from harness.emulator.door.server import HttpServer
         from harness.emulator.identity import Identity, developer_of
         from harness.emulator.lambda_.service import Functions
-        from harness.emulator.moto.app import MotoApp, loader_patches
-        from harness.emulator.moto.bucket_tags import bucket_tag_patches
+        from harness.emulator.moto.app import MotoApp
+        from harness.emulator.moto.catalogue import all_patches
         from harness.emulator.moto.iam import MotoIam
-        from harness.emulator.moto.s3_access import s3_access_patches
         from harness.emulator.moto.tags import MotoResources
         from harness.emulator.sagemaker.service import SageMaker
         from harness.emulator.scheduler import Schedules
@@ -179,7 +178,11 @@ class Emulator:
         collects = gc.isenabled()
         gc.disable()  # what is loaded now stays
         try:
-            self.patches.apply(loader_patches())
+            keeps_roles = self._services is None or "iam" in self._services
+            developer = developer_of(self._account_id)
+            directory = MotoIam(self._account_id)
+            self._permissions = Permissions(directory, self._account_id, developer, self._enforce_policies, keeps_roles)
+            self.patches.apply(all_patches(self._permissions))
             self._moto = MotoApp()
             self._moto.reset()
             self._folder = Path(tempfile.mkdtemp(prefix="harness-")).resolve()
@@ -190,15 +193,10 @@ class Emulator:
             proxy = ForwardProxy(self._authority, self._upstream_proxy)
             self._server = HttpServer(gateway, self._host, self._port, proxy)
             self.url = self._server.url
-            keeps_roles = self._services is None or "iam" in self._services
-            developer = developer_of(self._account_id)
-            directory = MotoIam(self._account_id)
-            self._permissions = Permissions(directory, self._account_id, developer, self._enforce_policies, keeps_roles)
             clients = self._clients = Clients(
                 self.url, self._boto3_names(), self._region, self._account_id, self._permissions, gateway.answer
             )
             self._logs = LogWriter(clients)
-            self.patches.apply((*s3_access_patches(self._permissions), *bucket_tag_patches()))
             gate = Gate(self._permissions, directory, MotoResources(self._account_id), self._account_id, self._region)
             services = self._ours = Services(gate.check, clients.call)
             context = EmulatorContext(

@@ -58,6 +58,15 @@ class Patches:
             self._undo.append(_restoring(owner, name, own))
             self.applied.append(patch)
 
+    def check(self, patches: Iterable[Patch]) -> None:
+        """Look for what *patches* replace.
+
+        Raises:
+            PatchError: moto lacks it.
+        """
+        for patch in patches:
+            self._find(patch)
+
     def undo(self) -> None:
         """Put back what was there before, the last one first."""
         while self._undo:

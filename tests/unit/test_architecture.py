@@ -1,0 +1,96 @@
+"""The lines of the house: who may import whom. See ARCHITECTURE.md."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.local
+
+ROOT = Path(__file__).parents[2]
+IMPORTS_MOTO = "harness/emulator/moto"
+STILL_IMPORT_MOTO = {
+    # Goes with moto's engine, its Lambda and its CloudFormation.
+    "harness/emulator/cloudformation/stacks.py",
+    "harness/emulator/distributed_map/children.py",
+    "harness/emulator/distributed_map/declaration.py",
+    "harness/emulator/distributed_map/service.py",
+    "harness/emulator/distributed_map/state.py",
+    "harness/emulator/engine.py",
+    "harness/emulator/engine_clock.py",
+    "harness/emulator/engine_executions.py",
+    "harness/emulator/engine_faults.py",
+    "harness/emulator/engine_seam.py",
+    "harness/emulator/engine_threads.py",
+    "harness/emulator/jsonata.py",
+    "harness/emulator/lambda_/service.py",
+    "harness/emulator/sagemaker/backend.py",
+    "harness/emulator/scheduler.py",
+    "harness/emulator/stepfunctions/api.py",
+}
+UPPER = (
+    "commands",
+    "dashboard",
+    "testing",
+    "scones",
+    "evaluation",
+    "monitor",
+    "capture",
+    "project",
+    "cloud",
+    "targets",
+)
+FORBIDDEN = {
+    "harness/states_language": ("harness.emulator", *(f"harness.{room}" for room in UPPER)),
+    "harness/algorithms": ("harness.emulator", *(f"harness.{room}" for room in UPPER)),
+    "harness/emulator": tuple(f"harness.{room}" for room in UPPER),
+    "harness/scones": ("harness.emulator.moto",),
+    "harness/targets": ("harness.commands", "harness.dashboard", "harness.scones", "harness.emulator.moto"),
+    "harness/project": ("harness.commands", "harness.dashboard", "harness.scones", "harness.emulator.moto"),
+    "lambdas": ("harness",),
+}
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def within(name, package):
+    return name == package or name.startswith(f"{package}.")
+
+
+def files(folder):
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def test_only_one_room_imports_moto():
+    importers = {
+        path.relative_to(ROOT).as_posix()
+        for path in files("harness")
+        if any(within(name, "moto") for name in imports(path))
+    }
+    outside = {name for name in importers if not name.startswith(IMPORTS_MOTO)}
+    assert outside - STILL_IMPORT_MOTO == set()
+
+
+@pytest.mark.parametrize("room", FORBIDDEN)
+def test_nothing_imports_upwards(room):
+    upwards = [
+        f"{path.relative_to(ROOT).as_posix()}: {name}"
+        for path in files(room)
+        for name in imports(path)
+        if any(within(name, package) for package in FORBIDDEN[room])
+    ]
+    assert upwards == []
+
+
+def test_variables_of_the_harness_are_read_in_one_place():
+    read = re.compile(r"""(environ(\.get)?|getenv)[\[(]\s*["']HARNESS_""")
+    readers = [path.relative_to(ROOT).as_posix() for path in files("harness") if read.search(path.read_text())]
+    assert readers == []
