@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import socket
 import sys
@@ -129,7 +130,7 @@ def _port() -> Iterator[Finding]:
         if find_announced(settings.cache) is not None:
             yield Finding(f"port {port}", "an emulator of this folder runs")
         else:
-            yield Finding(f"port {port}", str(error.strerror), "harness up --port 0, or HARNESS_PORT=...")
+            yield Finding(f"port {port}", os.strerror(error.errno or 0), "harness up --port 0, or HARNESS_PORT=...")
 
 
 def _docker() -> Iterator[Finding]:
