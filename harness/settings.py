@@ -28,6 +28,8 @@ class Settings:
     """Where AWS answers: ``embedded``, ``compose`` or ``aws``."""
     host: str = "127.0.0.1"
     """Address the emulator listens on. Loopback unless asked otherwise."""
+    control_token: str = ""
+    """With what an emulator's own API is asked where others than this machine reach it; empty for one made up."""
     port: int = 4566
     """Port the emulator listens on; 0 picks a free one."""
     region: str = "us-east-1"

@@ -23,7 +23,17 @@ from harness.commands.options import clear_errors, read_settings, running_contro
     type=click.Path(exists=True, file_okay=False),
     help="Functions with code s3://hot-reload/FOLDER run from this folder's FOLDER, as it is.",
 )
-def up(port: int | None, host: str | None, services: str | None, state: str | None, live: str | None) -> None:
+@click.option("--allow-host", "hosts", multiple=True, help="A name, besides localhost, under which it may be asked.")
+@click.option("--allow-origin", "origins", multiple=True, help="A web page's origin that may ask, as its CORS allows.")
+def up(
+    port: int | None,
+    host: str | None,
+    services: str | None,
+    state: str | None,
+    live: str | None,
+    hosts: tuple[str, ...],
+    origins: tuple[str, ...],
+) -> None:
     """Start the emulator and run until Ctrl-C."""
     from harness.dashboard.mount import MountedDashboard
     from harness.emulator.process.foreground import run_in_foreground
@@ -39,6 +49,8 @@ def up(port: int | None, host: str | None, services: str | None, state: str | No
             state=Path(state) if state else None,
             live=Path(live) if live else None,
             page=MountedDashboard.beside if names is None else None,
+            hosts=hosts,
+            origins=origins,
         )
 
 

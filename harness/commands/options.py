@@ -33,12 +33,12 @@ def targeted(target: str | None) -> Settings:
 def running_control() -> ControlApi:
     """The API of the emulator that runs for this folder."""
     from harness.emulator.process.announcement import find_announced
-    from harness.testing.control import ControlApi
+    from harness.testing.control import TOKEN_VARIABLE, ControlApi
 
     environment = find_announced(read_settings().cache)
     if environment is None:
         raise click.ClickException("no emulator runs for this folder: start one with `harness up`.")
-    return ControlApi(environment["AWS_ENDPOINT_URL"])
+    return ControlApi(environment["AWS_ENDPOINT_URL"], environment.get(TOKEN_VARIABLE, ""))
 
 
 @contextlib.contextmanager

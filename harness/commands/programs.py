@@ -75,7 +75,7 @@ def parity(exports: tuple[str, ...], execution_arn: str | None, output: str | No
     with clear_errors(), open_target(read_settings()) as target:
         assert target.control_url is not None
         states, iam = boto3.client("stepfunctions"), boto3.client("iam")
-        control = ControlApi(target.control_url)
+        control = ControlApi(target.control_url, target.control_token)
         for name in exports:
             recorded = read_export(Path(name))
             found = differences(recorded.events, replay(recorded, states, iam, control))

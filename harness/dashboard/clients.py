@@ -33,7 +33,11 @@ class Clients:
 
 
 def clients_of(
-    session: boto3.Session, target: str, control_url: str | None = None, environment: Mapping[str, str] | None = None
+    session: boto3.Session,
+    target: str,
+    control_url: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    token: str = "",
 ) -> Clients:
     """The clients that *session* makes.
 
@@ -42,6 +46,7 @@ def clients_of(
         target: its name.
         control_url: address of the emulator's own API, None where the target has none.
         environment: a target's variables, where this process's own do not lead there.
+        token: what that API wants to be told.
     """
     from botocore.config import Config
 
@@ -66,5 +71,5 @@ def clients_of(
         sagemaker=session.client("sagemaker", **given),
         functions=session.client("lambda", **given),
         logs=session.client("logs", **given),
-        control=None if control_url is None else ControlApi(control_url),
+        control=None if control_url is None else ControlApi(control_url, token),
     )

@@ -55,11 +55,6 @@ class Guard:
         return None
 
 
-def is_loopback(host: str) -> bool:
-    """Whether an address to listen on is reached from this machine alone."""
-    return host.strip("[]").lower() in LOOPBACK or host.startswith("127.")
-
-
 def _name(host: str) -> str:
     try:
         return (urlsplit(f"//{host}").hostname or "").lower()

@@ -33,7 +33,7 @@ class MountedDashboard:
         Whoever reaches the emulator can do so without the page; but where others reach it, a page that drives it would
         do so for whoever sits before it.
         """
-        from harness.dashboard.guard import is_loopback
+        from harness.emulator.door.boundary import is_loopback
 
         return cls(url, environment, control=is_loopback(host))
 
@@ -53,6 +53,8 @@ class MountedDashboard:
 
         from harness.dashboard.app import Dashboard
         from harness.dashboard.clients import clients_of
+        from harness.testing.control import TOKEN_VARIABLE
 
-        clients = clients_of(boto3.session.Session(), "embedded", self._url, self._environment)
+        token = self._environment.get(TOKEN_VARIABLE, "")
+        clients = clients_of(boto3.session.Session(), "embedded", self._url, self._environment, token)
         return Dashboard(clients, control=self._control)

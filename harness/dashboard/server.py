@@ -34,7 +34,8 @@ def serve(target: Target, host: str, port: int, *, control: bool, hosts: Iterabl
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    page = Dashboard(clients_of(boto3.Session(), target.name, target.control_url), control=control, hosts=hosts)
+    clients = clients_of(boto3.Session(), target.name, target.control_url, token=target.control_token)
+    page = Dashboard(clients, control=control, hosts=hosts)
     server = HttpServer(page, host, port)
     server.start()
     try:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from harness.emulator.clients import Clients, TellingClient, endpoint_variable
 from harness.emulator.context import EmulatorContext
+from harness.emulator.door.boundary import Boundary
 from harness.emulator.door.relay import Relay
 from harness.emulator.faults import Faults
 from harness.emulator.identity import ACCESS_KEY_ID
@@ -77,6 +78,7 @@ class Emulator:
         recipe: how built-in algorithms train: ``aws``, ``fast``, ``linear``, or ``auto``, which is what is installed.
         enforce_policies: whether functions and state machines may do only what the policies of their roles allow.
         live: folder below which functions may run from the folders that are edited, or None.
+        boundary: says who may ask; None for programs on this machine alone.
         state: folder in which buckets, roles, logs, models, jobs and endpoints outlive this emulator, or None.
 
     Raises:
@@ -105,6 +107,7 @@ class Emulator:
         state: Path | None = None,
         enforce_policies: bool = True,
         live: Path | None = None,
+        boundary: Boundary | None = None,
     ) -> None:
         unknown = sorted((services or frozenset()) - SERVICES.keys())
         if unknown:
@@ -120,6 +123,7 @@ class Emulator:
         self._state = state
         self._enforce_policies = enforce_policies
         self._live = live
+        self._boundary = boundary or Boundary(host)
         self._permissions: Permissions | None = None
         self.patches = Patches()
         self._kept: StateFolder | None = None
@@ -191,7 +195,7 @@ class Emulator:
             )
             self._authority = CertificateAuthority(self._folder, self._authorities)
             proxy = ForwardProxy(self._authority, self._upstream_proxy)
-            self._server = HttpServer(gateway, self._host, self._port, proxy)
+            self._server = HttpServer(gateway, self._host, self._port, proxy, self._boundary)
             self.url = self._server.url
             clients = self._clients = Clients(
                 self.url, self._boto3_names(), self._region, self._account_id, self._permissions, gateway.answer
@@ -295,6 +299,10 @@ class Emulator:
             direct=sorted({urlsplit(url).hostname or "" for url in elsewhere.values()}),
         )
         return variables | elsewhere | here
+
+    def control_variables(self) -> dict[str, str]:
+        """The variable with the token that the control API wants; none where this machine alone reaches it."""
+        return {"HARNESS_CONTROL_TOKEN": self._boundary.token} if self._boundary.token else {}
 
     def flush(self) -> None:
         """Write buffered logs and capture records now."""

@@ -22,6 +22,7 @@ def embedded(settings: Settings, port: int = 0) -> Iterator[Target]:
         OSError: the port is taken.
         RuntimeError: this process runs an emulator already.
     """
+    from harness.emulator.door.boundary import Boundary
     from harness.emulator.emulator import Emulator
 
     emulator = Emulator(
@@ -33,8 +34,10 @@ def embedded(settings: Settings, port: int = 0) -> Iterator[Target]:
         authorities=surrounding_authorities(os.environ),
         recipe=settings.recipe,
         enforce_policies=settings.iam == "enforced",
+        boundary=Boundary(settings.host, token=settings.control_token),
     )
     with emulator:
-        target = Target("embedded", emulator.environment(), is_local=True, control_url=emulator.url)
+        environment = emulator.environment() | emulator.control_variables()
+        target = Target("embedded", environment, is_local=True, control_url=emulator.url)
         with environment_of(target):
             yield target

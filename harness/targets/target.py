@@ -44,6 +44,11 @@ class Target:
     stand_in: bool = False
     """Whether an emulator stands in for AWS, which the ``aws`` target was told."""
 
+    @property
+    def control_token(self) -> str:
+        """What the emulator's own API wants to be told, empty where it wants nothing."""
+        return self.environment.get("HARNESS_CONTROL_TOKEN", "")
+
 
 class TargetError(RuntimeError):
     """The target cannot be used; the message says why, and what would help."""

@@ -8,6 +8,10 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
+TOKEN_HEADER = "X-Harness-Control-Token"
+TOKEN_VARIABLE = "HARNESS_CONTROL_TOKEN"
+"""What tells it to programs: see :mod:`harness.settings`."""
+
 
 @dataclass(frozen=True)
 class ControlApi:
@@ -15,9 +19,11 @@ class ControlApi:
 
     Args:
         url: address of the emulator.
+        token: what an emulator wants to be told that others than this machine reach.
     """
 
     url: str
+    token: str = ""
 
     def get(self, path: str) -> Any:
         """What ``GET /_harness/<path>`` answers, read from JSON."""
@@ -45,9 +51,8 @@ class ControlApi:
 
     def _call(self, method: str, path: str, body: object) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            f"{self.url}/_harness/{path}", data=data, method=method, headers={"Content-Type": "application/json"}
-        )
+        headers = {"Content-Type": "application/json"} | ({TOKEN_HEADER: self.token} if self.token else {})
+        request = urllib.request.Request(f"{self.url}/_harness/{path}", data=data, method=method, headers=headers)
         try:
             with urllib.request.urlopen(request, timeout=30) as response:
                 return json.load(response)

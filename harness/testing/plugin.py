@@ -130,7 +130,7 @@ def control(target: Target) -> ControlApi:
 
     if target.control_url is None:
         pytest.skip(f"the {target.name} target has no one emulator to control: no faults on demand, no virtual time")
-    return ControlApi(target.control_url)
+    return ControlApi(target.control_url, target.control_token)
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def clock(target: Target) -> Iterator[TestClock | None]:
     from harness.testing.clock import virtual_time
     from harness.testing.control import ControlApi
 
-    with virtual_time(ControlApi(target.control_url)) as clock:
+    with virtual_time(ControlApi(target.control_url, target.control_token)) as clock:
         yield clock
 
 

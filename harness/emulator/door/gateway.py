@@ -14,6 +14,7 @@ from werkzeug import Request, Response
 from harness.emulator.access.permissions import Permissions
 from harness.emulator.clients import OWN_ACCESS_KEY
 from harness.emulator.door.answers import answer
+from harness.emulator.door.boundary import CONTROL_PREFIX, PAGE_PREFIX
 from harness.emulator.door.call import Call, boto3_name, protocol_of, read_call
 from harness.emulator.door.errors import AwsError, error_response, xml_error_response
 from harness.emulator.faults import Faults
@@ -31,10 +32,6 @@ Handler = Callable[[Request, str, str], Response]
 _MESSAGE_IN_CAPITALS = ("lambda", "sagemaker", "sagemaker-runtime")
 _XML = ("query", "ec2", "rest-xml")
 _READS = re.compile(r"\.(Describe|List|Get)[A-Z]")
-CONTROL_PREFIX = "/_harness/"
-"""Paths of the emulator's own API; no AWS service has any below it."""
-PAGE_PREFIX = "/_harness/dashboard"
-"""Where a page for people is mounted."""
 _DOCUMENTS = ("document", "iframe", "frame", "embed", "object")
 
 

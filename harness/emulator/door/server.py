@@ -9,23 +9,30 @@ and delayed acknowledgements), and a request's body is read before anything answ
 from __future__ import annotations
 
 import io
+import json
 import logging
 import socket
 import ssl
 import threading
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from harness.emulator.door.boundary import Refusal
 from harness.emulator.door.heads import QuickHead
 from harness.emulator.moto.headers import keep_names
 
 if TYPE_CHECKING:
+    from harness.emulator.door.boundary import Boundary
     from harness.emulator.door.forward_proxy import ForwardProxy
 
 logger = logging.getLogger(__name__)
 
 _TLS_HANDSHAKE_LIMIT = 10.0
+_LINGER = 1.0
+_MOST_UNREAD = 1 << 22
+_BLOCK = 1 << 16
 _BODILESS = ("204", "304")
 
 
@@ -43,7 +50,11 @@ class KeepAliveRequestHandler(QuickHead, WSGIRequestHandler):
     def do_CONNECT(self) -> None:
         """Open a tunnel, as a proxy does."""
         proxy: ForwardProxy | None = getattr(self.server, "forward_proxy", None)
-        if proxy is None:
+        boundary: Boundary | None = getattr(self.server, "boundary", None)
+        refusal = boundary.proxy_refusal(self.headers) if boundary is not None else None
+        if refusal is not None:
+            self._refuse(refusal)
+        elif proxy is None:
             self.send_error(405)
         else:
             proxy.connect(self)
@@ -63,13 +74,22 @@ class KeepAliveRequestHandler(QuickHead, WSGIRequestHandler):
         self.close_connection = False
 
     def run_wsgi(self) -> None:
-        if self.headers.get("Expect", "").strip().lower() == "100-continue":
-            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self.wfile.flush()
         environ = self.make_environ()
         keep_names(environ, self.headers.items())
         if isinstance(self.connection, ssl.SSLSocket):
             environ["wsgi.url_scheme"] = "https"
+        boundary: Boundary | None = getattr(self.server, "boundary", None)
+        if boundary is not None:
+            asked = (self.headers.get("Host", ""), environ.get("HTTP_HOST", ""))  # a whole address may name another
+            refusal = boundary.refusal(environ, self.connection.getsockname()[0])
+            if asked[0].lower() != asked[1].lower():
+                refusal = Refusal(400, "the request's address and its Host header name different hosts")
+            if refusal is not None:
+                self._refuse(refusal)
+                return
+        if self.headers.get("Expect", "").strip().lower() == "100-continue":
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.wfile.flush()
         self._buffer_body(environ)
         self.environ = environ  # werkzeug's own logging looks for it here
         head: list[tuple[str, list[tuple[str, str]]]] = []
@@ -84,13 +104,31 @@ class KeepAliveRequestHandler(QuickHead, WSGIRequestHandler):
             logger.exception("%s %s failed", self.command, self.path)
             body = [b'{"__type":"InternalFailure","message":"The emulator failed; its log says why."}']
             head[:] = [("500 Internal Server Error", [("Content-Type", "application/json")])]
+        status, headers = head[0]
+        if boundary is not None:
+            headers = boundary.leaving(environ, headers)
         try:
-            self._send(*head[0], body)
+            self._send(status, headers, body)
         except ConnectionError:
             self.close_connection = True  # whoever asked has gone: a browser that leaves a page with a stream does
         finally:
             if hasattr(body, "close"):
                 body.close()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Say why, and close: the body, which may look like another request, is never read as one."""
+        self.close_connection = True
+        body = json.dumps({"message": refusal.message}).encode()
+        headers = [("Content-Type", "application/json"), ("Connection", "close")]
+        try:
+            self._send(f"{refusal.status} {HTTPStatus(refusal.status).phrase}", headers, [body])
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(_LINGER)
+            for _ in range(_MOST_UNREAD // _BLOCK):  # closed with bytes unread, the answer would be lost on the way
+                if not self.connection.recv(_BLOCK):
+                    break
+        except OSError:
+            pass
 
     def finish(self) -> None:
         """Close the connection; what is still to be sent to a client that has gone is dropped."""
@@ -149,14 +187,23 @@ class HttpServer:
         host: address to listen on.
         port: port to listen on; 0 picks a free one.
         forward_proxy: answers those who take this server for a proxy.
+        boundary: refuses what it has to before the application is asked; None where that knows itself.
 
     Raises:
         OSError: the port is taken, or the address is not this machine's.
     """
 
-    def __init__(self, application: Any, host: str, port: int, forward_proxy: ForwardProxy | None = None) -> None:
+    def __init__(
+        self,
+        application: Any,
+        host: str,
+        port: int,
+        forward_proxy: ForwardProxy | None = None,
+        boundary: Boundary | None = None,
+    ) -> None:
         self._server: BaseWSGIServer = _listen(application, host, port)
         self._server.forward_proxy = forward_proxy  # type: ignore[attr-defined]
+        self._server.boundary = boundary  # type: ignore[attr-defined]
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="http", daemon=True
         )

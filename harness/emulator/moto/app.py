@@ -7,7 +7,7 @@ import re
 import sys
 import threading
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -55,7 +55,10 @@ class MotoApp:
         # moto tries hundreds of patterns to find whose request this is; for a signed one of a service that is
         # told by its name alone, the name has the answer.
         service = service_of(environ.get("HTTP_AUTHORIZATION", ""))
-        if service not in _TOLD_BY_NAME:
+        if environ.get("PATH_INFO", "").startswith(_OF_MOTO) or (service is None and not _is_public(environ)):
+            # moto's own API is not served; what nobody has signed is S3's, whatever its path or body looks like.
+            service, environ = "s3", {"PATH_INFO": "/"}
+        elif service not in _TOLD_BY_NAME:
             return self._dispatcher.get_application(environ)
         app = self._apps.get(service)
         if app is None:
@@ -102,8 +105,18 @@ _FOR_EVENT_SOURCES = {
     "moto.dynamodb": "dynamodb_backends",
     "moto.dynamodbstreams": "dynamodbstreams_backends",
 }
+_OF_MOTO = ("/moto-api", "/favicon.ico", "/latest/")
+"""Paths that moto answers for itself, or as an instance's metadata."""
+_PUBLIC_TARGETS = ("AWSCognitoIdentityService.", "AWSCognitoIdentityProviderService.")
+_PUBLIC_DOCUMENTS = ("/.well-known/jwks.json", "/.well-known/openid-configuration")
 _TOLD_BY_NAME = frozenset({"states", "lambda", "iam", "logs"})
 _CREDENTIAL = re.compile(r"Credential=([^/]*)/\d+/([^/]*)/([^/]*)/aws4_request")
+
+
+def _is_public(environ: Mapping[str, Any]) -> bool:
+    """Whether a request without a signature is for a service that takes such: Cognito's sign-up, and its keys."""
+    target, path = str(environ.get("HTTP_X_AMZ_TARGET", "")), str(environ.get("PATH_INFO", ""))
+    return target.startswith(_PUBLIC_TARGETS) or path.endswith(_PUBLIC_DOCUMENTS)
 
 
 def service_of(authorization: str) -> str | None:

@@ -14,11 +14,13 @@ from typing import Any
 from urllib.parse import unquote
 
 from harness.emulator.access.permissions import NONE, Permissions
-from harness.emulator.access.policies import ALL, Asked, read
+from harness.emulator.access.policies import ALL
 from harness.emulator.access.sessions import Actor
 from harness.emulator.clients import OWN_ACCESS_KEY
 from harness.emulator.moto.app import access_key_of
 from harness.emulator.moto.patches import Patch
+from harness.emulator.moto.s3_form import is_form, is_signed_form
+from harness.emulator.moto.s3_public import effects_for_all, is_public
 
 _LIST_BUCKET, _GET_OBJECT, _DELETE_OBJECT = "s3:ListBucket", "s3:GetObject", "s3:DeleteObject"
 _ACTIONS = {"s3:HeadBucket": _LIST_BUCKET}
@@ -98,13 +100,8 @@ def _of_anybody(bucket: Any, action: str, resource: str) -> Any:
     """What a bucket's policy allows to requests without a signature: moto looks at this only for those."""
     from moto.iam.access_control import PermissionResult
 
-    asked = Asked(action, resource, lambda key: ["true"] if key == "aws:securetransport" else None)
-    found = {
-        statement.effect
-        for statement in read(_policy(bucket))
-        if statement.covers(asked) and statement.names_principal(("*",)) is not None
-    }
-    return PermissionResult.PERMITTED if found == {"Allow"} else PermissionResult.NEUTRAL
+    allowed = effects_for_all(bucket, action, resource) == {"Allow"}
+    return PermissionResult.PERMITTED if allowed else PermissionResult.NEUTRAL
 
 
 class _Request:
@@ -114,6 +111,7 @@ class _Request:
         self._permissions = permissions
         self._responses = responses
         key = access_key_of(responses.headers.get("Authorization", "")) or _presigned_by(responses.querystring)
+        self._anonymous = not is_signed_form(responses) if is_form(responses) else key is None
         self._signed = key not in (None, OWN_ACCESS_KEY)
         self._session: Actor | None = permissions.session_of(key)
         action = "s3:" + _text(responses.data["Action"])
@@ -144,8 +142,10 @@ class _Request:
     def refusal(self, action: str, resource: str, bucket: Any) -> str | None:
         """S3's words for why *action* may not be done; None where it may."""
         documents = (_policy(bucket),) if bucket is not None and bucket.policy is not None else ()
+        if self._anonymous:
+            return None if bucket is not None and is_public(bucket, action, resource) else "Access Denied"
         if not self._signed:
-            return None  # the emulator may do everything; what nobody has signed moto looks at
+            return None  # the emulator may do everything
         values = self._values() if action == self.action else NONE
         return self._permissions.refusal(self._session, action, resource, values, documents, quoted=True)
 

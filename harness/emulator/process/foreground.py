@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from harness.emulator.door.gateway import PAGE_PREFIX, Page
+from harness.emulator.door.boundary import PAGE_PREFIX, Boundary, is_loopback
+from harness.emulator.door.gateway import Page
 from harness.emulator.emulator import Emulator
 from harness.emulator.process.announcement import announced
 from harness.settings import Settings, surrounding_authorities, surrounding_proxy
@@ -30,6 +32,11 @@ Stop it with Ctrl-C; {end}"""
 _PAGE_HINT = """
   What runs in it, as a page: [cyan]{url}[/cyan]
 """
+_OPEN = """\
+Who reaches {host} on the network can do everything here: read and write every bucket, and run code on this machine
+as you, by a function. Only the emulator's own API, below /_harness/, needs a token (HARNESS_CONTROL_TOKEN, which
+`harness env` tells). Leave --host out, or have a firewall or a container's network keep others away.
+"""
 
 
 def run_in_foreground(
@@ -41,6 +48,8 @@ def run_in_foreground(
     state: Path | None = None,
     live: Path | None = None,
     page: Callable[[str, Mapping[str, str], str], Page] | None = None,
+    hosts: Iterable[str] = (),
+    origins: Iterable[str] = (),
 ) -> None:
     """Run an emulator until SIGINT or SIGTERM, saying how to reach it.
 
@@ -50,12 +59,15 @@ def run_in_foreground(
         page: makes a WSGI application, given the emulator's address, its variables and *host*, which answers below
             :data:`PAGE_PREFIX`; None for no such page.
 
+        hosts, origins: names under which it may be asked, and web pages that may ask: see :class:`Boundary`.
+
     Raises:
         OSError: the port is taken.
-        ValueError: there is no such service.
+        ValueError: there is no such service, or a host or an origin is none.
     """
     from rich.console import Console
 
+    boundary = Boundary(host, hosts, origins, settings.control_token)
     console = Console(highlight=False, soft_wrap=True)
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -72,12 +84,18 @@ def run_in_foreground(
         enforce_policies=settings.iam == "enforced",
         state=state,
         live=live,
+        boundary=boundary,
     )
-    with emulator, announced(settings.cache, emulator.url, emulator.environment()):
+    if not is_loopback(host):
+        console.print(_OPEN.format(host=host), style="bold red")
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(emulator)
+        variables = emulator.environment() | emulator.control_variables()
+        stack.enter_context(announced(settings.cache, emulator.url, variables))
         end = f"its state is kept in {state}." if state else "everything in it is gone then."
         shown = "" if page is None else _PAGE_HINT.format(url=f"{emulator.url}{PAGE_PREFIX}/")
         if page is not None:
-            emulator.mount(page(emulator.url, emulator.environment(), host))
+            emulator.mount(page(emulator.url, variables, host))
         console.print(
             HINT.format(url=emulator.url, region=settings.region, account=settings.account_id, end=end, page=shown)
         )
