@@ -12,13 +12,18 @@ class EvaluationError(Exception):
     Attributes:
         error: the error's name: ``States.ParameterPathFailure``, ``States.IntrinsicFailure``, ``States.Runtime``,
             ``States.QueryEvaluationError``, ``States.DataLimitExceeded``.
-        cause: what AWS says, without the words about state and event id that the execution puts around it.
+        cause: what AWS says, without the words about state and event id that the execution puts around it. A JSONata
+            expression alone says how it ended, ``returned nothing (undefined).`` or ``threw an error during evaluation.
+            T1006: Attempted to invoke a non-function``; a path why, ``Missing property in path $['no']``. The field
+            that holds it puts the text and the field's name around that.
+        location: the field of a JSONata state in which it happened, ``Output/result``, or None.
     """
 
-    def __init__(self, error: str, cause: str) -> None:
+    def __init__(self, error: str, cause: str, location: str | None = None) -> None:
         super().__init__(f"{error}: {cause}")
         self.error = error
         self.cause = cause
+        self.location = location
 
 
 class SyntaxFault(ValueError):

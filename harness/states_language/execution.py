@@ -1,0 +1,327 @@
+"""Executions: a machine, an input, and what has come of them so far.
+
+An :class:`Execution` does no I/O and has no clock: it hands out effects and is sent replies
+(:mod:`harness.states_language.effects`).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import random
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from harness.states_language import events as event
+from harness.states_language.effects import Cancel, Effect, Heartbeat, Json, MapRunStarted, Reply, Scheduled, Wait
+from harness.states_language.events import MAX_EVENTS, Event
+from harness.states_language.machine import Flow, Machine, State
+from harness.states_language.running import Position, Transition, run_flow
+from harness.states_language.strands import TURN, Ended, Message, Replied, StateFailed, Strand
+from harness.states_language.text import Payload
+from harness.states_language.timestamps import iso
+
+_STAYS_OPEN = (Heartbeat, Scheduled, MapRunStarted)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """Who an execution is, as its context object and its events say."""
+
+    execution_arn: str = "arn:aws:states:us-east-1:123456789012:execution:StateMachine:Execution"
+    name: str = "Execution"
+    role_arn: str = "arn:aws:iam::123456789012:role/StepFunctionsRole"
+    machine_arn: str = "arn:aws:states:us-east-1:123456789012:stateMachine:StateMachine"
+    machine_name: str = "StateMachine"
+    region: str = "us-east-1"
+    version_arn: str | None = None
+    alias_arn: str | None = None
+
+
+class Execution:
+    """One execution of a machine.
+
+    Args:
+        machine: what is executed.
+        input: its input: a JSON value, or a :class:`Payload` with the text as it was given.
+        seed: of what is random: tokens, jitter, ``States.UUID``.
+        identity: who it is.
+        context: members of the context object in place of the execution's own (TestState's ``context``).
+        variables: that exist from the beginning.
+        item: ``Map.Item`` of the context object, for a child of a Distributed Map.
+        single: run the first state alone: the execution ends when it is left, and ``next_state`` says where to.
+        inspect: gather ``inspection`` data of the states that run.
+        max_events: events that the history may have; None for no limit (Express).
+
+    Attributes:
+        status: ``RUNNING``, ``SUCCEEDED``, ``FAILED``, ``TIMED_OUT`` or ``ABORTED``.
+        output: the output, a :class:`Payload`, once it has succeeded.
+        error: the error's name, once it has failed.
+        cause: in words.
+        events: the history.
+        transitions: every state that was left: where to, and by which rule, catcher or retrier.
+        next_state: of *single*.
+        inspection: of *inspect*: ``afterInputPath``, ``afterParameters``, ``result``, ..., as JSON texts.
+        redrives: how often it was redriven.
+    """
+
+    def __init__(
+        self,
+        machine: Machine | Flow,
+        input: Json,
+        seed: int = 0,
+        identity: Identity | None = None,
+        *,
+        context: Mapping[str, Json] | None = None,
+        variables: Mapping[str, Json] | None = None,
+        item: Mapping[str, Json] | None = None,
+        single: bool = False,
+        inspect: bool = False,
+        max_events: int | None = MAX_EVENTS,
+    ) -> None:
+        self.machine = machine
+        self.input = input if isinstance(input, Payload) else Payload(input)
+        self.seed = seed
+        self.identity = identity or Identity()
+        self.single = single
+        self.inspect = inspect
+        self.status = "RUNNING"
+        self.output: Payload | None = None
+        self.error: str | None = None
+        self.cause: str | None = None
+        self.events: list[Event] = []
+        self.transitions: list[Transition] = []
+        self.next_state: str | None = None
+        self.inspection: dict[str, Any] = {}
+        self.redrives = 0
+        self.now = 0.0
+        self.random = random.Random(seed)
+        self._given_context = context
+        self._max_events = max_events
+        self._effects: list[Effect] = []
+        self._open: dict[int, Strand] = {}
+        self._last_effect = 0
+        self._last_token = 0
+        self._ready: deque[Strand] = deque()
+        self._root = Strand(variables=dict(variables or {}), item=dict(item) if item else None)
+        self._deadline: int | None = None
+        self._execution: dict[str, Json] = {}
+        self.failed_at: Position | None = None
+
+    # For drivers
+
+    def start(self, now: float) -> list[Effect]:
+        """Start, and return the first effects.
+
+        Args:
+            now: seconds since the epoch.
+        """
+        self.now = now
+        self._execution = {
+            "Id": self.identity.execution_arn,
+            "Input": self.input.value,
+            "StartTime": iso(now),
+            "Name": self.identity.name,
+            "RoleArn": self.identity.role_arn,
+            "RedriveCount": 0,
+        }
+        details: dict[str, Any] = {**event.given(self.input.text), "roleArn": self.identity.role_arn}
+        if self.identity.version_arn:
+            details["stateMachineVersionArn"] = self.identity.version_arn
+        if self.identity.alias_arn:
+            details["stateMachineAliasArn"] = self.identity.alias_arn
+        self.add("ExecutionStarted", 0, details)
+        self._begin(run_flow(self, self._root, self.machine, self.input))
+        return self._run()
+
+    def resolve(self, effect_id: int, reply: Reply, now: float) -> list[Effect]:
+        """Send the *reply* to an effect, and return what is to be done next. What has been given up is not heard."""
+        self.now = now
+        if effect_id == self._deadline and self.status == "RUNNING":
+            self._deadline = None
+            return self._end("TIMED_OUT", "ExecutionTimedOut", None, None, self._root.previous)
+        strand = self._open.get(effect_id)
+        if strand is None or self.status != "RUNNING":
+            return []
+        if not isinstance(reply, _STAYS_OPEN):
+            del self._open[effect_id]
+            strand.open.discard(effect_id)
+        self._send(strand, Replied(effect_id, reply))
+        return self._run()
+
+    def stop(self, error: str | None, cause: str | None, now: float) -> list[Effect]:
+        """Abort, and return what is to be given up."""
+        if self.status != "RUNNING":
+            return []
+        self.now = now
+        return self._end("ABORTED", "ExecutionAborted", error, cause, 0)
+
+    def redrive(self, now: float) -> list[Effect]:
+        """Go on from where it has failed, timed out or been stopped, and return the first effects.
+
+        Raises:
+            ValueError: it runs, or has succeeded.
+        """
+        if self.status in ("RUNNING", "SUCCEEDED"):
+            raise ValueError(f"Execution is {self.status} and cannot be redriven")
+        self.now = now
+        self.redrives += 1
+        position = self.failed_at or Position(self.machine.start_at, self.input, None)
+        self.status, self.error, self.cause = "RUNNING", None, None
+        self._execution = {**self._execution, "RedriveCount": self.redrives, "RedriveTime": iso(now)}
+        self.add("ExecutionRedriven", self.events[-1].id, {"redriveCount": self.redrives})
+        self._root = Strand(variables=self._root.variables, item=self._root.item)
+        self._root.previous = position.entered or self.events[-1].id
+        self._begin(run_flow(self, self._root, self.machine, position.input, position))
+        return self._run()
+
+    # For the states
+
+    def add(self, event_type: str, previous: int, details: Mapping[str, Any] | None = None) -> int:
+        """Add an event to the history, and return its id."""
+        number = len(self.events) + 1
+        self.events.append(Event(number, previous, self.now, event_type, details))
+        return number
+
+    def tell(self, strand: Strand, event_type: str, details: Mapping[str, Any] | None = None) -> int:
+        """Add an event that follows from the strand's last one, and return its id."""
+        if self._max_events is not None and len(self.events) >= self._max_events - 1:
+            words = f"The execution reached the maximum number of history events ({self._max_events})."
+            raise StateFailed("States.Runtime", words)
+        strand.previous = self.add(event_type, strand.previous, details)
+        return strand.previous
+
+    def ask(self, strand: Strand, effect: Effect) -> int:
+        """Hand out *effect*, and return the id it is given."""
+        self._last_effect += 1
+        self._effects.append(replace(effect, id=self._last_effect))
+        self._open[self._last_effect] = strand
+        strand.open.add(self._last_effect)
+        return self._last_effect
+
+    def cancel(self, strand: Strand, effect_id: int) -> None:
+        """Give an effect up, if it is still open."""
+        if self._open.pop(effect_id, None) is not None:
+            strand.open.discard(effect_id)
+            self._last_effect += 1
+            self._effects.append(Cancel(self._last_effect, "", target=effect_id))
+
+    def spawn(self, child: Strand, flow: Flow, payload: Payload) -> None:
+        """Start *child*, which runs *flow*, after those that are ready."""
+        child.steps = run_flow(self, child, flow, payload)
+        if child.parent is not None:
+            child.parent.children.append(child)
+        self._ready.append(child)
+        child.inbox.append(None)
+
+    def give_up(self, strand: Strand) -> None:
+        """End *strand* and those below it, whatever they wait for."""
+        strand.done = True
+        for child in strand.children:
+            self.give_up(child)
+        strand.children = []
+        for effect_id in sorted(strand.open):
+            self.cancel(strand, effect_id)
+        if strand.steps is not None:
+            strand.steps.close()
+
+    def context(self, strand: Strand, state: State, entered_at: float, retries: int | None) -> dict[str, Json]:
+        """Return the context object as *state* sees it."""
+        if self._given_context is not None:
+            context = dict(self._given_context)
+            if strand.item is not None and "Map" not in context:
+                context["Map"] = {"Item": strand.item}
+            return context
+        about: dict[str, Json] = {"Name": state.name, "EnteredTime": iso(entered_at)}
+        if retries is not None:
+            about["RetryCount"] = retries
+        context = {
+            "Execution": self._execution,
+            "StateMachine": {"Id": self.identity.machine_arn, "Name": self.identity.machine_name},
+            "State": about,
+        }
+        if strand.item is not None:
+            context["Map"] = {"Item": strand.item}
+        return context
+
+    def token(self) -> str:
+        """Return a new task token."""
+        self._last_token += 1
+        name = f"{self.identity.execution_arn}:{self.seed}:{self._last_token}"
+        return "AQCEAAAAKgAAAAMAAAAA" + base64.b64encode(hashlib.shake_256(name.encode()).digest(240)).decode()
+
+    # Inside
+
+    def _begin(self, steps: Any) -> None:
+        timeout = self.machine.timeout if isinstance(self.machine, Machine) else None
+        if timeout is not None:
+            self._deadline = self.ask(self._root, Wait(0, "", until=self.now + timeout, limit=True))
+        self._root.steps = steps
+        self._root.inbox.append(None)
+        self._ready.append(self._root)
+
+    def _send(self, strand: Strand, message: Message) -> None:
+        strand.inbox.append(message)
+        if strand.waiting:
+            strand.waiting = False
+            self._ready.append(strand)
+
+    def _run(self) -> list[Effect]:
+        while self._ready and self.status == "RUNNING":
+            strand = self._ready.popleft()
+            if not strand.done:
+                self._advance(strand)
+        effects, self._effects = self._effects, []
+        return effects
+
+    def _advance(self, strand: Strand) -> None:
+        assert strand.steps is not None
+        strand.step = strand.previous
+        message = strand.inbox.popleft()
+        failure, result = None, None
+        try:
+            asked = strand.steps.send(message)
+        except StopIteration as end:
+            result = end.value
+        except StateFailed as failed:
+            failure = failed
+        else:
+            if asked is TURN:
+                strand.inbox.appendleft(None)
+            if strand.inbox:
+                self._ready.append(strand)
+            else:
+                strand.waiting = True
+            return
+        strand.done = True
+        if strand.parent is not None:
+            if strand in strand.parent.children:
+                strand.parent.children.remove(strand)
+            self._send(strand.parent, Ended(strand, failure, result))
+        elif failure is not None:
+            self._finish("FAILED", "ExecutionFailed", failure.error, failure.cause, strand.previous)
+        else:
+            assert result is not None
+            self.output = result
+            self.status = "SUCCEEDED"
+            self.add("ExecutionSucceeded", strand.previous, event.gave(result.text))
+            self._drop_deadline()
+
+    def _finish(self, status: str, event_type: str, error: str | None, cause: str | None, previous: int) -> None:
+        self.status, self.error, self.cause = status, error, cause
+        self.add(event_type, previous, event.failure(error, cause))
+        self.give_up(self._root)
+        self._drop_deadline()
+        self._ready.clear()
+
+    def _end(self, status: str, event_type: str, error: str | None, cause: str | None, previous: int) -> list[Effect]:
+        self._finish(status, event_type, error, cause, previous)
+        effects, self._effects = self._effects, []
+        return effects
+
+    def _drop_deadline(self) -> None:
+        if self._deadline is not None:
+            self.cancel(self._root, self._deadline)
+            self._deadline = None

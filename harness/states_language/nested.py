@@ -1,0 +1,243 @@
+"""Parallel and Map states: branches and iterations beside one another, and Distributed Maps."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import Any
+
+from harness.states_language import events as event
+from harness.states_language.effects import Failure, Json, MapRunStarted, Result, RunMap
+from harness.states_language.errors import EvaluationError
+from harness.states_language.fields import Scope
+from harness.states_language.machine import Limit, Map, Parallel
+from harness.states_language.running import Run
+from harness.states_language.strands import Ended, StateFailed, Strand
+from harness.states_language.text import Payload, dumps
+
+INLINE_AT_ONCE = 40
+"""Iterations of an inline Map that run at a time, at most."""
+
+_ABORTED = ("Task", "Wait", "Parallel", "Map")
+
+
+def run_parallel(run: Run) -> Generator[object, Any, Payload]:
+    """Run a Parallel state once, and return its output."""
+    state, execution, strand = run.state, run.execution, run.strand
+    assert isinstance(state, Parallel)
+    arguments = run.take()
+    payload = run.effective if state.parameters is None else Payload(arguments)
+    run.tell("ParallelStateStarted")
+    started = strand.previous
+    children: list[Strand] = []
+    for index, branch in enumerate(state.branches):
+        child = _child(run, index, started)
+        children.append(child)
+        execution.spawn(child, branch, payload)
+    results: list[Payload | None] = [None] * len(children)
+    for _ in children:
+        ended: Ended = yield from _ended(strand)
+        strand.previous = ended.child.previous
+        if ended.failure is not None:
+            _abort(run, children, ended)
+            raise ended.failure
+        results[ended.child.index] = ended.result
+    execution.add("ParallelStateSucceeded", strand.previous)
+    return run.give(Payload.of_list([result for result in results if result is not None]))
+
+
+def run_map(run: Run) -> Generator[object, Any, Payload]:
+    """Run a Map state once, and return its output."""
+    state = run.state
+    assert isinstance(state, Map)
+    run.take()
+    concurrency = run.limit(state.concurrency) or 0
+    if concurrency < 0:
+        raise EvaluationError("States.Runtime", "MaxConcurrency cannot be negative.")
+    items = None if state.reader is not None else _items(run, state)
+    run.tell("MapStateStarted", {"length": 0 if items is None else len(items)})
+    if state.distributed:
+        return (yield from _distributed(run, state, items, concurrency))
+    assert items is not None
+    return (yield from _inline(run, state, items, concurrency))
+
+
+def _items(run: Run, state: Map) -> list[Json]:
+    items = run.effective.value if state.items is None else run.value(state.items, run.effective.value)
+    if isinstance(items, list):
+        return items
+    if state.jsonata:
+        if state.items is None:
+            words = f"Map state input must be an array but was: {_kind(items)}"
+            raise EvaluationError("States.QueryEvaluationError", words)
+        text = str(state.definition["Items"])
+        shown = text[2:-2].strip() if text.startswith("{%") else text
+        words = (
+            f"The JSONata expression '{shown}' specified for the field 'Items' returned an unexpected result type. "
+            f"Expected 'array', but was '{_kind(items)}' for value: {dumps(items)}"
+        )
+        raise EvaluationError("States.QueryEvaluationError", words, "Items")
+    raise EvaluationError("States.Runtime", f'Reference path "{state.items_path or "$"}" must point to array.')
+
+
+def _kind(value: Json) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "number"
+    return "string" if isinstance(value, str) else "object" if isinstance(value, dict) else "array"
+
+
+def _inline(run: Run, state: Map, items: list[Json], concurrency: int) -> Generator[object, Any, Payload]:
+    strand, execution = run.strand, run.execution
+    at_once = min(concurrency or INLINE_AT_ONCE, INLINE_AT_ONCE)
+    started = strand.previous
+    about = {"name": state.name}
+    running: list[Strand] = []
+    results: list[Payload | None] = [None] * len(items)
+    upcoming = 0
+
+    def begin(previous: int) -> None:
+        nonlocal upcoming
+        index = upcoming
+        upcoming += 1
+        child = _child(run, index, previous)
+        child.item = {"Index": index, "Value": items[index]}
+        child.previous = execution.add("MapIterationStarted", previous, {**about, "index": index})
+        payload = Payload(items[index])
+        if state.selector is not None:
+            payload = Payload(_selected(run, state, child.item))
+        running.append(child)
+        execution.spawn(child, state.processor, payload)
+
+    while upcoming < min(at_once, len(items)):
+        begin(started)
+    while running:
+        ended: Ended = yield from _ended(strand)
+        child = ended.child
+        if ended.failure is not None:
+            strand.previous = child.previous
+            execution.add("MapIterationFailed", child.previous, {**about, "index": child.index})
+            _abort(run, running, ended, about)
+            raise ended.failure
+        running.remove(child)
+        results[child.index] = ended.result
+        strand.previous = execution.add("MapIterationSucceeded", child.previous, {**about, "index": child.index})
+        if upcoming < len(items):
+            begin(child.previous)
+    execution.add("MapStateSucceeded", strand.previous)
+    return run.give(Payload.of_list([result for result in results if result is not None]))
+
+
+def _selected(run: Run, state: Map, item: Mapping[str, Json]) -> Json:
+    assert state.selector is not None
+    context = {**run.context, "Map": {"Item": item}}
+    run.execution.seed += 1
+    return state.selector(Scope(run.effective.value, context, run.strand.variables, run.execution.seed))
+
+
+def _distributed(run: Run, state: Map, items: list[Json] | None, concurrency: int) -> Generator[object, Any, Payload]:
+    count, percentage = _tolerated(run, state)
+
+    def select(index: int, item: Json, key: str | None = None, source: str | None = None) -> Json:
+        about = {"Index": index, "Value": item}
+        if key is not None:
+            about["Key"] = key
+        if source is not None:
+            about["Source"] = source
+        return item if state.selector is None else _selected(run, state, about)
+
+    execution, strand = run.execution, run.strand
+    effect = RunMap(
+        0,
+        state.name,
+        strand.path,
+        items=items,
+        reader=_evaluated(run, state.reader),
+        selector=select,
+        batcher=_evaluated(run, state.batcher),
+        writer=None if state.writer is None else run.value(state.writer, run.effective.value),
+        processor=state.processor,
+        execution_type=state.execution_type,
+        max_concurrency=concurrency,
+        tolerated_count=count,
+        tolerated_percentage=percentage,
+        label=state.label or state.name,
+    )
+    execution.ask(strand, effect)
+    begun = False
+    while True:
+        message = yield None
+        reply = message.reply
+        if isinstance(reply, MapRunStarted):
+            begun = True
+            run.tell("MapRunStarted", {"mapRunArn": reply.arn})
+        elif isinstance(reply, Failure):
+            if begun:
+                run.tell("MapRunFailed", event.failure(reply.error, reply.cause))
+            raise StateFailed(reply.error, reply.cause)
+        elif isinstance(reply, Result):
+            run.tell("MapRunSucceeded")
+            payload = Payload(reply.value, reply.text)
+            execution.add("MapStateSucceeded", strand.previous)
+            return run.give(payload)
+
+
+def _tolerated(run: Run, state: Map) -> tuple[int, float]:
+    count = run.limit(state.tolerated_count) or 0
+    if count < 0:
+        raise EvaluationError("States.Runtime", "ToleratedFailureCount cannot be negative.")
+    percentage = run.limit(state.tolerated_percentage, "float") or 0.0
+    if not 0 <= percentage <= 100:
+        raise EvaluationError("States.Runtime", "ToleratedFailurePercentage must be between 0 and 100.")
+    return count, percentage
+
+
+def _evaluated(run: Run, members: Mapping[str, Any] | None) -> dict[str, Json] | None:
+    """Evaluate the members of an ItemReader or ItemBatcher; a path in one of them stands for the number."""
+    if members is None:
+        return None
+    made: dict[str, Json] = {}
+    for name, member in members.items():
+        holder, _, inner = name.rpartition("/")
+        place = made.setdefault(holder, {}) if holder else made
+        if isinstance(member, Limit):
+            place[member.field] = run.limit(member)
+        else:
+            place[inner] = run.value(member, run.effective.value)
+    return made
+
+
+def _child(run: Run, index: int, previous: int) -> Strand:
+    strand = run.strand
+    return Strand(
+        path=(*strand.path, (run.state.name, index)),
+        variables=strand.variables,
+        previous=previous,
+        item=strand.item,
+        parent=strand,
+        index=index,
+    )
+
+
+def _ended(strand: Strand) -> Generator[object, Any, Ended]:
+    while True:
+        message = yield None
+        if isinstance(message, Ended):
+            return message
+
+
+def _abort(run: Run, children: list[Strand], failed: Ended, iteration: Mapping[str, Any] | None = None) -> None:
+    """Give up the branches beside one that has failed, and tell so; *iteration* names a Map's."""
+    execution, previous = run.execution, failed.child.previous
+    for child in sorted(children, key=lambda strand: strand is not failed.child):
+        if child is not failed.child:
+            if child.done:
+                continue
+            if iteration is not None:
+                execution.add("MapIterationAborted", previous, {**iteration, "index": child.index})
+        if child.inside in _ABORTED:
+            execution.add(f"{child.inside}StateAborted", previous)
+        execution.give_up(child)
+    run.strand.children = []

@@ -1,0 +1,626 @@
+"""Reads the states of a definition: what each type needs, what it may have in its query language, where it leads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from harness.states_language import timestamps
+from harness.states_language.choice import OPERATORS, Condition, Rule, compile_condition
+from harness.states_language.diagnostics import DUPLICATE, MISSING, Diagnostics
+from harness.states_language.effects import Json
+from harness.states_language.errors import SyntaxFault
+from harness.states_language.fields import (
+    Evaluator,
+    compile_jsonata,
+    compile_named,
+    compile_path,
+    compile_reference,
+    compile_template,
+    constant,
+    is_intrinsic,
+    is_jsonata,
+)
+from harness.states_language.machine import (
+    Catcher,
+    Choice,
+    Fail,
+    Flow,
+    Limit,
+    Map,
+    Parallel,
+    Pass,
+    Retrier,
+    State,
+    Succeed,
+    Task,
+    Wait,
+)
+
+_TYPES = ("Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map")
+_JSONPATH_ONLY = (
+    "InputPath",
+    "OutputPath",
+    "ResultPath",
+    "ResultSelector",
+    "Parameters",
+    "ItemsPath",
+    "SecondsPath",
+    "TimestampPath",
+    "TimeoutSecondsPath",
+    "HeartbeatSecondsPath",
+    "MaxConcurrencyPath",
+    "ToleratedFailureCountPath",
+    "ToleratedFailurePercentagePath",
+    "ErrorPath",
+    "CausePath",
+)
+_JSONATA_ONLY = ("Arguments", "Output", "Items")
+_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,80}")
+
+MAX_TIMEOUT = 99_999_999
+
+
+class FlowReader:
+    """Reads a machine's states, those of branches and item processors with them.
+
+    Args:
+        found: collects what is wrong.
+        kind: ``STANDARD`` or ``EXPRESS``.
+        jsonata: whether states are JSONata's where they do not say.
+        known: tells of a ``Resource`` whether it is one.
+    """
+
+    def __init__(self, found: Diagnostics, kind: str, jsonata: bool, known: Callable[[str], bool] | None) -> None:
+        self.found = found
+        self.kind = kind
+        self.jsonata = jsonata
+        self.known = known
+        self._names: set[str] = set()
+
+    def flow(self, scope: Json, at: str) -> Flow | None:
+        """Read what has ``StartAt`` and ``States``, at the location *at*."""
+        if not isinstance(scope, dict):
+            self.found.add("Value must be a JSON object", at or "/")
+            return None
+        missing = [name for name in ("States", "StartAt") if name not in scope]
+        if missing:
+            self.found.add(f"These fields are required: [{', '.join(missing)}]", at or "/")
+            return None
+        states = scope["States"]
+        if not isinstance(states, dict) or not states:
+            self.found.add("Value cannot be empty", f"{at}/States")
+            return None
+        read: dict[str, State] = {}
+        targets: list[tuple[str, str, str | None]] = [(f"{at}/StartAt", scope["StartAt"], None)]
+        for name, state in states.items():
+            reader = StateReader(self, name, state, f"{at}/States/{name}", targets)
+            made = reader.read()
+            if made is not None:
+                read[name] = made
+        for where, target, _ in targets:
+            if target not in states:
+                self.found.add(f"Missing 'Next' target: {target}", where, MISSING)
+        reached = {target for _, target, origin in targets if origin != target}
+        for name in states:
+            if name not in reached:
+                self.found.add(f'State "{name}" is not reachable.', f"{at}/States/{name}", MISSING)
+        for name in states:
+            if name in self._names:
+                self.found.add(f"Duplicate State name: {name}", f"{at}/States/{name}", DUPLICATE)
+            self._names.add(name)
+        return Flow(start_at=scope["StartAt"], states=read)
+
+
+class StateReader:
+    """Reads one state."""
+
+    def __init__(
+        self, flow: FlowReader, name: str, state: Json, at: str, targets: list[tuple[str, str, str | None]]
+    ) -> None:
+        self._flow = flow
+        self._name = name
+        self._state: dict[str, Json] = state if isinstance(state, dict) else {}
+        self._is_object = isinstance(state, dict)
+        self._at = at
+        self._targets = targets
+        self._jsonata = flow.jsonata
+
+    def read(self) -> State | None:
+        """Return the state, or None where it is none; then something has been found."""
+        state, at = self._state, self._at
+        if not self._is_object:
+            self._wrong("Value must be a JSON object", at)
+            return None
+        if not _NAME.fullmatch(self._name):
+            self._wrong("State name must have 1 to 80 characters", at)
+        if "Type" not in state:
+            self._wrong("These fields are required: [Type]", at)
+            return None
+        kind = state["Type"]
+        if kind not in _TYPES:
+            self._wrong(f"The field 'Type' should have one of these values: [{', '.join(_TYPES)}]", f"{at}/Type")
+            return None
+        self._language()
+        common: dict[str, Any] = {"name": self._name, "type": kind, "jsonata": self._jsonata, "definition": state}
+        if kind not in ("Choice", "Succeed", "Fail"):
+            common["next"] = self._transition()
+        common |= self._evaluated()
+        if kind in ("Task", "Parallel", "Map"):
+            common["retry"] = tuple(
+                retrier
+                for index, item in self._items("Retry")
+                if (retrier := self._retrier(item, f"{at}/Retry[{index}]"))
+            )
+            common["catch"] = tuple(
+                catcher
+                for index, item in self._items("Catch")
+                if (catcher := self._catcher(item, f"{at}/Catch[{index}]"))
+            )
+        made: State | None = getattr(self, f"_{kind.lower()}")(common)
+        return made
+
+    # The types
+
+    def _pass(self, common: dict[str, Any]) -> State:
+        result = constant(self._state["Result"]) if "Result" in self._state else None
+        return Pass(**common, result=result)
+
+    def _succeed(self, common: dict[str, Any]) -> State:
+        return Succeed(**common)
+
+    def _fail(self, common: dict[str, Any]) -> State:
+        read: dict[str, Evaluator | None] = {}
+        for name in ("Error", "Cause"):
+            path = f"{name}Path"
+            if name in self._state and path in self._state:
+                self._wrong(f"Only one of these fields is allowed: [{name}, {path}]", self._at)
+            read[name.lower()] = self._named(path) if path in self._state else self._literal(name, str)
+        return Fail(**common, error=read["error"], cause=read["cause"])
+
+    def _wait(self, common: dict[str, Any]) -> State:
+        names = ("Seconds", "SecondsPath", "Timestamp", "TimestampPath")
+        given = [name for name in names if name in self._state]
+        if len(given) != 1:
+            self._wrong(f"Exactly one of these fields is required: [{', '.join(names)}]", self._at)
+            return Wait(**common)
+        name = given[0]
+        value = self._state[name]
+        at = f"{self._at}/{name}"
+        if name.endswith("Path"):
+            evaluate = self._named(name)
+            if name == "SecondsPath":
+                return Wait(**common, seconds=evaluate, path=value)
+            return Wait(**common, timestamp=evaluate, path=value)
+        if is_jsonata(value) and self._jsonata:
+            evaluate = self._compiled(value, name)
+        else:
+            evaluate = constant(value)
+            if name == "Seconds" and (not _whole(value) or not 0 <= value <= MAX_TIMEOUT):
+                self._wrong("The value for the field 'Seconds' must be a non-negative integer", at)
+            if name == "Timestamp" and timestamps.parse(value) is None:
+                self._wrong("String does not match RFC3339 timestamp", at)
+        if name == "Seconds":
+            return Wait(**common, seconds=evaluate)
+        return Wait(**common, timestamp=evaluate)
+
+    def _choice(self, common: dict[str, Any]) -> State:
+        rules = []
+        if not self._require("Choices"):
+            return Choice(**common)
+        if not self._state["Choices"]:
+            self._wrong("Value cannot be empty", f"{self._at}/Choices")
+        for index, item in self._items("Choices"):
+            rule = self._rule(item, f"{self._at}/Choices[{index}]")
+            if rule is not None:
+                rules.append(rule)
+        default = self._state.get("Default")
+        if default is not None:
+            self._leads("Default", default)
+        return Choice(**common, rules=tuple(rules), default=default)
+
+    def _task(self, common: dict[str, Any]) -> State | None:
+        state, at = self._state, self._at
+        if not self._require("Resource"):
+            return None
+        resource = state["Resource"]
+        self._resource(resource, f"{at}/Resource")
+        credentials = None
+        if "Credentials" in state:
+            given = state["Credentials"]
+            if not isinstance(given, dict) or not {"RoleArn", "RoleArn.$"} & set(given):
+                self._wrong("The field 'RoleArn' is required but was missing", f"{at}/Credentials")
+            credentials = self._any(given, "Credentials")
+        return Task(
+            **common,
+            resource=resource if isinstance(resource, str) else "",
+            timeout=self._limit("TimeoutSeconds", least=1),
+            heartbeat=self._limit("HeartbeatSeconds", least=1),
+            credentials=credentials,
+        )
+
+    def _parallel(self, common: dict[str, Any]) -> State:
+        branches: list[Flow] = []
+        if self._require("Branches"):
+            if not isinstance(self._state["Branches"], list) or not self._state["Branches"]:
+                self._wrong("Value cannot be empty", f"{self._at}/Branches")
+            for index, item in self._items("Branches"):
+                branch = self._flow.flow(item, f"{self._at}/Branches[{index}]")
+                if branch is not None:
+                    branches.append(branch)
+        return Parallel(**common, branches=tuple(branches))
+
+    def _map(self, common: dict[str, Any]) -> State | None:
+        state, at = self._state, self._at
+        member = "ItemProcessor" if "ItemProcessor" in state else "Iterator"
+        if member not in state:
+            self._wrong("These fields are required: [ItemProcessor]", at)
+            return None
+        processor = self._flow.flow(state[member], f"{at}/{member}")
+        if processor is None:
+            return None
+        config = state[member].get("ProcessorConfig") or {}
+        distributed = config.get("Mode") == "DISTRIBUTED"
+        if distributed and self._flow.kind == "EXPRESS":
+            self._wrong(
+                "Express state machine does not support DISTRIBUTED Map state", f"{at}/{member}/ProcessorConfig"
+            )
+        if distributed and "ExecutionType" not in config:
+            self._wrong("The field 'ExecutionType' is required but was missing", f"{at}/{member}/ProcessorConfig")
+        selector = "ItemSelector" if "ItemSelector" in state else "Parameters"
+        if selector == "Parameters":
+            common.pop("parameters", None)
+        items, items_path = None, None
+        if "ItemsPath" in state:
+            items_path = state["ItemsPath"]
+            items = self._path("ItemsPath")
+        elif "Items" in state:
+            items = self._any(state["Items"], "Items")
+        return Map(
+            **common,
+            processor=processor,
+            items=items,
+            items_path=items_path,
+            selector=self._any(state[selector], selector) if selector in state else None,
+            concurrency=self._limit("MaxConcurrency"),
+            tolerated_count=self._limit("ToleratedFailureCount"),
+            tolerated_percentage=self._limit("ToleratedFailurePercentage", whole=False),
+            distributed=distributed,
+            execution_type=config.get("ExecutionType", "STANDARD"),
+            reader=self._reader(state["ItemReader"]) if "ItemReader" in state else None,
+            batcher=self._batcher(state["ItemBatcher"]) if "ItemBatcher" in state else None,
+            writer=self._any(state["ResultWriter"], "ResultWriter") if "ResultWriter" in state else None,
+            label=state.get("Label", ""),
+            legacy=member == "Iterator",
+        )
+
+    # Parts of states
+
+    def _language(self) -> None:
+        state, at = self._state, self._at
+        language = state.get("QueryLanguage")
+        if language not in (None, "JSONPath", "JSONata"):
+            words = "The field 'QueryLanguage' should have one of these values: [JSONPath, JSONata]"
+            self._wrong(words, f"{at}/QueryLanguage")
+        if language == "JSONPath" and self._flow.jsonata:
+            self._wrong("'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine", at)
+        self._jsonata = self._flow.jsonata or language == "JSONata"
+        refused = _JSONPATH_ONLY if self._jsonata else _JSONATA_ONLY
+        for name in refused:
+            if name in state:
+                spoken = "JSONata" if self._jsonata else "JSONPath"
+                self._wrong(f"Field '{name}' is not supported in a state with QueryLanguage '{spoken}'", f"{at}/{name}")
+
+    def _transition(self) -> str | None:
+        target, end = self._state.get("Next"), self._state.get("End")
+        if (target is None) == (not end):
+            self._wrong("Exactly one of these fields is required: [Next, End]", self._at)
+        if target is not None:
+            self._leads("Next", target)
+        return target if isinstance(target, str) else None
+
+    def _evaluated(self) -> dict[str, Any]:
+        state = self._state
+        read: dict[str, Any] = {}
+        if "Assign" in state:
+            self._variables(state["Assign"], f"{self._at}/Assign")
+            read["assign"] = self._any(state["Assign"], "Assign")
+        if self._jsonata:
+            if "Output" in state:
+                read["output"] = self._any(state["Output"], "Output")
+            if "Arguments" in state:
+                read["parameters"] = self._any(state["Arguments"], "Arguments")
+            return read
+        for field, name in (("input_path", "InputPath"), ("output_path", "OutputPath")):
+            if name in state:
+                read[field] = constant({}) if state[name] is None else self._path(name)
+        for field, name in (("parameters", "Parameters"), ("result_selector", "ResultSelector")):
+            if name in state:
+                read[field] = self._any(state[name], name)
+        if "ResultPath" in state:
+            read["result_path"] = self._result_path(state["ResultPath"], f"{self._at}/ResultPath")
+        return read
+
+    def _variables(self, assign: Json, at: str) -> None:
+        if not isinstance(assign, dict):
+            self._wrong("Value must be a JSON object", at)
+            return
+        for name in assign:
+            plain = name.removesuffix(".$") if not self._jsonata else name
+            if not plain.isidentifier() or len(plain) > 80:
+                self._wrong(f"Variable name '{plain}' is not valid", f"{at}/{name}")
+            if plain == "states":
+                self._wrong("Variable name 'states' is reserved", f"{at}/{name}")
+
+    def _retrier(self, item: Json, at: str) -> Retrier | None:
+        if not isinstance(item, dict) or not self._errors(item, at):
+            return None
+        for name, least in (("IntervalSeconds", 1), ("MaxAttempts", 0), ("MaxDelaySeconds", 1)):
+            if name in item and (not _whole(item[name]) or not least <= item[name] <= MAX_TIMEOUT):
+                self._wrong(f"The value for the field '{name}' must be an integer of at least {least}", f"{at}/{name}")
+                return None
+        backoff = item.get("BackoffRate", 2.0)
+        if not isinstance(backoff, int | float) or backoff < 1:
+            self._wrong("The value for the field 'BackoffRate' must be at least 1.0", f"{at}/BackoffRate")
+            return None
+        if item.get("JitterStrategy", "NONE") not in ("FULL", "NONE"):
+            words = "The field 'JitterStrategy' should have one of these values: [FULL, NONE]"
+            self._wrong(words, f"{at}/JitterStrategy")
+        return Retrier(
+            errors=tuple(item["ErrorEquals"]),
+            interval=item.get("IntervalSeconds", 1),
+            max_attempts=item.get("MaxAttempts", 3),
+            backoff=backoff,
+            max_delay=item.get("MaxDelaySeconds"),
+            full_jitter=item.get("JitterStrategy") == "FULL",
+        )
+
+    def _catcher(self, item: Json, at: str) -> Catcher | None:
+        if not isinstance(item, dict) or not self._errors(item, at):
+            return None
+        if "Next" not in item:
+            self._wrong("These fields are required: [Next]", at)
+            return None
+        place = at.removeprefix(self._at + "/")
+        self._leads(f"{place}/Next", item["Next"])
+        path: tuple[str | int, ...] | None = ()
+        if not self._jsonata and "ResultPath" in item:
+            path = self._result_path(item["ResultPath"], f"{at}/ResultPath")
+        return Catcher(
+            errors=tuple(item["ErrorEquals"]),
+            next=item["Next"],
+            result_path=path,
+            output=self._any(item["Output"], "Output") if "Output" in item else None,
+            assign=self._any(item["Assign"], "Assign") if "Assign" in item else None,
+        )
+
+    def _errors(self, item: Mapping[str, Json], at: str) -> bool:
+        errors = item.get("ErrorEquals")
+        if errors is None:
+            self._wrong("These fields are required: [ErrorEquals]", at)
+            return False
+        if not isinstance(errors, list) or not errors or not all(isinstance(name, str) for name in errors):
+            self._wrong("Value cannot be empty", f"{at}/ErrorEquals")
+            return False
+        return True
+
+    def _rule(self, item: Json, at: str) -> Rule | None:
+        if not isinstance(item, dict):
+            self._wrong("Value must be a JSON object", at)
+            return None
+        place = at.removeprefix(self._at + "/")
+        if "Next" not in item:
+            self._wrong("These fields are required: [Next]", at)
+            return None
+        self._leads(f"{place}/Next", item["Next"])
+        condition: Condition
+        if self._jsonata:
+            if "Condition" not in item:
+                self._wrong("These fields are required: [Condition]", at)
+                return None
+            condition = self._any(item["Condition"], "Condition" if place is None else f"{place}/Condition")
+        else:
+            if not self._comparison(item, at):
+                return None
+            try:
+                condition = compile_condition(item)
+            except SyntaxFault as fault:
+                self._wrong("Value is not a valid JSONPath", f"{at}{fault}")
+                return None
+        return Rule(
+            condition=condition,
+            next=item["Next"],
+            assign=self._any(item["Assign"], f"{place}/Assign") if "Assign" in item else None,
+            output=self._any(item["Output"], f"{place}/Output") if "Output" in item else None,
+        )
+
+    def _comparison(self, rule: Json, at: str, depth: int = 0) -> bool:
+        if not isinstance(rule, dict) or depth > 50:
+            self._wrong("Value must be a JSON object", at)
+            return False
+        combined = [name for name in ("Not", "And", "Or") if name in rule]
+        operators = [name for name in rule if name in OPERATORS]
+        if len(combined) + len(operators) != 1:
+            self._wrong("Exactly one comparison operator is required", at)
+            return False
+        if operators:
+            if not isinstance(rule.get("Variable"), str):
+                self._wrong("These fields are required: [Variable]", at)
+                return False
+            return self._operand(operators[0], rule[operators[0]], f"{at}/{operators[0]}")
+        name = combined[0]
+        if name == "Not":
+            return self._comparison(rule["Not"], f"{at}/Not", depth + 1)
+        if not isinstance(rule[name], list) or not rule[name]:
+            self._wrong("Value cannot be empty", f"{at}/{name}")
+            return False
+        found = [self._comparison(part, f"{at}/{name}[{index}]", depth + 1) for index, part in enumerate(rule[name])]
+        return all(found)
+
+    def _operand(self, name: str, value: Json, at: str) -> bool:
+        if name.startswith("Is") or name == "BooleanEquals":
+            good, words = isinstance(value, bool), "Value must be a boolean"
+        elif name.endswith("Path") or name.startswith("String"):
+            good, words = isinstance(value, str), "Value must be a string"
+        elif name.startswith("Numeric"):
+            good, words = isinstance(value, int | float) and not isinstance(value, bool), "Value must be a number"
+        else:
+            good, words = timestamps.parse(value) is not None, "String does not match RFC3339 timestamp"
+        if not good:
+            self._wrong(words, at)
+        return good
+
+    def _reader(self, given: Json) -> dict[str, Evaluator | Limit]:
+        return self._members(given, "ItemReader")
+
+    def _batcher(self, given: Json) -> dict[str, Evaluator | Limit]:
+        return self._members(given, "ItemBatcher")
+
+    def _members(self, given: Json, field: str) -> dict[str, Evaluator | Limit]:
+        """Read an object whose members may be limits with a path, ``MaxItemsPath``, also in ``ReaderConfig``."""
+        if not isinstance(given, dict):
+            self._wrong("Value must be a JSON object", f"{self._at}/{field}")
+            return {}
+        read: dict[str, Evaluator | Limit] = {}
+        for name, value in given.items():
+            if name == "ReaderConfig" and isinstance(value, dict):
+                for inner, setting in value.items():
+                    read[f"{name}/{inner}"] = self._member(inner, setting, f"{field}/{name}")
+            else:
+                read[name] = self._member(name, value, field)
+        return read
+
+    def _member(self, name: str, value: Json, field: str) -> Evaluator | Limit:
+        if name.endswith("Path") and isinstance(value, str) and not self._jsonata:
+            plain = name.removesuffix("Path")
+            return Limit(
+                evaluate=self._guarded(lambda: compile_path(value, name), name, field), field=plain, path=value
+            )
+        return self._any(value, f"{field}/{name}")
+
+    def _limit(self, name: str, least: int = 0, whole: bool = True) -> Limit | None:
+        state, path = self._state, f"{name}Path"
+        if path in state:
+            if name in state:
+                self._wrong(f"Only one of these fields is allowed: [{name}, {path}]", self._at)
+            return Limit(evaluate=self._path(path), field=name, path=state[path])
+        if name not in state:
+            return None
+        value = state[name]
+        if self._jsonata and is_jsonata(value):
+            return Limit(evaluate=self._compiled(value, name), field=name)
+        good = _whole(value) if whole else isinstance(value, int | float) and not isinstance(value, bool)
+        if not good or not least <= value <= (MAX_TIMEOUT if whole else 100):
+            kind = "integer" if whole else "number"
+            words = f"The value for the field '{name}' must be a {'positive' if least else 'non-negative'} {kind}"
+            self._wrong(words, f"{self._at}/{name}")
+        return Limit(evaluate=constant(value), field=name)
+
+    def _resource(self, resource: Json, at: str) -> None:
+        if not isinstance(resource, str) or not resource.startswith("arn:"):
+            self._wrong(
+                f"The resource provided {resource} is not recognized. The value is not a valid resource ARN, or the "
+                "resource is not available in this region.",
+                at,
+            )
+            return
+        if self._flow.kind == "EXPRESS":
+            if resource.endswith(".waitForTaskToken"):
+                self._wrong("Express state machine does not support '.waitForTaskToken' service integration ", at)
+            elif re.search(r"\.sync(:2)?$", resource):
+                self._wrong("Express state machine does not support '.sync' service integration", at)
+            elif re.fullmatch(r"arn:[^:]+:states:[^:]+:[^:]+:activity:.*", resource):
+                self._wrong("Express state machine does not support Activity ARN", at)
+        if self._flow.known is not None and not self._flow.known(resource):
+            self._wrong(
+                f"The resource provided {resource} is not recognized. The value is not a valid resource ARN, or the "
+                "resource is not available in this region.",
+                at,
+            )
+
+    # Fields
+
+    def _any(self, value: Json, field: str) -> Evaluator:
+        """Compile a template or a field of JSONata."""
+        if self._jsonata:
+            return self._compiled(value, field)
+        try:
+            return compile_template(value)
+        except SyntaxFault as fault:
+            self._wrong(
+                f"The value for the field '{fault}' must be a valid JSONPath or a valid intrinsic function call",
+                f"{self._at}/{field}",
+            )
+            return constant(None)
+
+    def _compiled(self, value: Json, field: str) -> Evaluator:
+        try:
+            return compile_jsonata(value, field)
+        except SyntaxFault as fault:
+            self._wrong(
+                f"The value for the field '{field}' must be a valid JSONata expression: {fault}", f"{self._at}/{field}"
+            )
+            return constant(None)
+
+    def _guarded(self, compile_it: Callable[[], Evaluator], name: str, field: str = "") -> Evaluator:
+        try:
+            return compile_it()
+        except SyntaxFault:
+            at = f"{self._at}/{field}/{name}" if field else f"{self._at}/{name}"
+            self._wrong("Value is not a valid JSONPath", at)
+            return constant(None)
+
+    def _path(self, name: str) -> Evaluator:
+        value = self._state[name]
+        if not isinstance(value, str) or not value.startswith("$"):
+            if isinstance(value, str) and is_intrinsic(value):
+                return self._named(name)
+            self._wrong("Value is not a valid JSONPath", f"{self._at}/{name}")
+            return constant(None)
+        return self._guarded(lambda: compile_path(value, name), name)
+
+    def _named(self, name: str) -> Evaluator:
+        value = self._state[name]
+        if not isinstance(value, str):
+            self._wrong("Value is not a valid JSONPath", f"{self._at}/{name}")
+            return constant(None)
+        return self._guarded(lambda: compile_named(value, name), name)
+
+    def _literal(self, name: str, kind: type) -> Evaluator | None:
+        if name not in self._state:
+            return None
+        value = self._state[name]
+        if not isinstance(value, kind):
+            self._wrong("Value must be a string", f"{self._at}/{name}")
+            return None
+        return self._compiled(value, name) if self._jsonata else constant(value)
+
+    def _result_path(self, value: Json, at: str) -> tuple[str | int, ...] | None:
+        if value is None:
+            return None
+        try:
+            return compile_reference(value)
+        except (SyntaxFault, AttributeError, TypeError):
+            self._wrong("Value is not a Reference Path", at)
+            return ()
+
+    def _items(self, name: str) -> list[tuple[int, Json]]:
+        value = self._state.get(name, [])
+        return list(enumerate(value)) if isinstance(value, list) else []
+
+    def _require(self, name: str) -> bool:
+        if name not in self._state:
+            self._wrong(f"These fields are required: [{name}]", self._at)
+            return False
+        return True
+
+    def _leads(self, place: str, target: Json) -> None:
+        self._targets.append((f"{self._at}/{place}", str(target), self._name))
+
+    def _wrong(self, message: str, at: str) -> None:
+        self._flow.found.add(message, at)
+
+
+def _whole(value: Json) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -1,0 +1,123 @@
+"""JSON as Step Functions reads and writes it: strict, without spaces, doubles as Java prints them."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from json.encoder import encode_basestring
+from typing import NoReturn
+
+from harness.states_language.effects import Json
+
+MAX_PAYLOAD = 262_144
+"""Bytes of UTF-8 that a state's input, output or result may have."""
+
+MAX_DEPTH = 200
+"""Arrays and objects within one another; deeper text is refused where it comes in."""
+
+_MAYBE_FLOAT = re.compile(r"\d(?:\.\d|[eE][-+]?\d)")
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
+def dumps(value: Json) -> str:
+    """Return *value* as the text that AWS makes of it."""
+    text = _encode(value)
+    return _slowly(value) if _MAYBE_FLOAT.search(text) else text
+
+
+def number(value: float) -> str:
+    """Return a double as ``Double.toString`` of Java prints it: ``7.45675279176794E-5``, ``1.0E7``."""
+    size = abs(value)
+    if size == 0 or 1e-3 <= size < 1e7:
+        return repr(value)
+    mantissa, power = "", ""
+    for precision in range(1, 18):
+        mantissa, _, power = f"{value:.{precision}e}".partition("e")
+        if float(f"{mantissa}e{power}") == value:
+            break
+    return f"{mantissa}E{int(power)}"
+
+
+def _slowly(value: Json) -> str:
+    if isinstance(value, str):
+        return encode_basestring(value)
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{encode_basestring(key)}:{_slowly(member)}" for key, member in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(_slowly, value)) + "]"
+    if isinstance(value, float):
+        return number(value)
+    return _encode(value)
+
+
+def loads(text: str) -> Json:
+    """Read JSON strictly.
+
+    Raises:
+        ValueError: it is not JSON, has numbers that are none (``NaN``, ``1e999``), or lies too deep.
+    """
+    try:
+        value = json.loads(text, parse_constant=_refuse, parse_float=_float)
+    except RecursionError:
+        raise ValueError("the JSON text is nested too deeply") from None
+    if text.count("[") + text.count("{") > MAX_DEPTH and not _shallow(value):
+        raise ValueError(f"the JSON text is nested more than {MAX_DEPTH} levels deep")
+    return value
+
+
+def size(text: str) -> int:
+    """Return how many bytes *text* has in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text} is too large a number")
+    return value
+
+
+def _shallow(value: Json) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            member
+            for holder in level
+            if isinstance(holder, dict | list)
+            for member in (holder.values() if isinstance(holder, dict) else holder)
+        ]
+        if not level:
+            return True
+    return False
+
+
+class Payload:
+    """A JSON value and its text, which stays as it came where nothing changes it; either is made when it is needed."""
+
+    __slots__ = ("_text", "_value")
+
+    def __init__(self, value: Json, text: str | None = None) -> None:
+        self._value = value
+        self._text = text
+
+    @property
+    def value(self) -> Json:
+        """The value; not to be changed."""
+        return self._value
+
+    @property
+    def text(self) -> str:
+        """The value's JSON text."""
+        if self._text is None:
+            self._text = dumps(self._value)
+        return self._text
+
+    @classmethod
+    def of_list(cls, members: list[Payload]) -> Payload:
+        """Return the list of *members*, each with its text as it was."""
+        return cls([member.value for member in members], "[" + ",".join(member.text for member in members) + "]")
