@@ -1,6 +1,7 @@
 """Names and values of task integrations: AWS's SDK for Java against botocore's models."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -165,3 +166,16 @@ def test_times_are_printed_as_java_prints_an_instant(moment):
     text = iso_text(moment)
     assert text.endswith("Z") and datetime.fromisoformat(text).replace(tzinfo=None) == moment
     assert len(text) in (20, 24, 27)
+
+
+def test_the_documentation_lists_every_optimized_integration():
+    text = (Path(__file__).parents[2] / "docs" / "integrations.md").read_text()
+    rows = {line.split("`")[1]: line for line in text.splitlines() if line.startswith("| `")}
+    declared = {f"{service}:{action}": it for service, it in OPTIMIZED.items() for action in it.actions}
+    assert rows.keys() == declared.keys()
+    for name, integration in declared.items():
+        service, _, action = name.partition(":")
+        waits = OPTIMIZED[service].actions[action].waits
+        ways = {"": "request", "sync": "job", "sync:2": "`.sync:2`", "waitForTaskToken": "token"}
+        assert {waiting for waiting, words in ways.items() if words in rows[name]} == waits
+        assert rows[name].endswith("| runs |" if integration.emulated else "| not emulated |")

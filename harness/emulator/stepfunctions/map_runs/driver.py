@@ -5,6 +5,7 @@ Everything here happens on the thread that drives executions; what blocks is han
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
@@ -84,11 +85,12 @@ class MapRunDriver:
         self.run = before or MapRun(
             state_machine_arn=machine_arn,
             execution_arn=execution_arn,
-            label=effect.label,
+            label=effect.label or str(uuid.uuid4()),
             max_concurrency=int(effect.max_concurrency),
             tolerated_count=effect.tolerated_count,
             tolerated_percentage=effect.tolerated_percentage,
             started=host.now(),
+            state=effect.state,
         )
 
     def start(self) -> None:
