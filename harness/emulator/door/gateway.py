@@ -20,6 +20,7 @@ from harness.emulator.door.errors import AwsError, error_response, xml_error_res
 from harness.emulator.faults import Faults
 from harness.emulator.moto.app import access_key_of, region_of, service_of
 from harness.emulator.moto.bucket_faults import under_faults
+from harness.emulator.moto.overlooked import refuse_overlooked
 from harness.emulator.services import Services
 
 logger = logging.getLogger(__name__)
@@ -165,6 +166,7 @@ class Gateway:
                 return answer(call.service, call.operation, self._services.call(call), request_id)
         if call is not None:
             self._services.check(call)
+            refuse_overlooked(call)
         find = self._handlers.get(signed_for)
         handler = find(request) if find else None
         response = self._fallback(request) if handler is None else handler(request, request_id, region)

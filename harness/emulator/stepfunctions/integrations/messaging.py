@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/step-functions/latest/dg/connect-eventbridge.html
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -25,17 +26,25 @@ def _no_queue(arguments: Mapping[str, Json]) -> str | None:
 def _with_execution(arguments: dict[str, Json], context: Context) -> dict[str, Json]:
     """Events name the state machine and the execution that sent them."""
     entries = arguments.get("Entries")
-    if not isinstance(entries, list):
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         return arguments
     by = [context.get(part, {}).get("Id") for part in ("StateMachine", "Execution")]
     added = [arn for arn in by if arn]
     return {
         **arguments,
         "Entries": [
-            {**entry, "Resources": [*(entry.get("Resources") or []), *added]} if isinstance(entry, dict) else entry
+            {**entry, "Resources": [*(entry.get("Resources") or []), *added], **_detail(entry.get("Detail"))}
             for entry in entries
         ],
     }
+
+
+def _detail(detail: Json) -> dict[str, Json]:
+    """What EventBridge refuses as malformed is an object's JSON for moto as long as it is JSON: it gets none."""
+    try:
+        return {} if not isinstance(detail, str) or isinstance(json.loads(detail), dict) else {"Detail": "malformed"}
+    except ValueError:
+        return {}
 
 
 def _all_sent(result: Result) -> Result | Failure:

@@ -15,23 +15,6 @@ from typing import Any
 MOST_AT_ONCE = 1000
 """Child executions that run at a time, whatever MaxConcurrency says; AWS has ten times as many."""
 _STATES = ("aborted", "failed", "pending", "running", "succeeded", "timedOut")
-_SAVED = (
-    "state_machine_arn",
-    "execution_arn",
-    "label",
-    "max_concurrency",
-    "tolerated_count",
-    "tolerated_percentage",
-    "started",
-    "state",
-    "identifier",
-    "status",
-    "stopped",
-    "results_written",
-    "redrives",
-    "redriven",
-    "counts",
-)
 _OUTCOMES = {"SUCCEEDED": "succeeded", "FAILED": "failed", "TIMED_OUT": "timedOut", "ABORTED": "aborted"}
 
 
@@ -161,19 +144,6 @@ class MapRun:
         if self.tolerated_count is not None and failed > self.tolerated_count:
             return True
         return self.tolerated_percentage is not None and failed * 100 > self.tolerated_percentage * total
-
-    def saved(self) -> dict[str, Any]:
-        """What is kept of it, for :meth:`restored`: all but its children."""
-        return {name: getattr(self, name) for name in _SAVED}
-
-    @classmethod
-    def restored(cls, saved: dict[str, Any]) -> MapRun:
-        """Take back what was kept; one that ran then has failed, for nobody went on with it."""
-        run = cls(**saved)
-        run.results_written = (run.results_written[0], run.results_written[1])
-        if run.status == "RUNNING":
-            run.status = "FAILED"
-        return run
 
     def describe(self) -> dict[str, Any]:
         """DescribeMapRun's answer."""

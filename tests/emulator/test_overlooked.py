@@ -1,0 +1,17 @@
+"""What AWS refuses and moto lets pass."""
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+pytestmark = pytest.mark.local
+
+
+def test_a_secret_has_a_name_of_some_characters(target):
+    with pytest.raises(ClientError, match="Invalid name. Must be a valid name containing alphanumeric characters"):
+        boto3.client("secretsmanager").create_secret(Name="Invalid Name", SecretString="x")
+
+
+def test_a_table_has_a_name_of_some_characters(target):
+    with pytest.raises(ClientError, match=r"Value '/t' at 'tableName' failed to satisfy constraint"):
+        boto3.client("dynamodb").get_item(TableName="/t", Key={"id": {"S": "1"}})
