@@ -8,7 +8,7 @@ pytestmark = pytest.mark.local
 
 
 def test_a_secret_has_a_name_of_some_characters(target):
-    with pytest.raises(ClientError, match="Invalid name. Must be a valid name containing alphanumeric characters"):
+    with pytest.raises(ClientError, match="Must be a valid name containing alphanumeric characters"):
         boto3.client("secretsmanager").create_secret(Name="Invalid Name", SecretString="x")
 
 
