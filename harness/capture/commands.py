@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from harness.capture.places import EndpointCapture, Place, find_place, is_remote
-from harness.capture.plots import CLASS_NAMES, class_name
 from harness.capture.selection import Selection, read_time
+from harness.reporting.labels import CLASS_NAMES, class_name
 from harness.settings import Settings
 
 if TYPE_CHECKING:

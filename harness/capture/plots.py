@@ -3,19 +3,16 @@ colour-blind, and markers and hatches tell the same in grey."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
+from harness.reporting.charts import BELOW, PASSED, THRESHOLD_LINE, finish, new_axes
+from harness.reporting.labels import CLASS_NAMES, class_name
 from harness.settings import get_settings
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-CLASS_NAMES = ("bicycle", "motorcycle")
-PASSED = "#0072B2"
-BELOW = "#D55E00"
-THRESHOLD_LINE = "#000000"
 MANY = 3000
 """Predictions from which on a plot shows their distribution by period, not each of them."""
 
@@ -110,11 +107,6 @@ def known_answers(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["confidence"].notna()]
 
 
-def class_name(number: int) -> str:
-    """A class as people call it."""
-    return CLASS_NAMES[number] if 0 <= number < len(CLASS_NAMES) else f"class {number}"
-
-
 def _confidence_bands(axes: Axes, known: pd.DataFrame) -> None:
     import numpy as np
 
@@ -136,33 +128,3 @@ def _confidence_bands(axes: Axes, known: pd.DataFrame) -> None:
     axes.plot(middle, p50, color=PASSED, marker="o", markersize=4, label=f"median of each {periods.name}")
     # A period between two empty ones has no width for a band.
     axes.vlines(middle, p5, p95, color=PASSED, linewidth=0.8)
-
-
-def save(axes: Axes, path: Path) -> Path:
-    """Write the figure of *axes* as a PNG."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure: Any = axes.figure
-    figure.savefig(path, dpi=120, bbox_inches="tight")
-    return path
-
-
-def new_axes(width: float = 7.5, height: float = 4.2) -> Axes:
-    """Axes of a new figure, so many inches wide and high, that belongs to nobody else."""
-    # Not pyplot: that keeps every figure, and draws differently where a display is.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure: Any = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes: Axes = figure.add_subplot()
-    return axes
-
-
-def finish(axes: Axes, *, grid: Literal["x", "y", "both"] = "y", legend: bool = True) -> None:
-    """What all plots have in common: a faint grid, no box, the legend below."""
-    axes.grid(axis=grid, color="#dddddd", linewidth=0.8)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    if legend:
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=3, frameon=False)

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.capture import page
+from harness.reporting import page
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.capture.page import write
 from harness.evaluation.batch import (
     MACHINES,
     BatchOptions,
@@ -25,6 +24,7 @@ from harness.evaluation.compare import Comparison, compare
 from harness.evaluation.files import read_json, summary, to_csv, to_json
 from harness.evaluation.model import Evaluation, Prediction
 from harness.evaluation.source import Source, find_source, upload_folder
+from harness.reporting.page import write
 from harness.scones.dataset import CLASS_NAMES
 from harness.settings import Settings
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from harness.evaluation import metrics
 from harness.evaluation.compare import Comparison
-from harness.evaluation.model import FORMAT, Evaluation, Prediction, class_name
+from harness.evaluation.model import FORMAT, Evaluation, Prediction
+from harness.reporting.labels import class_name
 from harness.scones.dataset import CLASS_NAMES
 
 _MEMBERS = ("key", "status", "label", "probabilities", "error", "cause")
@@ -33,7 +34,7 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
         "shareUnderThreshold": len(below) / len(answered) if answered else None,
         "accuracyAboveThreshold": metrics.accuracy(above),
         "confusion": metrics.confusion(labelled),
-        "expectedCalibrationError": metrics.expected_calibration_error(labelled),
+        "expectedCalibrationError": metrics.calibration_of(labelled).error if labelled else None,
     }
 
 
@@ -47,7 +48,7 @@ def to_json(evaluation: Evaluation, comparison: Comparison | None = None) -> str
         "notReal": list(evaluation.stubs),
         "summary": summary(evaluation),
         "sweep": [vars(step) for step in metrics.sweep(evaluation.labelled)],
-        "reliability": [vars(each) for each in metrics.reliability(evaluation.labelled)],
+        "reliability": metrics.calibration_of(evaluation.labelled).rows(),
     }
     if comparison is not None:
         document["comparison"] = {

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.capture.statistics import wilson
+import numpy as np
+
 from harness.evaluation.model import Prediction
+from harness.reporting.statistics import Calibration, calibration, wilson
 
 STEPS = tuple(round(0.5 + 0.01 * step, 2) for step in range(51))
 """Thresholds of a sweep."""
-BINS = 10
 
 
 @dataclass(frozen=True)
@@ -28,18 +29,6 @@ class Threshold:
     """Wilson's interval of the accuracy, 95 %."""
     errors: int
     """Wrong ones among those that pass."""
-
-
-@dataclass(frozen=True)
-class Bin:
-    """Predictions whose confidence lies from *low* to *high*."""
-
-    low: float
-    high: float
-    count: int
-    confidence: float
-    """Mean."""
-    accuracy: float
 
 
 def accuracy(predictions: Sequence[Prediction]) -> float | None:
@@ -85,32 +74,8 @@ def sweep(predictions: Sequence[Prediction], thresholds: Sequence[float] = STEPS
     return found
 
 
-def reliability(predictions: Sequence[Prediction], bins: int = BINS) -> list[Bin]:
-    """Confidence beside accuracy, in bins of equal width from 0 to 1; those without a prediction are left out."""
-    groups: list[list[Prediction]] = [[] for _ in range(bins)]
-    for prediction in predictions:
-        if prediction.confidence is not None and prediction.correct is not None:
-            groups[min(bins - 1, int(prediction.confidence * bins))].append(prediction)
-    return [
-        Bin(
-            number / bins,
-            (number + 1) / bins,
-            len(group),
-            sum(p.confidence or 0.0 for p in group) / len(group),
-            sum(bool(p.correct) for p in group) / len(group),
-        )
-        for number, group in enumerate(groups)
-        if group
-    ]
-
-
-def expected_calibration_error(predictions: Sequence[Prediction], bins: int = BINS) -> float | None:
-    """Mean gap between confidence and accuracy, weighted by the bins' sizes.
-
-    Guo, Pleiss, Sun and Weinberger, On Calibration of Modern Neural Networks, ICML 2017.
-    """
-    found = reliability(predictions, bins)
-    total = sum(each.count for each in found)
-    if not total:
-        return None
-    return sum(each.count * abs(each.accuracy - each.confidence) for each in found) / total
+def calibration_of(predictions: Sequence[Prediction]) -> Calibration:
+    """Confidence beside accuracy; those without a prediction or a label are left out."""
+    known = [p for p in predictions if p.confidence is not None and p.correct is not None]
+    confidence = np.array([p.confidence for p in known], dtype=np.float64)
+    return calibration(confidence, np.array([bool(p.correct) for p in known], dtype=np.bool_))

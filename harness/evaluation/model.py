@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.scones.dataset import CLASS_NAMES
-
 FORMAT = 1
 """Of the JSON file."""
 
@@ -80,10 +78,3 @@ class Evaluation:
     def labelled(self) -> list[Prediction]:
         """Those of which the label is known as well."""
         return [prediction for prediction in self.answered if prediction.label is not None]
-
-
-def class_name(number: int | None) -> str:
-    """A class in words."""
-    if number is None:
-        return ""
-    return CLASS_NAMES[number] if number < len(CLASS_NAMES) else f"class {number}"

@@ -7,11 +7,15 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from harness.capture import page as pages
 from harness.evaluation import metrics, plots
 from harness.evaluation.compare import Comparison
 from harness.evaluation.files import summary
-from harness.evaluation.model import Evaluation, Prediction, class_name
+from harness.evaluation.model import Evaluation, Prediction
+from harness.reporting import page as pages
+from harness.reporting.contact_sheet import Tile, contact_sheet
+from harness.reporting.images import read_image
+from harness.reporting.labels import class_name
+from harness.reporting.reliability import reliability
 
 _MORE = """
 .up { color: var(--good); } .down { color: var(--bad); }
@@ -20,6 +24,7 @@ tr.now td, tr.now th { background: var(--soft); font-weight: 600; }
 """
 _SWEEP = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99)
 _MOST_FAILURES = 50
+_SHEET_COLUMNS, _SHEET_MOST = 8, 32
 
 
 def page(
@@ -62,19 +67,36 @@ def page(
         parts += [
             "<h2>Is it as sure as it should be?</h2>",
             _figure(
-                plots.reliability_diagram(labelled),
-                "Accuracy by confidence. Where bars end below the line, the model is surer than it is right.",
+                reliability(metrics.calibration_of(labelled)),
+                "Accuracy by confidence. Where points lie below the line, the model is surer than it is right.",
             ),
         ]
-    sheet = plots.contact_sheet(evaluation.answered, image_of)
-    if sheet is not None:
+    tiles = _least_sure(evaluation, image_of)
+    if tiles:
         parts += [
             "<h2>The least confident images</h2>",
-            _figure(sheet, "Least confident first, each with its confidence; a thick frame marks a wrong prediction."),
+            _figure(
+                contact_sheet(tiles, columns=_SHEET_COLUMNS),
+                "Least confident first, each with its confidence; a thick frame marks a wrong prediction.",
+            ),
         ]
     facts = [(str(name), _fact(value)) for name, value in evaluation.facts.items()]
     parts += [_failures(evaluation), "<h2>How it was run</h2>", pages.facts(facts), pages.end()]
     return "\n".join(parts)
+
+
+def _least_sure(evaluation: Evaluation, image_of: Callable[[Prediction], bytes | None]) -> list[Tile]:
+    """The images that the model was least sure of, least first, as far as they can be had."""
+    order = sorted(evaluation.answered, key=lambda prediction: (prediction.confidence or 0.0, prediction.key))
+    tiles = []
+    for prediction in order[:_SHEET_MOST]:
+        data = image_of(prediction)
+        if data is not None:
+            wrong = prediction.correct is False
+            truly = f"\ntruly {class_name(prediction.label)}" if wrong else ""
+            caption = f"{class_name(prediction.predicted)} {prediction.confidence:.3f}{truly}"
+            tiles.append(Tile(read_image(data), caption, wrong))
+    return tiles
 
 
 def _fact(value: Any) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.evaluation.labels import label_from_name, read_lst
+from harness.reporting.labels import label_from_name, read_lst
 
 PREFIX = "evaluations"
 """Where in the bucket results go; the roles in template.yaml may write nowhere else."""

@@ -14,7 +14,6 @@ from harness.capture.commands import opened, plural, tell_skipped
 from harness.capture.places import EndpointCapture, FolderPlace, Place, is_remote
 from harness.capture.selection import Selection
 from harness.monitor.drift import Drift, compare
-from harness.monitor.images import features_of
 from harness.monitor.labels import LabelledImages, read_labelled
 from harness.monitor.observe import SAMPLE, Observation, observe
 from harness.monitor.report import write_monitor
@@ -27,6 +26,7 @@ from harness.monitor.sections import (
     latency_section,
     unsure_section,
 )
+from harness.reporting.images import features_of
 from harness.settings import Settings
 
 if TYPE_CHECKING:

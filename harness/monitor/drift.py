@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.capture.statistics import LEVEL, energy_test, holm, two_sample_ks
-from harness.monitor.images import Features
+from harness.reporting.images import Features
+from harness.reporting.statistics import LEVEL, energy_test, holm, two_sample_ks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,8 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from harness.capture.places import bucket_place
-from harness.capture.plots import CLASS_NAMES
-from harness.monitor.images import digest_of
+from harness.reporting.images import digest_of
+from harness.reporting.labels import CLASS_NAMES, label_from_name
 
 _IMAGES = (".png", ".jpg", ".jpeg")
 _MANIFEST = ".lst"
@@ -64,8 +64,8 @@ def read_labelled(
 
     Classes come from the ``.lst`` manifests beside or above the images (row, class, path between tabs, as SageMaker's
     image-classification takes them). An image that none names is of the class whose name its folder has, or is a
-    word of its own name: ``bicycle_s_000030.png``, ``ordinary_bicycle_s_000437.png``. (Many of CIFAR-100's names
-    tell nothing of that kind: ``velocipede``, ``minibike``, ``cycle``. They need the manifest.)
+    word of its own name, or one with which CIFAR-100's names of that class begin: ``bicycle_s_000030.png``,
+    ``velocipede_s_000437.png``, ``minibike_s_000010.png``.
 
     Args:
         location: a folder, a ``.lst`` manifest, or ``s3://bucket/prefix``.
@@ -170,10 +170,13 @@ def _read_manifest(key: str, text: str, keys: set[str]) -> dict[str, int]:
 
 
 def _class_in(key: str) -> int | None:
+    """The class that the name of an image's folder or its own name says."""
     path = PurePosixPath(key)
+    if path.parent.name.lower() in CLASS_NAMES:
+        return CLASS_NAMES.index(path.parent.name.lower())
+    found = label_from_name(key)
+    if found is not None:
+        return found
     words = re.split(r"[^a-z0-9]+", path.stem.lower())
-    for words_of in ([path.parent.name.lower()], words):
-        named = {number for number, name in enumerate(CLASS_NAMES) if name in words_of}
-        if named:
-            return named.pop() if len(named) == 1 else None
-    return None
+    named = [number for number, name in enumerate(CLASS_NAMES) if name in words]
+    return named[0] if len(named) == 1 else None

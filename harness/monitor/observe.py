@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ from harness.capture.batches import Batch, Details, read_batches
 from harness.capture.places import Place
 from harness.capture.records import Skipped
 from harness.capture.selection import Selection
-from harness.monitor.images import digest_of
+from harness.reporting.images import digest_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from harness.monitor.labels import LabelledImages
 
 SAMPLE = 2000
-"""Captured images of which brightness, contrast and embedding are measured: drawn at random where there are more."""
+"""Distinct captured images of which brightness, contrast and embedding are measured: drawn at random where there are
+more."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +47,16 @@ class Observation:
 
     frame: pd.DataFrame = field(repr=False)
     """A line a record, in order of time: ``time``, ``variant``, ``predicted``, ``confidence``, ``passed``, ``label``
-    (true class; missing where it is not known), ``trained`` (whether the image is of the training set), ``source``,
-    ``line``."""
+    (true class; missing where it is not known), ``trained`` (whether the image is of the training set), ``image``
+    (the same number for the same image; missing where there is none), ``source``, ``line``."""
     skipped: list[Skipped]
     unsure: list[Unsure]
-    """Least confident first."""
+    """Least confident first, each image once."""
     sample: list[bytes] = field(repr=False)
-    """Captured images, all of them or as many drawn at random."""
+    """Distinct captured images, all of them or as many drawn at random."""
     images: int
-    """Records whose input the sample was drawn from."""
+    """Distinct images that the sample was drawn from: tests and intervals take images to be independent, which an image
+    that was sent again is not."""
 
 
 def observe(
@@ -81,37 +84,33 @@ def observe(
     """
     import pandas as pd
 
-    generator = np.random.default_rng(seed)
     frames: list[pd.DataFrame] = []
     skipped: list[Skipped] = []
     least: list[tuple[float, int, Unsure]] = []
-    sample: list[tuple[float, bytes]] = []
-    images = 0
-    matched = labels is not None or train is not None
-    highest = 1.0
+    shown: set[bytes] = set()
+    sample: dict[int, bytes] = {}
+    drawn: list[int] = []
+    number_read = 0
     for batch in read_batches(place, selection, Details(image=True), progress=progress):
         skipped += batch.skipped
         if not len(batch):
             continue
-        draws = generator.random(len(batch))
         known: list[int | None] = []
         trained: list[bool] = []
+        pictured: list[int | None] = []
         for number in range(len(batch)):
+            number_read += 1
             confidence = float(batch.confidence[number])
-            among_least = confidence == confidence and _is_among(confidence, least, unsure)
-            needed = matched or draws[number] < highest or among_least
-            content = _content(batch, number) if needed else None
-            if content is not None and draws[number] < highest:
-                heapq.heappush(sample, (-draws[number], content))
-                if len(sample) > SAMPLE:
-                    heapq.heappop(sample)
-                    highest = -sample[0][0]
-            digest = digest_of(content) if content is not None and matched else None
+            content = _content(batch, number)
+            digest = digest_of(content) if content is not None else None
+            if digest is not None and content is not None:
+                _draw(sample, drawn, _priority(digest, seed), content)
             label = None if labels is None else labels.label_of(digest, batch.inference_id[number])
             known.append(label)
             trained.append(train is not None and digest in train.digests)
-            images += batch.image is not None and batch.image[number] is not None
-            if among_least:
+            pictured.append(None if digest is None else int.from_bytes(digest[:7], "big"))
+            is_new = digest is None or digest not in shown
+            if confidence == confidence and is_new and _is_among(confidence, least, unsure):
                 entry = Unsure(
                     confidence,
                     int(batch.predicted[number]),
@@ -121,18 +120,36 @@ def observe(
                     content,
                 )
                 # The place in the order of reading settles a tie.
-                heapq.heappush(least, (-confidence, -(images + number), entry))
+                heapq.heappush(least, (-confidence, -number_read, entry))
+                if digest is not None:
+                    shown.add(digest)
                 if len(least) > unsure:
-                    heapq.heappop(least)
-        frames.append(_frame(batch, threshold, known, trained))
-    frame = pd.concat(frames, ignore_index=True) if frames else _frame(_nothing(), threshold, [], [])
+                    _, _, gone = heapq.heappop(least)
+                    shown.discard(digest_of(gone.content) if gone.content is not None else b"")
+        frames.append(_frame(batch, threshold, known, trained, pictured))
+    frame = pd.concat(frames, ignore_index=True) if frames else _frame(_nothing(), threshold, [], [], [])
     return Observation(
         frame=frame.sort_values(["time", "source", "line"], kind="stable", ignore_index=True),
         skipped=skipped,
         unsure=[entry for _, _, entry in sorted(least, key=lambda item: (-item[0], -item[1]))],
-        sample=[content for _, content in sorted(sample, reverse=True)],
-        images=images,
+        sample=[sample[priority] for priority in sorted(sample)],
+        images=int(frame["image"].nunique()),
     )
+
+
+def _priority(digest: bytes, seed: int) -> int:
+    """By which an image is drawn, the lowest first: the same for the same image, and otherwise at random."""
+    return int.from_bytes(hashlib.blake2b(digest, digest_size=8, key=str(seed).encode()).digest(), "big")
+
+
+def _draw(sample: dict[int, bytes], drawn: list[int], priority: int, content: bytes) -> None:
+    """Keep *content* if it is among those drawn so far, the last of which stands first in *drawn*."""
+    if priority in sample or (len(drawn) >= SAMPLE and priority > -drawn[0]):
+        return
+    sample[priority] = content
+    heapq.heappush(drawn, -priority)
+    if len(drawn) > SAMPLE:
+        del sample[-heapq.heappop(drawn)]
 
 
 def _is_among(confidence: float, least: list[tuple[float, int, Unsure]], most: int) -> bool:
@@ -140,14 +157,20 @@ def _is_among(confidence: float, least: list[tuple[float, int, Unsure]], most: i
     return len(least) < most or bool(least and confidence < -least[0][0])
 
 
-def _frame(batch: Batch, threshold: float, known: list[int | None], trained: list[bool]) -> Any:
+def _frame(
+    batch: Batch, threshold: float, known: list[int | None], trained: list[bool], pictured: list[int | None]
+) -> Any:
     import pandas as pd
 
     # Without the images from the start: a frame that some columns are taken of may keep the others alive.
     kept = replace(batch, image=None, probabilities=None).to_frame(threshold)[
         ["time", "variant", "predicted", "confidence", "passed", "source", "line"]
     ]
-    return kept.assign(label=pd.array(known, dtype="Int64"), trained=np.array(trained, dtype=bool))
+    return kept.assign(
+        label=pd.array(known, dtype="Int64"),
+        trained=np.array(trained, dtype=bool),
+        image=pd.array(pictured, dtype="Int64"),
+    )
 
 
 def _nothing() -> Batch:

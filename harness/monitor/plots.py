@@ -9,14 +9,15 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.capture.periods import Periods, periods_of
-from harness.capture.plots import BELOW, PASSED, THRESHOLD_LINE, class_name, finish, known_answers, new_axes
-from harness.capture.statistics import LEVEL, Calibration, wilson
+from harness.capture.plots import known_answers
+from harness.reporting.charts import BELOW, PASSED, THRESHOLD_LINE, finish, new_axes
+from harness.reporting.labels import class_name
+from harness.reporting.statistics import LEVEL, wilson
 from harness.settings import get_settings
 
 if TYPE_CHECKING:
@@ -116,54 +117,6 @@ def class_balance_over_time(frame: pd.DataFrame, *, axes: Axes | None = None) ->
     axes.set_title(f"Class balance of the predictions, by {periods.name}")
     _time_axis(axes)
     finish(axes)
-    return axes
-
-
-def reliability(measured: Calibration, *, axes: Axes | None = None) -> Axes:
-    """Reliability diagram: how often predictions of each confidence are right, with Wilson's 95 % intervals.
-
-    Args:
-        measured: from :func:`harness.capture.statistics.calibration`.
-        axes: where to draw; a new figure when None.
-    """
-    axes = axes or new_axes(5.6, 5.0)
-    low, high = wilson(measured.correct, measured.count)
-    share = measured.accuracy
-    axes.plot([0, 1], [0, 1], color="#666666", linestyle=":", linewidth=1.2, label="perfect calibration")
-    errors = np.maximum([share - low, high - share], 0)
-    axes.errorbar(
-        measured.confidence,
-        share,
-        yerr=errors,
-        color=PASSED,
-        marker="o",
-        markersize=6,
-        linewidth=1.4,
-        capsize=3,
-        label="predictions, with 95 % interval",
-    )
-    from matplotlib.ticker import MultipleLocator
-
-    lowest = max(0, math.floor((min([*measured.confidence, *low, 0.95]) - 0.05) * 10) / 10)
-    # Along the bottom, where no line runs; on two heights, as means of neighbouring bins may be close to each other.
-    for number, (x, count) in enumerate(zip(measured.confidence, measured.count, strict=True)):
-        axes.text(
-            min(x, 0.97),
-            0.015 + 0.045 * (number % 2),
-            f"n = {count:,}",
-            transform=axes.get_xaxis_transform(),
-            ha="center",
-            fontsize=8,
-        )
-    axes.set_xlim(lowest, 1.01)
-    axes.set_ylim(lowest, 1.02)
-    axes.xaxis.set_major_locator(MultipleLocator(0.1))
-    axes.yaxis.set_major_locator(MultipleLocator(0.1))
-    axes.set_aspect("equal", adjustable="box")
-    axes.set_xlabel("mean confidence (probability, 0 to 1)")
-    axes.set_ylabel("accuracy (share correct, 0 to 1)")
-    axes.set_title(f"Calibration: expected error {measured.error:.3f}")
-    finish(axes, grid="both")
     return axes
 
 
@@ -312,47 +265,6 @@ def latency_by_state(visits: Sequence[StateVisit], *, axes: Axes | None = None) 
         axes.legend(
             handles.values(), handles.keys(), loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=2, frameon=False
         )
-    return axes
-
-
-@dataclass(frozen=True)
-class Tile:
-    """An image of a contact sheet."""
-
-    image: Any
-    """A PIL image in RGB, or None where the input is no image."""
-    caption: str
-
-
-def contact_sheet(tiles: Sequence[Tile], *, columns: int = 6, axes: Axes | None = None) -> Axes:
-    """Images side by side, each with its caption below.
-
-    Args:
-        tiles: in the order to show.
-        columns: images a row.
-        axes: where to draw; a new figure when None.
-    """
-    from PIL import Image
-
-    rows = max(1, math.ceil(len(tiles) / columns))
-    axes = axes or new_axes(7.5, 0.5 + 1.55 * rows)
-    for number, tile in enumerate(tiles):
-        x, y = number % columns, number // columns
-        if tile.image is not None:
-            small = tile.image if max(tile.image.size) <= 256 else tile.image.copy()
-            small.thumbnail((256, 256), Image.Resampling.LANCZOS)
-            # As wide as high: what is longer takes the room there is.
-            w, h = (size / max(small.size) * 0.88 for size in small.size)
-            left, top = x + (1 - w) / 2, y * 1.3 + (0.88 - h) / 2
-            axes.imshow(np.asarray(small), extent=(left, left + w, top + h, top), interpolation="nearest")
-        else:
-            axes.text(x + 0.5, y * 1.3 + 0.44, "no image", ha="center", va="center", fontsize=8, color="#666666")
-        axes.text(x + 0.5, y * 1.3 + 0.92, tile.caption, ha="center", va="top", fontsize=8)
-    axes.set_xlim(0, columns)
-    axes.set_ylim(1.3 * rows, -0.05)
-    axes.set_aspect("equal")
-    axes.set_axis_off()
-    axes.set_title(f"The {len(tiles)} least confident images" if len(tiles) != 1 else "The least confident image")
     return axes
 
 

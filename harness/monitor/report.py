@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from harness.capture import page
 from harness.capture.export import unfinished
 from harness.monitor.sections import Section
+from harness.reporting import page
 
 PAGE = "report.html"
 

@@ -11,14 +11,17 @@ import numpy as np
 
 from harness.capture import plots
 from harness.capture.periods import periods_of
-from harness.capture.plots import class_name, known_answers
-from harness.capture.statistics import LEVEL, calibration, wilson
+from harness.capture.plots import known_answers
 from harness.monitor import plots as monitor_plots
 from harness.monitor.drift import Drift
-from harness.monitor.images import read_image
 from harness.monitor.labels import LabelledImages
 from harness.monitor.observe import Observation
-from harness.monitor.plots import Tile, p_text
+from harness.monitor.plots import p_text
+from harness.reporting.contact_sheet import Tile, contact_sheet
+from harness.reporting.images import read_image
+from harness.reporting.labels import class_name
+from harness.reporting.reliability import reliability
+from harness.reporting.statistics import LEVEL, calibration, wilson
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,6 +139,8 @@ def accuracy_section(frame: pd.DataFrame, threshold: float, labels: LabelledImag
     source = f"the {labels.images:,} images of {labels.name}"
     if not len(labelled):
         return Section(title, f"None of {_count(len(known), 'prediction')} is of an image among {source}.")
+    records = len(labelled)
+    labelled = _each_once(labelled)
     correct = (labelled["label"] == labelled["predicted"]).to_numpy(dtype=bool)
     confidence = labelled["confidence"].to_numpy(dtype=float)
     passed = confidence > threshold
@@ -152,7 +157,7 @@ def accuracy_section(frame: pd.DataFrame, threshold: float, labels: LabelledImag
         f"The mean confidence is {confidence.mean():.3f}, {abs(over):.3f} "
         f"{'above' if over > 0 else 'below'} the accuracy; "
         f"the expected calibration error is {measured.error:.3f}. "
-        f"True classes of {len(labelled):,} of {_count(len(known), 'prediction')} are known, by matching image bytes "
+        f"True classes of {records:,} of {_count(len(known), 'prediction')} are known, by matching image bytes "
         f"(SHA-256) or inference ids with {source}."
     )
     if "trained" in labelled and labelled["trained"].any():
@@ -161,6 +166,8 @@ def accuracy_section(frame: pd.DataFrame, threshold: float, labels: LabelledImag
             f" {int(labelled['trained'].sum()):,} of them are of images of the training set, on which a model is "
             f"better than on others; of the rest, {_ratio(int(fresh.sum()), len(fresh))} were correct."
         )
+    if records > len(labelled):
+        words += f" An image that was sent more than once counts once: {_count(len(labelled), 'image')}."
     if labels.ambiguous:
         words += f" {_count(labels.ambiguous, 'image')} that stand in two classes left out."
     return Section(
@@ -175,10 +182,18 @@ def accuracy_section(frame: pd.DataFrame, threshold: float, labels: LabelledImag
             Plot(
                 "calibration",
                 "How often predictions of each confidence were correct; on the dotted line, as often as they say.",
-                monitor_plots.reliability(measured),
+                reliability(measured),
             ),
         ),
     )
+
+
+def _each_once(known: pd.DataFrame) -> pd.DataFrame:
+    """Predictions without those that a variant had already made of the same image: they tell nothing more."""
+    if "image" not in known:
+        return known
+    again = known["image"].notna() & known.duplicated(["variant", "image", "predicted"])
+    return known[~again]
 
 
 def drift_section(drift: Drift | None, why: str, images: int) -> Section:
@@ -198,7 +213,7 @@ def drift_section(drift: Drift | None, why: str, images: int) -> Section:
         parts.append(f"{test.measure}: {means}{test.method} {test.statistic:.3f}, p {p_text(test.adjusted)}")
     sampled = f"{len(drift.captured):,} of {images:,}" if len(drift.captured) < images else f"{images:,}"
     words = (
-        f"{verdict} {sampled} captured and {len(drift.reference):,} training images: {'; '.join(parts)}. "
+        f"{verdict} {sampled} distinct captured and {len(drift.reference):,} training images: {'; '.join(parts)}. "
         f"Two-sample Kolmogorov-Smirnov tests and a permutation test of the energy distance, p values adjusted by "
         f"Holm's method, significant below {1 - LEVEL:.2f}. With many images, a difference that does not matter can be "
         f"significant: look at the distances too."
@@ -269,7 +284,8 @@ def unsure_section(observation: Observation) -> Section:
     for item in observation.unsure:
         image = None if item.content is None else read_image(item.content)
         true = "" if item.label is None else f"\ntruly {class_name(item.label)}"
-        tiles.append(Tile(image, f"{class_name(item.predicted)} {item.confidence:.3f}{true}"))
+        is_wrong = item.label is not None and item.label != item.predicted
+        tiles.append(Tile(image, f"{class_name(item.predicted)} {item.confidence:.3f}{true}", is_wrong))
     least = observation.unsure[0]
     words = (
         f"The model was least sure of {least.event_id}, captured on {least.time:%Y-%m-%d at %H:%M:%S} UTC: "
@@ -286,7 +302,7 @@ def unsure_section(observation: Observation) -> Section:
             Plot(
                 "least_confident",
                 "The least confident images, each with its predicted class and confidence.",
-                monitor_plots.contact_sheet(tiles),
+                contact_sheet(tiles),
             ),
         ),
     )

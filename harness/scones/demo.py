@@ -241,14 +241,15 @@ def _write(
 ) -> DemoResult:
     from harness.capture import plots
     from harness.capture.report import ReportRow, write_report
+    from harness.reporting.charts import save
 
     limit = settings.threshold
     frame = to_frame(records, limit)
     scatter = plots.confidence_over_time(frame, threshold=limit)
     bars = plots.predictions_by_class(frame, threshold=limit)
     written = [
-        plots.save(scatter, options.output / "confidence_over_time.png"),
-        plots.save(bars, options.output / "predictions_by_class.png"),
+        save(scatter, options.output / "confidence_over_time.png"),
+        save(bars, options.output / "predictions_by_class.png"),
     ]
     report = write_report(
         options.output / "report.html",

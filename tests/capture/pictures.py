@@ -9,11 +9,13 @@ import pandas as pd
 from PIL import Image
 
 from harness.capture import plots
-from harness.capture.statistics import calibration
 from harness.monitor import plots as monitor_plots
 from harness.monitor.drift import compare
-from harness.monitor.images import Features
 from harness.project.latency import StateVisit
+from harness.reporting.contact_sheet import Tile, contact_sheet
+from harness.reporting.images import Features
+from harness.reporting.reliability import reliability
+from harness.reporting.statistics import calibration
 from tests.capture.making import START
 
 BASELINE = Path(__file__).with_name("baseline")
@@ -91,17 +93,17 @@ PICTURES = {
     "confidence_by_class": lambda: monitor_plots.confidence_by_class(frame(), threshold=LIMIT),
     "share_below_over_time": lambda: monitor_plots.share_below_over_time(frame(), threshold=LIMIT),
     "class_balance_over_time": lambda: monitor_plots.class_balance_over_time(frame()),
-    "reliability": lambda: monitor_plots.reliability(_calibration()),
+    "reliability": lambda: reliability(_calibration()),
     "accuracy_by_group": lambda: monitor_plots.accuracy_by_group(
         [("all", 180, 200), ("above", 120, 122), ("not above", 60, 78)]
     ),
     "drift_brightness": lambda: monitor_plots.input_distribution(_drift(), "brightness"),
     "drift_embedding": lambda: monitor_plots.input_embedding(_drift()),
     "latency_by_state": lambda: monitor_plots.latency_by_state(_visits()),
-    "contact_sheet": lambda: monitor_plots.contact_sheet(
+    "contact_sheet": lambda: contact_sheet(
         # Of one colour each: how pixels fall on pixels differs between versions.
-        [monitor_plots.Tile(Image.new("RGB", size, colour), f"{colour} 0.500") for colour, size in _TILES]
-        + [monitor_plots.Tile(None, "motorcycle 0.700")]
+        [Tile(Image.new("RGB", size, colour), f"{colour} 0.500") for colour, size in _TILES]
+        + [Tile(None, "motorcycle 0.700")]
     ),
 }
 

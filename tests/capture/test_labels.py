@@ -6,9 +6,9 @@ import pytest
 
 from harness.capture.places import FolderPlace
 from harness.capture.selection import Selection
-from harness.monitor.images import digest_of
 from harness.monitor.labels import read_labelled
 from harness.monitor.observe import observe
+from harness.reporting.images import digest_of
 from tests.capture.making import line, png
 
 pytestmark = pytest.mark.local
@@ -33,9 +33,9 @@ def label(labels, seed):
     return labels.label_of(digest_of(png(seed)), None)
 
 
-def test_names_label_only_what_they_name(folder):
+def test_names_say_the_class_as_in_evaluations(folder):
     labels = read_labelled(str(folder))
-    assert [label(labels, seed) for seed in range(1, 7)] == [0, 0, None, None, None, None]
+    assert [label(labels, seed) for seed in range(1, 7)] == [0, 0, 0, 1, None, None]
     assert (labels.images, labels.ambiguous) == (6, 1)
 
 
@@ -94,7 +94,17 @@ def test_captures_get_their_labels_in_one_pass(folder, tmp_path_factory):
     assert [None if value != value else value for value in seen.frame["label"].astype(float)] == [0, 0, None, 0, 0]
     assert seen.frame["trained"].tolist() == [True, True, False, False, True]
     assert [(item.confidence, item.label) for item in seen.unsure] == [(0.6, None), (0.7, 0)]
-    assert seen.unsure[0].content == png(99) and seen.images == 5
+    assert seen.unsure[0].content == png(99) and seen.images == 4  # one was sent twice
+
+
+def test_an_image_that_is_sent_again_is_drawn_and_shown_once(tmp_path):
+    lines = [line(number, "[0.6, 0.4]", image=png(number % 5)) for number in range(60)]
+    (tmp_path / "a.jsonl").write_bytes(b"".join(lines))
+    seen = observe(FolderPlace(tmp_path), Selection(), threshold=0.93, unsure=10)
+    assert len(seen.frame) == 60
+    assert sorted(seen.sample) == sorted(png(number) for number in range(5))
+    assert seen.images == 5
+    assert len(seen.unsure) == 5
 
 
 def test_the_sample_is_drawn_at_random_and_the_same_each_time(tmp_path, monkeypatch):

@@ -47,7 +47,7 @@ def test_real_captures(real_data, tmp_path):
     assert "12 predictions between 2023-03-04 18:01:40 and 2025-08-10 11:52:11 UTC" in page
     assert "5 (41.7 %, 95 % interval 19.3 to 68.0 %) did not exceed the threshold of 0.93" in page
     assert "True classes of 7 of 12 predictions are known" in page
-    assert "12 captured and 1,000 training images" in page
+    assert "9 distinct captured and 1,000 training images" in page
     assert "the captures are files in a folder" in page
     plots = {path.stem for path in tmp_path.glob("*.png")}
     assert plots == {
@@ -128,7 +128,7 @@ def test_a_stub_endpoint_is_labelled_and_what_it_answered_is_shown(stub, bucket,
     page, said = monitor(tmp_path / "after", stub, "--labels", images, "--train", images)
     assert f"Endpoint {stub} is a stub: no model answers" in page and "is a stub" in said
     assert "True classes of 12 of 12 predictions are known" in page and "blue" in page
-    assert "12 captured and 12 training images" in page
+    assert "12 distinct captured and 12 training images" in page
     assert "12 of them are of images of the training set" in page
     # By the keys alone, too, it is known whose captures they are.
     page, _ = monitor(tmp_path / "by-uri", f"s3://{bucket}/data_capture", "--unsure", "0")

@@ -9,8 +9,11 @@ from PIL import Image
 from harness.capture import plots
 from harness.capture.periods import periods_of
 from harness.capture.records import to_frame
-from harness.capture.statistics import calibration
 from harness.monitor import plots as monitor_plots
+from harness.reporting.charts import save
+from harness.reporting.contact_sheet import Tile, contact_sheet
+from harness.reporting.reliability import reliability
+from harness.reporting.statistics import calibration
 from tests.capture.pictures import BASELINE, PICTURES, draw, frame
 
 pytest.importorskip("scipy", reason="scipy is not installed: pip install 'aws-ml-harness[captures]'")
@@ -141,7 +144,7 @@ def test_functions_draw_into_given_axes_and_leave_pyplot_alone():
     figure, axes = plt.subplots()
     try:
         assert monitor_plots.confidence_by_class(frame(), threshold=0.93, axes=axes) is axes
-        monitor_plots.reliability(calibration(np.array([0.9]), np.array([True])))
+        reliability(calibration(np.array([0.9]), np.array([True])))
         assert plt.get_fignums() == [figure.number]
     finally:
         plt.close(figure)
@@ -157,9 +160,9 @@ def test_nothing_and_one_prediction_make_plots(tmp_path):
             monitor_plots.share_below_over_time,
             monitor_plots.class_balance_over_time,
         ):
-            plots.save(plot(some), tmp_path / "plot.png")
+            save(plot(some), tmp_path / "plot.png")
     monitor_plots.latency_by_state([])
-    monitor_plots.contact_sheet([])
+    contact_sheet([])
 
 
 @pytest.mark.parametrize("seconds", [0, 1, 59, 3600, 86400, 30 * 86400, 900 * 86400, 20 * 365 * 86400])
@@ -177,6 +180,6 @@ def test_periods_cover_all_times_and_are_few(seconds):
 
 
 def test_a_contact_sheet_keeps_shapes():
-    axes = monitor_plots.contact_sheet([monitor_plots.Tile(Image.new("RGB", (300, 100)), "wide")])
+    axes = contact_sheet([Tile(Image.new("RGB", (300, 100)), "wide")])
     left, right, bottom, top = axes.images[0].get_extent()
     assert (right - left) / (bottom - top) == pytest.approx(3, rel=0.02)

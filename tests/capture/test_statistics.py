@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.capture.statistics import calibration, energy_test, holm, two_sample_ks, wilson
 from harness.monitor.drift import compare
-from harness.monitor.images import Features, features_of
+from harness.reporting.images import Features, features_of
+from harness.reporting.statistics import calibration, energy_test, holm, two_sample_ks, wilson
 from tests.capture.making import png
 
 stats = pytest.importorskip("scipy.stats", reason="scipy is not installed: pip install 'aws-ml-harness[captures]'")

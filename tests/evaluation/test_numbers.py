@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.capture.page import write
 from harness.evaluation import metrics
 from harness.evaluation.batch import innermost
 from harness.evaluation.compare import compare, mcnemar
 from harness.evaluation.files import read_json, summary, to_csv, to_json
-from harness.evaluation.labels import label_from_name, read_lst
 from harness.evaluation.model import Evaluation, Prediction
+from harness.reporting.labels import label_from_name, read_lst
+from harness.reporting.page import write
 
 pytestmark = pytest.mark.local
 
@@ -58,8 +58,9 @@ def test_a_confidence_at_the_threshold_does_not_pass():
 def test_calibration_by_hand():
     # Two predictions at 0.95 of which one is right: a gap of 0.45; one at 0.65 that is right: 0.35.
     predictions = [prediction(0, 1, 0.95), prediction(1, 0, 0.95), prediction(2, 1, 0.65)]
-    assert metrics.expected_calibration_error(predictions) == pytest.approx((2 * 0.45 + 0.35) / 3)
-    assert [(each.low, each.count) for each in metrics.reliability(predictions)] == [(0.6, 1), (0.9, 2)]
+    measured = metrics.calibration_of(predictions)
+    assert measured.error == pytest.approx((2 * 0.45 + 0.35) / 3)
+    assert [(row["low"], row["count"]) for row in measured.rows()] == [(0.6, 1), (0.9, 2)]
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.floats(0, 1)), min_size=1, max_size=60))
@@ -68,9 +69,11 @@ def test_numbers_stay_within_their_bounds(given_):
     steps = metrics.sweep(predictions)
     assert [step.coverage for step in steps] == sorted((step.coverage for step in steps), reverse=True)
     assert all(step.low - 1e-9 <= step.accuracy <= step.high + 1e-9 for step in steps if step.passed)
-    assert 0 <= metrics.expected_calibration_error(predictions) <= 1
+    measured = metrics.calibration_of(predictions)
+    assert 0 <= measured.error <= 1
     assert sum(map(sum, metrics.confusion(predictions))) == len(predictions)
-    assert sum(each.count for each in metrics.reliability(predictions)) == len(predictions)
+    assert measured.count.sum() == len(predictions)
+    assert all(row["low"] <= row["confidence"] <= row["high"] + 1e-9 for row in measured.rows())
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from harness.capture import plots
 from harness.capture.records import CaptureRecord, Skipped, parse_file, read_folder, to_frame
 from harness.capture.report import ReportRow, write_report
+from harness.reporting.charts import save
 
 pytestmark = pytest.mark.local
 
@@ -126,7 +127,7 @@ def test_no_records_make_an_empty_frame_and_empty_plots(tmp_path):
     frame = to_frame([], 0.93)
     assert len(frame) == 0
     for plot in (plots.confidence_over_time, plots.predictions_by_class):
-        assert plots.save(plot(frame), tmp_path / "plot.png").stat().st_size > 1000
+        assert save(plot(frame), tmp_path / "plot.png").stat().st_size > 1000
 
 
 def test_plots_show_each_side_of_the_threshold():

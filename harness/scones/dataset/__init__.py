@@ -1,4 +1,3 @@
 """The data set: extracted from CIFAR-100's archive or synthesized, transformed to PNG files, loaded to S3."""
 
-CLASS_NAMES = ("bicycle", "motorcycle")
-"""By label."""
+from harness.reporting.labels import CLASS_NAMES as CLASS_NAMES

@@ -57,6 +57,23 @@ class Calibration:
     error: float
     """Expected calibration error: the mean distance between the two, weighted by count."""
 
+    def rows(self) -> list[dict[str, float | int]]:
+        """A line for each bin that holds predictions: ``low``, ``high``, ``count``, ``confidence``, ``accuracy``."""
+        bins = len(self.edges) - 1
+        numbers = np.clip(np.ceil(np.round(self.confidence * bins, 9)).astype(int) - 1, 0, bins - 1)
+        return [
+            {
+                "low": round(float(self.edges[number]), 9),
+                "high": round(float(self.edges[number + 1]), 9),
+                "count": int(count),
+                "confidence": float(confidence),
+                "accuracy": float(accuracy),
+            }
+            for number, count, confidence, accuracy in zip(
+                numbers, self.count, self.confidence, self.accuracy, strict=True
+            )
+        ]
+
 
 def calibration(confidence: NDArray[np.float64], correct: NDArray[np.bool_], bins: int = 10) -> Calibration:
     """Reliability diagram and expected calibration error of the likeliest class, in bins of one width.

@@ -1,14 +1,23 @@
-"""The classes that images are known to have: from a manifest's label column, or else from their names."""
+"""Classes: their names, and which an image is known to have, by a manifest's label column or by its own name."""
 
 from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+CLASS_NAMES = ("bicycle", "motorcycle")
+"""By label."""
 _FAMILIES = (
     frozenset({"bicycle", "cycle", "ordinary_bicycle", "push_bike", "safety_bicycle", "safety_bike", "velocipede"}),
     frozenset({"dirt_bike", "minibike", "moped", "motorbike", "motorcycle", "trail_bike"}),
 )
 """By class number, the words with which CIFAR-100's names of bicycles and of motorcycles begin."""
+
+
+def class_name(number: int | None) -> str:
+    """A class as people call it; nothing where there is none."""
+    if number is None:
+        return ""
+    return CLASS_NAMES[number] if 0 <= number < len(CLASS_NAMES) else f"class {number}"
 
 
 def label_from_name(key: str) -> int | None:
