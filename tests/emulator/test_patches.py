@@ -1,5 +1,6 @@
 """What the emulator replaces in moto is in one registry, and is put back when it stops."""
 
+import os
 import subprocess
 import sys
 
@@ -55,7 +56,8 @@ with mock_aws():
 def run(program):
     """The lines that *program* prints, in a process where no emulator runs."""
     command = [sys.executable, "-c", program]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    elsewhere = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    ended = subprocess.run(command, env=elsewhere, capture_output=True, text=True, timeout=60, check=True)
     return ended.stdout.strip().splitlines()
 
 
