@@ -15,7 +15,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.states_language import events as event
-from harness.states_language.effects import Cancel, Effect, Heartbeat, Json, MapRunStarted, Reply, Scheduled, Wait
+from harness.states_language.effects import (
+    Cancel,
+    Effect,
+    Failure,
+    Heartbeat,
+    Json,
+    MapRunStarted,
+    Reply,
+    Result,
+    Scheduled,
+    Wait,
+)
 from harness.states_language.events import MAX_EVENTS, Event
 from harness.states_language.machine import Flow, Machine, State
 from harness.states_language.running import Position, Transition, run_flow
@@ -24,6 +35,23 @@ from harness.states_language.text import Payload
 from harness.states_language.timestamps import iso
 
 _STAYS_OPEN = (Heartbeat, Scheduled, MapRunStarted)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Single:
+    """One state alone is run, as TestState does it: the execution ends when the state is left, or would be tried again.
+
+    Its status may then also be ``RETRIABLE`` or ``CAUGHT_ERROR``.
+
+    Attributes:
+        mock: what a Map or Parallel state comes to in place of its iterations or branches; None to run them.
+        retries: tries before this one.
+        failed_iterations: of a mocked Map state.
+    """
+
+    mock: Result | Failure | None = None
+    retries: int = 0
+    failed_iterations: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +79,7 @@ class Execution:
         context: members of the context object in place of the execution's own (TestState's ``context``).
         variables: that exist from the beginning.
         item: ``Map.Item`` of the context object, for a child of a Distributed Map.
-        single: run the first state alone: the execution ends when it is left, and ``next_state`` says where to.
+        single: run the first state alone; ``next_state`` says where it leads.
         inspect: gather ``inspection`` data of the states that run.
         max_events: events that the history may have; None for no limit (Express).
 
@@ -63,7 +91,8 @@ class Execution:
         events: the history.
         transitions: every state that was left: where to, and by which rule, catcher or retrier.
         next_state: of *single*.
-        inspection: of *inspect*: ``afterInputPath``, ``afterParameters``, ``result``, ..., as JSON texts.
+        inspection: of *inspect*: ``afterInputPath``, ``afterParameters``, ``result``, ..., JSON texts, but numbers and
+            ``errorDetails``.
         redrives: how often it was redriven.
     """
 
@@ -77,7 +106,7 @@ class Execution:
         context: Mapping[str, Json] | None = None,
         variables: Mapping[str, Json] | None = None,
         item: Mapping[str, Json] | None = None,
-        single: bool = False,
+        single: Single | None = None,
         inspect: bool = False,
         max_events: int | None = MAX_EVENTS,
     ) -> None:
@@ -301,11 +330,14 @@ class Execution:
                 strand.parent.children.remove(strand)
             self._send(strand.parent, Ended(strand, failure, result))
         elif failure is not None:
-            self._finish("FAILED", "ExecutionFailed", failure.error, failure.cause, strand.previous)
+            status = (
+                "RETRIABLE" if self.single and "retryIndex" in self.inspection.get("errorDetails", ()) else "FAILED"
+            )
+            self._finish(status, "ExecutionFailed", failure.error, failure.cause, strand.previous)
         else:
             assert result is not None
             self.output = result
-            self.status = "SUCCEEDED"
+            self.status = "CAUGHT_ERROR" if self.single and self.error is not None else "SUCCEEDED"
             self.add("ExecutionSucceeded", strand.previous, event.gave(result.text))
             self._drop_deadline()
 

@@ -27,6 +27,9 @@ def run_parallel(run: Run) -> Generator[object, Any, Payload]:
     arguments = run.take()
     payload = run.effective if state.parameters is None else Payload(arguments)
     run.tell("ParallelStateStarted")
+    mocked = _mocked(run)
+    if mocked is not None:
+        return mocked
     started = strand.previous
     children: list[Strand] = []
     for index, branch in enumerate(state.branches):
@@ -47,23 +50,59 @@ def run_parallel(run: Run) -> Generator[object, Any, Payload]:
 
 def run_map(run: Run) -> Generator[object, Any, Payload]:
     """Run a Map state once, and return its output."""
-    state = run.state
+    state, execution = run.state, run.execution
     assert isinstance(state, Map)
     run.take()
     concurrency = run.limit(state.concurrency) or 0
+    run.note("maxConcurrency", concurrency)
     if concurrency < 0:
         raise EvaluationError("States.Runtime", "MaxConcurrency cannot be negative.")
     items = None if state.reader is not None else _items(run, state)
     run.tell("MapStateStarted", {"length": 0 if items is None else len(items)})
+    if execution.single and not run.strand.path and execution.single.mock is not None:
+        return _mocked_map(run, state, items)
     if state.distributed:
         return (yield from _distributed(run, state, items, concurrency))
     assert items is not None
     return (yield from _inline(run, state, items, concurrency))
 
 
+def _mocked(run: Run) -> Payload | None:
+    """Return what TestState says that the state comes to, if it does."""
+    single = run.execution.single
+    if single is None or single.mock is None or run.strand.path:
+        return None
+    if isinstance(single.mock, Failure):
+        raise StateFailed(single.mock.error, single.mock.cause)
+    payload = Payload(single.mock.value, single.mock.text)
+    run.note("result", payload.text)
+    return run.give(payload)
+
+
+def _mocked_map(run: Run, state: Map, items: list[Json] | None) -> Payload:
+    single = run.execution.single
+    assert single is not None
+    count, percentage = _tolerated(run, state)
+    if state.tolerated_count is not None:
+        run.note("toleratedFailureCount", count)
+    if state.tolerated_percentage is not None:
+        run.note("toleratedFailurePercentage", percentage)
+    failed = single.failed_iterations
+    limited = state.tolerated_count is not None or state.tolerated_percentage is not None
+    share = 100 * failed / len(items) if items else 0
+    if limited and (failed > count if state.tolerated_count is not None else share > percentage):
+        words = "The specified tolerated failure threshold was exceeded"
+        raise StateFailed("States.ExceedToleratedFailureThreshold", words)
+    mocked = _mocked(run)
+    assert mocked is not None
+    return mocked
+
+
 def _items(run: Run, state: Map) -> list[Json]:
     items = run.effective.value if state.items is None else run.value(state.items, run.effective.value)
     if isinstance(items, list):
+        if not state.jsonata:
+            run.note("afterItemsPath", dumps(items))
         return items
     if state.jsonata:
         if state.items is None:

@@ -12,7 +12,20 @@ from harness.states_language.effects import Json
 from harness.states_language.effects import Wait as WaitUntil
 from harness.states_language.errors import EvaluationError
 from harness.states_language.fields import Evaluator, Scope, write
-from harness.states_language.machine import Catcher, Choice, Fail, Flow, Limit, Map, Parallel, Pass, State, Task, Wait
+from harness.states_language.machine import (
+    Catcher,
+    Choice,
+    Fail,
+    Flow,
+    Limit,
+    Map,
+    Parallel,
+    Pass,
+    State,
+    Succeed,
+    Task,
+    Wait,
+)
 from harness.states_language.strands import TURN, StateFailed, Steps, Strand
 from harness.states_language.text import MAX_PAYLOAD, Payload, dumps, size
 
@@ -79,7 +92,7 @@ class Run:
         self.state = state
         self.raw = raw
         self.effective = raw
-        self.retries = 0
+        self.retries = execution.single.retries if execution.single and strand.parent is None else 0
         self.assigned: dict[str, Json] = {}
         self.followed = state.next
         self.rule: int | None = None
@@ -87,7 +100,7 @@ class Run:
             name = {**event.given(raw.text), "name": state.name}
             entered = execution.tell(strand, f"{state.type}StateEntered", name)
         self.entered = entered
-        counted = 0 if isinstance(state, Task | Map | Parallel) else None
+        counted = self.retries if isinstance(state, Task | Map | Parallel) else None
         self.context = execution.context(strand, state, execution.now, counted)
 
     # Evaluation
@@ -116,10 +129,10 @@ class Run:
             raise EvaluationError("States.Runtime", words)
         return value
 
-    def note(self, name: str, value: Json) -> None:
+    def note(self, name: str, value: Any) -> None:
         """Keep what TestState tells of the way."""
         if self.execution.inspect and not self.strand.path:
-            self.execution.inspection[name] = value if isinstance(value, str) else dumps(value)
+            self.execution.inspection[name] = value
 
     # Data flow
 
@@ -128,12 +141,14 @@ class Run:
         state = self.state
         if state.input_path is not None:
             self.effective = Payload(self.value(state.input_path, self.raw.value))
-        if not state.jsonata:
+        named = not state.jsonata and not (isinstance(state, Pass) and state.result is not None)
+        if named:
             self.note("afterInputPath", self.effective.text)
-        if state.parameters is None:
-            return self.effective.value
-        arguments = self.value(state.parameters, self.effective.value)
-        self.note("afterArguments" if state.jsonata else "afterParameters", arguments)
+        arguments = self.effective.value
+        if state.parameters is not None:
+            arguments = self.value(state.parameters, arguments)
+        if isinstance(state, Task | Parallel) or (named and isinstance(state, Pass)):
+            self.note("afterArguments" if state.jsonata else "afterParameters", dumps(arguments))
         return arguments
 
     def give(self, result: Payload, extra: Mapping[str, Json] | None = None) -> Payload:
@@ -152,9 +167,10 @@ class Run:
         raw_result = result
         if state.result_selector is not None:
             result = Payload(self.value(state.result_selector, result.value))
-            self.note("afterResultSelector", result.text)
         output = self.combined(result, state.result_path)
-        self.note("afterResultPath", output.text)
+        if not isinstance(state, Succeed | Wait):
+            self.note("afterResultSelector", result.text)
+            self.note("afterResultPath", output.text)
         self.assign(state.assign, raw_result.value)
         if state.output_path is not None:
             output = Payload(self.value(state.output_path, output.value))
@@ -196,7 +212,7 @@ class Run:
         self.tell(f"{self.state.type}StateExited", details)
         if self.assigned:
             self.strand.variables = {**self.strand.variables, **self.assigned}
-            self.note("variables", self.strand.variables)
+            self.note("variables", dumps(self.strand.variables))
 
     def failed(self, error: EvaluationError) -> StateFailed:
         """Make the state's failure of an evaluation's; JSONata's has an event of its own."""
@@ -245,7 +261,7 @@ def run_state(
     if top and not isinstance(state, Fail):
         execution.failed_at = Position(state.name, payload, run.entered)
     strand.inside = state.type
-    counts = [0] * len(state.retry)
+    counts = [run.retries] * len(state.retry)
     catcher_index: int | None = None
     while True:
         try:
@@ -265,6 +281,10 @@ def run_state(
                 raise run.failed(error) from None
         except StateFailed as failure:
             delay, retrier = _retry(run, failure, counts)
+            if delay is not None and execution.single and top:
+                details = {"retryBackoffIntervalSeconds": _rounded(delay), "retryIndex": retrier}
+                execution.inspection["errorDetails"] = details
+                raise
             if delay is not None:
                 execution.transitions.append(Transition(strand.path, state.name, state.name, retrier=retrier))
                 if delay > 0:
@@ -281,12 +301,19 @@ def run_state(
                 execution.transitions.append(Transition(strand.path, state.name, None, failed=True))
                 raise
             output, catcher_index = caught
+            if execution.single and top:
+                execution.error, execution.cause = failure.error or "", failure.cause
+                execution.inspection["errorDetails"] = {"catchIndex": catcher_index}
             break
     run.leave(output)
     strand.inside = None
     where = Transition(strand.path, state.name, run.followed, rule=run.rule, catcher=catcher_index)
     execution.transitions.append(where)
     return output, run.followed
+
+
+def _rounded(delay: float) -> float:
+    return int(delay) if delay == int(delay) else delay
 
 
 def until(run: Run, moment: float) -> Generator[object, Any, None]:
@@ -359,7 +386,9 @@ def _pass(run: Run) -> Payload:
     if state.jsonata:
         return run.give(run.raw, NO_ERRORS)
     if state.result is not None:
-        return run.give(Payload(state.result(run.scope(worked))))
+        result = Payload(state.result(run.scope(worked)))
+        run.note("result", result.text)
+        return run.give(result)
     return run.give(run.effective if state.parameters is None else Payload(worked))
 
 
