@@ -31,7 +31,8 @@ def main(executions: int) -> None:
     from harness.emulator.lambda_.runtime_api import _Handler
     from harness.emulator.logs.writer import LogWriter
     from harness.emulator.sagemaker.capture import CaptureWriter
-    from harness.emulator.stepfunctions.clock import ClockThread
+    from harness.emulator.stepfunctions.integrations.registry import Integrations
+    from harness.emulator.stepfunctions.scheduler import Scheduler
 
     spent: defaultdict[str, float] = defaultdict(float)
 
@@ -50,7 +51,8 @@ def main(executions: int) -> None:
     account(KeepAliveRequestHandler, "run_wsgi", _request)
     account(_Handler, "do_GET", lambda _: "Lambda's Runtime API")
     account(_Handler, "do_POST", lambda _: "Lambda's Runtime API")
-    account(ClockThread, "run", lambda _: "the engine, and invoking three functions")
+    account(Scheduler, "_carry_out", lambda _: "the engine")
+    account(Integrations, "call", lambda _: "invoking three functions")
     account(LogWriter, "flush", lambda _: "logs and captures, written in the background")
     account(CaptureWriter, "flush", lambda _: "logs and captures, written in the background")
     with deployed_workflow() as (scones, event):

@@ -157,30 +157,3 @@ class Clients:
             raise AwsError("SdkClientException", f"Unable to execute HTTP request: {error}", 0) from None
         output.pop("ResponseMetadata", None)
         return {name: value.read() if hasattr(value, "read") else value for name, value in output.items()}
-
-
-class TellingClient:
-    """A boto3 client for the engine, which names what never reached a service as Step Functions does.
-
-    https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html
-    """
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    def __getattr__(self, name: str) -> Any:
-        from botocore.exceptions import ClientError, HTTPClientError
-
-        member = getattr(self._client, name)
-        if name not in self._client.meta.method_to_api_mapping:
-            return member
-
-        def call(**parameters: Any) -> Any:
-            try:
-                return member(**parameters)
-            except HTTPClientError as error:
-                said = {"Code": "SdkClientException", "Message": f"Unable to execute HTTP request: {error}"}
-                metadata = {"RequestId": "null", "HTTPStatusCode": 0}
-                raise ClientError({"Error": said, "ResponseMetadata": metadata}, name) from None
-
-        return call

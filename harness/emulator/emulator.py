@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from harness.emulator.clients import Clients, TellingClient, endpoint_variable
+from harness.emulator.clients import Clients, endpoint_variable
 from harness.emulator.context import EmulatorContext
 from harness.emulator.door.boundary import Boundary
 from harness.emulator.door.relay import Relay
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from werkzeug import Request
 
     from harness.emulator.access.permissions import Permissions
-    from harness.emulator.access.sessions import Actor
     from harness.emulator.cloudformation.stacks import Stacks
     from harness.emulator.door.certificates import CertificateAuthority
     from harness.emulator.door.gateway import Gateway, Handler, Page
@@ -44,7 +43,8 @@ if TYPE_CHECKING:
     from harness.emulator.sagemaker.service import SageMaker
     from harness.emulator.scheduler import Schedules
     from harness.emulator.services import Services
-    from harness.emulator.stepfunctions.api import States
+    from harness.emulator.stepfunctions.api import StepFunctions
+    from harness.emulator.stepfunctions.integrations.reach import Reach
 
 SERVICES = {
     "s3": ("s3",),
@@ -134,7 +134,7 @@ class Emulator:
         self._clients: Clients | None = None
         self._functions: Functions | None = None
         self._sagemaker: SageMaker | None = None
-        self._states: States | None = None
+        self._states: StepFunctions | None = None
         self._stacks: Stacks | None = None
         self._schedules: Schedules | None = None
         self._identity: Identity | None = None
@@ -142,7 +142,7 @@ class Emulator:
         self._logs: LogWriter | None = None
         self._clock = Clock()
         self._faults = Faults(self._clock)
-        self._script = TaskScript(self._clock)
+        self._script = TaskScript()
         self._quotas = Quotas(region, account_id)
         self._moto: MotoApp | None = None
         self.url = ""
@@ -175,7 +175,7 @@ class Emulator:
         from harness.emulator.sagemaker.service import SageMaker
         from harness.emulator.scheduler import Schedules
         from harness.emulator.services import Services
-        from harness.emulator.stepfunctions.api import States
+        from harness.emulator.stepfunctions.api import StepFunctions
 
         if not self._running.acquire(blocking=False):
             raise RuntimeError("this process runs an emulator already, and moto keeps one account to a process")
@@ -219,7 +219,9 @@ class Emulator:
             self._functions = Functions(context, self.environment(), self._clock, self._live)
             self._sagemaker = SageMaker(context, ("--recipe", self._recipe))
             self._identity = Identity(context)
-            self._states = States(context, self._engine_client, self._clock)
+            file = self._state_file("stepfunctions.sqlite")
+            self._states = StepFunctions(context, self._reach(services), self._clock, self._script, file)
+            services.add(self._states)
             self._stacks = Stacks(context)
             self._schedules = Schedules(context)
             control = Control(
@@ -328,24 +330,25 @@ class Emulator:
             return None
         return frozenset(name for service in self._services for name in SERVICES[service])
 
-    def _engine_client(self, service: str, region: str, session: Actor | None) -> Any:
-        from harness.emulator.lambda_.direct import DirectLambda
+    def _state_file(self, name: str) -> Path | None:
+        if self._state is None:
+            return None
+        self._state.mkdir(parents=True, exist_ok=True)
+        return self._state / name
 
-        assert self._clients is not None and self._functions is not None
-        functions, clients = self._functions, self._clients
+    def _reach(self, services: Services) -> Reach:
+        from harness.emulator.lambda_.direct import invoking_directly
+        from harness.emulator.stepfunctions.integrations.reach import by_services
 
-        def client() -> Any:
-            if service == "lambda" and (self._services is None or "lambda" in self._services):
-                return DirectLambda(functions, region, session)
-            client = clients.get(service, region, session)
-            return client if clients.is_local(service) else TellingClient(client)
-
-        return self._script.client(service, client)
+        assert self._functions is not None
+        reach = by_services(services)
+        is_local = self._services is None or "lambda" in self._services
+        return invoking_directly(self._functions, reach) if is_local else reach
 
     def _handlers(self) -> dict[str, Callable[[Request], Handler | None]]:
-        functions, sagemaker, states, identity = self._functions, self._sagemaker, self._states, self._identity
+        functions, sagemaker, identity = self._functions, self._sagemaker, self._identity
         stacks, schedules = self._stacks, self._schedules
-        assert functions is not None and sagemaker is not None and states is not None and identity is not None
+        assert functions is not None and sagemaker is not None and identity is not None
         assert stacks is not None and schedules is not None
 
         def find_sagemaker(request: Request) -> Handler | None:
@@ -354,7 +357,6 @@ class Emulator:
         return {
             "lambda": functions.handler_for,
             "sagemaker": find_sagemaker,
-            "states": lambda request: states.request,
             "iam": lambda request: identity.request,
             "sts": lambda request: identity.request,
             "servicequotas": self._quotas.handler_for,
@@ -379,8 +381,6 @@ class Emulator:
                 self._sagemaker.close()
             if self._logs is not None:
                 self._logs.close()
-            if self._states is not None:
-                self._states.maps.close()
             if self._kept is not None:
                 try:
                     self._kept.save(self._to_keep())

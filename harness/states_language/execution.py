@@ -128,7 +128,7 @@ class Execution:
         self.now = 0.0
         self.random = random.Random(seed)
         self._given_context = context
-        self._max_events = max_events
+        self.max_events = max_events
         self._effects: list[Effect] = []
         self._open: dict[int, Strand] = {}
         self._last_effect = 0
@@ -187,6 +187,13 @@ class Execution:
         self.now = now
         return self._end("ABORTED", "ExecutionAborted", error, cause, 0)
 
+    def time_out(self, now: float) -> list[Effect]:
+        """End as one that has taken too long, and return what is to be given up."""
+        if self.status != "RUNNING":
+            return []
+        self.now = now
+        return self._end("TIMED_OUT", "ExecutionTimedOut", None, None, self._root.previous)
+
     def redrive(self, now: float) -> list[Effect]:
         """Go on from where it has failed, timed out or been stopped, and return the first effects.
 
@@ -216,8 +223,8 @@ class Execution:
 
     def tell(self, strand: Strand, event_type: str, details: Mapping[str, Any] | None = None) -> int:
         """Add an event that follows from the strand's last one, and return its id."""
-        if self._max_events is not None and len(self.events) >= self._max_events - 1:
-            words = f"The execution reached the maximum number of history events ({self._max_events})."
+        if self.max_events is not None and len(self.events) >= self.max_events - 1:
+            words = f"The execution reached the maximum number of history events ({self.max_events})."
             raise StateFailed("States.Runtime", words)
         strand.previous = self.add(event_type, strand.previous, details)
         return strand.previous

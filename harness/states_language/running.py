@@ -99,6 +99,8 @@ class Run:
         if entered is None:
             name = {**event.given(raw.text), "name": state.name}
             entered = execution.tell(strand, f"{state.type}StateEntered", name)
+        if raw is execution.input:  # its events have it as it was given, what comes of it is written anew
+            self.raw = self.effective = Payload(raw.value)
         self.entered = entered
         counted = self.retries if isinstance(state, Task | Map | Parallel) else None
         self.context = execution.context(strand, state, execution.now, counted)

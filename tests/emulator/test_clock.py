@@ -91,7 +91,7 @@ def test_a_wait_until_a_moment(clock, states, start):
 
 
 def test_branches_wait_side_by_side(clock, states, start):
-    branches = [{"StartAt": "W", "States": {"W": wait(length)}} for length in (100, 300, 200)]
+    branches = [{"StartAt": f"W{each}", "States": {f"W{each}": wait(each)}} for each in (100, 300, 200)]
     _, events = finish(
         states, start(StartAt="P", States={"P": {"Type": "Parallel", "Branches": branches, "End": True}})
     )

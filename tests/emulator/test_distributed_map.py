@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.emulator.distributed_map.batches import BatchError, in_batches
+from harness.emulator.stepfunctions.map_runs.batches import BatchError, in_batches
 from tests.emulator.conftest import delete_role, make_role
 from tests.emulator.test_states import create, finish  # noqa: F401
 

@@ -95,15 +95,6 @@ def test_a_function_that_may_not_run_is_throttled(execute, reader):
     assert [event["type"] for event in events][-2:] == ["TaskFailed", "ExecutionFailed"]
 
 
-def test_an_error_without_a_type_is_unknown(execute):
-    ended, events = execute(answers=[{"error": "?", "cause": '{"errorMessage":"gone"}'}], **call("f"))
-    assert ended["error"] == events[-2]["taskFailedEventDetails"]["error"] == "Lambda.Unknown"
-    assert ended["cause"] == (
-        "The cause could not be determined because Lambda did not return an error type. "
-        'Returned payload: {"errorMessage":"gone"}'
-    )
-
-
 def test_a_path_that_leads_nowhere_is_a_runtime_error(execute):
     ended, _ = execute(Type="Pass", InputPath="$.no.such.member")
     assert ended["error"] == "States.Runtime"
@@ -143,9 +134,9 @@ def test_a_role_that_step_functions_may_not_take_on(states):
             "SCHEMA_VALIDATION_FAILED: These fields are required: [States] at /States/a/Branches[0]",
         ),
         ({"StartAt": "a", "States": {"a": {"Type": "Pass"}}}, "SCHEMA_VALIDATION_FAILED: Exactly one of these fields"),
-        ({"StartAt": "a", "States": {"a": {"Type": "Leap", "End": True}}}, "SCHEMA_VALIDATION_FAILED: Field 'Type'"),
+        ({"StartAt": "a", "States": {"a": {"Type": "Leap", "End": True}}}, "SCHEMA_VALIDATION_FAILED: The field 'Type"),
         ("{", "INVALID_JSON_DESCRIPTION: "),
-        ("[]", "INVALID_JSON_DESCRIPTION: "),
+        ("[]", "SCHEMA_VALIDATION_FAILED: Definition must be a valid JSON object"),
         (
             {"StartAt": "a", "States": {"a": {**PASS, "Parameters": {"b.$": "no path"}}}},
             "SCHEMA_VALIDATION_FAILED: The value for the field 'b.$' must be a valid JSONPath or a valid intrinsic "

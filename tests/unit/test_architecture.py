@@ -11,23 +11,11 @@ pytestmark = pytest.mark.local
 ROOT = Path(__file__).parents[2]
 IMPORTS_MOTO = "harness/emulator/moto"
 STILL_IMPORT_MOTO = {
-    # Goes with moto's engine, its Lambda and its CloudFormation.
+    # Goes with moto's Lambda and its CloudFormation.
     "harness/emulator/cloudformation/stacks.py",
-    "harness/emulator/distributed_map/children.py",
-    "harness/emulator/distributed_map/declaration.py",
-    "harness/emulator/distributed_map/service.py",
-    "harness/emulator/distributed_map/state.py",
-    "harness/emulator/engine.py",
-    "harness/emulator/engine_clock.py",
-    "harness/emulator/engine_executions.py",
-    "harness/emulator/engine_faults.py",
-    "harness/emulator/engine_seam.py",
-    "harness/emulator/engine_threads.py",
-    "harness/emulator/jsonata.py",
     "harness/emulator/lambda_/service.py",
     "harness/emulator/sagemaker/backend.py",
     "harness/emulator/scheduler.py",
-    "harness/emulator/stepfunctions/api.py",
 }
 UPPER = (
     "commands",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -94,8 +95,8 @@ class AsynchronousInvocations:
         if not done[1].error or not settings.further_attempts:
             self._end(invocation, settings, *done, 1, "Success" if not done[1].error else "RetriesExhausted")
             return
-        # What waits does so on a thread and a timeline of its own.
-        self._clock.thread(target=self._again, args=(invocation, settings, done), daemon=True).start()
+        # What waits does so on a thread of its own, which has a time of its own.
+        threading.Thread(target=self._again, args=(invocation, settings, done), daemon=True).start()
 
     def _again(
         self, invocation: Invocation, settings: EventSettings, done: tuple[FunctionVersion, Outcome] | None

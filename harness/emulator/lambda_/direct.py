@@ -1,61 +1,39 @@
-"""The Lambda client that Step Functions uses here: boto3's Invoke without the HTTP in between."""
+"""The way from Step Functions to functions that run here: Invoke without the HTTP in between."""
 
 from __future__ import annotations
 
-import io
 import uuid
+from collections.abc import Mapping
 from email.utils import formatdate
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from harness.emulator.access.sessions import Actor
 from harness.emulator.door.errors import AwsError
 from harness.emulator.lambda_.service import Functions
+from harness.emulator.stepfunctions.integrations.reach import Answer, Caller, Reach, Refused
 
 
-class DirectLambda:
-    """Has the one operation that the engine calls, with boto3's arguments and answers.
+def invoking_directly(functions: Functions, otherwise: Reach) -> Reach:
+    """Reach *functions* without HTTP when a function is waited for, and all else as *otherwise* does."""
 
-    Args:
-        functions: who runs it.
-        region: of functions that are called by name.
-        session: who calls.
-    """
-
-    def __init__(self, functions: Functions, region: str, session: Actor | None) -> None:
-        self._functions = functions
-        self._region = region
-        self._session = session
-
-    def invoke(
-        self,
-        *,
-        FunctionName: str,
-        Payload: bytes = b"",
-        Qualifier: str | None = None,
-        ClientContext: str | None = None,
-        **_: Any,
-    ) -> dict[str, Any]:
-        """Invoke a function and wait for its answer.
-
-        Raises:
-            botocore.exceptions.ClientError: Lambda refuses.
-        """
+    def reach(service: str, operation: str, parameters: Mapping[str, Any], caller: Caller) -> Answer:
+        waits = parameters.get("InvocationType", "RequestResponse") == "RequestResponse"
+        if service != "lambda" or operation != "Invoke" or not waits or "LogType" in parameters:
+            return otherwise(service, operation, parameters, caller)
         request_id = str(uuid.uuid4())
+        payload = parameters.get("Payload", b"")
         try:
-            invocation, function = self._functions.prepare(
-                FunctionName, Qualifier, Payload, self._region, request_id, ClientContext, self._session
+            invocation, function = functions.prepare(
+                parameters["FunctionName"],
+                parameters.get("Qualifier"),
+                payload if isinstance(payload, bytes) else str(payload).encode(),
+                caller.region,
+                request_id,
+                parameters.get("ClientContext"),
+                caller.actor,
             )
         except AwsError as error:
-            raise ClientError(
-                {
-                    "Error": {"Code": error.code, "Message": error.message},
-                    "ResponseMetadata": {"RequestId": request_id, "HTTPStatusCode": error.status},
-                },
-                "Invoke",
-            ) from None
-        outcome = self._functions.run(function, invocation)
+            raise Refused(error.code, error.message, error.status, request_id) from None
+        outcome = functions.run(function, invocation)
         headers = {
             "x-amz-executed-version": function.version,
             "x-amzn-remapped-content-length": "0",
@@ -66,17 +44,9 @@ class DirectLambda:
             "x-amzn-trace-id": invocation.trace_id,
             "content-type": "application/json",
         }
-        answer: dict[str, Any] = {
-            "ResponseMetadata": {
-                "RequestId": request_id,
-                "HTTPStatusCode": 200,
-                "HTTPHeaders": headers,
-                "RetryAttempts": 0,
-            },
-            "StatusCode": 200,
-            "ExecutedVersion": function.version,
-            "Payload": io.BytesIO(outcome.payload),
-        }
+        output = {"StatusCode": 200, "ExecutedVersion": function.version, "Payload": outcome.payload}
         if outcome.error:
-            answer["FunctionError"] = "Unhandled"
-        return answer
+            output["FunctionError"] = "Unhandled"
+        return Answer(output, request_id, 200, headers)
+
+    return reach

@@ -1,98 +1,73 @@
-"""The clock of Step Functions: the machine's own, or one that jumps over the times when nothing happens.
+"""The clock of executions: the machine's own, or one that jumps over the times when nothing happens.
 
-Virtual time is that of a discrete-event simulation, for each execution by itself: its time runs as the wall clock does
-while any of its threads works, and when all of them wait, it jumps to the end of the next wait. What is waited for
-decides: a Wait state and a retry's interval end by themselves, so time may jump there (and whatever was to time out
-before then does); the answer to a task token does not, so alone it is no reason to jump, and :meth:`Clock.advance` is
-there for that.
+Virtual time is that of a discrete-event simulation, for each execution by itself, its *timeline*: it runs as the wall
+clock does while anything is under way, and when all that is left is to wait, it jumps to the end of the next wait. What
+is waited for decides: a Wait state and a retrier's interval end by themselves, so time may jump there (and whatever was
+to time out before then does); the answer to a task token does not, so alone it is no reason to jump, and
+:meth:`Clock.advance` is there for that.
 """
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import threading
 import time
-import weakref
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
-
-NEVER = 99_999_999
-"""Seconds that stand for "no time-out" in the states language; such a wait has no end that anybody sees."""
-_LONGEST = 3600.0
-_FEW = 256
-
-
-class _Timeline:
-    """The time of one execution, and its threads."""
-
-    def __init__(self, offset: float) -> None:
-        self.offset = offset
-        """Seconds that it is ahead of the wall clock."""
-        self.running = 0
-        """Threads that work."""
-        self.sleepers = 0
-        """Threads that wait for the time itself."""
-        self.timed: set[_Waiter] = set()
-        """Threads that wait until some time."""
-
-    def monotonic(self) -> float:
-        return time.monotonic() + self.offset
-
-
-class _Waiter:
-    """A thread that waits."""
-
-    def __init__(self, timeline: _Timeline, counted: bool, sleeping: bool, looking: bool) -> None:
-        self.lock = threading.Lock()
-        self.lock.acquire()
-        self.timeline = timeline
-        self.counted = counted
-        self.sleeping = sleeping
-        self.looking = looking
-        self.end = 0.0
-        """When the wait is over, by the timeline."""
-        self.done = False
-        self.result = False
+from heapq import heappop, heappush
 
 
 class Clock:
-    """Time, and threads that wait for it. Starts as the wall clock; safe between threads."""
+    """Time. Starts as the wall clock; safe between threads."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
+        self._begun = time.time() - time.monotonic()  # changes of the machine's time move nothing
         self._virtual = False
-        self._outside = _Timeline(0.0)
-        self._timelines: weakref.WeakSet[_Timeline] = weakref.WeakSet([self._outside])
-        self._due: list[tuple[float, int, _Waiter]] = []
-        self._number = itertools.count()
-        self._hand: threading.Thread | None = None
+        self._offset = 0.0
         self._closed = False
+        self._here = threading.local()
+        self.moved: Callable[[float], None] = lambda seconds: None
+        """Told of every change: by how many seconds all timelines move on."""
 
     @property
     def virtual(self) -> bool:
         """Whether time jumps."""
         return self._virtual
 
-    def now(self) -> datetime:
-        """The time, in UTC: the execution's, on its threads."""
-        return datetime.fromtimestamp(time.time() + self._here().offset, UTC)
+    def time(self) -> float:
+        """Seconds since the epoch."""
+        return self._begun + self.monotonic()
 
     def monotonic(self) -> float:
         """Seconds of a clock that no change of the machine's time moves."""
-        return self._here().monotonic()
+        return time.monotonic() + self._offset + float(getattr(self._here, "offset", 0.0))
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        return datetime.fromtimestamp(self.time(), UTC)
+
+    @property
+    def wall(self) -> tuple[float, float]:
+        """Of a timeline that never jumps."""
+        return self._begun, 0.0
+
+    def wall_time(self) -> float:
+        """Seconds since the epoch, whatever the virtual time."""
+        return self._begun + time.monotonic()
+
+    def timeline(self) -> Timeline:
+        """The time of an execution that begins now."""
+        return Timeline(self._begun, self._offset)
 
     def be_virtual(self, virtual: bool) -> None:
-        """Let time jump from now on, or go back to the wall clock's; who waits goes on waiting for what is left."""
+        """Let time jump from now on, or go as the wall clock does; what has jumped stays ahead."""
         with self._condition:
             self._virtual = virtual
-            for timeline in list(self._timelines):
-                if virtual:
-                    self._jump(timeline)
-                    continue
-                for waiter in timeline.timed:
-                    waiter.end -= timeline.offset
-                timeline.offset = 0.0
+            if not virtual:
+                self._offset = 0.0
+            self._condition.notify_all()
+        self.moved(0.0)
 
     def advance(self, seconds: float) -> None:
         """Move virtual time on, for all executions.
@@ -105,200 +80,99 @@ class Clock:
                 raise ValueError("the wall clock cannot be moved: make the clock virtual first")
             if not seconds >= 0:
                 raise ValueError(f"time goes forwards: {seconds} seconds")
-            for timeline in list(self._timelines):
-                self._move(timeline, seconds)
+            self._offset += seconds
+            self._condition.notify_all()
+        self.moved(seconds)
 
     def sleep(self, seconds: float) -> None:
-        """Wait; virtual time may jump to the end of it."""
-        if seconds > 0:
-            self.event().wait(seconds, sleeping=True)
-
-    def event(self) -> ClockEvent:
-        """A ``threading.Event`` whose waits end by this clock."""
-        return ClockEvent(self)
-
-    def thread(self, *args: Any, **kwargs: Any) -> ClockThread:
-        """A ``threading.Thread`` of which this clock knows whether it works or waits.
-
-        It has the time of the thread that makes it, or, made outside, begins a time of its own.
-        """
-        return ClockThread(self, *args, **kwargs)
+        """Have this thread wait; in virtual time it jumps to the end of it, and has a time of its own from then on."""
+        with self._condition:
+            end = self.monotonic() + seconds
+            while (left := end - self.monotonic()) > 0 and not self._closed:
+                if self._virtual:
+                    self._here.offset = float(getattr(self._here, "offset", 0.0)) + left
+                else:
+                    self._condition.wait(left)
 
     def close(self) -> None:
-        """End the thread that watches the time; who waits with an end is let go."""
+        """Let go who sleeps."""
         with self._condition:
             self._closed = True
-            for timeline in list(self._timelines):
-                for waiter in list(timeline.timed):
-                    self._wake(waiter, False)
-            self._condition.notify()
+            self._condition.notify_all()
 
-    # What events and threads call, with the condition held
 
-    def _here(self) -> _Timeline:
-        thread = threading.current_thread()
-        return thread.timeline if isinstance(thread, ClockThread) else self._outside
+class Timer:
+    """Something to do at some time.
 
-    def _begin(self) -> _Timeline:
-        timeline = _Timeline(self._outside.offset)
-        self._timelines.add(timeline)
-        return timeline
+    Attributes:
+        until: when, in seconds since the epoch.
+        limit: whether it only limits what else is waited for.
+        action: what to do then, given the time; None once it is done or given up.
+    """
 
-    def _park(self, seconds: float | None, sleeping: bool, looking: bool) -> _Waiter:
-        timeline = self._here()
-        counted = timeline is not self._outside
-        waiter = _Waiter(timeline, counted, sleeping, looking)
-        timeline.running -= counted
-        timeline.sleepers += sleeping
-        if seconds is not None and seconds < NEVER and not self._closed:
-            waiter.end = timeline.monotonic() + seconds
-            timeline.timed.add(waiter)
-            self._schedule(waiter)
-        self._jump(timeline)
-        return waiter
+    __slots__ = ("action", "limit", "timeline", "until")
 
-    def _schedule(self, waiter: _Waiter) -> None:
-        """Have the hand wake it when the wall clock gets there."""
-        due = waiter.end - waiter.timeline.offset
-        if len(self._due) > _FEW and len(self._due) > 4 * sum(len(each.timed) for each in list(self._timelines)):
-            self._due = [entry for entry in self._due if not entry[2].done]
-            heapq.heapify(self._due)
-        heapq.heappush(self._due, (due, next(self._number), waiter))
-        if self._hand is None:
-            self._hand = threading.Thread(target=self._run, name="clock", daemon=True)
-            self._hand.start()
-        elif self._due[0][2] is waiter:
-            self._condition.notify()
+    def __init__(self, timeline: Timeline, until: float, action: Callable[[float], None], limit: bool) -> None:
+        self.timeline = timeline
+        self.until = until
+        self.limit = limit
+        self.action: Callable[[float], None] | None = action
 
-    def _wake(self, waiter: _Waiter, result: bool) -> None:
-        if waiter.done:
+    def cancel(self) -> None:
+        """Give it up."""
+        if self.action is not None:
+            self.action = None
+            self.timeline.sleeping -= not self.limit
+
+
+class Timeline:
+    """The time of one execution and those nested in it. For one thread.
+
+    Args:
+        begun: what the machine's monotonic clock lacks to seconds since the epoch.
+        offset: seconds that it is ahead of the wall clock.
+    """
+
+    __slots__ = ("_begun", "_timers", "busy", "due", "offset", "sleeping")
+    _numbers = itertools.count()
+
+    def __init__(self, begun: float, offset: float) -> None:
+        self._begun = begun
+        self.offset = offset
+        self.busy = 0
+        """Calls that are under way."""
+        self.sleeping = 0
+        """Timers that are waited for themselves."""
+        self.due = float("inf")
+        """By the machine's monotonic clock, when the scheduler is to look at it."""
+        self._timers: list[tuple[float, int, Timer]] = []
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return self._begun + time.monotonic() + self.offset
+
+    def at(self, until: float, action: Callable[[float], None], limit: bool = False) -> Timer:
+        """Set a timer."""
+        timer = Timer(self, until, action, limit)
+        self.sleeping += not limit
+        heappush(self._timers, (until, next(self._numbers), timer))
+        return timer
+
+    def first(self) -> Timer | None:
+        """The timer that is due first."""
+        timers = self._timers
+        while timers and timers[0][2].action is None:
+            heappop(timers)
+        return timers[0][2] if timers else None
+
+    def monotonic_of(self, until: float) -> float:
+        """When *until* is, by the machine's monotonic clock."""
+        return until - self._begun - self.offset
+
+    def jump(self) -> None:
+        """Go to the next timer, if nothing is under way and some timer is waited for itself."""
+        if self.busy or not self.sleeping:
             return
-        waiter.done, waiter.result = True, result
-        timeline = waiter.timeline
-        timeline.running += waiter.counted  # here, so that time cannot jump before the thread goes on
-        timeline.sleepers -= waiter.sleeping
-        timeline.timed.discard(waiter)
-        waiter.lock.release()
-
-    def _jump(self, timeline: _Timeline) -> None:
-        """Jump to the end of the next wait, if all wait and at least one for the time itself."""
-        if not self._virtual or timeline is self._outside or timeline.running or not timeline.sleepers:
-            return
-        ends = [waiter.end for waiter in timeline.timed if not waiter.looking]
-        if ends:
-            self._move(timeline, max(0.0, min(ends) - timeline.monotonic()))
-
-    def _move(self, timeline: _Timeline, seconds: float) -> None:
-        timeline.offset += seconds
-        now = timeline.monotonic()
-        for waiter in list(timeline.timed):
-            if waiter.end <= now:
-                self._wake(waiter, False)
-            else:
-                self._schedule(waiter)
-
-    def _run(self) -> None:
-        with self._condition:
-            while not self._closed:
-                if not self._due:
-                    self._condition.wait()
-                    continue
-                waiter = self._due[0][2]
-                left = 0.0 if waiter.done else waiter.end - waiter.timeline.monotonic()
-                if left > 0 and self._due[0][0] > time.monotonic():
-                    self._condition.wait(min(left, _LONGEST))
-                    continue
-                heapq.heappop(self._due)
-                if left <= 0:
-                    self._wake(waiter, False)
-
-
-class ClockEvent:
-    """``threading.Event``, by a :class:`Clock`."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._flag = False
-        self._waiters: list[_Waiter] = []
-
-    def is_set(self) -> bool:
-        """Whether it is set."""
-        return self._flag
-
-    def set(self) -> None:
-        """Set it, and wake all who wait, even if it is cleared at once."""
-        clock = self._clock
-        with clock._condition:
-            self._flag = True
-            waiters, self._waiters = self._waiters, []
-            for waiter in waiters:
-                clock._wake(waiter, True)
-
-    def clear(self) -> None:
-        """Unset it."""
-        with self._clock._condition:
-            self._flag = False
-
-    def wait(self, timeout: float | None = None, *, sleeping: bool = False, looking: bool = False) -> bool:
-        """Wait until it is set, or *timeout* seconds have passed: then False.
-
-        Args:
-            timeout: seconds, or None for ever.
-            sleeping: this is a wait for the time itself; virtual time may jump to its end.
-            looking: nothing of the execution happens at its end, which virtual time may jump over.
-        """
-        clock = self._clock
-        with clock._condition:
-            if self._flag:
-                return True
-            waiter = clock._park(timeout, sleeping, looking)
-            self._waiters.append(waiter)
-        waiter.lock.acquire()
-        with clock._condition:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
-        return waiter.result
-
-
-class ClockThread(threading.Thread):
-    """A thread of which a :class:`Clock` knows whether it works or waits."""
-
-    def __init__(self, clock: Clock, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._clock = clock
-        self._done = clock.event()
-        maker = threading.current_thread()
-        with clock._condition:
-            self.timeline: _Timeline = maker.timeline if isinstance(maker, ClockThread) else clock._begin()
-
-    def start(self) -> None:
-        """Start it; from now on it works."""
-        with self._clock._condition:
-            self.timeline.running += 1
-        try:
-            super().start()
-        except BaseException:
-            self._end()
-            raise
-
-    def run(self) -> None:
-        """What the thread does."""
-        try:
-            super().run()
-        finally:
-            self._done.set()  # first, so that whoever waits for it works before it does no more
-            self._end()
-
-    def join(self, timeout: float | None = None) -> None:
-        """Wait for its end, by the clock."""
-        self._done.wait(timeout)
-
-    def is_alive(self) -> bool:
-        """Whether it still does something."""
-        return super().is_alive() and not self._done.is_set()
-
-    def _end(self) -> None:
-        clock = self._clock
-        with clock._condition:
-            self.timeline.running -= 1
-            clock._jump(self.timeline)
+        timer = self.first()
+        if timer is not None:
+            self.offset += max(0.0, timer.until - self.now())

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-CHOSEN = "harness_chosen"
-"""Name under which an execution's event manager keeps which rules of Choice states were taken."""
+from harness.states_language.machine import Choice
+
+if TYPE_CHECKING:
+    from harness.emulator.stepfunctions.run import Run
+    from harness.states_language.events import Event
 
 
 class Traces:
@@ -18,16 +21,15 @@ class Traces:
         self._lock = threading.Lock()
         self._kept: dict[str, dict[str, Any]] = {}
 
-    def ended(self, execution: Any) -> None:
-        """Take note of an execution, the engine's own object, that has ended."""
-        if not self.on or execution.exec_worker.env is None:
+    def ended(self, run: Run) -> None:
+        """Take note of an execution that has ended."""
+        if not self.on:
             return
-        manager = execution.exec_worker.env.event_manager
         trace = {
-            "machine": execution.state_machine.name,
-            "definition": execution.state_machine.definition,
-            "events": [_brief(event) for event in manager._history_event_list],
-            "chosen": manager.__dict__.get(CHOSEN, []),
+            "machine": run.kept.machine.split(":")[6],
+            "definition": run.revision.definition,
+            "events": [_brief(event) for event in run.execution.events],
+            "chosen": _chosen(run),
         }
         with self._lock:
             self._kept.setdefault(json.dumps(trace), trace)
@@ -38,13 +40,18 @@ class Traces:
             return list(self._kept.values())
 
 
-def _brief(event: dict[str, Any]) -> dict[str, Any]:
-    found = (value for name, value in event.items() if name.endswith("EventDetails") and value)
-    details: dict[str, Any] = next(found, {})
+def _chosen(run: Run) -> list[list[Any]]:
+    """Choice states that were left, and the index of the rule by which; None for ``Default``."""
+    choices = {state.name for state in run.execution.machine.walk() if isinstance(state, Choice)}
+    return [[left.state, left.rule] for left in run.execution.transitions if left.state in choices and not left.failed]
+
+
+def _brief(event: Event) -> dict[str, Any]:
+    details = event.details or {}
     return {
-        "id": event["id"],
-        "previous": event["previousEventId"],
-        "type": str(getattr(event["type"], "value", event["type"])),
-        "name": details.get("name") if "State" in event["type"] else None,
+        "id": event.id,
+        "previous": event.previous,
+        "type": event.type,
+        "name": details.get("name") if "State" in event.type else None,
         "error": details.get("error"),
     }

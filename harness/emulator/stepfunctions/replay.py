@@ -1,38 +1,25 @@
-"""Tasks of state machines that answer what they are told, in place of the services that they call.
-
-For replaying executions of AWS: nothing of what they called is there, and the engine cannot tell.
-"""
+"""Tasks of state machines that answer what they are told, in place of the services that they call."""
 
 from __future__ import annotations
 
-import io
 import json
-import re
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from harness.emulator.stepfunctions.integrations.resource import parse_resource
+from harness.emulator.stepfunctions.layers import Intercepted
+from harness.states_language.effects import CallResource, Failure, Json, Result
 
-from harness.emulator.stepfunctions.clock import Clock
-
-_CAUSE = re.compile(
-    r"^(?P<message>.*) \(Service: [^;]*; Status Code: (?P<status>\d+); .*Request ID: (?P<id>[^;)]*)", re.S
-)
-_UNTYPED = "because Lambda did not return an error type. Returned payload: "
-_SILENCE = 1e7
+if TYPE_CHECKING:
+    from harness.emulator.stepfunctions.run import Run
 
 
 class TaskScript:
-    """Answers waiting for the tasks that will ask for them.
+    """Answers waiting for the tasks that will ask for them: a layer between executions and services."""
 
-    Args:
-        clock: by which a task is silent that is not to answer.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
+    def __init__(self) -> None:
         self._answers: deque[dict[str, Any]] = deque()
         self._lock = threading.Lock()
 
@@ -44,94 +31,46 @@ class TaskScript:
         with self._lock:
             self._answers = deque(answers)
 
-    def client(self, service: str, otherwise: Callable[[], Any]) -> Any:
-        """The client of *service* for a task: one that answers from here while there are answers."""
+    def __call__(self, run: Run, effect: CallResource) -> Intercepted | None:
+        """The next answer for *effect*; None while there is no script."""
         with self._lock:
-            return _Scripted(service, self) if self._answers else otherwise()
-
-    def take(self, service: str, target: str) -> dict[str, Any]:
-        """The next answer of *target*.
-
-        Raises:
-            botocore.exceptions.ClientError: there is none.
-        """
-        with self._lock:
+            if not self._answers:
+                return None
+            service, target = _asked(effect)
             for answer in self._answers:
                 if answer["target"] == target and answer["service"] in (service, f"aws-sdk:{service}"):
                     self._answers.remove(answer)
-                    return answer
-        message = f"the script has no answer for {service} {target}"
-        raise ClientError(_error("NotScripted", message, 500, ""), target)
+                    return _intercepted(answer, effect)
+        return Intercepted(Failure("States.TaskFailed", f"the script has no answer for {service} {target}"))
 
 
-class _Scripted:
-    """A boto3 client as far as the engine sees one."""
-
-    def __init__(self, service: str, script: TaskScript) -> None:
-        self._service = service
-        self._script = script
-
-    def invoke(self, *, FunctionName: str, **_: Any) -> dict[str, Any]:
-        parts = FunctionName.split(":")
-        answer = self._script.take("lambda", parts[6] if len(parts) >= 7 else parts[0])
-        if "error" in answer:
-            return _failed_invocation(answer)
-        _silence(answer, self._script.clock)
-        output = answer.get("output")
-        whole = output if answer.get("whole") and isinstance(output, Mapping) and "Payload" in output else None
-        metadata: Mapping[str, Any] = (whole or {}).get("SdkHttpMetadata") or {}
-        return {
-            **{name: value for name, value in (whole or {}).items() if name in ("ExecutedVersion", "LogResult")},
-            "Payload": io.BytesIO(json.dumps(whole["Payload"] if whole is not None else output).encode()),
-            "StatusCode": (whole or {}).get("StatusCode", 200),
-            "ResponseMetadata": {
-                "RequestId": ((whole or {}).get("SdkResponseMetadata") or {}).get("RequestId", ""),
-                "HTTPStatusCode": metadata.get("HttpStatusCode", 200),
-                "HTTPHeaders": {name.lower(): value for name, value in (metadata.get("HttpHeaders") or {}).items()},
-            },
-        }
-
-    def __getattr__(self, action: str) -> Any:
-        def call(**_: Any) -> Any:
-            name = re.sub(r"_(\w)", lambda match: match[1].upper(), action)
-            answer = self._script.take(self._service, name)
-            if "error" in answer:
-                raise _client_error(answer, name)
-            _silence(answer, self._script.clock)
-            return answer.get("output") or {}
-
-        return call
+def _asked(effect: CallResource) -> tuple[str, str]:
+    named = parse_resource(effect.resource)
+    if named is None:
+        return "", effect.resource
+    if named.service == "function":
+        return "lambda", named.action.split(":")[6]
+    if named.service == "lambda" and isinstance(effect.arguments, Mapping):
+        parts = str(effect.arguments.get("FunctionName")).split(":")
+        return "lambda", parts[6] if len(parts) >= 7 else parts[0]
+    return named.service.removeprefix("aws-sdk:"), named.action
 
 
-def _silence(answer: Mapping[str, Any], clock: Clock) -> None:
+def _intercepted(answer: Mapping[str, Any], effect: CallResource) -> Intercepted:
     if answer.get("silent"):
-        clock.sleep(_SILENCE)
+        return Intercepted(silent=True)
+    if "error" in answer:
+        return Intercepted(Failure(answer["error"], answer.get("cause")))
+    output = _output(answer, effect)
+    is_function = effect.resource.startswith("arn:aws:lambda:")
+    return Intercepted(Result(output, json.dumps(output) if is_function else None))  # as Lambda's Python writes it
 
 
-def _failed_invocation(answer: Mapping[str, Any]) -> dict[str, Any]:
-    _, found, untyped = answer["cause"].partition(_UNTYPED)
-    try:
-        payload = json.loads(untyped if found else answer["cause"])
-    except ValueError:
-        raise _client_error(answer, "Invoke") from None
-    return {
-        "FunctionError": "Unhandled",
-        "Payload": io.BytesIO(json.dumps(payload).encode()),
-        "StatusCode": 200,
-        "ResponseMetadata": {"RequestId": "", "HTTPStatusCode": 200, "HTTPHeaders": {}},
-    }
-
-
-def _client_error(answer: Mapping[str, Any], operation: str) -> ClientError:
-    code = answer["error"].rpartition(".")[2]
-    match = _CAUSE.match(answer["cause"])
-    if match is None:
-        return ClientError(_error(code, answer["cause"], 400, ""), operation)
-    return ClientError(_error(code, match["message"], int(match["status"]), match["id"]), operation)
-
-
-def _error(code: str, message: str, status: int, request_id: str) -> Any:
-    return {
-        "Error": {"Code": code, "Message": message},
-        "ResponseMetadata": {"RequestId": request_id, "HTTPStatusCode": status},
-    }
+def _output(answer: Mapping[str, Any], effect: CallResource) -> Json:
+    """What the service answers: an answer for a function is its payload, unless it is the whole."""
+    output = answer.get("output")
+    if not effect.resource.startswith("arn:aws:states:::lambda:invoke"):
+        return output if output is not None else {}
+    if answer.get("whole") and isinstance(output, Mapping) and "Payload" in output:
+        return dict(output)
+    return {"ExecutedVersion": "$LATEST", "Payload": output, "StatusCode": 200}

@@ -1,0 +1,556 @@
+"""Executions: started, described, listed, stopped, redriven; those that run and those that have ended.
+
+https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from harness.emulator.access.sessions import RoleSession
+from harness.emulator.door.call import Call
+from harness.emulator.door.errors import AwsError
+from harness.emulator.logs.writer import LogWriter
+from harness.emulator.stepfunctions.arns import check_arn, check_name, qualifier_of
+from harness.emulator.stepfunctions.clock import Timeline
+from harness.emulator.stepfunctions.definitions import Definitions
+from harness.emulator.stepfunctions.execution_logs import DATA, ExecutionLog
+from harness.emulator.stepfunctions.inputs import read_input
+from harness.emulator.stepfunctions.integrations.reach import Caller
+from harness.emulator.stepfunctions.integrations.registry import SESSION_NAME
+from harness.emulator.stepfunctions.machines import Machine, Machines, Revision, moment
+from harness.emulator.stepfunctions.mocks import MockError, Mocks
+from harness.emulator.stepfunctions.pages import position_of, size_of, token_of
+from harness.emulator.stepfunctions.run import Driver, Run
+from harness.emulator.stepfunctions.scheduler import Scheduler
+from harness.emulator.stepfunctions.store import Kept, Store
+from harness.emulator.stepfunctions.told import Told
+from harness.emulator.stepfunctions.versions import Versions
+from harness.states_language.execution import Execution, Identity
+from harness.states_language.text import Payload
+
+_EXPRESS_SECONDS = 300.0
+"""https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
+_PATIENCE = 0.1
+"""Seconds that DescribeExecution waits for the end of an execution that runs."""
+_FEW = 4
+_MOST_PATIENCE = 1.0
+"""The same where more than :data:`_FEW` wait, each for one in which something happens: a hundred that ask ten times a
+second take more time than the executions that they ask for."""
+_EXPRESS_LIMIT = -1
+"""What stands for the time-out of an Express execution among its effects."""
+_NOT_SUPPORTED = "This operation is not supported by this type of state machine"
+_LAST = {
+    "ExecutionSucceeded": "SUCCEEDED",
+    "ExecutionFailed": "FAILED",
+    "ExecutionTimedOut": "TIMED_OUT",
+    "ExecutionAborted": "ABORTED",
+}
+_STOPPED_MEANWHILE = "The emulator was stopped while the execution ran, and did not go on with it."
+
+
+class Executions:
+    """The executions of an emulator, and the operations on them.
+
+    Args:
+        store: keeps them.
+        machines: what they run.
+        versions: which of them a version or an alias is.
+        definitions: reads what they run.
+        scheduler: on whose thread they run.
+        driver: drives them.
+        logs: where their events are written.
+        mocks: know the test cases by which executions are started.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        machines: Machines,
+        versions: Versions,
+        definitions: Definitions,
+        scheduler: Scheduler,
+        driver: Driver,
+        logs: LogWriter,
+        mocks: Mocks,
+    ) -> None:
+        self._store = store
+        self._machines = machines
+        self._versions = versions
+        self._definitions = definitions
+        self._scheduler = scheduler
+        self._driver = driver
+        self._logs = logs
+        self._mocks = mocks
+        self._lock = threading.Lock()
+        self._waiting = 0
+        """DescribeExecution requests that wait for an end."""
+        machines.deleted = self._machine_deleted
+        driver.finished, driver.left, driver.after_step = self.finished, self.left, self.after_step
+
+    # For others
+
+    def begin(
+        self,
+        revision: Revision,
+        kept: Kept,
+        value: Any,
+        *,
+        region: str,
+        account: str,
+        express: bool = False,
+        timeline: Timeline | None = None,
+        machine: Any = None,
+        on_end: Callable[[Run], None] | None = None,
+        test_case: str | None = None,
+    ) -> Run:
+        """Start an execution.
+
+        Args:
+            revision: what it runs.
+            kept: what is known of it; ``members["input"]`` is its input as it was given.
+            value: the input.
+            region: in which it runs.
+            account: in which it runs.
+            express: whether it is an Express one, which nobody can ask for later.
+            timeline: its time; None for one of its own.
+            machine: of the language, where it is not that of the revision: a Distributed Map's children's.
+            on_end: told when it has ended.
+            test_case: of the mocks, which answers for its states.
+        """
+        run = self.make(revision, kept, value, region, account, express, timeline, machine)
+        run.test_case = test_case
+        if on_end is not None:
+            run.on_end.append(on_end)
+
+        def start() -> None:
+            if express:
+                end = kept.started + _EXPRESS_SECONDS
+                timer = self._scheduler.at(run.timeline, end, lambda now: self._time_out(run, now), limit=True)
+                run.undo[_EXPRESS_LIMIT] = timer.cancel
+            self._driver.start(run)
+
+        self._scheduler.post(start)
+        return run
+
+    def make(
+        self,
+        revision: Revision,
+        kept: Kept,
+        value: Any,
+        region: str,
+        account: str,
+        express: bool,
+        timeline: Timeline | None = None,
+        machine: Any = None,
+    ) -> Run:
+        """An execution that has not begun."""
+        parsed = machine or self._definitions.parse(revision.definition, revision.type)
+        identity = Identity(
+            execution_arn=kept.arn,
+            name=kept.name,
+            role_arn=revision.role,
+            machine_arn=kept.machine,
+            machine_name=kept.machine.split(":")[6],
+            region=region,
+            version_arn=kept.version,
+            alias_arn=kept.alias,
+        )
+        seed = kept.members.setdefault("seed", uuid.uuid4().int >> 64)
+        given = Payload(value, kept.members["input"])
+        execution = Execution(parsed, given, seed, identity, item=kept.members.get("item"))
+        if express:
+            execution.max_events = None
+        told = Told(execution, kept.members.pop("told", ()))
+        log = ExecutionLog(self._logs, region, revision.name, kept.arn, revision.logging)
+        return Run(
+            kept,
+            revision,
+            execution,
+            told,
+            timeline or self._scheduler.clock.timeline(),
+            Caller(region, account, RoleSession(revision.role, SESSION_NAME)),
+            log if log.on else None,
+            express,
+        )
+
+    def finished(self, run: Run) -> None:
+        """Keep an execution that has ended."""
+        kept, execution = run.kept, run.execution
+        last = execution.events[-1]
+        details = last.details or {}
+        for member in ("output", "error", "cause"):
+            if details.get(member) is not None:
+                kept.members[member] = details[member]
+        kept.stopped = last.timestamp
+        kept.status = _LAST[last.type]
+        if kept.status != "SUCCEEDED":
+            kept.members["told"] = run.told.record
+        if not run.express:
+            self._store.end(kept, [event.as_aws() for event in execution.events])
+
+    def left(self, run: Run) -> None:
+        """Have a state machine be gone that is being deleted, once nothing runs it."""
+        machine = self._machines.peek(run.revision.machine)
+        if machine is not None and machine.deleting:
+            self._gone_when_none_runs(machine)
+
+    def after_step(self, run: Run) -> None:
+        """End an execution whose state machine is being deleted."""
+        machine = self._machines.peek(run.revision.machine)
+        if machine is not None and machine.deleting:
+            self._abort(run, None, None)
+
+    def report_interrupted(self) -> None:
+        """Tell of executions that ran when the emulator stopped that they have failed."""
+        for arn in self._store.left_running():
+            kept = self._store.execution(arn)
+            assert kept is not None
+            now = self._scheduler.clock.time()
+            kept.status, kept.stopped = "FAILED", now
+            error = {"error": "States.Runtime", "cause": _STOPPED_MEANWHILE}
+            kept.members.update(error)
+            given = {"input": kept.members["input"], "inputDetails": {"truncated": False}}
+            started = {"timestamp": kept.started, "type": "ExecutionStarted", "id": 1, "previousEventId": 0}
+            ended = {"timestamp": now, "type": "ExecutionFailed", "id": 2, "previousEventId": 1}
+            self._store.end(
+                kept,
+                [
+                    {**started, "executionStartedEventDetails": given},
+                    {**ended, "executionFailedEventDetails": error},
+                ],
+            )
+
+    # Operations
+
+    def start(self, call: Call) -> dict[str, Any]:
+        """StartExecution."""
+        run = self._start(call)
+        return {"executionArn": run.arn, "startDate": moment(run.kept.started)}
+
+    def _start(self, call: Call, *, sync: bool = False) -> Run | Any:
+        given = call.parameters
+        arn, _, case = given["stateMachineArn"].partition("#")  # machine#TestCase, as Step Functions Local has it
+        text = given.get("input", "{}")
+        name = given.get("name")
+        if name is not None:
+            check_name(name)
+        check_arn(arn, "stateMachine")
+        machine, revision, version, alias = self._versions.route(arn)
+        if sync and machine.type != "EXPRESS":
+            raise AwsError("StateMachineTypeNotSupported", _NOT_SUPPORTED)
+        value = read_input(text)
+        if case:
+            self._check_case(machine.revision.name, case)
+        name = name or str(uuid.uuid4())
+        now = self._scheduler.clock.time()
+        members: dict[str, Any] = {"input": text, "revision": revision.number}
+        if given.get("traceHeader"):
+            members["traceHeader"] = given["traceHeader"]
+        stem = machine.arn.replace(":stateMachine:", ":execution:", 1)
+        if machine.type == "EXPRESS":
+            stem = machine.arn.replace(":stateMachine:", ":express:", 1)
+            kept = Kept(f"{stem}:{name}:{uuid.uuid4()}", machine.arn, version, alias, started=now, members=members)
+            return self.begin(
+                revision, kept, value, region=call.region, account=call.account, express=True, test_case=case or None
+            )
+        kept = Kept(f"{stem}:{name}", machine.arn, version, alias, started=now, members=members)
+        if not self._store.begin(kept):
+            before = self._store.execution(kept.arn)
+            if before is None or before.status != "RUNNING" or before.members["input"] != text:
+                raise AwsError("ExecutionAlreadyExists", f"Execution Already Exists: '{kept.arn}'")
+            return _Begun(before)
+        return self.begin(revision, kept, value, region=call.region, account=call.account, test_case=case or None)
+
+    def _check_case(self, machine: str, case: str) -> None:
+        try:
+            known = self._mocks.has_case(machine, case)
+        except MockError as error:
+            raise AwsError("ValidationException", str(error)) from None
+        if not known:
+            raise AwsError("ValidationException", f"the mocks have no test case {machine}#{case}")
+
+    def start_sync(self, call: Call) -> dict[str, Any]:
+        """StartSyncExecution: answers when the execution has ended."""
+        run = self._start(call, sync=True)
+        run.ended.wait(_EXPRESS_SECONDS + 60)
+        kept = run.kept
+        took = max(0.0, (kept.stopped or kept.started) - kept.started)
+        answer = {
+            "executionArn": kept.arn,
+            "stateMachineArn": call.parameters["stateMachineArn"],
+            "name": kept.name,
+            "startDate": moment(kept.started),
+            "stopDate": moment(kept.stopped or kept.started),
+            "status": kept.status,
+            "billingDetails": {
+                "billedMemoryUsedInMB": 64,
+                "billedDurationInMilliseconds": max(100, math.ceil(took * 10) * 100),
+            },
+            **_data(kept, call.parameters.get("includedData"), with_output=True),
+        }
+        for member in ("error", "cause", "traceHeader"):
+            if member in kept.members:
+                answer[member] = kept.members[member]
+        return answer
+
+    def describe(self, call: Call) -> dict[str, Any]:
+        """DescribeExecution. An execution that runs is waited for a little: one late answer costs less than many."""
+        arn = call.parameters["executionArn"]
+        check_arn(arn, "execution")
+        run = self._driver.running.get(arn)
+        if run is not None:
+            self._wait_for_end(run)
+        kept = self.find(arn)
+        answer: dict[str, Any] = {
+            "executionArn": arn,
+            "stateMachineArn": kept.machine,
+            "name": kept.name,
+            "status": kept.status,
+            "startDate": moment(kept.started),
+            "redriveCount": kept.redrives,
+            **_data(kept, call.parameters.get("includedData")),
+            **_redrivable(kept),
+        }
+        times = {"stopDate": kept.stopped, "redriveDate": kept.redriven}
+        answer |= {member: moment(seconds) for member, seconds in times.items() if seconds is not None}
+        names = {"stateMachineVersionArn": kept.version, "stateMachineAliasArn": kept.alias, "mapRunArn": kept.map_run}
+        answer |= {member: value for member, value in names.items() if value is not None}
+        for member in ("error", "cause", "traceHeader"):
+            if member in kept.members:
+                answer[member] = kept.members[member]
+        return answer
+
+    def describe_machine(self, call: Call) -> dict[str, Any]:
+        """DescribeStateMachineForExecution: the state machine as it was when the execution began."""
+        arn = call.parameters["executionArn"]
+        check_arn(arn, "execution")
+        kept = self.find(arn)
+        revision = self._machines.revision(kept.members["revision"])
+        answer = {"stateMachineArn": kept.machine, "updateDate": moment(revision.made), **revision.describe()}
+        if kept.map_run is not None:
+            child = kept.members.get("definition")
+            answer |= {"mapRunArn": kept.map_run, "label": kept.machine.rpartition("/")[2]}
+            answer["name"] = kept.machine.split(":")[6]
+            if child is not None:
+                answer["definition"] = child
+        if call.parameters.get("includedData") == "METADATA_ONLY":
+            answer["definition"] = "{}"
+        return answer
+
+    def list(self, call: Call) -> dict[str, Any]:
+        """ListExecutions of a state machine, a version, an alias or a Map Run, the youngest first."""
+        given = call.parameters
+        machine_arn, run_arn = given.get("stateMachineArn"), given.get("mapRunArn")
+        if bool(machine_arn) == bool(run_arn):
+            raise AwsError("ValidationException", "Exactly one of stateMachineArn and mapRunArn must be provided")
+        asked: str = machine_arn or run_arn or ""
+        if machine_arn:
+            check_arn(machine_arn, "stateMachine")
+            machine = self._machines.find(machine_arn)
+            if machine.type == "EXPRESS":
+                raise AwsError("StateMachineTypeNotSupported", _NOT_SUPPORTED)
+            qualifier = qualifier_of(machine_arn)
+            column = "machine" if qualifier is None else "alias" if qualifier in machine.aliases else "version"
+        else:
+            check_arn(asked, "mapRun")
+            column = "map_run"
+        redriven = {"REDRIVEN": True, "NOT_REDRIVEN": False}.get(given.get("redriveFilter") or "")
+        if given.get("redriveFilter") and column != "map_run":
+            raise AwsError("ValidationException", "redriveFilter can only be specified with a mapRunArn")
+        found, further = self._store.listed(
+            column,
+            asked,
+            before=position_of(given),
+            most=size_of(given),
+            status=given.get("statusFilter"),
+            redriven=redriven,
+        )
+        answer: dict[str, Any] = {"executions": [_item(kept) for kept in found]}
+        if further is not None:
+            answer["nextToken"] = token_of(further)
+        return answer
+
+    def stop(self, call: Call) -> dict[str, Any]:
+        """StopExecution; one that has ended stays as it is."""
+        given = call.parameters
+        arn = given["executionArn"]
+        check_arn(arn, "execution")
+        run = self._driver.running.get(arn)
+        if run is not None:
+            self._scheduler.ask(lambda: self._abort(run, given.get("error"), given.get("cause")))
+        kept = self.find(arn)
+        return {"stopDate": moment(kept.stopped or self._scheduler.clock.time())}
+
+    def history(self, call: Call) -> dict[str, Any]:
+        """GetExecutionHistory."""
+        given = call.parameters
+        arn = given["executionArn"]
+        check_arn(arn, "execution")
+        run = self._driver.running.get(arn)
+        events: Sequence[Mapping[str, Any]]
+        if run is not None:
+            events = [event.as_aws() for event in list(run.execution.events)]
+        else:
+            self.find(arn)
+            events = self._store.history(arn)
+        first, most = position_of(given) or 0, size_of(given)
+        if given.get("reverseOrder"):
+            events = events[::-1]
+        with_data = given.get("includeExecutionData", True)
+        answer: dict[str, Any] = {"events": [_shown(event, with_data) for event in events[first:][:most]]}
+        if first + most < len(events):
+            answer["nextToken"] = token_of(first + most)
+        return answer
+
+    def redrive(self, call: Call) -> dict[str, Any]:
+        """RedriveExecution: what failed is begun anew, what went well stays.
+
+        https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
+        """
+        arn = call.parameters["executionArn"]
+        check_arn(arn, "execution")
+        kept = self.find(arn)
+        if kept.status in ("RUNNING", "SUCCEEDED"):
+            raise AwsError("ExecutionNotRedrivable", f"Execution is {kept.status} and cannot be redriven")
+        if kept.map_run is not None:
+            raise AwsError(
+                "ExecutionNotRedrivable",
+                "An execution that a Map Run or a state has started is redriven with the one that started it",
+            )
+        run = self._scheduler.ask(lambda: self.redrive_kept(kept, call.region, call.account))
+        return {"redriveDate": moment(run.kept.redriven or 0.0)}
+
+    def redrive_kept(
+        self,
+        kept: Kept,
+        region: str,
+        account: str,
+        machine: Any = None,
+        on_end: Callable[[Run], None] | None = None,
+    ) -> Run:
+        """Have an execution that has failed go on. For the scheduler's thread.
+
+        Raises:
+            AwsError: ExecutionNotRedrivable.
+        """
+        revision = self._machines.revision(kept.members["revision"])
+        run = self.make(revision, kept, read_input(kept.members["input"]), region, account, False, machine=machine)
+        run.logged = len(run.execution.events)
+        if on_end is not None:
+            run.on_end.append(on_end)
+        behind = run.execution.events[-1].timestamp - run.timeline.now()
+        run.timeline.offset += max(0.0, behind)  # time does not go back
+        now = run.timeline.now()
+        try:
+            effects = run.told.redrive(now)
+        except ValueError as error:
+            raise AwsError("ExecutionNotRedrivable", str(error)) from None
+        kept.redrives, kept.redriven = kept.redrives + 1, now
+        kept.status, kept.stopped = "RUNNING", None
+        for member in ("output", "error", "cause"):
+            kept.members.pop(member, None)
+        self._store.end(kept, [])
+        self._driver.go_on(run, effects)
+        return run
+
+    # Ends
+
+    def abort(self, arn: str) -> None:
+        """Abort an execution if it runs. For the scheduler's thread."""
+        run = self._driver.running.get(arn)
+        if run is not None:
+            self._abort(run, None, None)
+
+    def _abort(self, run: Run, error: str | None, cause: str | None) -> None:
+        if run.execution.status == "RUNNING":
+            self._driver.go_on(run, run.told.stop(error, cause, run.timeline.now()))
+
+    def _time_out(self, run: Run, now: float) -> None:
+        if run.execution.status == "RUNNING":
+            self._driver.go_on(run, run.told.time_out(now))
+
+    def _machine_deleted(self, machine: Machine) -> None:
+        self._scheduler.ask(lambda: self._gone_when_none_runs(machine))
+
+    def _gone_when_none_runs(self, machine: Machine) -> None:
+        if not any(run.revision.machine == machine.arn for run in self._driver.running.values()):
+            self._machines.forget(machine)
+
+    def find(self, arn: str) -> Kept:
+        """What is known of an execution.
+
+        Raises:
+            AwsError: ExecutionDoesNotExist.
+        """
+        run = self._driver.running.get(arn)
+        kept = run.kept if run is not None and not run.express else self._store.execution(arn)
+        if kept is None:
+            raise AwsError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
+        return kept
+
+    def _wait_for_end(self, run: Run) -> None:
+        with self._lock:
+            self._waiting += 1
+            patience = _PATIENCE
+            if self._waiting > _FEW and self._scheduler.clock.wall_time() - run.moved < _MOST_PATIENCE:
+                patience = min(_PATIENCE * self._waiting / _FEW, _MOST_PATIENCE)
+        try:
+            run.ended.wait(patience)
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+
+class _Begun:
+    """An execution that was asked for twice."""
+
+    def __init__(self, kept: Kept) -> None:
+        self.kept = kept
+        self.arn = kept.arn
+
+
+def _item(kept: Kept) -> dict[str, Any]:
+    item: dict[str, Any] = {
+        "executionArn": kept.arn,
+        "stateMachineArn": kept.machine,
+        "name": kept.name,
+        "status": kept.status,
+        "startDate": moment(kept.started),
+        "redriveCount": kept.redrives,
+    }
+    times = {"stopDate": kept.stopped, "redriveDate": kept.redriven}
+    item |= {member: moment(seconds) for member, seconds in times.items() if seconds is not None}
+    names = {"stateMachineVersionArn": kept.version, "stateMachineAliasArn": kept.alias, "mapRunArn": kept.map_run}
+    return item | {member: value for member, value in names.items() if value is not None}
+
+
+def _data(kept: Kept, included: str | None, *, with_output: bool = False) -> dict[str, Any]:
+    """Input and output of an execution, as far as they are asked for."""
+    shown = included != "METADATA_ONLY"
+    answer: dict[str, Any] = {"inputDetails": {"included": shown}}
+    if "output" in kept.members or with_output:
+        answer["outputDetails"] = {"included": shown}
+    if shown:
+        answer |= {member: kept.members[member] for member in ("input", "output") if member in kept.members}
+    return answer
+
+
+def _redrivable(kept: Kept) -> dict[str, str]:
+    if kept.status in ("RUNNING", "SUCCEEDED"):
+        reason = f"Execution is {kept.status} and cannot be redriven"
+        return {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": reason}
+    return {"redriveStatus": "REDRIVABLE" if kept.map_run is None else "REDRIVABLE_BY_MAP_RUN"}
+
+
+def _shown(event: Mapping[str, Any], with_data: bool) -> dict[str, Any]:
+    shown: dict[str, Any] = {**event, "timestamp": moment(event["timestamp"])}
+    if not with_data:
+        for name, details in event.items():
+            if name.endswith("EventDetails") and isinstance(details, Mapping):
+                shown[name] = {member: value for member, value in details.items() if member not in DATA}
+    return shown

@@ -1,0 +1,512 @@
+"""State machines: what CreateStateMachine makes, and what of it there was and is.
+
+https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from harness.emulator.access.permissions import Permissions
+from harness.emulator.access.policies import ALL
+from harness.emulator.access.sessions import RoleSession
+from harness.emulator.door.call import Call
+from harness.emulator.door.errors import AwsError
+from harness.emulator.stepfunctions.arns import check_arn, check_name, machine_of, qualifier_of
+from harness.emulator.stepfunctions.definitions import Definitions
+from harness.emulator.stepfunctions.integrations.registry import Integrations
+from harness.emulator.stepfunctions.pages import page_of
+from harness.emulator.stepfunctions.store import Store
+from harness.emulator.stepfunctions.variable_references import variable_references
+from harness.states_language.machine import Task
+
+_LOG_DELIVERY = (
+    "CreateLogDelivery",
+    "GetLogDelivery",
+    "UpdateLogDelivery",
+    "DeleteLogDelivery",
+    "ListLogDeliveries",
+    "PutResourcePolicy",
+    "DescribeResourcePolicies",
+    "DescribeLogGroups",
+)
+_MAKES_RULES = ("events:PutTargets", "events:PutRule", "events:DescribeRule")
+_MOST_TAGS = 50
+
+
+@dataclass(frozen=True)
+class Revision:
+    """What a state machine is, or was, for an execution.
+
+    Attributes:
+        number: tells it from others; ``revisionId`` where the machine was updated.
+        machine: ARN of the state machine.
+        type: ``STANDARD`` or ``EXPRESS``.
+        definition: in the Amazon States Language.
+        role: ARN of the role that tasks call services with.
+        logging: ``loggingConfiguration``.
+        tracing: ``tracingConfiguration``.
+        encryption: ``encryptionConfiguration`` or None.
+        made: when, in seconds since the epoch.
+        updated: whether an update made it.
+    """
+
+    number: str
+    machine: str
+    type: str
+    definition: str
+    role: str
+    logging: dict[str, Any]
+    tracing: dict[str, Any]
+    encryption: dict[str, Any] | None
+    made: float
+    updated: bool = False
+
+    @property
+    def name(self) -> str:
+        """Of the state machine."""
+        return self.machine.split(":")[6]
+
+    def describe(self) -> dict[str, Any]:
+        """What DescribeStateMachine and DescribeStateMachineForExecution both say of it."""
+        answer: dict[str, Any] = {
+            "name": self.name,
+            "definition": self.definition,
+            "roleArn": self.role,
+            "loggingConfiguration": self.logging,
+            "tracingConfiguration": self.tracing,
+        }
+        if self.updated:
+            answer["revisionId"] = self.number
+        if self.encryption is not None:
+            answer["encryptionConfiguration"] = self.encryption
+        return answer
+
+
+@dataclass
+class Version:
+    """A version of a state machine: a revision that never changes."""
+
+    number: int
+    revision: str
+    made: float
+    description: str | None = None
+
+
+@dataclass
+class Alias:
+    """An alias: a name for one version, or for two with weights."""
+
+    name: str
+    routing: list[dict[str, Any]]
+    made: float
+    updated: float
+    description: str | None = None
+
+
+@dataclass
+class Machine:
+    """A state machine."""
+
+    arn: str
+    type: str
+    made: float
+    revision: Revision
+    tags: dict[str, str] = field(default_factory=dict)
+    versions: list[Version] = field(default_factory=list)
+    aliases: dict[str, Alias] = field(default_factory=dict)
+    next_version: int = 1
+    deleting: bool = False
+
+    def version(self, number: str) -> Version | None:
+        """The version *number*, or None."""
+        return next((version for version in self.versions if str(version.number) == number), None)
+
+    def as_record(self) -> dict[str, Any]:
+        """As the store keeps it."""
+        return asdict(self)
+
+
+def machine_from(record: Mapping[str, Any]) -> Machine:
+    """A state machine as the store has kept it."""
+    return Machine(
+        **{
+            **record,
+            "revision": Revision(**record["revision"]),
+            "versions": [Version(**each) for each in record["versions"]],
+            "aliases": {name: Alias(**each) for name, each in record["aliases"].items()},
+        }
+    )
+
+
+def moment(seconds: float) -> datetime:
+    """Seconds since the epoch as answers have them."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+class Machines:
+    """The state machines of an emulator, and the operations on them.
+
+    Args:
+        store: keeps them.
+        definitions: reads what they are.
+        integrations: know what a role needs for them.
+        permissions: knows what roles may do.
+        has_log_group: whether there is a log group, by region and name.
+        now: the time, in seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        definitions: Definitions,
+        integrations: Integrations,
+        permissions: Permissions,
+        has_log_group: Callable[[str, str], bool],
+        now: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._definitions = definitions
+        self._integrations = integrations
+        self._permissions = permissions
+        self._has_log_group = has_log_group
+        self._now = now
+        self.lock = threading.RLock()
+        self._machines = {arn: machine_from(record) for arn, record in store.resources("machine")}
+        self.deleted: Callable[[Machine], None] = lambda machine: None
+        """Told when DeleteStateMachine is called."""
+
+    # For others
+
+    def find(self, arn: str, *, deleting: bool = True) -> Machine:
+        """The state machine of *arn*, which may name a version or an alias.
+
+        Raises:
+            AwsError: StateMachineDoesNotExist, or StateMachineDeleting where it must not be.
+        """
+        machine = self._machines.get(machine_of(arn))
+        if machine is None:
+            raise does_not_exist(arn)
+        if machine.deleting and not deleting:
+            raise AwsError("StateMachineDeleting", f"State Machine is being deleted: '{machine.arn}'")
+        return machine
+
+    def peek(self, arn: str) -> Machine | None:
+        """The state machine of *arn*, or None."""
+        return self._machines.get(arn)
+
+    def revision(self, number: str) -> Revision:
+        """The revision *number*."""
+        found = self._store.revision(number)
+        assert found is not None
+        return Revision(**found)
+
+    def save(self, machine: Machine) -> None:
+        """Keep *machine* as it is now."""
+        self._store.put("machine", machine.arn, machine.as_record())
+
+    def forget(self, machine: Machine) -> None:
+        """Have *machine* be gone, with its executions."""
+        with self.lock:
+            self._machines.pop(machine.arn, None)
+            self._store.remove(machine.arn)
+            self._store.forget_executions(machine.arn)
+
+    # Operations
+
+    def create(self, call: Call) -> dict[str, Any]:
+        """CreateStateMachine. Asked again the same, it answers the same; roles and tags do not count."""
+        given = call.parameters
+        check_name(given["name"])
+        if given.get("versionDescription") and not given.get("publish"):
+            raise AwsError("ValidationException", "Version description can only be set when publish is true")
+        arn = f"arn:aws:states:{call.region}:{call.account}:stateMachine:{given['name']}"
+        kind = given.get("type") or "STANDARD"
+        logging = self._logging(call, given.get("loggingConfiguration"))
+        tracing = {"enabled": bool((given.get("tracingConfiguration") or {}).get("enabled"))}
+        self._check_encryption(given.get("encryptionConfiguration"))
+        self._definitions.check(given["definition"], kind)
+        with self.lock:
+            machine = self._machines.get(arn)
+            if machine is None:
+                self._check_role(call, given["roleArn"], arn, kind, given["definition"], logging)
+                machine = self._make(call, arn, kind, logging, tracing)
+            else:
+                if machine.deleting:
+                    raise AwsError("StateMachineDeleting", f"State Machine is being deleted: '{arn}'")
+                now = machine.revision
+                same = (now.definition, machine.type, now.logging, now.tracing) == (
+                    given["definition"],
+                    kind,
+                    logging,
+                    tracing,
+                )
+                if not same:
+                    raise AwsError("StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
+            answer: dict[str, Any] = {"stateMachineArn": arn, "creationDate": moment(machine.made)}
+            if given.get("publish"):
+                version = self.publish_revision(machine, given.get("versionDescription"))
+                answer["stateMachineVersionArn"] = f"{arn}:{version.number}"
+            return answer
+
+    def update(self, call: Call) -> dict[str, Any]:
+        """UpdateStateMachine."""
+        given = call.parameters
+        arn = given["stateMachineArn"]
+        check_arn(arn, "stateMachine")
+        members = ("definition", "roleArn", "loggingConfiguration", "tracingConfiguration", "encryptionConfiguration")
+        with self.lock:
+            if qualifier_of(arn) is not None:
+                raise does_not_exist(arn)
+            machine = self.find(arn, deleting=False)
+            if all(given.get(member) is None for member in members):
+                raise AwsError(
+                    "MissingRequiredParameter",
+                    "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration "
+                    "must be specified",
+                )
+            if given.get("versionDescription") and not given.get("publish"):
+                raise AwsError("ValidationException", "Version description can only be set when publish is true")
+            now = machine.revision
+            definition = given.get("definition") or now.definition
+            role = given.get("roleArn") or now.role
+            logging, tracing = now.logging, now.tracing
+            if given.get("loggingConfiguration") is not None:
+                logging = self._logging(call, given["loggingConfiguration"])
+            if given.get("tracingConfiguration") is not None:
+                tracing = {"enabled": bool(given["tracingConfiguration"].get("enabled"))}
+            encryption = given.get("encryptionConfiguration") or now.encryption
+            self._check_encryption(given.get("encryptionConfiguration"))
+            if given.get("definition") is not None:
+                self._definitions.check(definition, machine.type)
+            if role != now.role:
+                self._check_role(call, role, arn, machine.type, definition, logging)
+            elif logging != now.logging:
+                self._check_log_delivery(logging, role)
+            moment_ = self._now()
+            if _differs(definition, now.definition) or (role, logging, tracing, encryption) != (
+                now.role,
+                now.logging,
+                now.tracing,
+                now.encryption,
+            ):
+                machine.revision = Revision(
+                    str(uuid.uuid4()),
+                    arn,
+                    machine.type,
+                    definition,
+                    role,
+                    logging,
+                    tracing,
+                    encryption,
+                    moment_,
+                    updated=True,
+                )
+                self._store.put_revision(machine.revision.number, arn, asdict(machine.revision))
+                self.save(machine)
+            answer: dict[str, Any] = {"updateDate": moment(moment_)}
+            if machine.revision.updated:
+                answer["revisionId"] = machine.revision.number
+            if given.get("publish"):
+                version = self.publish_revision(machine, given.get("versionDescription"))
+                answer["stateMachineVersionArn"] = f"{arn}:{version.number}"
+            return answer
+
+    def publish_revision(self, machine: Machine, description: str | None) -> Version:
+        """The version that is the revision of now; a new one where there is none."""
+        for version in machine.versions:
+            if version.revision == machine.revision.number:
+                return version
+        version = Version(machine.next_version, machine.revision.number, self._now(), description)
+        machine.next_version += 1
+        machine.versions.append(version)
+        self.save(machine)
+        return version
+
+    def delete(self, call: Call) -> dict[str, Any]:
+        """DeleteStateMachine: it is gone once none of its executions runs."""
+        arn = call.parameters["stateMachineArn"]
+        check_arn(arn, "stateMachine")
+        if qualifier_of(arn) is not None:
+            raise AwsError("ValidationException", f"Invalid State Machine ARN: '{arn}'")
+        with self.lock:
+            machine = self._machines.get(arn)
+            if machine is not None:
+                machine.deleting = True
+                self.save(machine)
+        if machine is not None:
+            self.deleted(machine)
+        return {}
+
+    def describe(self, call: Call) -> dict[str, Any]:
+        """DescribeStateMachine, also of a version."""
+        arn = call.parameters["stateMachineArn"]
+        check_arn(arn, "stateMachine")
+        with self.lock:
+            machine = self.find(arn)
+            revision, made, description = machine.revision, machine.made, None
+            number = qualifier_of(arn)
+            if number is not None:
+                version = machine.version(number)
+                if version is None:
+                    raise does_not_exist(arn)
+                revision, made, description = self.revision(version.revision), version.made, version.description
+            answer = {
+                "stateMachineArn": arn,
+                "status": "DELETING" if machine.deleting else "ACTIVE",
+                "type": machine.type,
+                "creationDate": moment(made),
+                **revision.describe(),
+            }
+        if description:
+            answer["description"] = description
+        variables = variable_references(revision.definition)
+        if variables:
+            answer["variableReferences"] = variables
+        return _without_definition(answer, call)
+
+    def list(self, call: Call) -> dict[str, Any]:
+        """ListStateMachines, by name."""
+        with self.lock:
+            prefix = f"arn:aws:states:{call.region}:{call.account}:"
+            machines = [machine for arn, machine in self._machines.items() if arn.startswith(prefix)]
+        items = [
+            {
+                "stateMachineArn": machine.arn,
+                "name": machine.revision.name,
+                "type": machine.type,
+                "creationDate": moment(machine.made),
+            }
+            for machine in sorted(machines, key=lambda machine: machine.arn)
+            if not machine.deleting
+        ]
+        return page_of(items, "stateMachines", call.parameters)
+
+    def validate(self, call: Call) -> dict[str, Any]:
+        """ValidateStateMachineDefinition."""
+        given = call.parameters
+        found = self._definitions.diagnostics(given["definition"], given.get("type") or "STANDARD")
+        shown = [each for each in found if given.get("severity") == "WARNING" or each["severity"] == "ERROR"]
+        most = given.get("maxResults") or 100
+        failed = any(each["severity"] == "ERROR" for each in found)
+        return {
+            "result": "FAIL" if failed else "OK",
+            "diagnostics": shown[:most],
+            "truncated": len(shown) > most,
+        }
+
+    def _make(self, call: Call, arn: str, kind: str, logging: dict[str, Any], tracing: dict[str, Any]) -> Machine:
+        given = call.parameters
+        now = self._now()
+        tags = {tag["key"]: tag["value"] for tag in given.get("tags") or ()}
+        check_tags(arn, tags)
+        revision = Revision(
+            str(uuid.uuid4()),
+            arn,
+            kind,
+            given["definition"],
+            given["roleArn"],
+            logging,
+            tracing,
+            given.get("encryptionConfiguration"),
+            now,
+        )
+        machine = Machine(arn, kind, now, revision, tags)
+        self._store.put_revision(revision.number, arn, asdict(revision))
+        self._machines[arn] = machine
+        self.save(machine)
+        return machine
+
+    # Checks
+
+    def _check_role(
+        self, call: Call, role: str, arn: str, kind: str, definition: str, logging: Mapping[str, Any]
+    ) -> None:
+        if not self._permissions.trusts(role, "states.amazonaws.com", arn):
+            raise AwsError(
+                "AccessDeniedException",
+                "Neither the global service principal states.amazonaws.com, nor the regional one is authorized to "
+                "assume the provided role.",
+            )
+        self._check_log_delivery(logging, role)
+        session = RoleSession(role, "StepFunctions")
+        for state in self._definitions.parse(definition, kind).walk():
+            name = self._integrations.managed_rule(state.resource) if isinstance(state, Task) else None
+            rule = f"arn:aws:events:{call.region}:{role.split(':')[4]}:rule/{name}"
+            if name and not all(self._permissions.allows(session, action, rule) for action in _MAKES_RULES):
+                raise AwsError("AccessDeniedException", f"'{role}' is not authorized to create managed-rule.")
+
+    def _check_log_delivery(self, logging: Mapping[str, Any], role: str) -> None:
+        """Logs are delivered for the state machine's role, which must be allowed to set that up.
+
+        https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy
+        """
+        if logging["level"] == "OFF":
+            return
+        session = RoleSession(role, "StepFunctions")
+        if not all(self._permissions.allows(session, f"logs:{action}", ALL) for action in _LOG_DELIVERY):
+            raise AwsError(
+                "AccessDeniedException",
+                "The state machine IAM Role is not authorized to access the Log Destination",
+            )
+
+    def _logging(self, call: Call, given: Mapping[str, Any] | None) -> dict[str, Any]:
+        """A loggingConfiguration as it is described."""
+        given = given or {}
+        level, destinations = given.get("level") or "OFF", given.get("destinations") or []
+        if len(destinations) > 1 or (level != "OFF" and not destinations):
+            raise _invalid_logging("Must specify exactly one Log Destination.")
+        answer: dict[str, Any] = {"level": level, "includeExecutionData": bool(given.get("includeExecutionData"))}
+        if destinations:
+            group = (destinations[0].get("cloudWatchLogsLogGroup") or {}).get("logGroupArn") or ""
+            parts = group.split(":")
+            if len(parts) < 7 or parts[:3] != ["arn", "aws", "logs"]:
+                raise _invalid_logging(f"Invalid Log Destination: '{group}'")
+            if not self._has_log_group(parts[3] or call.region, parts[6]):
+                raise _invalid_logging("Log Destination not found.")
+            answer["destinations"] = [{"cloudWatchLogsLogGroup": {"logGroupArn": group}}]
+        return answer
+
+    @staticmethod
+    def _check_encryption(given: Mapping[str, Any] | None) -> None:
+        if given and given.get("type") == "CUSTOMER_MANAGED_KMS_KEY" and not given.get("kmsKeyId"):
+            raise AwsError(
+                "InvalidEncryptionConfiguration",
+                "Invalid Encryption Configuration: 'kmsKeyId must be provided when type is CUSTOMER_MANAGED_KMS_KEY'",
+            )
+
+
+def does_not_exist(arn: str) -> AwsError:
+    """AWS's refusal of a state machine that is not there."""
+    return AwsError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
+
+
+def check_tags(arn: str, tags: Mapping[str, str]) -> None:
+    """Refuse more tags than a resource has.
+
+    Raises:
+        AwsError: TooManyTags.
+    """
+    if len(tags) > _MOST_TAGS:
+        raise AwsError("TooManyTags", f"Too many tags: '{arn}'", resourceName=arn)
+
+
+def _without_definition(answer: dict[str, Any], call: Call) -> dict[str, Any]:
+    if call.parameters.get("includedData") == "METADATA_ONLY":
+        answer["definition"] = "{}"
+        answer.pop("variableReferences", None)
+    return answer
+
+
+def _invalid_logging(words: str) -> AwsError:
+    return AwsError("InvalidLoggingConfiguration", f"Invalid Logging Configuration: {words}")
+
+
+def _differs(one: str, other: str) -> bool:
+    return one != other and json.loads(one) != json.loads(other)

@@ -1,0 +1,49 @@
+"""Lists, page by page."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from harness.emulator.door.errors import AwsError
+
+_T = TypeVar("_T")
+MOST = 100
+"""Of a page when the request does not say."""
+
+
+def size_of(parameters: Mapping[str, Any]) -> int:
+    """How many a page of the answer has."""
+    return parameters.get("maxResults") or MOST
+
+
+def position_of(parameters: Mapping[str, Any]) -> int | None:
+    """Where the page that is asked for begins, None for the first.
+
+    Raises:
+        AwsError: InvalidToken.
+    """
+    token = parameters.get("nextToken")
+    if token is None:
+        return None
+    try:
+        (position,) = json.loads(base64.urlsafe_b64decode(token))
+        return int(position)
+    except (ValueError, TypeError):
+        raise AwsError("InvalidToken", "Invalid Token: 'Invalid token'") from None
+
+
+def token_of(position: int) -> str:
+    """What asks for the page that begins at *position*."""
+    return base64.urlsafe_b64encode(json.dumps([position]).encode()).decode()
+
+
+def page_of(items: Sequence[_T], member: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The page of *items* that is asked for, as *member* of the answer."""
+    first, most = position_of(parameters) or 0, size_of(parameters)
+    answer: dict[str, Any] = {member: list(items[first:][:most])}
+    if first + most < len(items):
+        answer["nextToken"] = token_of(first + most)
+    return answer

@@ -1,0 +1,320 @@
+"""One execution that runs, and what drives all of them: effects go to who carries them out, replies come back.
+
+All of it happens on the scheduler's thread, but for calls to services, which a pool makes.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from harness.emulator.door.errors import AwsError
+from harness.emulator.stepfunctions.activities import Activities, Tokens
+from harness.emulator.stepfunctions.clock import Timeline
+from harness.emulator.stepfunctions.execution_logs import ExecutionLog
+from harness.emulator.stepfunctions.integrations.reach import Caller
+from harness.emulator.stepfunctions.integrations.registry import POLL_SECONDS, Integrations
+from harness.emulator.stepfunctions.layers import Intercepted, Layer
+from harness.emulator.stepfunctions.machines import Revision
+from harness.emulator.stepfunctions.scheduler import Scheduler
+from harness.emulator.stepfunctions.store import Kept
+from harness.emulator.stepfunctions.told import Told
+from harness.states_language.effects import (
+    AwaitActivity,
+    AwaitJob,
+    AwaitToken,
+    CallResource,
+    Cancel,
+    Effect,
+    Failure,
+    Heartbeat,
+    MapRunStarted,
+    Reply,
+    Result,
+    RunMap,
+    Scheduled,
+    Wait,
+)
+from harness.states_language.execution import Execution
+
+logger = logging.getLogger(__name__)
+
+_NEVER = 1e7
+"""Seconds for which a task is silent that is not to answer."""
+_INTERMEDIATE = (Heartbeat, MapRunStarted, Scheduled)
+
+
+@dataclass(eq=False)
+class Run:
+    """An execution that runs.
+
+    Attributes:
+        kept: what is known of it.
+        revision: the state machine as it was when the execution began.
+        execution: of the language.
+        timeline: its time.
+        caller: for whom its tasks call.
+        log: where its events go.
+        express: whether it is an Express one.
+        ended: set when it has.
+        on_end: told when it has.
+        told: tells the execution what comes, and remembers it.
+    """
+
+    kept: Kept
+    revision: Revision
+    execution: Execution
+    told: Told
+    timeline: Timeline
+    caller: Caller
+    log: ExecutionLog | None = None
+    express: bool = False
+    ended: threading.Event = field(default_factory=threading.Event)
+    on_end: list[Callable[[Run], None]] = field(default_factory=list)
+    moved: float = 0.0
+    logged: int = 0
+    undo: dict[int, Callable[[], None]] = field(default_factory=dict)
+    """How to give up what is under way, by the effect's id."""
+    test_case: str | None = None
+    """Of a MockConfigFile, which answers for its states."""
+    mocked: dict[str, int] = field(default_factory=dict)
+    """How often each state was answered by a mock."""
+    answered: dict[tuple[str, object], Reply] = field(default_factory=dict)
+    """What answers the job or token of a state that a layer has answered the call of."""
+
+    @property
+    def arn(self) -> str:
+        """Of the execution."""
+        return self.kept.arn
+
+    def context_of(self, effect: CallResource) -> str:
+        """``machine/state``, as faults name it."""
+        return f"{self.revision.name}/{effect.state}"
+
+
+class Maps(Protocol):
+    """Carries out Distributed Maps."""
+
+    def run(self, run: Run, effect: RunMap, reply: Callable[[Reply], None]) -> Callable[[], None]:
+        """Begin one; gives what stops it."""
+
+
+class Driver:
+    """Drives executions. For the scheduler's thread.
+
+    Args:
+        scheduler: whose thread it is.
+        integrations: carry out tasks.
+        tokens: that tasks wait for.
+        activities: whose workers take tasks.
+        layers: look at each call before it is made, the first one first.
+
+    Attributes:
+        running: executions that run, by ARN.
+        maps: carries out Distributed Maps.
+        finished: told when an execution has ended, before anybody else is.
+        left: told when nobody finds it among those that run any more.
+        after_step: told after each step of an execution that still runs.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        integrations: Integrations,
+        tokens: Tokens,
+        activities: Activities,
+        layers: Sequence[Layer],
+    ) -> None:
+        self._scheduler = scheduler
+        self._integrations = integrations
+        self._tokens = tokens
+        self._activities = activities
+        self._layers = layers
+        self.finished: Callable[[Run], None] = lambda run: None
+        self.left: Callable[[Run], None] = lambda run: None
+        self.after_step: Callable[[Run], None] = lambda run: None
+        self._wall = Timeline(*scheduler.clock.wall)
+        self.maps: Maps | None = None
+        self.running: dict[str, Run] = {}
+
+    def start(self, run: Run) -> None:
+        """Have *run* begin."""
+        self.running[run.arn] = run
+        self._step(run, run.told.start(run.kept.started))
+
+    def go_on(self, run: Run, effects: Sequence[Effect]) -> None:
+        """Have *run* go on with *effects*."""
+        self.running[run.arn] = run
+        self._step(run, effects)
+
+    def reply(self, run: Run, effect: Effect, reply: Reply, now: float | None = None) -> None:
+        """Send *reply* to an effect that is under way; what was given up is not told."""
+        if effect.id not in run.undo:
+            return
+        if not isinstance(reply, _INTERMEDIATE):
+            del run.undo[effect.id]
+        moment = run.timeline.now() if now is None else now
+        self._step(run, run.told.reply(effect.id, reply, moment))
+
+    def _step(self, run: Run, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            self._carry_out(run, effect)
+        run.moved = self._scheduler.clock.wall_time()
+        if run.log is not None:
+            run.log.add(run.execution.events[run.logged :], run.kept.redrives)
+            run.logged = len(run.execution.events)
+        if run.execution.status == "RUNNING":
+            self._scheduler.touch(run.timeline)
+            self.after_step(run)
+        elif run.arn in self.running:
+            for undo in list(run.undo.values()):
+                undo()
+            run.undo.clear()
+            self.finished(run)
+            del self.running[run.arn]
+            run.ended.set()
+            self.left(run)
+            for tell in run.on_end:
+                tell(run)
+
+    def _carry_out(self, run: Run, effect: Effect) -> None:
+        match effect:
+            case Wait():
+                self._wait(run, effect)
+            case CallResource():
+                self._call(run, effect)
+            case AwaitJob():
+                self._await_job(run, effect)
+            case AwaitToken():
+                self._await_token(run, effect)
+            case AwaitActivity():
+                run.undo[effect.id] = lambda: self._activities.withdraw(effect.activity, effect.token)
+                self._activities.offer(
+                    effect.activity, effect.input, effect.token, lambda reply: self.reply(run, effect, reply)
+                )
+            case RunMap():
+                assert self.maps is not None
+                run.undo[effect.id] = lambda: None
+                run.undo[effect.id] = self.maps.run(run, effect, lambda reply: self.reply(run, effect, reply))
+            case Cancel():
+                undo = run.undo.pop(effect.target, None)
+                if undo is not None:
+                    undo()
+
+    def _wait(self, run: Run, effect: Wait) -> None:
+        timer = self._scheduler.at(
+            run.timeline, effect.until, lambda now: self.reply(run, effect, None, now), effect.limit
+        )
+        run.undo[effect.id] = timer.cancel
+
+    # Calls
+
+    def _call(self, run: Run, effect: CallResource) -> None:
+        run.undo[effect.id] = lambda: None
+        if effect.token is not None:
+            self._tokens.announce(effect.token)
+        for layer in self._layers:
+            try:
+                intercepted = layer(run, effect)
+            except (AwsError, ValueError) as error:  # a mock that the service could not answer is told as a failure
+                intercepted = Intercepted(Failure("States.Runtime", str(error)))
+            if intercepted is not None:
+                self._intercept(run, effect, intercepted)
+                return
+        self._make(run, effect)
+
+    def _intercept(self, run: Run, effect: CallResource, what: Intercepted) -> None:
+        def then(now: float) -> None:
+            if what.silent or effect.id not in run.undo:
+                return
+            if what.reply is None:
+                self._make(run, effect)
+            else:
+                if what.final is not None:
+                    run.answered[effect.state, effect.path] = what.final
+                self.reply(run, effect, what.reply, now)
+
+        latency = _NEVER if what.silent else what.latency
+        if not latency:
+            self._scheduler.post(lambda: then(run.timeline.now()))
+            run.timeline.busy += 1
+            self._scheduler.post(lambda: self._idle(run))
+            return
+        timer = self._scheduler.at(run.timeline, run.timeline.now() + latency, then)
+        run.undo[effect.id] = timer.cancel
+
+    def _idle(self, run: Run) -> None:
+        run.timeline.busy -= 1
+        self._scheduler.touch(run.timeline)
+
+    def _make(self, run: Run, effect: CallResource) -> None:
+        def done(reply: Result | Failure | BaseException) -> None:
+            if isinstance(reply, BaseException):
+                logger.error("%s of %s failed", effect.resource, run.arn, exc_info=reply)
+                reply = Failure("States.TaskFailed", f"The emulator failed: {reply!r}")
+            self.reply(run, effect, reply)
+
+        self._scheduler.submit(run.timeline, lambda: self._integrations.call(effect, run.caller), done)
+
+    # Jobs and tokens
+
+    def _await_job(self, run: Run, effect: AwaitJob) -> None:
+        ready = run.answered.pop((effect.state, effect.path), None)
+        if ready is not None:
+            run.undo[effect.id] = lambda: None
+            self._scheduler.post(lambda: self.reply(run, effect, ready))
+            return
+        run.timeline.busy += 1  # a job takes the time that it takes
+        over = False
+
+        def leave() -> None:
+            nonlocal over
+            if not over:
+                over = True
+                self._idle(run)
+
+        def give_up() -> None:
+            leave()
+            self._scheduler.submit(self._wall, lambda: self._integrations.cancel(effect, run.caller), _ignore)
+
+        def look() -> None:
+            if not over:
+                self._scheduler.submit(self._wall, lambda: self._integrations.poll(effect, run.caller), looked)
+
+        def looked(reply: Result | Failure | BaseException | None) -> None:
+            if isinstance(reply, BaseException):
+                logger.error("the job of %s of %s cannot be looked at", effect.resource, run.arn, exc_info=reply)
+                reply = Failure("States.TaskFailed", f"The emulator failed: {reply!r}")
+            if reply is None:
+                self._scheduler.at(self._wall, self._wall.now() + POLL_SECONDS, lambda now: look(), limit=True)
+            else:
+                leave()
+                self.reply(run, effect, reply)
+
+        run.undo[effect.id] = give_up
+        child = self.running.get(self._integrations.child_execution(effect) or "")
+        if child is None:
+            look()
+            return
+        begun = child.timeline.offset
+
+        def ended(child: Run) -> None:
+            run.timeline.offset += child.timeline.offset - begun  # time has passed there
+            look()
+
+        child.on_end.append(ended)
+
+    def _await_token(self, run: Run, effect: AwaitToken) -> None:
+        ready = run.answered.pop((effect.state, effect.path), None)
+        run.undo[effect.id] = lambda: self._tokens.drop(effect.token)
+        if ready is not None:
+            self._scheduler.post(lambda: self.reply(run, effect, ready))
+            return
+        self._tokens.wait(effect.token, lambda reply: self.reply(run, effect, reply))
+
+
+def _ignore(result: object) -> None:
+    """Nobody waits for it."""

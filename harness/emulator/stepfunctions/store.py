@@ -1,0 +1,250 @@
+"""What Step Functions keeps: one SQLite file for resources, executions that run and that have ended, and histories.
+
+Without a file's name the file has none either: it is the operating system's to remove, whatever ends the emulator.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.emulator.process.state import StateError
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS resources (arn TEXT PRIMARY KEY, kind TEXT, body TEXT);
+CREATE TABLE IF NOT EXISTS revisions (id TEXT PRIMARY KEY, machine TEXT, body TEXT);
+CREATE TABLE IF NOT EXISTS executions (
+    arn TEXT PRIMARY KEY, machine TEXT, version TEXT, alias TEXT, map_run TEXT, status TEXT, started REAL, stopped REAL,
+    redrives INTEGER, redriven REAL, number INTEGER, record BLOB, history BLOB);
+CREATE INDEX IF NOT EXISTS by_machine ON executions (machine, number);
+CREATE INDEX IF NOT EXISTS by_map_run ON executions (map_run, number) WHERE map_run IS NOT NULL;
+CREATE TABLE IF NOT EXISTS tokens (token TEXT PRIMARY KEY);
+"""
+_COLUMNS = "arn, machine, version, alias, map_run, status, started, stopped, redrives, redriven"
+
+
+@dataclass
+class Kept:
+    """An execution as it is listed and described.
+
+    Attributes:
+        arn: of the execution.
+        machine: ARN of its state machine, without a version.
+        version: ARN of the version that it runs, where it was started by one or by an alias.
+        alias: ARN of the alias that it was started by.
+        map_run: ARN of the Map Run that it belongs to.
+        status: ``RUNNING``, ``SUCCEEDED``, ``FAILED``, ``TIMED_OUT``, ``ABORTED``.
+        started: seconds since the epoch.
+        stopped: the same, or None.
+        redrives: how many there were.
+        redriven: when the last one was, or None.
+        members: ``input``, ``output``, ``error``, ``cause``, ``revision`` and what else there is.
+    """
+
+    arn: str
+    machine: str
+    version: str | None = None
+    alias: str | None = None
+    map_run: str | None = None
+    status: str = "RUNNING"
+    started: float = 0.0
+    stopped: float | None = None
+    redrives: int = 0
+    redriven: float | None = None
+    members: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Of the execution."""
+        return self.arn.split(":")[7]
+
+
+class Store:
+    """Keeps them. Safe between threads.
+
+    Args:
+        path: of the file; None keeps nothing longer than the emulator runs.
+
+    Raises:
+        StateError: another emulator uses the file, or it is none.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._lock = threading.Lock()
+        self._file = sqlite3.connect(path or "", timeout=0.0, check_same_thread=False, isolation_level=None)
+        journal = "OFF" if path is None else "WAL"
+        self._file.executescript("PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=OFF; PRAGMA cache_size=-4000;")
+        try:
+            self._file.executescript(f"PRAGMA journal_mode={journal};" + _TABLES)
+        except sqlite3.OperationalError as error:
+            self._file.close()
+            raise StateError(f"{path} cannot be used ({error}); name another folder") from None
+        self._number: int = self._file.execute("SELECT coalesce(max(number), 0) FROM executions").fetchone()[0]
+
+    # Resources: machines, versions, aliases, activities, Map Runs
+
+    def put(self, kind: str, arn: str, body: Mapping[str, Any]) -> None:
+        """Keep a resource as it is now."""
+        self._do("INSERT OR REPLACE INTO resources VALUES (?, ?, ?)", (arn, kind, json.dumps(body)))
+
+    def remove(self, arn: str) -> None:
+        """Forget a resource."""
+        self._do("DELETE FROM resources WHERE arn = ?", (arn,))
+
+    def resources(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The resources of a kind, by ARN, in the order in which they were made."""
+        for arn, body in self._all("SELECT arn, body FROM resources WHERE kind = ? ORDER BY rowid", (kind,)):
+            yield arn, json.loads(body)
+
+    def put_revision(self, number: str, machine: str, body: Mapping[str, Any]) -> None:
+        """Keep what a state machine was, for the executions that run it."""
+        self._do("INSERT OR REPLACE INTO revisions VALUES (?, ?, ?)", (number, machine, json.dumps(body)))
+
+    def revision(self, number: str) -> dict[str, Any] | None:
+        """What a state machine was."""
+        found = self._all("SELECT body FROM revisions WHERE id = ?", (number,))
+        return json.loads(found[0][0]) if found else None
+
+    # Executions
+
+    def begin(self, kept: Kept) -> bool:
+        """Keep an execution that begins; False where there is one of that name already."""
+        with self._lock:
+            self._number += 1
+            done = self._file.execute(
+                "INSERT OR IGNORE INTO executions VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", (*self._row(kept), b"")
+            )
+            return done.rowcount == 1
+
+    def end(self, kept: Kept, events: Sequence[Mapping[str, Any]]) -> None:
+        """Keep an execution as it is now, and its history."""
+        self._do(
+            "UPDATE executions SET status = ?, stopped = ?, redrives = ?, redriven = ?, record = ?, history = ? "
+            "WHERE arn = ?",
+            (
+                kept.status,
+                kept.stopped,
+                kept.redrives,
+                kept.redriven,
+                _packed(kept.members),
+                _packed(list(events)),
+                kept.arn,
+            ),
+        )
+
+    def execution(self, arn: str) -> Kept | None:
+        """An execution without its history."""
+        found = self._all(f"SELECT {_COLUMNS}, record FROM executions WHERE arn = ?", (arn,))
+        return _kept(found[0]) if found else None
+
+    def history(self, arn: str) -> list[dict[str, Any]]:
+        """The events of an execution that has ended."""
+        found = self._all("SELECT history FROM executions WHERE arn = ?", (arn,))
+        events: list[dict[str, Any]] = _unpacked(found[0][0]) if found and found[0][0] else []
+        return events
+
+    def listed(
+        self,
+        column: str,
+        value: str,
+        *,
+        before: int | None,
+        most: int,
+        status: str | None = None,
+        redriven: bool | None = None,
+    ) -> tuple[list[Kept], int | None]:
+        """Executions, the youngest first, without their members; and where the next page begins.
+
+        Args:
+            column: ``machine``, ``version``, ``alias`` or ``map_run``.
+            value: which one.
+            before: where this page begins.
+            most: of a page.
+            status: only those.
+            redriven: only those that were, or were not, redriven.
+        """
+        assert column in ("machine", "version", "alias", "map_run")
+        asked, values = f"{column} = ?", [value]
+        conditions: list[tuple[str, Any]] = []
+        if before is not None:
+            conditions.append(("number < ?", before))
+        if status is not None:
+            conditions.append(("status = ?", status))
+        for condition, given in conditions:
+            asked += f" AND {condition}"
+            values.append(given)
+        if redriven is not None:
+            asked += f" AND redrives {'>' if redriven else '='} 0"
+        rows = self._all(
+            f"SELECT {_COLUMNS}, number FROM executions WHERE {asked} ORDER BY number DESC LIMIT {int(most) + 1}",
+            values,
+        )
+        return [_kept((*row[:-1], None)) for row in rows[:most]], rows[most - 1][-1] if len(rows) > most else None
+
+    def left_running(self) -> list[str]:
+        """ARNs of executions that run, or did when the emulator stopped."""
+        return [arn for (arn,) in self._all("SELECT arn FROM executions WHERE status = 'RUNNING'", ())]
+
+    def forget_executions(self, machine: str) -> None:
+        """Forget the executions of a state machine that is deleted, those of its Map Runs among them."""
+        self._do("DELETE FROM executions WHERE machine = ? OR machine GLOB ?", (machine, f"{machine}/*"))
+        self._do("DELETE FROM revisions WHERE machine = ?", (machine,))
+
+    # Task tokens that are no longer waited for
+
+    def spend(self, token: str) -> None:
+        """Remember that *token* was one."""
+        self._do("INSERT OR IGNORE INTO tokens VALUES (?)", (token,))
+
+    def is_spent(self, token: str) -> bool:
+        """Whether it was one."""
+        return bool(self._all("SELECT 1 FROM tokens WHERE token = ?", (token,)))
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._file.close()
+
+    def _row(self, kept: Kept) -> tuple[Any, ...]:
+        return (
+            kept.arn,
+            kept.machine,
+            kept.version,
+            kept.alias,
+            kept.map_run,
+            kept.status,
+            kept.started,
+            kept.stopped,
+            kept.redrives,
+            kept.redriven,
+            self._number,
+            _packed(kept.members),
+        )
+
+    def _do(self, statement: str, values: Sequence[Any]) -> None:
+        with self._lock:
+            self._file.execute(statement, values)
+
+    def _all(self, statement: str, values: Sequence[Any]) -> list[Any]:
+        with self._lock:
+            return self._file.execute(statement, values).fetchall()
+
+
+def _kept(row: Sequence[Any]) -> Kept:
+    kept = Kept(*row[:-1])
+    kept.members = _unpacked(row[-1]) if row[-1] else {}
+    return kept
+
+
+def _packed(value: Any) -> bytes:
+    return zlib.compress(json.dumps(value, separators=(",", ":")).encode(), 1)
+
+
+def _unpacked(value: bytes) -> Any:
+    return json.loads(zlib.decompress(value))

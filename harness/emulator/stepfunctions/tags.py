@@ -1,0 +1,59 @@
+"""Tags of state machines and activities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from harness.emulator.door.call import Call
+from harness.emulator.door.errors import AwsError
+from harness.emulator.stepfunctions.activities import Activities
+from harness.emulator.stepfunctions.arns import check_arn
+from harness.emulator.stepfunctions.machines import Machines, check_tags
+
+
+class Tags:
+    """The operations on them.
+
+    Args:
+        machines: have tags.
+        activities: have tags, too.
+    """
+
+    def __init__(self, machines: Machines, activities: Activities) -> None:
+        self._machines = machines
+        self._activities = activities
+
+    def add(self, call: Call) -> dict[str, Any]:
+        """TagResource."""
+        arn = call.parameters["resourceArn"]
+        tags, save = self._find(arn)
+        more = {tag["key"]: tag["value"] for tag in call.parameters["tags"]}
+        check_tags(arn, {**tags, **more})
+        tags.update(more)
+        save()
+        return {}
+
+    def remove(self, call: Call) -> dict[str, Any]:
+        """UntagResource."""
+        tags, save = self._find(call.parameters["resourceArn"])
+        for key in call.parameters["tagKeys"]:
+            tags.pop(key, None)
+        save()
+        return {}
+
+    def list(self, call: Call) -> dict[str, Any]:
+        """ListTagsForResource."""
+        tags, _ = self._find(call.parameters["resourceArn"])
+        return {"tags": [{"key": key, "value": value} for key, value in tags.items()]}
+
+    def _find(self, arn: str) -> tuple[dict[str, str], Callable[[], None]]:
+        kind = check_arn(arn, "stateMachine", "activity")[5]
+        if kind == "activity":
+            tags = self._activities.tags(arn)
+            if tags is not None:
+                return tags, lambda: self._activities.save(arn)
+        machine = self._machines.peek(arn)
+        if machine is None:
+            raise AwsError("ResourceNotFound", f"Resource not found: '{arn}'", resourceName=arn)
+        return machine.tags, lambda: self._machines.save(machine)
