@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from harness.emulator.clients import Clients, endpoint_variable
@@ -39,10 +38,11 @@ if TYPE_CHECKING:
     from harness.emulator.identity import Identity
     from harness.emulator.lambda_.service import Functions
     from harness.emulator.moto.app import MotoApp
+    from harness.emulator.process.records import Record
     from harness.emulator.process.state import StateFolder
     from harness.emulator.sagemaker.service import SageMaker
     from harness.emulator.scheduler import Schedules
-    from harness.emulator.services import Services
+    from harness.emulator.services import Keeper, Services
     from harness.emulator.stepfunctions.api import StepFunctions
     from harness.emulator.stepfunctions.integrations.reach import Reach
 
@@ -58,9 +58,6 @@ SERVICES = {
 """What ``--services`` takes, and the boto3 clients that each stands for."""
 _SIGNING_NAMES = {"stepfunctions": "states"}
 """Services whose requests are signed for another name than the one in :data:`SERVICES`."""
-
-
-logger = logging.getLogger(__name__)
 
 
 class Emulator:
@@ -252,25 +249,48 @@ class Emulator:
                 gc.enable()
 
     def _keep_state(self, folder: Path, gateway: Gateway) -> None:
+        from harness.emulator.process.records import DamagedError
         from harness.emulator.process.state import StateFolder
 
-        kept = StateFolder(folder, self._account_id)
+        kept = StateFolder(folder)
         try:
-            self._restore(kept.load())
+            try:
+                self._restore(kept.load())
+            except (DamagedError, LookupError, TypeError, ValueError) as error:
+                raise kept.damaged(error) from None
         except BaseException:
             kept.close()  # what could not be read must not be written over
             raise
         self._kept = kept
         self._kept.keep(lambda: gateway.changes, self._to_keep)
 
-    def _restore(self, kept: dict[str, Any]) -> None:
-        assert self._functions is not None and self._sagemaker is not None
-        self._functions.restore(kept)
-        self._sagemaker.restore(kept)
+    def _restore(self, records: list[Record]) -> None:
+        from harness.emulator.moto.records import KIND, restore_moto
 
-    def _to_keep(self) -> dict[str, Any]:
-        assert self._functions is not None and self._sagemaker is not None
-        return {**self._functions.kept(), **self._sagemaker.kept()}
+        assert self._sagemaker is not None
+        for record in records:
+            if record.kind == KIND:
+                restore_moto(self._account_id, record)
+        for name, keeper in self._keepers().items():  # in their order: what is behind an alias before what calls it
+            for record in records:
+                of, _, kind = record.kind.partition("/")
+                if of == name:
+                    keeper.restore(kind, record.key, record.data)
+        self._sagemaker.resume()
+
+    def _to_keep(self) -> Iterator[Record]:
+        from harness.emulator.moto.records import moto_records
+        from harness.emulator.process.records import Record
+
+        yield from moto_records(self._account_id)
+        for name, keeper in self._keepers().items():
+            for kind, key, data in keeper.kept():
+                yield Record(f"{name}/{kind}", key, data)
+
+    def _keepers(self) -> dict[str, Keeper]:
+        assert self._functions is not None and self._sagemaker is not None and self._ours is not None
+        keepers: dict[str, Keeper] = {"lambda": self._functions, "sagemaker": self._sagemaker}
+        return keepers | {service.name: service for service in self._ours.all()}
 
     def mount(self, page: Page) -> None:
         """Have *page* answer below :data:`~harness.emulator.door.gateway.PAGE_PREFIX`, until the emulator stops."""
@@ -278,7 +298,11 @@ class Emulator:
         self._gateway.page = page
 
     def stop(self) -> None:
-        """Finish what is under way, write what is buffered, end all processes and forget all resources."""
+        """Finish what is under way, write what is buffered, end all processes and forget all resources.
+
+        Raises:
+            RuntimeError: the state could not be saved; everything has been ended all the same.
+        """
         self._release()
 
     def environment(self) -> dict[str, str]:
@@ -367,6 +391,7 @@ class Emulator:
 
     def _release(self) -> None:
         # Captures and logs are written through this very server, so it stops last.
+        unsaved = ""
         if self._gateway is not None and self._gateway.page is not None:
             self._gateway.page.close()
         try:
@@ -385,7 +410,7 @@ class Emulator:
                 try:
                     self._kept.save(self._to_keep())
                 except Exception as error:
-                    logger.error("the state is as it was some seconds ago, since it could not be saved: %s", error)
+                    unsaved = f"the state is as it was some seconds ago, since it could not be saved: {error}"
             if self._server is not None:
                 self._server.stop()
         finally:
@@ -406,3 +431,5 @@ class Emulator:
                 self._folder = None
             gc.unfreeze()
             self._running.release()
+        if unsaved:
+            raise RuntimeError(unsaved)

@@ -19,7 +19,17 @@ Raises:
 """
 
 
-class Service(Protocol):
+class Keeper(Protocol):
+    """What has something that outlives a restart."""
+
+    def kept(self) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
+        """What outlives a restart: kind, key and JSON-like members of each record (bytes and datetimes allowed)."""
+
+    def restore(self, kind: str, key: str, record: Mapping[str, Any]) -> None:
+        """Take back what :meth:`kept` gave."""
+
+
+class Service(Keeper, Protocol):
     """A service that is ours: a table of operations and a life cycle.
 
     Attributes:
@@ -37,12 +47,6 @@ class Service(Protocol):
 
     def flush(self) -> None:
         """Write what is buffered."""
-
-    def kept(self) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
-        """What outlives a restart: kind, key and JSON-like members of each record (bytes allowed)."""
-
-    def restore(self, kind: str, key: str, record: Mapping[str, Any]) -> None:
-        """Take back what :meth:`kept` gave."""
 
     def close(self) -> None:
         """End what is under way."""

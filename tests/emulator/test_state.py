@@ -4,9 +4,11 @@ import json
 import os
 import pickle
 import re
+import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from contextlib import contextmanager
@@ -15,6 +17,8 @@ import psutil
 import pytest
 from botocore.config import Config
 
+from harness.emulator.process import state
+from harness.emulator.process.records import Record
 from tests import beside
 from tests.emulator.pictures import IMAGE, ROLE, load, picture, request, run
 
@@ -43,7 +47,8 @@ def emulator(folder, end=signal.SIGTERM):
         )
     finally:
         process.send_signal(end)
-        process.communicate(timeout=20)
+        said = process.communicate(timeout=20)[0]
+        assert process.returncode in (0, -signal.SIGKILL), said
 
 
 def in_service(sagemaker, name):
@@ -119,37 +124,72 @@ def test_jobs_models_endpoints_and_buckets_outlive_a_restart_and_a_crash(tmp_pat
         assert "another emulator keeps its state in state" in taken.stderr
 
 
+@pytest.fixture
+def refused(tmp_path):
+    """Starts an emulator with what is in the state folder; gives what it says to the refusal."""
+
+    def start():
+        ended = subprocess.run(
+            [sys.executable, "-m", "harness", "up", "--port", "0", "--state", "state"],
+            cwd=tmp_path,
+            env=OUTSIDE,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        assert ended.returncode == 1
+        assert "Traceback" not in ended.stderr
+        return ended.stderr.replace("\n", " ")
+
+    return start
+
+
+def test_a_state_that_cannot_be_used_is_named_and_left_as_it_is(tmp_path, refused):
+    from importlib.metadata import version
+
+    (tmp_path / "state").mkdir()
+    path = tmp_path / "state" / "emulator.state"
+    pickled = json.dumps({"format": "1", "moto": version("moto")}).encode() + b"\n" + pickle.dumps(Hostile())
+    for content, words in ((b"nothing of the kind", "is damaged"), (pickled, "written by an earlier release")):
+        path.write_bytes(content)
+        assert words in refused()
+        assert path.read_bytes() == content
+    assert not (tmp_path / "escaped").exists()
+
+
 class Hostile:
     def __reduce__(self):
         return os.system, ("touch escaped",)
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (b"nothing of the kind", "is damaged"),
-        (b'{"format": "1", "moto": "1.0"}\n', "was written by moto 1.0"),
-        (None, "system has no place in a state file"),
-    ],
-)
-def test_a_state_that_cannot_be_used_is_named_and_left_as_it_is(tmp_path, content, words):
-    from importlib.metadata import version
+def test_the_end_of_a_terminal_is_an_orderly_stop(tmp_path):
+    with emulator(tmp_path, signal.SIGHUP) as client:
+        client("s3").create_bucket(Bucket="kept")
+    with emulator(tmp_path) as client:
+        assert [one["Name"] for one in client("s3").list_buckets()["Buckets"]] == ["kept"]
 
-    if content is None:
-        header = json.dumps({"format": "1", "moto": version("moto")}).encode()
-        content = header + b"\n" + pickle.dumps(Hostile())
-    (tmp_path / "state").mkdir()
-    (tmp_path / "state" / "emulator.state").write_bytes(content)
-    refused = subprocess.run(
-        [sys.executable, "-m", "harness", "up", "--port", "0", "--state", "state"],
-        cwd=tmp_path,
-        env=OUTSIDE,
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
-    assert refused.returncode == 1
-    assert words in refused.stderr.replace("\n", " ")
-    assert "Traceback" not in refused.stderr
-    assert (tmp_path / "state" / "emulator.state").read_bytes() == content
-    assert not (tmp_path / "escaped").exists()
+
+def test_a_stop_that_could_not_save_says_so(tmp_path):
+    with pytest.raises(AssertionError, match="could not be saved"), emulator(tmp_path) as client:
+        client("s3").create_bucket(Bucket="kept")
+        for child in psutil.Process().children():
+            if child.cwd() == str(tmp_path):  # as a disk that is full
+                child.rlimit(psutil.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+
+
+def test_what_could_not_be_saved_is_saved_once_it_can_be(tmp_path, monkeypatch):
+    monkeypatch.setattr(state, "_INTERVAL", 0.01)
+    folder, attempts, saved = state.StateFolder(tmp_path / "state"), [], threading.Event()
+    changes = iter([0])
+
+    def records():
+        attempts.append(1)
+        if len(attempts) < 3:
+            raise OSError("no space left on device")
+        saved.set()
+        return [Record("a", "b", 1)]
+
+    folder.keep(lambda: next(changes, 1), records)
+    assert saved.wait(10)
+    folder.close()
+    assert folder.load() == [Record("a", "b", 1)] and len(attempts) == 3

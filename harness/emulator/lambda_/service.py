@@ -16,7 +16,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -198,28 +198,27 @@ class Functions:
         if (region, name) in self._deployed:
             self._deployed[region, name] |= changed
 
-    def kept(self) -> dict[str, Any]:
-        """What is to be kept from one start to the next: functions as they are now, without versions and aliases."""
-        return {"functions": [(region, dict(deployed)) for (region, _), deployed in self._deployed.items()]}
+    def kept(self) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
+        """What outlives a restart: functions as they are now, without versions and aliases."""
+        for (region, name), deployed in list(self._deployed.items()):
+            yield "function", f"{region}/{name}", dict(deployed)
 
-    def restore(self, kept: Mapping[str, Any]) -> None:
-        """Make the functions that were kept anew."""
-        for region, parameters in kept.get("functions", ()):
-            signed = (
-                f"AWS4-HMAC-SHA256 Credential={OWN_ACCESS_KEY}/20000101/{region}/lambda/aws4_request, SignedHeaders="
-            )
-            request = Request.from_values(_FUNCTIONS, method="POST", json=parameters, headers={"Authorization": signed})
-            try:
-                response = self._create(parameters, request)
-            except AwsError as error:
-                response = error_response(error, "")
-            if response.status_code != 201:
-                what = response.get_data(as_text=True)
-                logger.warning("function %s did not come back: %s", parameters["FunctionName"], what)
-                continue
-            name = json.loads(response.get_data())["FunctionName"]
-            self._deployed[region, name] = parameters
-            self._start_ahead(name, region)
+    def restore(self, kind: str, key: str, record: Mapping[str, Any]) -> None:
+        """Make a function that was kept anew."""
+        region, parameters = key.partition("/")[0], dict(record)
+        signed = f"AWS4-HMAC-SHA256 Credential={OWN_ACCESS_KEY}/20000101/{region}/lambda/aws4_request, SignedHeaders="
+        request = Request.from_values(_FUNCTIONS, method="POST", json=parameters, headers={"Authorization": signed})
+        try:
+            response = self._create(parameters, request)
+        except AwsError as error:
+            response = error_response(error, "")
+        if response.status_code != 201:
+            what = response.get_data(as_text=True)
+            logger.warning("function %s did not come back: %s", parameters["FunctionName"], what)
+            return
+        name = json.loads(response.get_data())["FunctionName"]
+        self._deployed[region, name] = parameters
+        self._start_ahead(name, region)
 
     def _check_role(self, parameters: dict[str, Any], name: str, region: str) -> None:
         role = parameters.get("Role")

@@ -51,7 +51,7 @@ def run_in_foreground(
     hosts: Iterable[str] = (),
     origins: Iterable[str] = (),
 ) -> None:
-    """Run an emulator until SIGINT or SIGTERM, saying how to reach it.
+    """Run an emulator until SIGINT, SIGTERM or SIGHUP, saying how to reach it.
 
     Args:
         host, port, services, state, live: see :class:`Emulator`.
@@ -63,6 +63,7 @@ def run_in_foreground(
 
     Raises:
         OSError: the port is taken.
+        RuntimeError: the state cannot be used, or could not be saved at the end.
         ValueError: there is no such service, or a host or an origin is none.
     """
     from rich.console import Console
@@ -70,8 +71,9 @@ def run_in_foreground(
     boundary = Boundary(host, hosts, origins, settings.control_token)
     console = Console(highlight=False, soft_wrap=True)
     stop = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda number, frame: stop.set())
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(name) is not signal.SIG_IGN:  # as nohup has it for SIGHUP
+            signal.signal(name, lambda number, frame: stop.set())
     emulator = Emulator(
         host=host,
         port=port,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -27,6 +27,7 @@ from harness.emulator.sagemaker.endpoints import Endpoints
 from harness.emulator.sagemaker.model_server import ModelRequest
 from harness.emulator.sagemaker.models import create_model
 from harness.emulator.sagemaker.stub import Script, ScriptError
+from harness.emulator.sagemaker.training.job import TrainingJob
 from harness.emulator.sagemaker.training.service import TrainingJobs
 
 _INVOCATION = re.compile(r"^/endpoints/([^/]+)/(invocations|async-invocations|invocations-response-stream)$")
@@ -162,13 +163,17 @@ class SageMaker:
                     return json_response({"status": "scripted"})
         return json_response({"message": f"no {request.method} {request.path} here"}, 404)
 
-    def kept(self) -> dict[str, Any]:
-        """What is to be kept beside moto's records."""
-        return {"training_jobs": self._jobs.jobs()}
+    def kept(self) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
+        """What is to be kept beside moto's records: see :class:`~harness.emulator.services.Service`."""
+        for job in self._jobs.jobs():
+            yield "training-job", f"{job.region}/{job.name}", job.record()
 
-    def restore(self, kept: Mapping[str, Any]) -> None:
-        """Take up what was kept: jobs with their ends, endpoints in service again."""
-        self._jobs.restore(kept.get("training_jobs", ()))
+    def restore(self, kind: str, key: str, record: Mapping[str, Any]) -> None:
+        """Take back what :meth:`kept` gave: jobs with their ends."""
+        self._jobs.restore([TrainingJob.restored(record)])
+
+    def resume(self) -> None:
+        """Bring endpoints in service again, once everything has been taken back."""
         self._endpoints.restore()
 
     def flush(self) -> None:

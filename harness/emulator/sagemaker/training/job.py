@@ -166,9 +166,14 @@ class TrainingJob:
                 answer["FinalMetricDataList"] = list(self.metrics)
         return answer
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_changed"}
+    def record(self) -> dict[str, Any]:
+        """It as plain data."""
+        with self._changed:
+            return {name: value for name, value in vars(self).items() if name != "_changed"}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__ |= state
-        self._changed = threading.Condition()
+    @classmethod
+    def restored(cls, record: Mapping[str, Any]) -> TrainingJob:
+        """The job of which *record* is the record."""
+        job = cls(record["parameters"], record["arn"], record["region"])
+        vars(job).update(record)
+        return job
