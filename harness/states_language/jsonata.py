@@ -1,25 +1,208 @@
-"""Holds the face until the whole is here."""
+"""JSONata as Step Functions has it: AWS's own functions beside the language's, bounded in time, size and memory.
+
+The evaluator is jsonata-python, a port of the reference implementation. It calls back before and after each part of an
+expression that it evaluates, which is where the bounds are held; the few functions of it that work for long, or make
+much of little, between two such calls are held to them here.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
+https://docs.jsonata.org/overview
+"""
 
 from __future__ import annotations
 
+import math
+import re
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
 
+from jsonata import Jsonata
+from jsonata.jexception import JException
+from jsonata.utils import Utils
+
+from harness.states_language.bounded_regex import compile_bounded
 from harness.states_language.effects import Json
-from harness.states_language.errors import EvaluationError
+from harness.states_language.errors import EvaluationError, SyntaxFault
+from harness.states_language.jsonata_functions import functions_of_aws
+
+ERROR = "States.QueryEvaluationError"
+SECONDS = 2.0
+"""That an evaluation may take."""
+LONGEST = 1_000_000
+"""Characters of a text, and elements of an array, that an evaluation may make."""
+HEAVIEST = 4_000_000
+"""Elements and characters of a value with all that is in it."""
+MOST_MADE = 64_000_000
+"""Elements and characters of all that an evaluation makes."""
+LARGEST = 2**1023
+_NOT_CODE = re.compile(
+    r"""/\*.*?\*/|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`|(?<=[(,~:?=])\s*/(?:[^/\\\n]|\\.)+/[im]*""", re.DOTALL
+)
+_VARIABLE = re.compile(r"\$([A-Za-z_]\w*)(\s*:=)?")
+_PARAMETERS = re.compile(r"(?:function|λ)\s*\(([^()]*)\)")
 
 
 @dataclass(frozen=True)
 class Expression:
-    """An expression that nothing evaluates yet."""
+    """A compiled expression.
+
+    Attributes:
+        text: as it was written.
+        variables: names, without the ``$``, that it takes from outside: functions among them.
+    """
 
     text: str
+    variables: frozenset[str] = field(repr=False)
+    _compiled: Any = field(repr=False, compare=False)
 
     def evaluate(self, states: Mapping[str, Json], variables: Mapping[str, Json], seed: int) -> Json:
-        """Say that it is not evaluated."""
-        raise EvaluationError("States.QueryEvaluationError", f"is not emulated: {self.text}")
+        """Evaluate the expression.
+
+        Args:
+            states: what ``$states`` means.
+            variables: by name.
+            seed: of ``$random()`` and ``$uuid()``.
+
+        Raises:
+            EvaluationError: it fails, gives nothing or what is no JSON, or goes on for too long.
+        """
+        bounds = _Bounds()
+        bindings: dict[str, Any] = {
+            name: Utils.NULL_VALUE if value is None else value for name, value in variables.items()
+        }
+        bindings |= functions_of_aws(Random(seed))
+        bindings["states"] = states
+        bindings["__evaluate_entry"] = bounds.enter
+        bindings["__evaluate_exit"] = bounds.leave
+        try:
+            found = self._compiled.evaluate(None, bindings)
+            if found is None:
+                raise EvaluationError(ERROR, "returned nothing (undefined).")
+            return _as_json(found, 0)
+        except EvaluationError:
+            raise
+        except JException as error:
+            code = error.error or ""
+            raise EvaluationError(ERROR, f"threw an error during evaluation. {code}: {_words(error, code)}") from None
+        except RecursionError:
+            words = "D1011: Stack overflow error: Check for non-terminating recursive function"
+            raise EvaluationError(ERROR, f"threw an error during evaluation. {words}") from None
+        except (ZeroDivisionError, OverflowError):
+            words = "D1001: Number out of range: Infinity"
+            raise EvaluationError(ERROR, f"threw an error during evaluation. {words}") from None
+        except TimeoutError:
+            raise EvaluationError(ERROR, f"threw an error during evaluation. {_TOO_LONG}") from None
+        except Exception as error:  # the library's own mistakes about data that it did not expect
+            raise EvaluationError(ERROR, f"threw an error during evaluation. {error}") from None
 
 
 def compile(text: str) -> Expression:
-    """Read an expression."""
-    return Expression(text)
+    """Read an expression.
+
+    Raises:
+        SyntaxFault: it is none.
+    """
+    try:
+        compiled = Jsonata(text, compile_bounded)
+    except (JException, RecursionError, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise SyntaxFault(str(error)) from None
+    if compiled.errors:
+        raise SyntaxFault(str(compiled.errors[0]))
+    compiled.set_output_convert_nulls(False)
+    compiled.set_validate_input(False)
+    return Expression(text, _variables(text), compiled)
+
+
+def _variables(text: str) -> frozenset[str]:
+    code = _NOT_CODE.sub(" ", text)
+    own = {match[1] for match in _VARIABLE.finditer(code) if match[2]}
+    own |= {name.strip().lstrip("$") for match in _PARAMETERS.finditer(code) for name in match[1].split(",")}
+    return frozenset(match[1] for match in _VARIABLE.finditer(code) if match[1] not in own)
+
+
+_TOO_LONG = "D1012: Expression evaluation timeout: Check for infinite loop"
+
+
+class _Bounds:
+    """Holds one evaluation to the limits."""
+
+    __slots__ = ("_deadline", "_made", "_weights")
+
+    def __init__(self) -> None:
+        self._deadline = time.monotonic() + SECONDS
+        self._made = 0
+        self._weights: dict[int, tuple[Any, int]] = {}
+        """By the identity of a list or mapping, which is kept so that it stays its own, how much is in it."""
+
+    def enter(self, expression: Any, given: Any, environment: Any) -> None:
+        if time.monotonic() > self._deadline:
+            raise TimeoutError
+
+    def leave(self, expression: Any, given: Any, environment: Any, result: Any) -> None:
+        if isinstance(result, str):
+            if len(result) > LONGEST:
+                raise _too_large()
+            if len(result) > 64:
+                self._make(len(result))
+        elif isinstance(result, (list, Mapping)):
+            if len(result) > LONGEST:
+                raise _too_large()
+            if result and self._weigh(result, 0) > HEAVIEST:
+                raise _too_large()
+        elif isinstance(result, int) and not isinstance(result, bool) and abs(result) > LARGEST:
+            raise JException("D1001", -1, "Infinity")
+
+    def _make(self, size: int) -> None:
+        self._made += size
+        if self._made > MOST_MADE:
+            raise _too_large()
+
+    def _weigh(self, value: Any, depth: int) -> int:
+        if isinstance(value, str):
+            return len(value)
+        if not isinstance(value, (list, Mapping)):
+            return 1
+        known = self._weights.get(id(value))
+        # A sequence may have grown since.
+        if known is not None and known[0] is value and known[1] >= len(value):
+            return known[1]
+        self._make(len(value))
+        if isinstance(value, Utils.RangeList):
+            weight = len(value)
+        else:
+            members = value.values() if isinstance(value, Mapping) else value
+            weight = 1 + len(value)
+            for member in members:
+                if isinstance(member, (str, list, Mapping)):
+                    weight += self._weigh(member, depth + 1)
+                    if weight > HEAVIEST:
+                        raise _too_large()
+        self._weights[id(value)] = (value, weight)
+        return weight
+
+
+def _too_large() -> JException:
+    return JException("D2014", -1, f"more than {LONGEST}")
+
+
+def _words(error: JException, code: str) -> str:
+    words = str(error)
+    return words.removeprefix(f"{code}: ").removeprefix(code).strip() or "the expression cannot be evaluated"
+
+
+def _as_json(value: Any, depth: int) -> Json:
+    if value is Utils.NULL_VALUE or value is None:
+        return None
+    if isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        if math.isnan(value) or math.isinf(value):
+            raise EvaluationError(ERROR, "returned an unsupported result type.")
+        return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    if isinstance(value, Mapping):
+        return {str(name): _as_json(member, depth + 1) for name, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_as_json(member, depth + 1) for member in value]
+    raise EvaluationError(ERROR, "returned an unsupported result type.")

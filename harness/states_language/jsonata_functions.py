@@ -1,0 +1,154 @@
+"""AWS's own functions of JSONata, and those of the language that could make much of little.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html#jsonata-functions-provided-by-sfn
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+
+from jsonata import Jsonata
+from jsonata.functions import Functions
+from jsonata.jexception import JException
+from jsonata.utils import Utils
+
+from harness.states_language.text import loads
+
+_LONGEST = 1_000_000
+_MOST_OF_REGEX = 64_000_000
+_DIGESTS = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
+
+
+def functions_of_aws(random: Random) -> dict[str, Any]:
+    """Functions by name, without the ``$``; *random* is what is drawn from."""
+    return {
+        "partition": _function(_partition, "<a-n:a>"),
+        "range": _function(_range, "<nnn:a>"),
+        "hash": _function(_hash, "<s-s?:s>"),
+        "parse": _function(_parse, "<s-:x>"),
+        "random": _function(lambda seed=None: random.random() if seed is None else java_random(int(seed)), "<n?:n>"),
+        "uuid": _function(lambda: str(uuid.UUID(int=random.getrandbits(128), version=4)), "<:s>"),
+        "shuffle": _function(lambda items: _shuffle(items, random), "<a:a>"),
+        "pad": _function(_pad, "<s-ns?:s>"),
+        "join": _function(_join, "<a<s>s?:s>"),
+        "replace": _function(_replace, "<s-(sf)(sf)n?:s>"),
+        "distinct": _function(_distinct, "<x:x>"),
+        "eval": None,  # AWS has none
+    }
+
+
+class _Callable(Jsonata.JFunctionCallable):  # type: ignore[misc]
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def call(self, input: Any, args: Sequence[Any] | None) -> Any:
+        """Call it with the arguments that are there."""
+        given = list(args or ())
+        while given and given[-1] is None:
+            given.pop()
+        return self._function(*given)
+
+
+def _function(function: Callable[..., Any], signature: str) -> Any:
+    return Jsonata.JFunction(_Callable(function), signature)
+
+
+def java_random(seed: int) -> float:
+    """Return the first ``nextDouble()`` of ``java.util.Random(seed)``."""
+    state = (seed ^ 0x5DEECE66D) & ((1 << 48) - 1)
+    parts = []
+    for bits in (26, 27):
+        state = (state * 0x5DEECE66D + 0xB) & ((1 << 48) - 1)
+        parts.append(state >> (48 - bits))
+    return ((parts[0] << 27) + parts[1]) / (1 << 53)
+
+
+def _partition(items: list[Any] | None = None, size: float | None = None) -> Any:
+    if items is None or size is None:
+        return None
+    length = int(size)
+    if length != size or length < 1:
+        raise JException("D3010", -1, size)
+    return [list(items[start : start + length]) for start in range(0, len(items), length)]
+
+
+def _range(first: float | None = None, last: float | None = None, step: float | None = None) -> Any:
+    if first is None or last is None or step is None:
+        return None
+    if step == 0:
+        raise JException("D3010", -1, step)
+    count = int((last - first) // step) + 1
+    if count > _LONGEST:
+        raise JException("D2014", -1, count)
+    return [first + number * step for number in range(max(0, count))]
+
+
+def _hash(text: str | None = None, algorithm: str = "SHA-256") -> Any:
+    if text is None:
+        return None
+    name = _DIGESTS.get(algorithm)
+    if name is None:
+        raise JException("D3010", -1, algorithm)
+    return hashlib.new(name, text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _parse(text: str | None = None) -> Any:
+    if text is None:
+        return None
+    try:
+        value = loads(text)
+    except ValueError as error:
+        raise JException("D3120", -1, str(error)) from None
+    return Utils.NULL_VALUE if value is None else value
+
+
+def _shuffle(items: list[Any] | None, random: Random) -> Any:
+    return None if items is None else random.sample(list(items), len(items))
+
+
+def _pad(text: str | None = None, width: float | None = None, char: str = " ") -> Any:
+    if text is None:
+        return None
+    if abs(width or 0) > _LONGEST:
+        raise JException("D2014", -1, width)
+    return Functions.pad(text, width, char)
+
+
+def _join(texts: list[str] | None = None, separator: str = "") -> Any:
+    if texts is None:
+        return None
+    if sum(map(len, texts)) + len(separator) * len(texts) > _LONGEST:
+        raise JException("D2014", -1, len(texts))
+    return Functions.join(texts, separator)
+
+
+def _replace(text: str | None = None, pattern: Any = None, replacement: Any = None, limit: Any = None) -> Any:
+    if isinstance(text, str) and isinstance(replacement, str):
+        # A regular expression may match between any two characters.
+        count = text.count(pattern) if isinstance(pattern, str) and pattern else len(text) + 1
+        if limit is not None:
+            count = min(count, int(limit))
+        most = _LONGEST if isinstance(pattern, str) else _MOST_OF_REGEX
+        if len(text) + count * len(replacement) > most:
+            raise JException("D2014", -1, count)
+    return Functions.replace(text, pattern, replacement, limit)
+
+
+def _distinct(items: Any = None) -> Any:
+    if not isinstance(items, list) or len(items) < 2:
+        return items
+    seen: dict[str, Any] = {}
+    for item in items:
+        seen.setdefault(_key(item), item)
+    found = Utils.create_sequence() if Utils.is_sequence(items) else []
+    found.extend(seen.values())
+    return found
+
+
+def _key(item: Any) -> str:
+    return json.dumps(item, sort_keys=True, default=lambda value: repr(value))
