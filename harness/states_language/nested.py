@@ -202,7 +202,7 @@ def _distributed(run: Run, state: Map, items: list[Json] | None, concurrency: in
         max_concurrency=concurrency,
         tolerated_count=count,
         tolerated_percentage=percentage,
-        label=state.label or state.name,
+        label=state.label,
     )
     execution.ask(strand, effect)
     begun = False

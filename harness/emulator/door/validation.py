@@ -84,11 +84,21 @@ def _size_faults(shape: Shape, value: Any, where: str) -> Iterator[str]:
     if shape.metadata.get("sensitive"):
         shown = None
     else:
-        shown = f"'{value}'" if isinstance(value, str) else f"'[{', '.join(map(str, value))}]'"
+        shown = f"'{value}'" if isinstance(value, str) else f"'{_java(shape, value)}'"
     if low is not None and len(value) < low:
         yield _fault(shown, where, f"have length greater than or equal to {low}")
     if high is not None and len(value) > high:
         yield _fault(shown, where, f"have length less than or equal to {high}")
+
+
+def _java(shape: Any, value: Any) -> str:
+    """*value* as Java prints it, which AWS's words quote."""
+    if isinstance(value, Mapping) and shape.type_name == "structure":
+        members = (f"{name}={_java(shape.members[name], member)}" for name, member in value.items())
+        return f"{shape.name}({', '.join(members)})"
+    if isinstance(value, list):
+        return f"[{', '.join(_java(shape.member, each) for each in value)}]"
+    return str(value)
 
 
 def _below(where: str, name: str) -> str:

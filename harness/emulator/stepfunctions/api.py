@@ -31,6 +31,7 @@ from harness.emulator.stepfunctions.run import Driver, Run
 from harness.emulator.stepfunctions.scheduler import Scheduler
 from harness.emulator.stepfunctions.store import Store
 from harness.emulator.stepfunctions.tags import Tags
+from harness.emulator.stepfunctions.test_state import StateTests
 from harness.emulator.stepfunctions.versions import Versions
 
 
@@ -83,6 +84,7 @@ class StepFunctions:
 
         self.driver.finished = observe
         maps = self.driver.maps = MapRuns(executions, self._scheduler, self._store, reach, context.permissions)
+        tests = StateTests(self.definitions, self.integrations, context.permissions, clock.time)
         tags = Tags(machines, activities)
         operations: dict[str, Operation] = {
             "CreateActivity": activities.create,
@@ -115,6 +117,7 @@ class StepFunctions:
             "StartExecution": executions.start,
             "StartSyncExecution": executions.start_sync,
             "StopExecution": executions.stop,
+            "TestState": tests.test,
             "TagResource": tags.add,
             "UntagResource": tags.remove,
             "UpdateMapRun": maps.update,

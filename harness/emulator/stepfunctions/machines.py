@@ -86,6 +86,9 @@ class Revision:
             answer["revisionId"] = self.number
         if self.encryption is not None:
             answer["encryptionConfiguration"] = self.encryption
+        variables = variable_references(self.definition)
+        if variables:
+            answer["variableReferences"] = variables
         return answer
 
 
@@ -366,9 +369,6 @@ class Machines:
             }
         if description:
             answer["description"] = description
-        variables = variable_references(revision.definition)
-        if variables:
-            answer["variableReferences"] = variables
         return _without_definition(answer, call)
 
     def list(self, call: Call) -> dict[str, Any]:
@@ -463,6 +463,8 @@ class Machines:
         if len(destinations) > 1 or (level != "OFF" and not destinations):
             raise _invalid_logging("Must specify exactly one Log Destination.")
         answer: dict[str, Any] = {"level": level, "includeExecutionData": bool(given.get("includeExecutionData"))}
+        if "destinations" in given:
+            answer["destinations"] = []
         if destinations:
             group = (destinations[0].get("cloudWatchLogsLogGroup") or {}).get("logGroupArn") or ""
             parts = group.split(":")

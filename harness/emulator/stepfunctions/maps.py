@@ -50,6 +50,8 @@ class MapRuns:
         self._permissions = permissions
         self._runs: dict[str, MapRun] = {}
         self._drivers: dict[str, MapRunDriver] = {}
+        self._states: dict[str, tuple[str, str]] = {}
+        """By Map Run, the execution and the state that it is of."""
         for arn, record in store.resources("mapRun"):
             run = MapRun(**record)
             if run.status == "RUNNING":
@@ -65,6 +67,7 @@ class MapRuns:
         driver = MapRunDriver(effect, parent.kept.machine, parent.arn, self._reach, parent.caller, host, before)
         host.driver = driver
         self._drivers[driver.run.arn] = driver
+        self._states[driver.run.arn] = parent.arn, effect.state
         self._scheduler.post(driver.start)
         return driver.cancel
 
@@ -73,7 +76,7 @@ class MapRuns:
         if parent.kept.redriven is None:
             return None
         for run in reversed(list(self._runs.values())):
-            if run.execution_arn == parent.arn and run.label == effect.label and run.children:
+            if self._states.get(run.arn) == (parent.arn, effect.state) and run.children:
                 again = run.status != "SUCCEEDED" and (run.redriven or run.started) < parent.kept.redriven
                 return run if again else None
         return None
