@@ -60,7 +60,7 @@ class Identity:
 
     execution_arn: str = "arn:aws:states:us-east-1:123456789012:execution:StateMachine:Execution"
     name: str = "Execution"
-    role_arn: str = "arn:aws:iam::123456789012:role/StepFunctionsRole"
+    role_arn: str | None = "arn:aws:iam::123456789012:role/StepFunctionsRole"
     machine_arn: str = "arn:aws:states:us-east-1:123456789012:stateMachine:StateMachine"
     machine_name: str = "StateMachine"
     region: str = "us-east-1"
@@ -138,6 +138,11 @@ class Execution:
         self._deadline: int | None = None
         self._execution: dict[str, Json] = {}
         self.failed_at: Position | None = None
+
+    @property
+    def variables(self) -> Mapping[str, Json]:
+        """Its variables, as the states at the top see them now."""
+        return self._root.variables
 
     # For drivers
 

@@ -58,7 +58,8 @@ def run_map(run: Run) -> Generator[object, Any, Payload]:
     if concurrency < 0:
         raise EvaluationError("States.Runtime", "MaxConcurrency cannot be negative.")
     items = None if state.reader is not None else _items(run, state)
-    run.tell("MapStateStarted", {"length": 0 if items is None else len(items)})
+    if not (run.again and state.distributed):
+        run.tell("MapStateStarted", {"length": 0 if items is None else len(items)})
     if execution.single and not run.strand.path and execution.single.mock is not None:
         return _mocked_map(run, state, items)
     if state.distributed:
@@ -75,7 +76,6 @@ def _mocked(run: Run) -> Payload | None:
     if isinstance(single.mock, Failure):
         raise StateFailed(single.mock.error, single.mock.cause)
     payload = Payload(single.mock.value, single.mock.text)
-    run.note("result", payload.text)
     return run.give(payload)
 
 
@@ -200,8 +200,8 @@ def _distributed(run: Run, state: Map, items: list[Json] | None, concurrency: in
         processor=state.processor,
         execution_type=state.execution_type,
         max_concurrency=concurrency,
-        tolerated_count=count,
-        tolerated_percentage=percentage,
+        tolerated_count=count if state.tolerated_count is not None else None,
+        tolerated_percentage=percentage if state.tolerated_percentage is not None else None,
         label=state.label,
     )
     execution.ask(strand, effect)
@@ -211,7 +211,10 @@ def _distributed(run: Run, state: Map, items: list[Json] | None, concurrency: in
         reply = message.reply
         if isinstance(reply, MapRunStarted):
             begun = True
-            run.tell("MapRunStarted", {"mapRunArn": reply.arn})
+            if reply.redrives:
+                run.tell("MapRunRedriven", {"mapRunArn": reply.arn, "redriveCount": reply.redrives})
+            else:
+                run.tell("MapRunStarted", {"mapRunArn": reply.arn})
         elif isinstance(reply, Failure):
             if begun:
                 run.tell("MapRunFailed", event.failure(reply.error, reply.cause))

@@ -73,6 +73,7 @@ class Run:
     """One state at work: what it was given, and what it evaluates on the way."""
 
     __slots__ = (
+        "again",
         "assigned",
         "context",
         "effective",
@@ -96,11 +97,10 @@ class Run:
         self.assigned: dict[str, Json] = {}
         self.followed = state.next
         self.rule: int | None = None
+        self.again = entered is not None  # after a redrive
         if entered is None:
             name = {**event.given(raw.text), "name": state.name}
             entered = execution.tell(strand, f"{state.type}StateEntered", name)
-        if raw is execution.input:  # its events have it as it was given, what comes of it is written anew
-            self.raw = self.effective = Payload(raw.value)
         self.entered = entered
         counted = self.retries if isinstance(state, Task | Map | Parallel) else None
         self.context = execution.context(strand, state, execution.now, counted)
@@ -402,6 +402,8 @@ def _succeed(run: Run) -> Payload:
 def _fail(run: Run) -> Payload:
     state = run.state
     assert isinstance(state, Fail)
+    if not state.jsonata:
+        run.note("afterInputPath", run.raw.text)
     parts = [
         None if evaluate is None else run.value(evaluate, run.raw.value) for evaluate in (state.error, state.cause)
     ]

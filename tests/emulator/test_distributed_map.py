@@ -621,7 +621,7 @@ def test_starting_a_nested_workflow_needs_the_right_to(client, create):  # noqa:
     client.update_state_machine(stateMachineArn=arn, roleArn=role)
     try:
         answer = run(client, arn)
-        assert answer["error"] == "StepFunctions.AccessDeniedException"
+        assert answer["error"] == "StepFunctions.AWSStepFunctionsException"
         assert f"not authorized to perform: states:StartExecution on resource: {inner}" in answer["cause"]
     finally:
         delete_role(name)

@@ -166,7 +166,6 @@ class MapRuns:
                     members.get("cause"),
                 ),
             )
-            child.input = child.input if express else ""
 
         kept = None if express else self._store.execution(child.arn)
         if kept is not None and kept.status != "RUNNING":

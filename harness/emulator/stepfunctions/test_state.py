@@ -36,7 +36,7 @@ from harness.states_language.effects import (
 )
 from harness.states_language.execution import Execution, Identity, Single
 from harness.states_language.machine import Machine, Map, Parallel, State, Task
-from harness.states_language.text import Payload
+from harness.states_language.text import Payload, dumps
 
 _NAME = "StateName"
 """Of a state that is given without one."""
@@ -96,7 +96,7 @@ class StateTests:
         identity = Identity(
             execution_arn=f"{stem}:express:{machine}:{name}",
             name=name,
-            role_arn=given.get("roleArn") or f"arn:aws:iam::{call.account}:role/TestState",
+            role_arn=given.get("roleArn"),
             machine_arn=f"{stem}:stateMachine:{machine}",
             machine_name=machine,
             region=call.region,
@@ -257,7 +257,7 @@ def _mock(given: Mapping[str, Any], state: State) -> Result | Failure | None:
             raise _invalid("Mocked result must contain the same number of items as number of Parallel branches.")
     if isinstance(state, Task):
         check_mock(state.resource, result, mock.get("fieldValidationMode") or STRICT)
-    return Result(result)
+    return Result(result, mock["result"])
 
 
 def _check_configuration(
@@ -339,8 +339,8 @@ def _answer(execution: Execution, given: Mapping[str, Any], tested: _Tested) -> 
             answer[member] = value
     if given.get("inspectionLevel", "INFO") != "INFO":
         answer["inspectionData"] = {"input": tested.text, **execution.inspection}
-        if given.get("variables") is not None or tested.state.assign is not None:
-            answer["inspectionData"].setdefault("variables", "{}")
+        if execution.variables:
+            answer["inspectionData"]["variables"] = dumps(dict(execution.variables))
     return answer
 
 

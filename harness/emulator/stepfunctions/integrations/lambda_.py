@@ -30,7 +30,8 @@ class Lambda(Optimized):
 
     def request(self, action: str, arguments: Json, context: Context) -> dict[str, Any]:
         if isinstance(arguments, dict) and "Payload" in arguments:
-            arguments = {**arguments, "Payload": as_text(arguments["Payload"])}
+            payload = arguments["Payload"]  # null is no payload, for which Lambda has an empty object
+            arguments = {**arguments, "Payload": "{}" if payload is None else as_text(payload)}
         return super().request(action, arguments, context)
 
     def call(self, reach: Reach, action: str, arguments: Json, context: Context, caller: Caller) -> Result | Failure:

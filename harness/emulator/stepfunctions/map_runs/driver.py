@@ -97,11 +97,8 @@ class MapRunDriver:
         """Begin."""
         self._host.keep(self.run)
         self._host.reply(MapRunStarted(self.run.arn, self.run.redrives))
-        refused = self._host.refusal()
-        if refused is not None:
-            self._end(Failure("States.Permissions", refused))
-        elif self.run.children:
-            self._go_on()
+        if self.run.children:
+            self._begin([])
         else:
             self._host.aside(lambda: _inputs(self._s3, self._effect), self._begin)
 
@@ -132,8 +129,13 @@ class MapRunDriver:
         if isinstance(inputs, Failure):
             self._end(inputs)
             return
-        if not self._done:
-            self.run.add(inputs)
+        if self._done:
+            return
+        self.run.add(inputs)
+        refused = self._host.refusal()
+        if refused is not None:
+            self._end(Failure("States.Permissions", refused))
+        else:
             self._go_on()
 
     def _give_up(self, failure: Failure) -> None:
@@ -162,6 +164,7 @@ class MapRunDriver:
         self.run.status = "SUCCEEDED" if isinstance(reply, Result) else "FAILED"
         self.run.stopped = self._host.now()
         if isinstance(reply, Result):
+            self.run.count_results()
             self.run.children = []  # what they came to is with the executions; nobody redrives it any more
         self._host.keep(self.run)
         self._host.reply(reply)

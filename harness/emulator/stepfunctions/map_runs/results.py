@@ -83,8 +83,6 @@ def _write(s3: S3, run: MapRun, parameters: Mapping[str, Json], config: Mapping[
     finally:
         for spool in spools.values():
             spool.close()
-    ended = [child for child in run.children if child.ended is not None]
-    run.results_written = sum(child.items for child in ended), len(ended)
     return {"MapRunArn": run.arn, "ResultWriterDetails": {"Bucket": bucket, "Key": key}}
 
 

@@ -74,7 +74,7 @@ class MapRun:
     children: list[Child] = field(default_factory=list)
     pending: deque[Child] = field(default_factory=deque)
     results_written: tuple[int, int] = (0, 0)
-    """Items and executions whose results are in S3."""
+    """Items and executions whose results are in the output, or in S3."""
     redrives: int = 0
     redriven: float | None = None
     counts: dict[str, list[int]] = field(default_factory=lambda: {state: [0, 0] for state in _STATES})
@@ -176,6 +176,11 @@ class MapRun:
         if self.stopped is not None:
             shown["stopDate"] = _date(self.stopped)
         return shown
+
+    def count_results(self) -> None:
+        """Note that the results of all children that have ended are where they belong."""
+        ended = [child for child in self.children if child.ended is not None]
+        self.results_written = sum(child.items for child in ended), len(ended)
 
     def _move(self, child: Child, state: str) -> None:
         self._count(child.state, -child.items, -1)
