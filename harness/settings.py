@@ -49,6 +49,8 @@ class Settings:
     our own recipes do, ``auto``: ``fast`` where torch is installed, else ``linear``."""
     iam: str = "enforced"
     """``enforced``: functions and state machines may do what the policies of their roles allow; ``ignored``: all."""
+    unsupported: str = "fail"
+    """What stacks do with types of resources that are not emulated: ``fail``, or ``skip`` them with a note."""
     base_image: str = ""
     """Base of the container images that are built here, where the usual one from a registry cannot be had."""
     localstack_url: str = "http://127.0.0.1:4566"
@@ -113,6 +115,8 @@ class Settings:
             raise SettingsError(f"HARNESS_RECIPE={settings.recipe!r}: expected one of {', '.join(RECIPES)}.")
         if settings.iam not in ("enforced", "ignored"):
             raise SettingsError(f"HARNESS_IAM={settings.iam!r}: expected enforced or ignored.")
+        if settings.unsupported not in ("fail", "skip"):
+            raise SettingsError(f"HARNESS_UNSUPPORTED={settings.unsupported!r}: expected fail or skip.")
         for name, value in (("CONSENT", settings.consent), ("SPOT", settings.spot)):
             if value not in ("", "yes"):
                 raise SettingsError(f"HARNESS_{name}={value!r}: expected yes, or nothing.")

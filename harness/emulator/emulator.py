@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from werkzeug import Request
 
     from harness.emulator.access.permissions import Permissions
-    from harness.emulator.cloudformation.stacks import Stacks
+    from harness.emulator.cloudformation.service import Stacks
     from harness.emulator.door.certificates import CertificateAuthority
     from harness.emulator.door.gateway import Gateway, Handler, Page
     from harness.emulator.door.server import HttpServer
@@ -74,6 +74,7 @@ class Emulator:
         authorities: PEM file of the certificate authorities that this machine trusts, None for the usual ones.
         recipe: how built-in algorithms train: ``aws``, ``fast``, ``linear``, or ``auto``, which is what is installed.
         enforce_policies: whether functions and state machines may do only what the policies of their roles allow.
+        skip_unsupported: whether stacks leave out, with a note, types of resources that are not emulated.
         live: folder below which functions may run from the folders that are edited, or None.
         boundary: says who may ask; None for programs on this machine alone.
         state: folder in which buckets, roles, logs, models, jobs and endpoints outlive this emulator, or None.
@@ -103,6 +104,7 @@ class Emulator:
         recipe: str = "auto",
         state: Path | None = None,
         enforce_policies: bool = True,
+        skip_unsupported: bool = False,
         live: Path | None = None,
         boundary: Boundary | None = None,
     ) -> None:
@@ -119,6 +121,7 @@ class Emulator:
         self._recipe = recipe
         self._state = state
         self._enforce_policies = enforce_policies
+        self._skip_unsupported = skip_unsupported
         self._live = live
         self._boundary = boundary or Boundary(host)
         self._permissions: Permissions | None = None
@@ -157,7 +160,7 @@ class Emulator:
         """Start all services and begin to answer."""
         from harness.emulator.access.gate import Gate
         from harness.emulator.access.permissions import Permissions
-        from harness.emulator.cloudformation.stacks import Stacks
+        from harness.emulator.cloudformation.service import Stacks
         from harness.emulator.control import Control
         from harness.emulator.door.certificates import CertificateAuthority
         from harness.emulator.door.forward_proxy import ForwardProxy
@@ -168,7 +171,7 @@ class Emulator:
         from harness.emulator.moto.app import MotoApp
         from harness.emulator.moto.catalogue import all_patches
         from harness.emulator.moto.iam import MotoIam
-        from harness.emulator.moto.tags import MotoResources
+        from harness.emulator.moto.tags import MotoResources, tagged_elsewhere
         from harness.emulator.sagemaker.service import SageMaker
         from harness.emulator.scheduler import Schedules
         from harness.emulator.services import Services
@@ -198,7 +201,8 @@ class Emulator:
                 self.url, self._boto3_names(), self._region, self._account_id, self._permissions, gateway.answer
             )
             self._logs = LogWriter(clients)
-            gate = Gate(self._permissions, directory, MotoResources(self._account_id), self._account_id, self._region)
+            resources = MotoResources(self._account_id, self._stack_of)
+            gate = Gate(self._permissions, directory, resources, self._account_id, self._region)
             services = self._ours = Services(gate.check, clients.call)
             context = EmulatorContext(
                 self._account_id,
@@ -219,7 +223,9 @@ class Emulator:
             file = self._state_file("stepfunctions.sqlite")
             self._states = StepFunctions(context, self._reach(services), self._clock, self._script, file)
             services.add(self._states)
-            self._stacks = Stacks(context)
+            self._stacks = Stacks(context, services.call, self._skip_unsupported)
+            services.add(self._stacks)
+            self.patches.apply([tagged_elsewhere(self._stacks.tagged)])
             self._schedules = Schedules(context)
             control = Control(
                 self._functions,
@@ -339,6 +345,9 @@ class Emulator:
         for service in self._ours.all() if self._ours is not None else ():
             service.flush()
 
+    def _stack_of(self, change_set: str) -> str | None:
+        return self._stacks.stack_of(change_set) if self._stacks is not None else None
+
     def _address_of(self, signing_name: str) -> str:
         assert self._clients is not None
         names = {_SIGNING_NAMES.get(name, name): name for name in SERVICES}
@@ -371,9 +380,9 @@ class Emulator:
 
     def _handlers(self) -> dict[str, Callable[[Request], Handler | None]]:
         functions, sagemaker, identity = self._functions, self._sagemaker, self._identity
-        stacks, schedules = self._stacks, self._schedules
+        schedules = self._schedules
         assert functions is not None and sagemaker is not None and identity is not None
-        assert stacks is not None and schedules is not None
+        assert schedules is not None
 
         def find_sagemaker(request: Request) -> Handler | None:
             return sagemaker.runtime if request.path.startswith("/endpoints/") else sagemaker.control
@@ -384,7 +393,6 @@ class Emulator:
             "iam": lambda request: identity.request,
             "sts": lambda request: identity.request,
             "servicequotas": self._quotas.handler_for,
-            "cloudformation": lambda _: stacks.request,
             "pricing": lambda _: no_prices,
             "scheduler": lambda _: schedules.request,
         }
@@ -414,8 +422,6 @@ class Emulator:
             if self._server is not None:
                 self._server.stop()
         finally:
-            if self._stacks is not None:
-                self._stacks.close()
             self._functions = self._sagemaker = self._states = self._identity = None
             self._stacks = self._schedules = self._ours = None
             self._logs = self._server = self._gateway = None

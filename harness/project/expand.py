@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.project.install import package
+from harness.project.packaging import attributes_as_lists
 from harness.project.template import TemplateError, load_template
 
 if TYPE_CHECKING:
@@ -44,15 +45,13 @@ def expand(template: Path, bucket: str, parameters: Mapping[str, str], session: 
     """The template for a stack whose functions' packages are in *bucket*.
 
     Raises:
-        TemplateError: the template cannot be used or is too long, or the translator is not installed.
+        TemplateError: the template cannot be used or is too long.
     """
-    try:
-        from samtranslator.model.exceptions import InvalidDocumentException
-        from samtranslator.parser.parser import Parser
-        from samtranslator.translator.translator import Translator
-    except ImportError:
-        raise TemplateError("AWS's translator is not installed: pip install 'aws-ml-harness[aws]'") from None
-    document: dict[str, Any] = _attributes_as_lists(load_template(template))
+    from samtranslator.model.exceptions import InvalidDocumentException
+    from samtranslator.parser.parser import Parser
+    from samtranslator.translator.translator import Translator
+
+    document: dict[str, Any] = attributes_as_lists(load_template(template))
     packages: dict[str, bytes] = {}
     for resource in document["Resources"].values():
         properties = resource.get("Properties") or {}
@@ -87,15 +86,3 @@ def _in_one_line(definition: Any) -> Any:
     if not all(isinstance(line, str) for line in lines):
         return definition
     return json.dumps(json.loads("\n".join(lines)), separators=(",", ":"))
-
-
-def _attributes_as_lists(value: Any) -> Any:
-    """``Fn::GetAtt`` as JSON templates have it: a list."""
-    if isinstance(value, list):
-        return [_attributes_as_lists(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    found = {key: _attributes_as_lists(item) for key, item in value.items()}
-    if isinstance(found.get("Fn::GetAtt"), str):
-        found["Fn::GetAtt"] = found["Fn::GetAtt"].split(".", 1)
-    return found

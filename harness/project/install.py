@@ -97,15 +97,25 @@ def destroy(plan: Plan, session: boto3.Session, on_step: Step = lambda line: Non
         on_step(f"deleted role {role.name}")
 
 
-def package(folder: Path) -> bytes:
-    """A function's folder as a ZIP file that is the same, byte for byte, whenever the files are."""
+def package(folder: Path, beneath: Path | None = None) -> bytes:
+    """A function's folder as a ZIP file that is the same, byte for byte, whenever the files are.
+
+    Args:
+        folder: the function's code.
+        beneath: further files, which those in *folder* hide.
+    """
+    files: dict[str, Path] = {}
+    for root in (beneath, folder):
+        if root is not None:
+            for path in root.rglob("*"):
+                if path.is_file() and "__pycache__" not in path.parts:
+                    files[path.relative_to(root).as_posix()] = path
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), (1980, 1, 1, 0, 0, 0))
-                entry.external_attr = 0o644 << 16
-                archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
+        for name, path in sorted(files.items()):
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            entry.external_attr = (0o755 if path.stat().st_mode & 0o100 else 0o644) << 16
+            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 

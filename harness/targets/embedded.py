@@ -34,6 +34,7 @@ def embedded(settings: Settings, port: int = 0) -> Iterator[Target]:
         authorities=surrounding_authorities(os.environ),
         recipe=settings.recipe,
         enforce_policies=settings.iam == "enforced",
+        skip_unsupported=settings.unsupported == "skip",
         boundary=Boundary(settings.host, token=settings.control_token),
     )
     with emulator:

@@ -111,3 +111,319 @@ def test_a_role_that_others_gave_policies_is_not_deleted(cfn, name):
 
 
 ALLOW = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
+
+
+@pytest.fixture
+def make(cfn, name):
+    """Makes a stack at once; gives it, however it ended."""
+
+    def make(resources, **more):
+        document = {"Resources": resources, **{key: value for key, value in more.items() if key[0].isupper()}}
+        given = {key: value for key, value in more.items() if key[0].islower()}
+        parameters = [
+            {"ParameterKey": key, "ParameterValue": value} for key, value in given.get("parameters", {}).items()
+        ]
+        cfn.create_stack(
+            StackName=given.get("stack", name),
+            TemplateBody=json.dumps(document),
+            Parameters=parameters,
+            Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+        )
+        return cfn.describe_stacks(StackName=given.get("stack", name))["Stacks"][0]
+
+    return make
+
+
+def outputs(stack):
+    return {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", ())}
+
+
+PARAMETER = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "x"}}
+
+
+def value_of(expression):
+    return {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": expression}}
+
+
+def test_functions_of_templates(make):
+    stack = make(
+        {"One": PARAMETER, "Two": {**PARAMETER, "Condition": "Never"}},
+        Parameters={"Stage": {"Type": "String"}, "Subnets": {"Type": "CommaDelimitedList", "Default": "a, b"}},
+        Mappings={"Sizes": {"prod": {"memory": 512}}},
+        Conditions={"Prod": {"Fn::Equals": [{"Ref": "Stage"}, "prod"]}, "Never": {"Fn::Not": [{"Condition": "Prod"}]}},
+        Outputs={
+            "Map": {"Value": {"Fn::FindInMap": ["Sizes", {"Ref": "Stage"}, "memory"]}},
+            "Join": {"Value": {"Fn::Join": ["-", {"Ref": "Subnets"}]}},
+            "Select": {"Value": {"Fn::Select": [1, {"Fn::Split": ["/", "a/b/c"]}]}},
+            "If": {"Value": {"Fn::If": ["Prod", "yes", "no"]}},
+            "Sub": {"Value": {"Fn::Sub": ["${Name}:${!Name}:${AWS::Region}:${One.Type}", {"Name": "n"}]}},
+            "Base64": {"Value": {"Fn::Base64": "text"}},
+            "Cidr": {"Value": {"Fn::Select": [1, {"Fn::Cidr": ["10.0.0.0/16", 2, 8]}]}},
+            "Left": {"Condition": "Never", "Value": "x"},
+        },
+        parameters={"Stage": "prod"},
+    )
+    assert stack["StackStatus"] == "CREATE_COMPLETE", stack
+    assert outputs(stack) == {
+        "Map": "512",
+        "Join": "a-b",
+        "Select": "b",
+        "If": "yes",
+        "Sub": "n:${Name}:us-east-1:String",
+        "Base64": "dGV4dA==",
+        "Cidr": "10.0.1.0/24",
+    }
+
+
+@pytest.mark.parametrize(
+    ("declared", "given", "words"),
+    [
+        ({"Type": "String"}, None, r"Parameters: \[P\] must have values"),
+        ({"Type": "String", "AllowedValues": ["a"]}, "b", r"Parameter 'P' must be one of AllowedValues: \[a\]"),
+        ({"Type": "Number"}, "x", "Parameter 'P' must be a number."),
+        ({"Type": "String", "AllowedPattern": "[a-z]+"}, "9", r"Parameter 'P' must match pattern \[a-z\]\+"),
+        ({"Type": "String", "MinLength": 3}, "ab", "Parameter 'P' must contain at least 3 characters"),
+        ({"Type": "AWS::SSM::Parameter::Value<String>"}, "/none", "Parameter /none cannot be found"),
+    ],
+)
+def test_parameters_are_held_to_their_constraints(cfn, make, declared, given, words):
+    with pytest.raises(cfn.exceptions.ClientError, match=words):
+        make({"One": PARAMETER}, Parameters={"P": declared}, parameters={} if given is None else {"P": given})
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        (
+            "Resources: {A: {Type: 'AWS::SNS::Topic', Properties: {TopicName: !Ref Nothing}}}",
+            r"dependencies \[Nothing\]",
+        ),
+        ("Resources: {A: {Type: 'AWS::SNS::Topic', DependsOn: A}}", r"Circular dependency between resources: \[A\]"),
+        ("Resources: {A: {Typ: 'AWS::SNS::Topic'}}", "must contain a Type member"),
+        (
+            "Resources: {A: {Type: 'AWS::SNS::Topic'}}\nThings: {}",
+            r"Invalid template property or properties \[Things\]",
+        ),
+        ("Resources: [", "YAML not well-formed"),
+        (
+            "Resources: {R: {Type: 'AWS::IAM::Role', Properties: {RoleName: r}}}",
+            r"capabilities : \[CAPABILITY_NAMED_IAM\]",
+        ),
+    ],
+)
+def test_templates_that_are_none_are_refused(cfn, name, document, words):
+    with pytest.raises(cfn.exceptions.ClientError, match=words):
+        cfn.create_stack(StackName=name, TemplateBody=document)
+
+
+def test_a_type_that_is_not_emulated_fails_by_name_and_can_be_left_out(cfn, name, make):
+    strange = {"Type": "AWS::Nothing::Thing", "Properties": {}}
+    assert make({"One": PARAMETER, "Strange": {**strange, "DependsOn": "One"}})["StackStatus"] == "ROLLBACK_COMPLETE"
+    events = cfn.describe_stack_events(StackName=name)["StackEvents"]
+    (failed,) = [event for event in events if event["ResourceStatus"] == "CREATE_FAILED"]
+    assert failed["ResourceStatusReason"].startswith("not emulated: AWS::Nothing::Thing (Strange)")
+    assert next(event["ResourceStatus"] for event in events if event["LogicalResourceId"] == "One") == "DELETE_COMPLETE"
+    cfn.delete_stack(StackName=name)
+    tags = [{"Key": "harness:unsupported", "Value": "skip"}]
+    cfn.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": {"Strange": strange}}), Tags=tags)
+    (stack,) = cfn.describe_stacks(StackName=name)["Stacks"]
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+    (event,) = [
+        event
+        for event in cfn.describe_stack_events(StackName=name)["StackEvents"]
+        if (event["LogicalResourceId"], event["ResourceStatus"]) == ("Strange", "CREATE_COMPLETE")
+    ]
+    assert "not emulated: AWS::Nothing::Thing" in event["ResourceStatusReason"]
+
+
+def test_exports_are_kept_while_they_are_used(cfn, name, make):
+    output = {"Name": {"Value": {"Ref": "One"}, "Export": {"Name": f"{name}-out"}}}
+    first = make({"One": PARAMETER}, Outputs=output)
+    user = f"{name}-user"
+    second = make({"Two": value_of({"Fn::ImportValue": f"{name}-out"})}, stack=user)
+    assert (first["StackStatus"], second["StackStatus"]) == ("CREATE_COMPLETE", "CREATE_COMPLETE")
+    assert cfn.list_imports(ExportName=f"{name}-out")["Imports"] == [user]
+    with pytest.raises(
+        cfn.exceptions.ClientError, match=f"Export {name}-out cannot be deleted as it is in use by {user}"
+    ):
+        cfn.delete_stack(StackName=name)
+    cfn.delete_stack(StackName=user)
+
+
+def update(cfn, name, resources):
+    cfn.update_stack(StackName=name, TemplateBody=json.dumps({"Resources": resources}))
+    return cfn.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+
+
+def test_updates_change_in_place_replace_and_go_back(cfn, name, make):
+    ssm = boto3.client("ssm")
+    make({"One": value_of("first"), "Two": value_of("second")})
+
+    def physical(logical):
+        return cfn.describe_stack_resource(StackName=name, LogicalResourceId=logical)["StackResourceDetail"][
+            "PhysicalResourceId"
+        ]
+
+    before = physical("One")
+    assert update(cfn, name, {"One": value_of("changed")}) == "UPDATE_COMPLETE"
+    assert physical("One") == before
+    assert ssm.get_parameter(Name=before)["Parameter"]["Value"] == "changed"
+    with pytest.raises(cfn.exceptions.ClientError, match="does not exist for stack"):
+        physical("Two")
+    with pytest.raises(cfn.exceptions.ClientError, match="No updates are to be performed"):
+        update(cfn, name, {"One": value_of("changed")})
+    named = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "x", "Name": f"/{name}"}}
+    assert update(cfn, name, {"One": named}) == "UPDATE_COMPLETE"
+    assert physical("One") == f"/{name}"
+    with pytest.raises(ssm.exceptions.ParameterNotFound):
+        ssm.get_parameter(Name=before)
+    broken = {"Type": "AWS::Nothing::Thing", "DependsOn": "One"}
+    status = update(cfn, name, {"One": {**named, "Properties": {**named["Properties"], "Value": "y"}}, "Bad": broken})
+    assert status == "UPDATE_ROLLBACK_COMPLETE"
+    assert ssm.get_parameter(Name=f"/{name}")["Parameter"]["Value"] == "x"
+
+
+def test_what_is_to_be_retained_stays(cfn, name, make):
+    ssm = boto3.client("ssm")
+    make({"One": {**PARAMETER, "DeletionPolicy": "Retain"}})
+    kept = cfn.describe_stack_resources(StackName=name)["StackResources"][0]["PhysicalResourceId"]
+    cfn.update_termination_protection(StackName=name, EnableTerminationProtection=True)
+    with pytest.raises(cfn.exceptions.ClientError, match="TerminationProtection is enabled"):
+        cfn.delete_stack(StackName=name)
+    cfn.update_termination_protection(StackName=name, EnableTerminationProtection=False)
+    cfn.delete_stack(StackName=name)
+    ssm.delete_parameter(Name=kept)
+
+
+def test_nested_stacks_by_any_spelling_of_the_address(cfn, name, make, target):
+    s3, inner = boto3.client("s3"), {"Resources": {"One": PARAMETER}, "Outputs": {"Name": {"Value": {"Ref": "One"}}}}
+    s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket=name, Key="inner.json", Body=json.dumps(inner).encode())
+    endpoint = target.environment["AWS_ENDPOINT_URL"]
+    addresses = [
+        f"https://s3.amazonaws.com/{name}/inner.json",
+        f"https://{name}.s3.us-east-1.amazonaws.com/inner.json",
+        f"{endpoint}/{name}/inner.json",
+        f"http://localhost:4566/{name}/inner.json",
+        f"s3://{name}/inner.json",
+    ]
+    resources = {
+        f"Inner{index}": {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": address}}
+        for index, address in enumerate(addresses)
+    }
+    found = {key: {"Value": {"Fn::GetAtt": [key, "Outputs.Name"]}} for key in resources}
+    stack = make(resources, Outputs=found)
+    assert stack["StackStatus"] == "CREATE_COMPLETE", cfn.describe_stack_events(StackName=name)
+    assert len(set(outputs(stack).values())) == len(addresses)
+    s3.delete_object(Bucket=name, Key="inner.json")
+    s3.delete_bucket(Bucket=name)
+
+
+ROLE = {
+    "Type": "AWS::IAM::Role",
+    "Properties": {
+        "AssumeRolePolicyDocument": TRUST,
+        "Policies": [
+            {
+                "PolicyName": "all",
+                "PolicyDocument": {
+                    "Version": "2012-10-17",
+                    "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+                },
+            }
+        ],
+    },
+}
+
+
+def function(code):
+    properties = {
+        "Runtime": "python3.12",
+        "Handler": "index.handler",
+        "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+        "Code": {"ZipFile": code},
+    }
+    return {"Type": "AWS::Lambda::Function", "Properties": properties}
+
+
+CUSTOM = """
+import cfnresponse
+def handler(event, context):
+    if event["ResourceProperties"].get("Fail") == "true" and event["RequestType"] == "Create":
+        cfnresponse.send(event, context, cfnresponse.FAILED, {}, "none", reason="as it was told")
+        return
+    cfnresponse.send(event, context, cfnresponse.SUCCESS, {"Answer": event["ResourceProperties"]["Number"]}, "mine")
+"""
+
+
+def test_custom_resources_are_made_by_their_function(cfn, name, make):
+    def custom(**properties):
+        token = {"Fn::GetAtt": ["Maker", "Arn"]}
+        return {"Type": "Custom::Thing", "Properties": {"ServiceToken": token, "Number": 42, **properties}}
+
+    found = {"Answer": {"Value": {"Fn::GetAtt": ["Thing", "Answer"]}}, "Ref": {"Value": {"Ref": "Thing"}}}
+    stack = make({"Role": ROLE, "Maker": function(CUSTOM), "Thing": custom()}, Outputs=found)
+    assert outputs(stack) == {"Answer": "42", "Ref": "mine"}, cfn.describe_stack_events(StackName=name)
+    cfn.delete_stack(StackName=name)
+    failed = make({"Role": ROLE, "Maker": function(CUSTOM), "Thing": custom(Fail=True)})
+    assert failed["StackStatus"] == "ROLLBACK_COMPLETE"
+    reasons = [
+        event.get("ResourceStatusReason", "") for event in cfn.describe_stack_events(StackName=name)["StackEvents"]
+    ]
+    assert any("Message returned: as it was told" in reason for reason in reasons)
+    assert boto3.client("s3").list_buckets()["Buckets"] == []
+
+
+SAM = """
+Transform: AWS::Serverless-2016-10-31
+Globals: {Function: {Runtime: python3.12, Handler: index.handler}}
+Resources:
+  Hello:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: "def handler(event, context): return {'greeting': 'hello ' + event['name']}"
+      Policies: [{DynamoDBReadPolicy: {TableName: !Ref Table}}]
+  Table: {Type: AWS::Serverless::SimpleTable}
+  Machine:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      Policies: [{LambdaInvokePolicy: {FunctionName: !Ref Hello}}]
+      DefinitionSubstitutions: {HelloArn: !GetAtt Hello.Arn}
+      Definition:
+        StartAt: Say
+        States: {Say: {Type: Task, Resource: "${HelloArn}", End: true}}
+Outputs: {Machine: {Value: !Ref Machine}}
+"""
+
+
+def test_a_template_of_sam_runs(cfn, name, run_machine):
+    made = cfn.create_change_set(
+        StackName=name,
+        ChangeSetName="first",
+        ChangeSetType="CREATE",
+        TemplateBody=SAM,
+        Capabilities=["CAPABILITY_IAM"],
+    )["Id"]
+    added = {
+        change["ResourceChange"]["LogicalResourceId"]
+        for change in cfn.describe_change_set(ChangeSetName=made)["Changes"]
+    }
+    assert {"Hello", "HelloRole", "Table", "Machine", "MachineRole"} <= added
+    cfn.execute_change_set(ChangeSetName=made)
+    (stack,) = cfn.describe_stacks(StackName=name)["Stacks"]
+    assert stack["StackStatus"] == "CREATE_COMPLETE", cfn.describe_stack_events(StackName=name)
+    assert run_machine(outputs(stack)["Machine"], {"name": "world"}) == {"greeting": "hello world"}
+    summary = cfn.get_template_summary(StackName=name)
+    assert summary["DeclaredTransforms"] == ["AWS::Serverless-2016-10-31"]
+
+
+@pytest.fixture
+def run_machine(target):
+    from harness.project.executions import run
+
+    def run_machine(arn, event):
+        result = run(boto3.client("stepfunctions"), arn, event)
+        assert result.succeeded, result
+        return result.output
+
+    return run_machine

@@ -163,7 +163,10 @@ class Permissions:
         if not self._knows(role) or self._is_before_iam(role):
             return True
         values = {"aws:sourceaccount": [self._account_id], **({"aws:sourcearn": [source]} if source else {})}
-        return self._trusted(role, (service,), "Service", values)
+        names: tuple[str, ...] = (service,)
+        if source:  # a service's name in its region is the same service
+            names += (service.replace(".", f".{source.split(':')[3]}.", 1),)
+        return self._trusted(role, names, "Service", values)
 
     def check_assume_role(self, session: Actor | None, caller: str, role: str, values: Values = NONE) -> None:
         """Let somebody of the account take *role* on, or refuse.

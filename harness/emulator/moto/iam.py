@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.emulator.access.sessions import Actor, RoleSession, User
+from harness.emulator.moto.patches import Patch
 
 _NOTHING = '{"Statement": []}'
 
@@ -155,3 +156,24 @@ def _attached(entity: Any) -> list[str]:
 
 def _default_version(policy: Any) -> str:
     return next(str(version.document) for version in policy.versions if version.is_default)
+
+
+def iam_patches() -> tuple[Patch, ...]:
+    """What moto's IAM refuses and AWS's accepts."""
+
+    def replace(original: Any) -> Any:
+        def validate_version(validator: Any) -> None:
+            if "Version" in validator._policy_json:
+                original(validator)
+
+        return validate_version
+
+    return (
+        Patch(
+            "moto.iam.policy_validation",
+            "BaseIAMPolicyValidator._validate_version",
+            "a policy without a Version has 2008-10-17; those of SAM's policy templates have none",
+            "ours",
+            replace,
+        ),
+    )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from harness.emulator.moto.patches import Patch
 
 
 class MotoResources:
@@ -10,10 +13,12 @@ class MotoResources:
 
     Args:
         account_id: the account.
+        stack_of: ARN of the stack that a change set belongs to.
     """
 
-    def __init__(self, account_id: str) -> None:
+    def __init__(self, account_id: str, stack_of: Callable[[str], str | None]) -> None:
         self._account_id = account_id
+        self._stack_of = stack_of
 
     def tags(self, region: str, arn: str) -> Mapping[str, str]:
         """Tags of the resource *arn*, their keys in small letters."""
@@ -28,8 +33,41 @@ class MotoResources:
 
     def stack_of(self, change_set: str) -> str | None:
         """ARN of the stack that a change set, an ARN, belongs to."""
-        from moto.cloudformation.models import cloudformation_backends
+        return self._stack_of(change_set)
 
-        region = change_set.split(":")[3]
-        found = cloudformation_backends[self._account_id][region].change_sets.get(change_set)
-        return str(found.stack.stack_id) if found is not None else None
+
+Tagged = Callable[[str], Iterable[tuple[str, str, Mapping[str, str]]]]
+"""ARN, type (``cloudformation:stack``) and tags of each resource in a region that is not kept by moto."""
+
+
+def tagged_elsewhere(find: Tagged) -> Patch:
+    """Has Resource Groups Tagging find what other services than moto's keep."""
+
+    def replace(original: Any) -> Any:
+        def backends(account_id: str, region: str) -> Iterator[Any]:
+            yield from original(account_id, region)
+            yield _Elsewhere(find, region)
+
+        return backends
+
+    return Patch(
+        "moto.resourcegroupstaggingapi.models",
+        "iter_taggable_backends",
+        "resources of services that are ours have tags as well",
+        "ours",
+        replace,
+    )
+
+
+class _Elsewhere:
+    """What moto takes for a backend with tagged resources."""
+
+    def __init__(self, find: Tagged, region: str) -> None:
+        self._find = find
+        self._region = region
+
+    def iter_tagged_resources(self) -> Iterator[Any]:
+        from moto.core.resource_tagging import TaggedResource
+
+        for arn, kind, tags in self._find(self._region):
+            yield TaggedResource(arn=arn, resource_type=kind, tags=dict(tags))

@@ -84,6 +84,7 @@ def run_in_foreground(
         authorities=surrounding_authorities(os.environ),
         recipe=settings.recipe,
         enforce_policies=settings.iam == "enforced",
+        skip_unsupported=settings.unsupported == "skip",
         state=state,
         live=live,
         boundary=boundary,

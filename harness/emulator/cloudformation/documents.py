@@ -1,0 +1,169 @@
+"""Reads templates: JSON, or YAML with the short forms of functions.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-formats.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import yaml
+
+from harness.emulator.door.errors import AwsError
+
+Document = dict[str, Any]
+"""A template, or a part of one: as JSON has it."""
+
+_SECTIONS = frozenset(
+    {
+        "AWSTemplateFormatVersion",
+        "Conditions",
+        "Description",
+        "Globals",
+        "Hooks",
+        "Mappings",
+        "Metadata",
+        "Outputs",
+        "Parameters",
+        "Resources",
+        "Rules",
+        "Transform",
+    }
+)
+_RESOURCE_MEMBERS = frozenset(
+    {
+        "Condition",
+        "Connectors",
+        "CreationPolicy",
+        "DeletionPolicy",
+        "DependsOn",
+        "Description",
+        "IgnoreGlobals",
+        "Metadata",
+        "Properties",
+        "Type",
+        "UpdatePolicy",
+        "UpdateReplacePolicy",
+    }
+)
+
+
+class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
+    """YAML as CloudFormation reads it: dates and the like stay texts, ``!Sub`` is ``Fn::Sub``."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """A mapping; its keys are texts, and none comes twice."""
+        self.flatten_mapping(node)
+        found: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            key = str(self.construct_object(key_node, deep=True))
+            found[key] = self.construct_object(value_node, deep=True)
+        return found
+
+
+def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        assert isinstance(node, yaml.MappingNode)
+        value = loader.construct_mapping(node, deep=True)
+    if suffix == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
+
+
+_Loader.add_multi_constructor("!", _short_form)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: loader.construct_scalar(node))
+
+
+def invalid(message: str) -> AwsError:
+    """The error for a template or request that cannot be used."""
+    return AwsError("ValidationError", message)
+
+
+def parse(text: str) -> Any:
+    """The value that a JSON or YAML text with short forms stands for.
+
+    Raises:
+        AwsError: ValidationError, it is neither.
+    """
+    try:
+        if text.lstrip().startswith("{"):
+            return json.loads(text)
+    except ValueError:
+        pass  # YAML has mappings in braces, too
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+        raise invalid(f"Template format error: YAML not well-formed.{where}") from None
+
+
+def read(text: str) -> Document:
+    """The template in *text*.
+
+    Raises:
+        AwsError: ValidationError, it is not well-formed or not a template.
+    """
+    found = parse(text)
+    if not isinstance(found, dict):
+        raise invalid("Template format error: unsupported structure.")
+    document: Document = _normal(found)
+    return document
+
+
+def check(template: Mapping[str, Any]) -> None:
+    """Refuse what is no template, in CloudFormation's words.
+
+    Resources of SAM are looked at by its translator.
+
+    Raises:
+        AwsError: ValidationError.
+    """
+    unknown = sorted(template.keys() - _SECTIONS)
+    if unknown:
+        raise invalid(f"Invalid template property or properties [{', '.join(unknown)}]")
+    version = template.get("AWSTemplateFormatVersion", "2010-09-09")
+    if str(version) != "2010-09-09":
+        raise invalid(f"Template format error: [/AWSTemplateFormatVersion] is invalid: {version}")
+    resources = template.get("Resources")
+    if not isinstance(resources, Mapping) or not resources:
+        raise invalid("Template format error: At least one Resources member must be defined.")
+    for name, resource in resources.items():
+        if name.startswith("Fn::"):  # a transform or a loop, which makes resources
+            continue
+        if not name.isalnum() or not name.isascii():
+            raise invalid(f"Template format error: Resource name {name} is non alphanumeric.")
+        if not isinstance(resource, Mapping):
+            raise invalid("Template format error: [/Resources] Every Resources object must contain a Type member.")
+        if not isinstance(resource.get("Type"), str):
+            raise invalid(
+                f"Template format error: [/Resources/{name}] Every Resources object must contain a Type member."
+            )
+        strange = sorted(resource.keys() - _RESOURCE_MEMBERS)
+        if strange and not resource["Type"].startswith("AWS::Serverless::"):
+            raise invalid(f"Invalid template resource property '{strange[0]}'")
+    for name, output in (template.get("Outputs") or {}).items():
+        if not name.startswith("Fn::") and not (isinstance(output, Mapping) and "Value" in output):
+            raise invalid(
+                f"Template format error: Output {name} is malformed. Every Outputs member must contain a Value object"
+            )
+
+
+def _normal(value: Any) -> Any:
+    """*value* as JSON templates have it."""
+    if isinstance(value, Mapping):
+        found = {str(key): _normal(item) for key, item in value.items()}
+        if isinstance(found.get("Fn::GetAtt"), str) and len(found) == 1:
+            found["Fn::GetAtt"] = found["Fn::GetAtt"].split(".", 1)
+        return found
+    if isinstance(value, list):
+        return [_normal(item) for item in value]
+    return value.isoformat() if isinstance(value, date) else value

@@ -1,0 +1,326 @@
+"""API Gateway, REST and HTTP.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_ApiGateway.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_ApiGatewayV2.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.emulator.cloudformation.documents import parse
+from harness.emulator.cloudformation.providers.base import Made, Provider, Work, gone_is_fine, required
+from harness.emulator.cloudformation.providers.custom import Nothing
+from harness.emulator.cloudformation.providers.declared import Declared
+from harness.emulator.cloudformation.shapes import fit
+
+_METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "x-amazon-apigateway-any-method"})
+
+
+class RestApi(Provider):
+    """``AWS::ApiGateway::RestApi``, of its own properties or of an OpenAPI document."""
+
+    def create(self, work: Work) -> Made:
+        """Make the API with the paths that its document describes."""
+        apart = ("Body", "BodyS3Location", "Name", "Parameters", "FailOnWarnings", "Mode", "Tags")
+        given = {key: value for key, value in work.properties.items() if key not in apart}
+        body = self._body(work)
+        name = work.properties.get("Name") or body.get("info", {}).get("title") or work.name(128)
+        asked, left = fit("apigateway", "CreateRestApi", {"name": name, **given})
+        own = {key: value for key, value in work.all_tags.items() if not key.startswith("aws:")}
+        api = str(work.call("apigateway", "CreateRestApi", **asked, tags=own)["id"])
+        made = Made(api, {"RestApiId": api}, notes=left)
+        try:
+            made.attributes["RootResourceId"] = self._resources(work, api)["/"]
+            self._put(work, api, body)
+        except Exception:
+            self.delete(work, made)
+            raise
+        return made
+
+    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
+        """Put its paths anew."""
+        api = made.physical_id
+        if before.get("Body") != work.properties.get("Body") and self._body(work):
+            for path, resource in self._resources(work, api).items():
+                if path.count("/") == 1 and path != "/":
+                    work.call("apigateway", "DeleteResource", restApiId=api, resourceId=resource)
+            self._put(work, api, self._body(work))
+        return made
+
+    def delete(self, work: Work, made: Made) -> None:
+        """Remove the API."""
+        with gone_is_fine():
+            work.call("apigateway", "DeleteRestApi", restApiId=made.physical_id)
+
+    @staticmethod
+    def _resources(work: Work, api: str) -> dict[str, str]:
+        found = work.call("apigateway", "GetResources", restApiId=api, limit=500)["items"]
+        return {item["path"]: item["id"] for item in found}
+
+    def _put(self, work: Work, api: str, body: Mapping[str, Any]) -> None:
+        """Make resources, methods and integrations of an OpenAPI document.
+
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html
+        """
+        known = self._resources(work, api)
+        for path, methods in (body.get("paths") or {}).items():
+            resource = self._resource(work, api, path, known)
+            for method, described in methods.items():
+                if method in _METHODS:
+                    name = "ANY" if method == "x-amazon-apigateway-any-method" else method.upper()
+                    of = {"restApiId": api, "resourceId": resource, "httpMethod": name}
+                    self._method(work, of, described)
+
+    @staticmethod
+    def _resource(work: Work, api: str, path: str, known: dict[str, str]) -> str:
+        whole, parent = "", known["/"]
+        for part in filter(None, path.split("/")):
+            whole = f"{whole}/{part}"
+            if whole not in known:
+                asked = {"restApiId": api, "parentId": parent, "pathPart": part}
+                known[whole] = work.call("apigateway", "CreateResource", **asked)["id"]
+            parent = known[whole]
+        return parent
+
+    @staticmethod
+    def _method(work: Work, of: Mapping[str, str], described: Mapping[str, Any]) -> None:
+        work.call("apigateway", "PutMethod", **of, authorizationType="NONE", apiKeyRequired=False)
+        for status in described.get("responses") or {}:
+            if str(status).isdigit():
+                work.call("apigateway", "PutMethodResponse", **of, statusCode=str(status))
+        integration = described.get("x-amazon-apigateway-integration")
+        if not integration:
+            return
+        given = {**integration, "type": str(integration.get("type", "")).upper()}
+        given["integrationHttpMethod"] = str(given.pop("httpMethod", "POST")).upper()
+        responses = given.pop("responses", None) or {}
+        asked, _ = fit("apigateway", "PutIntegration", given)
+        work.call("apigateway", "PutIntegration", **asked, **of)
+        for pattern, response in responses.items():
+            chosen = {} if pattern == "default" else {"selectionPattern": pattern}
+            more = {key: value for key, value in response.items() if key in ("responseParameters", "responseTemplates")}
+            status = str(response.get("statusCode", 200))
+            work.call("apigateway", "PutIntegrationResponse", **of, statusCode=status, **chosen, **more)
+
+    @staticmethod
+    def _body(work: Work) -> Mapping[str, Any]:
+        if "BodyS3Location" in work.properties:
+            place = work.properties["BodyS3Location"]
+            found: Mapping[str, Any] = parse(
+                work.call("s3", "GetObject", Bucket=place["Bucket"], Key=place["Key"])["Body"].decode()
+            )
+            return found
+        return work.properties.get("Body") or {}
+
+
+class Method(Provider):
+    """``AWS::ApiGateway::Method`` with its integration and responses."""
+
+    fixed = frozenset({"RestApiId", "ResourceId", "HttpMethod"})
+
+    def create(self, work: Work) -> Made:
+        """Make the method."""
+        given = work.properties
+        of = {
+            "restApiId": required(work, "RestApiId"),
+            "resourceId": required(work, "ResourceId"),
+            "httpMethod": required(work, "HttpMethod"),
+        }
+        apart = ("RestApiId", "ResourceId", "HttpMethod", "Integration", "MethodResponses")
+        own = {key: value for key, value in given.items() if key not in apart}
+        asked, left = fit("apigateway", "PutMethod", {"authorizationType": "NONE", **own})
+        work.call("apigateway", "PutMethod", **{**asked, **of})
+        for response in given.get("MethodResponses") or []:
+            asked, _ = fit("apigateway", "PutMethodResponse", response)
+            work.call("apigateway", "PutMethodResponse", **asked, **of)
+        integration = dict(given.get("Integration") or {})
+        if integration:
+            responses = integration.pop("IntegrationResponses", None) or []
+            integration["httpMethod"] = integration.pop("IntegrationHttpMethod", None)
+            method = integration.pop("httpMethod")
+            asked, unknown = fit("apigateway", "PutIntegration", integration)
+            work.call("apigateway", "PutIntegration", **{**asked, **of}, integrationHttpMethod=method)
+            left += unknown
+            for response in responses:
+                asked, _ = fit("apigateway", "PutIntegrationResponse", response)
+                work.call("apigateway", "PutIntegrationResponse", **asked, **of)
+        return Made(f"{work.stack_name}-{work.logical_id}", notes=left, facts=of)
+
+    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
+        """Make it anew in its place."""
+        self.delete(work, made)
+        found = self.create(work)
+        found.physical_id = made.physical_id
+        return found
+
+    def delete(self, work: Work, made: Made) -> None:
+        """Remove the method."""
+        with gone_is_fine():
+            work.call("apigateway", "DeleteMethod", **made.facts)
+
+
+_V2 = {"ApiId": "{ApiId}"}
+
+PROVIDERS: dict[str, Provider] = {
+    "AWS::ApiGateway::RestApi": RestApi(),
+    "AWS::ApiGateway::Method": Method(),
+    "AWS::ApiGateway::Resource": Declared(
+        "apigateway",
+        "CreateResource",
+        "{out.id}",
+        "DeleteResource",
+        {"restApiId": "{restApiId}", "resourceId": "{id}"},
+        attributes={"ResourceId": "{id}"},
+    ),
+    "AWS::ApiGateway::Deployment": Declared(
+        "apigateway",
+        "CreateDeployment",
+        "{out.id}",
+        "DeleteDeployment",
+        {"restApiId": "{restApiId}", "deploymentId": "{id}"},
+        attributes={"DeploymentId": "{id}"},
+        ignore=frozenset({"StageDescription", "DeploymentCanarySettings"}),
+    ),
+    "AWS::ApiGateway::Stage": Declared(
+        "apigateway",
+        "CreateStage",
+        "{stageName}",
+        "DeleteStage",
+        {"restApiId": "{restApiId}", "stageName": "{stageName}"},
+        ignore=frozenset({"MethodSettings", "AccessLogSetting"}),
+    ),
+    "AWS::ApiGateway::Account": Declared(
+        "apigateway",
+        "GetAccount",
+        "{stack}-{logical}",
+        attributes={"Id": "{id}"},
+        ignore=frozenset({"CloudWatchRoleArn"}),
+    ),
+    "AWS::ApiGateway::Model": Declared(
+        "apigateway",
+        "CreateModel",
+        "{name}",
+        "DeleteModel",
+        {"restApiId": "{restApiId}", "modelName": "{id}"},
+        name="Name",
+        named="name",
+        always={"contentType": "application/json"},
+    ),
+    "AWS::ApiGateway::RequestValidator": Declared(
+        "apigateway",
+        "CreateRequestValidator",
+        "{out.id}",
+        "DeleteRequestValidator",
+        {"restApiId": "{restApiId}", "requestValidatorId": "{id}"},
+        attributes={"RequestValidatorId": "{id}"},
+    ),
+    "AWS::ApiGateway::Authorizer": Declared(
+        "apigateway",
+        "CreateAuthorizer",
+        "{out.id}",
+        "DeleteAuthorizer",
+        {"restApiId": "{restApiId}", "authorizerId": "{id}"},
+        attributes={"AuthorizerId": "{id}"},
+    ),
+    "AWS::ApiGateway::GatewayResponse": Declared(
+        "apigateway",
+        "PutGatewayResponse",
+        "{responseType}",
+        "DeleteGatewayResponse",
+        {"restApiId": "{restApiId}", "responseType": "{responseType}"},
+        attributes={"Id": "{id}"},
+    ),
+    "AWS::ApiGateway::ApiKey": Declared(
+        "apigateway",
+        "CreateApiKey",
+        "{out.id}",
+        "DeleteApiKey",
+        {"apiKey": "{id}"},
+        name="Name",
+        named="name",
+        attributes={"APIKeyId": "{id}"},
+    ),
+    "AWS::ApiGateway::UsagePlan": Declared(
+        "apigateway",
+        "CreateUsagePlan",
+        "{out.id}",
+        "DeleteUsagePlan",
+        {"usagePlanId": "{id}"},
+        name="UsagePlanName",
+        named="name",
+        attributes={"Id": "{id}"},
+    ),
+    "AWS::ApiGateway::UsagePlanKey": Declared(
+        "apigateway",
+        "CreateUsagePlanKey",
+        "{out.id}",
+        "DeleteUsagePlanKey",
+        {"usagePlanId": "{usagePlanId}", "keyId": "{id}"},
+    ),
+    "AWS::ApiGatewayV2::Api": Declared(
+        "apigatewayv2",
+        "CreateApi",
+        "{ApiId}",
+        "DeleteApi",
+        _V2,
+        "UpdateApi",
+        name="Name",
+        longest=128,
+        attributes={"ApiId": "{ApiId}", "ApiEndpoint": "{ApiEndpoint}"},
+        always={"ProtocolType": "HTTP"},
+        ignore=frozenset({"Body", "FailOnWarnings", "BasePath", "DisableSchemaValidation"}),
+        afterwards={"ReimportApi": ("Body",)},
+        fixed=frozenset({"ProtocolType"}),
+    ),
+    "AWS::ApiGatewayV2::Stage": Declared(
+        "apigatewayv2",
+        "CreateStage",
+        "{StageName}",
+        "DeleteStage",
+        {**_V2, "StageName": "{StageName}"},
+        "UpdateStage",
+        fixed=frozenset({"ApiId", "StageName"}),
+        ignore=frozenset({"AccessLogSettings", "AccessPolicyId"}),
+    ),
+    "AWS::ApiGatewayV2::Integration": Declared(
+        "apigatewayv2",
+        "CreateIntegration",
+        "{IntegrationId}",
+        "DeleteIntegration",
+        {**_V2, "IntegrationId": "{id}"},
+        "UpdateIntegration",
+        attributes={"IntegrationId": "{id}"},
+        fixed=frozenset({"ApiId"}),
+    ),
+    "AWS::ApiGatewayV2::Route": Declared(
+        "apigatewayv2",
+        "CreateRoute",
+        "{RouteId}",
+        "DeleteRoute",
+        {**_V2, "RouteId": "{id}"},
+        "UpdateRoute",
+        attributes={"RouteId": "{id}"},
+        fixed=frozenset({"ApiId"}),
+    ),
+    "AWS::ApiGatewayV2::Deployment": Nothing(),
+    "AWS::ApiGatewayV2::Authorizer": Declared(
+        "apigatewayv2",
+        "CreateAuthorizer",
+        "{AuthorizerId}",
+        "DeleteAuthorizer",
+        {**_V2, "AuthorizerId": "{id}"},
+        attributes={"AuthorizerId": "{id}"},
+    ),
+    "AWS::ApiGatewayV2::VpcLink": Declared(
+        "apigatewayv2",
+        "CreateVpcLink",
+        "{VpcLinkId}",
+        "DeleteVpcLink",
+        {"VpcLinkId": "{id}"},
+        name="Name",
+        longest=128,
+        attributes={"VpcLinkId": "{id}"},
+    ),
+}

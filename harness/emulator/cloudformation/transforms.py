@@ -1,0 +1,135 @@
+"""Carries out transforms: AWS's own translator for SAM, snippets from S3, loops.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/transform-reference.html
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from harness.emulator.cloudformation.documents import Document, invalid, parse
+from harness.emulator.cloudformation.expressions import text_of
+
+SERVERLESS = "AWS::Serverless-2016-10-31"
+INCLUDE = "AWS::Include"
+EXTENSIONS = "AWS::LanguageExtensions"
+_IGNORED = frozenset({"AWS::CodeDeployBlueGreen"})
+
+FetchText = Callable[[str], str]
+"""Gives the text at ``s3://bucket/key`` or an address of S3."""
+
+
+def names_of(template: Mapping[str, Any]) -> list[str]:
+    """The transforms that a template declares as a whole."""
+    declared = template.get("Transform") or []
+    listed = declared if isinstance(declared, list) else [declared]
+    return [item["Name"] if isinstance(item, Mapping) else str(item) for item in listed]
+
+
+def transform(template: Document, values: Mapping[str, Any], region: str, fetch: FetchText) -> Document:
+    """*template* with all its transforms carried out.
+
+    Args:
+        template: as it was given.
+        values: of its parameters and of pseudo parameters.
+        region: of the stack.
+        fetch: reads snippets.
+
+    Raises:
+        AwsError: ValidationError; ``not emulated`` for macros.
+    """
+    names = names_of(template)
+    found: Document = _include(copy.deepcopy(template), values, fetch)
+    declared = found.pop("Transform", None)
+    for item in declared if isinstance(declared, list) else [declared] if declared else []:
+        name, arguments = (item["Name"], item.get("Parameters") or {}) if isinstance(item, Mapping) else (item, {})
+        if name == INCLUDE:
+            found.update(_snippet(arguments, values, fetch))
+        elif name not in (SERVERLESS, EXTENSIONS) and name not in _IGNORED:
+            raise invalid(f"not emulated: transform {name}")
+    if EXTENSIONS in names:
+        found = _loops(found, values, {})
+    if SERVERLESS in names:
+        found = _serverless(found, values, region)
+    return found
+
+
+def _include(part: Any, values: Mapping[str, Any], fetch: FetchText) -> Any:
+    """*part* with its ``Fn::Transform`` of snippets replaced."""
+    if isinstance(part, list):
+        return [_include(item, values, fetch) for item in part]
+    if not isinstance(part, dict):
+        return part
+    found: Document = {}
+    for key, value in part.items():
+        if key == "Fn::Transform":
+            for item in value if isinstance(value, list) else [value]:
+                if item.get("Name") != INCLUDE:
+                    raise invalid(f"not emulated: transform {item.get('Name')}")
+                snippet = _include(_snippet(item.get("Parameters") or {}, values, fetch), values, fetch)
+                if not isinstance(snippet, dict):
+                    return snippet
+                found.update(snippet)
+        else:
+            found[key] = _include(value, values, fetch)
+    return found
+
+
+def _snippet(arguments: Mapping[str, Any], values: Mapping[str, Any], fetch: FetchText) -> Any:
+    location = arguments.get("Location")
+    if isinstance(location, Mapping) and "Ref" in location:
+        location = values.get(location["Ref"])
+    if not isinstance(location, str):
+        raise invalid("Transform AWS::Include failed with: The value of Location must be a string or a parameter")
+    return parse(fetch(location))
+
+
+def _loops(part: Any, values: Mapping[str, Any], names: Mapping[str, str]) -> Any:
+    """*part* with ``Fn::ForEach`` carried out.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-foreach.html
+    """
+    if isinstance(part, str):
+        for name, value in names.items():
+            part = part.replace(f"${{{name}}}", value).replace(f"&{{{name}}}", "".join(filter(str.isalnum, value)))
+        return part
+    if isinstance(part, list):
+        return [_loops(item, values, names) for item in part]
+    if not isinstance(part, dict):
+        return part
+    if len(part) == 1 and part.get("Ref") in names:
+        return names[part["Ref"]]
+    found: Document = {}
+    for key, value in part.items():
+        if not key.startswith("Fn::ForEach::"):
+            found[_loops(key, values, names)] = _loops(value, values, names)
+            continue
+        name, items, body = value
+        items = _loops(items, values, names)
+        if isinstance(items, Mapping) and "Ref" in items:
+            items = values.get(items["Ref"], [])
+        for item in items:
+            if isinstance(item, Mapping) and "Ref" in item:
+                item = values.get(item["Ref"])
+            found.update(_loops(body, values, {**names, name: text_of(item)}))
+    return found
+
+
+def _serverless(template: Document, values: Mapping[str, Any], region: str) -> Document:
+    import boto3
+    from samtranslator.internal.managed_policies import get_bundled_managed_policy_map
+    from samtranslator.model.exceptions import InvalidDocumentException
+    from samtranslator.parser.parser import Parser
+    from samtranslator.translator.translator import Translator
+
+    given = {name: ",".join(value) if isinstance(value, list) else value for name, value in values.items()}
+    session = boto3.Session(region_name=region)
+    translator = Translator(get_bundled_managed_policy_map("aws"), Parser(), boto_session=session)
+    try:
+        found: Document = translator.translate(template, given)
+    except InvalidDocumentException as error:
+        raise invalid(f"Transform {SERVERLESS} failed with: {error.message}") from None
+    return dict(json.loads(json.dumps(found)))  # what the translator shares between places is parted

@@ -1,0 +1,148 @@
+"""Deploys public SAM templates as ``sam package`` and a change set do, starts their state machines, prints a table.
+
+    python -m tests.public.sam_templates FOLDER [NAMES] [--only NAME]
+
+FOLDER holds aws-samples/step-functions-workflows-collection, a working tree or a bare repository; NAMES is a file with
+the names of its folders, one a line: all of those with a template by default. Each template has an emulator to itself.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import boto3
+from botocore.config import Config
+
+from harness.project.install import package as zip_folder
+from harness.project.packaging import package
+from harness.project.template import TemplateError, load_template
+from harness.settings import Settings
+from harness.targets.embedded import embedded
+
+BUCKET = "packaged-templates"
+VALUES = {"CommaDelimitedList": "subnet-12345678,subnet-23456789", "Number": "1"}
+"""For parameters without a default, by type."""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("names", type=Path, nargs="?")
+    parser.add_argument("--only")
+    given = parser.parse_args()
+    with contextlib.ExitStack() as stack:
+        folder = given.folder
+        if not any(folder.glob("*/template.y*ml")):
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            extract(given.folder, folder)
+        names = [line.strip() for line in given.names.read_text().splitlines()] if given.names else None
+        found = sorted(path.parent.name for path in folder.glob("*/template.y*ml"))
+        wanted = [name for name in (names or found) if name in found and given.only in (None, name)]
+        rows = [deploy(name, next((folder / name).glob("template.y*ml"))) for name in wanted]
+    done = sum(row[1] == "deployed" for row in rows)
+    refused = sum(row[1] == "refused" for row in rows)
+    print(f"{done} of {len(rows)} templates deploy and their state machines start, {refused} are refused by name")
+    sys.exit(done < 0.9 * len(rows))
+
+
+def extract(repository, folder):
+    """Writes the files of a bare repository that are there; a mirror may lack large ones."""
+    listed = subprocess.run(
+        ["git", "-C", repository, "ls-tree", "-r", "-z", "HEAD"], capture_output=True, text=True, check=True
+    ).stdout
+    blobs = {}
+    for line in filter(None, listed.split("\0")):
+        meta, path = line.split("\t")
+        mode, kind, digest = meta.split()
+        if kind == "blob" and mode != "120000":
+            blobs.setdefault(digest, []).append(path)
+    answer = subprocess.run(
+        ["git", "-C", repository, "cat-file", "--batch"], input="\n".join(blobs).encode(), capture_output=True
+    ).stdout
+    stream = io.BytesIO(answer)
+    while head := stream.readline():
+        digest, kind, *size = head.split()
+        if kind == b"missing":
+            continue
+        content = stream.read(int(size[0]))
+        stream.read(1)
+        for path in blobs[digest.decode()]:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+
+
+def deploy(name, template):
+    started = time.monotonic()
+    with embedded(Settings(port=0), 0):
+        try:
+            outcome, words = _deploy(name, template)
+        except (TemplateError, OSError) as error:
+            outcome, words = "failed", str(error)
+        except Exception as error:
+            outcome, words = "failed", f"{type(error).__name__}: {error}"
+    print(f"{name:55} {outcome:9} {time.monotonic() - started:5.1f} s  {words[:400]}", flush=True)
+    return name, outcome, words
+
+
+def _deploy(name, template):
+    config = Config(read_timeout=300, retries={"total_max_attempts": 1})
+    s3, cfn, states = (boto3.client(service, config=config) for service in ("s3", "cloudformation", "stepfunctions"))
+    stack_name = name[:24].strip("-")
+    s3.create_bucket(Bucket=BUCKET)
+    packaged = package(template, BUCKET, "us-east-1", install=zip_folder)
+    for key, content in packaged.uploads.items():
+        s3.put_object(Bucket=BUCKET, Key=key, Body=content)
+    s3.put_object(Bucket=BUCKET, Key="template.json", Body=packaged.body.encode())
+    parameters = [
+        {"ParameterKey": key, "ParameterValue": VALUES.get(declared.get("Type"), "https://example.com/a@example.com")}
+        for key, declared in (load_template(template).get("Parameters") or {}).items()
+        if "Default" not in declared
+    ]
+    made = cfn.create_change_set(
+        StackName=stack_name,
+        ChangeSetName="first",
+        ChangeSetType="CREATE",
+        TemplateURL=f"https://s3.us-east-1.amazonaws.com/{BUCKET}/template.json",
+        Parameters=parameters,
+        Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )["Id"]
+    described = cfn.describe_change_set(ChangeSetName=made)
+    if described["Status"] != "CREATE_COMPLETE":
+        return _refused(described["StatusReason"])
+    cfn.execute_change_set(ChangeSetName=made)
+    stack = _settled(cfn, stack_name)
+    if stack["StackStatus"] != "CREATE_COMPLETE":
+        events = cfn.describe_stack_events(StackName=stack["StackId"])["StackEvents"]
+        reasons = [
+            f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
+            for event in reversed(events)
+            if event["ResourceStatus"].endswith("_FAILED") and "ResourceStatusReason" in event
+        ]
+        return _refused("; ".join(reasons[:2]) or stack.get("StackStatusReason", stack["StackStatus"]))
+    ended = []
+    for machine in states.list_state_machines()["stateMachines"]:
+        arn = states.start_execution(stateMachineArn=machine["stateMachineArn"], input=json.dumps({}))["executionArn"]
+        ended.append(states.describe_execution(executionArn=arn)["status"])
+    return "deployed", f"{len(ended)} state machines"
+
+
+def _settled(cfn, name):
+    while True:
+        stack = cfn.describe_stacks(StackName=name)["Stacks"][0]
+        if not stack["StackStatus"].endswith("_IN_PROGRESS"):
+            return stack
+        time.sleep(0.2)
+
+
+def _refused(words):
+    return ("refused" if "not emulated" in words else "failed"), words
+
+
+if __name__ == "__main__":
+    main()
