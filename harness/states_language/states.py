@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from harness.states_language import timestamps
@@ -60,6 +61,14 @@ _JSONATA_ONLY = ("Arguments", "Output", "Items")
 _NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,80}")
 
 MAX_TIMEOUT = 99_999_999
+_READER_CONFIG = {
+    "InputType": ("CSV", "JSON", "JSONL", "PARQUET", "MANIFEST"),
+    "CSVDelimiter": ("COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"),
+    "CSVHeaderLocation": ("FIRST_ROW", "GIVEN"),
+    "ManifestType": ("ATHENA_DATA", "S3_INVENTORY"),
+    "Transformation": ("NONE", "LOAD_AND_FLATTEN"),
+}
+_BATCH_LIMITS = {"MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath", "MaxItemsPerBatch", "MaxItemsPerBatchPath"}
 
 
 class FlowReader:
@@ -78,6 +87,13 @@ class FlowReader:
         self.jsonata = jsonata
         self.known = known
         self._names: set[str] = set()
+
+    @contextmanager
+    def of_kind(self, kind: str | None) -> Iterator[None]:
+        """Read what follows as states of a machine of *kind*, a Distributed Map's children; None changes nothing."""
+        before, self.kind = self.kind, kind or self.kind
+        yield
+        self.kind = before
 
     def flow(self, scope: Json, at: str) -> Flow | None:
         """Read what has ``StartAt`` and ``States``, at the location *at*."""
@@ -257,11 +273,12 @@ class StateReader:
         if member not in state:
             self._wrong("These fields are required: [ItemProcessor]", at)
             return None
-        processor = self._flow.flow(state[member], f"{at}/{member}")
+        config = (state[member].get("ProcessorConfig") if isinstance(state[member], dict) else None) or {}
+        distributed = config.get("Mode") == "DISTRIBUTED"
+        with self._flow.of_kind(config.get("ExecutionType") if distributed else None):
+            processor = self._flow.flow(state[member], f"{at}/{member}")
         if processor is None:
             return None
-        config = state[member].get("ProcessorConfig") or {}
-        distributed = config.get("Mode") == "DISTRIBUTED"
         if distributed and self._flow.kind == "EXPRESS":
             self._wrong(
                 "Express state machine does not support DISTRIBUTED Map state", f"{at}/{member}/ProcessorConfig"
@@ -290,7 +307,7 @@ class StateReader:
             execution_type=config.get("ExecutionType", "STANDARD"),
             reader=self._reader(state["ItemReader"]) if "ItemReader" in state else None,
             batcher=self._batcher(state["ItemBatcher"]) if "ItemBatcher" in state else None,
-            writer=self._any(state["ResultWriter"], "ResultWriter") if "ResultWriter" in state else None,
+            writer=self._writer(state["ResultWriter"]) if "ResultWriter" in state else None,
             label=state.get("Label", ""),
             legacy=member == "Iterator",
         )
@@ -472,10 +489,24 @@ class StateReader:
         return good
 
     def _reader(self, given: Json) -> dict[str, Evaluator | Limit]:
+        config = given.get("ReaderConfig") if isinstance(given, dict) else None
+        for name, allowed in _READER_CONFIG.items():
+            value = config.get(name) if isinstance(config, dict) else None
+            if value is not None and not (self._jsonata and is_jsonata(value)) and value not in allowed:
+                words = f"The field '{name}' should have one of these values: [{', '.join(allowed)}]"
+                self._wrong(words, f"{self._at}/ItemReader/ReaderConfig/{name}")
         return self._members(given, "ItemReader")
 
     def _batcher(self, given: Json) -> dict[str, Evaluator | Limit]:
+        if isinstance(given, dict) and not _BATCH_LIMITS & given.keys():
+            words = f"At least one of these fields is required: [{', '.join(sorted(_BATCH_LIMITS))}]"
+            self._wrong(words, f"{self._at}/ItemBatcher")
         return self._members(given, "ItemBatcher")
+
+    def _writer(self, given: Json) -> Evaluator:
+        if given == {}:
+            self._wrong("Value cannot be empty", f"{self._at}/ResultWriter")
+        return self._any(given, "ResultWriter")
 
     def _members(self, given: Json, field: str) -> dict[str, Evaluator | Limit]:
         """Read an object whose members may be limits with a path, ``MaxItemsPath``, also in ``ReaderConfig``."""

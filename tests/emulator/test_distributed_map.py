@@ -442,8 +442,8 @@ def test_an_unknown_map_run_is_refused(client):
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"ItemBatcher": {}}, "ItemBatcher needs"),
-        ({"ResultWriter": {}}, "ResultWriter cannot be empty"),
+        ({"ItemBatcher": {}}, "At least one of these fields is required.*/ItemBatcher"),
+        ({"ResultWriter": {}}, "Value cannot be empty at .*/ResultWriter"),
         (
             {"ItemReader": {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "XML"}}},
             "InputType",
