@@ -123,7 +123,7 @@ class Execution:
         self.events: list[Event] = []
         self.transitions: list[Transition] = []
         self.next_state: str | None = None
-        self.inspection: dict[str, Any] = {}
+        self.inspection: dict[str, Any] = {"input": self.input.text} if inspect else {}
         self.redrives = 0
         self.now = 0.0
         self.random = random.Random(seed)

@@ -53,11 +53,11 @@ def run_map(run: Run) -> Generator[object, Any, Payload]:
     state, execution = run.state, run.execution
     assert isinstance(state, Map)
     run.take()
+    items = None if state.reader is not None else _items(run, state)
     concurrency = run.limit(state.concurrency) or 0
-    run.note("maxConcurrency", concurrency)
     if concurrency < 0:
         raise EvaluationError("States.Runtime", "MaxConcurrency cannot be negative.")
-    items = None if state.reader is not None else _items(run, state)
+    run.note("maxConcurrency", concurrency)
     if not (run.again and state.distributed):
         run.tell("MapStateStarted", {"length": 0 if items is None else len(items)})
     if execution.single and not run.strand.path and execution.single.mock is not None:
@@ -115,7 +115,8 @@ def _items(run: Run, state: Map) -> list[Json]:
             f"Expected 'array', but was '{_kind(items)}' for value: {dumps(items)}"
         )
         raise EvaluationError("States.QueryEvaluationError", words, "Items")
-    raise EvaluationError("States.Runtime", f'Reference path "{state.items_path or "$"}" must point to array.')
+    path = (state.items_path or "$").replace("$$", "$", 1)
+    raise EvaluationError("States.Runtime", f'Reference path "{path}" must point to array.')
 
 
 def _kind(value: Json) -> str:

@@ -144,12 +144,12 @@ class Run:
         if state.input_path is not None:
             self.effective = Payload(self.value(state.input_path, self.raw.value))
         named = not state.jsonata and not (isinstance(state, Pass) and state.result is not None)
-        if named:
+        if named and not isinstance(state, Parallel):
             self.note("afterInputPath", self.effective.text)
         arguments = self.effective.value
         if state.parameters is not None:
             arguments = self.value(state.parameters, arguments)
-        if isinstance(state, Task | Parallel) or (named and isinstance(state, Pass)):
+        if isinstance(state, Task) or (named and isinstance(state, Pass)):
             self.note("afterArguments" if state.jsonata else "afterParameters", dumps(arguments))
         return arguments
 
@@ -220,7 +220,7 @@ class Run:
         """Make the state's failure of an evaluation's; JSONata's has an event of its own."""
         name, entered = self.state.name, self.entered
         where = f"An error occurred while executing the state '{name}' (entered at the event id #{entered}). "
-        cause = where + error.cause
+        cause = error.cause if self.execution.single else where + error.cause
         if self.state.jsonata and error.error == "States.QueryEvaluationError":
             details = event.failure(error.error, cause, location=error.location, state=self.state.name)
             self.strand.previous = self.execution.add("EvaluationFailed", self.strand.step, details)

@@ -194,6 +194,7 @@ def test_one_state_alone_tells_of_its_way():
     drive(execution, lambda effect: Result({"x": 2}))
     assert (execution.status, execution.next_state) == ("SUCCEEDED", "A")
     assert execution.inspection == {
+        "input": '{"in":1}',
         "afterInputPath": '{"in":1}',
         "afterParameters": '{"FunctionName":"f"}',
         "result": '{"x":2}',
