@@ -30,6 +30,7 @@ class Scope:
         variables: by name, the innermost first.
         seed: of what is random.
         extra: members of ``$states`` besides input and context: result, errorOutput.
+        now: seconds since the epoch.
     """
 
     document: Json
@@ -37,6 +38,7 @@ class Scope:
     variables: Mapping[str, Json]
     seed: int = 0
     extra: Mapping[str, Json] | None = None
+    now: float = 0.0
 
     def states(self) -> dict[str, Json]:
         """Return what ``$states`` means."""
@@ -158,7 +160,7 @@ def _expression(text: str, field: str) -> Evaluator:
 
     def evaluate(scope: Scope) -> Json:
         try:
-            return expression.evaluate(scope.states(), scope.variables, scope.seed)
+            return expression.evaluate(scope.states(), scope.variables, scope.seed, scope.now)
         except EvaluationError as error:
             words = f"The JSONata expression '{inner}' specified for the field '{field}' {error.cause}"
             raise EvaluationError(error.error, words, field) from None

@@ -25,7 +25,7 @@ from jsonata.utils import Utils
 from harness.states_language.bounded_regex import compile_bounded
 from harness.states_language.effects import Json
 from harness.states_language.errors import EvaluationError, SyntaxFault
-from harness.states_language.jsonata_functions import functions_of_aws
+from harness.states_language.jsonata_functions import functions_of_aws, functions_of_time
 
 ERROR = "States.QueryEvaluationError"
 SECONDS = 2.0
@@ -57,13 +57,14 @@ class Expression:
     variables: frozenset[str] = field(repr=False)
     _compiled: Any = field(repr=False, compare=False)
 
-    def evaluate(self, states: Mapping[str, Json], variables: Mapping[str, Json], seed: int) -> Json:
+    def evaluate(self, states: Mapping[str, Json], variables: Mapping[str, Json], seed: int, now: float = 0.0) -> Json:
         """Evaluate the expression.
 
         Args:
             states: what ``$states`` means.
             variables: by name.
             seed: of ``$random()`` and ``$uuid()``.
+            now: of ``$now()`` and ``$millis()``, seconds since the epoch.
 
         Raises:
             EvaluationError: it fails, gives nothing or what is no JSON, or goes on for too long.
@@ -73,6 +74,8 @@ class Expression:
             name: Utils.NULL_VALUE if value is None else value for name, value in variables.items()
         }
         bindings |= functions_of_aws(Random(seed))
+        if not self.variables.isdisjoint(("now", "millis")):
+            bindings |= functions_of_time(now)
         bindings["states"] = states
         bindings["__evaluate_entry"] = bounds.enter
         bindings["__evaluate_exit"] = bounds.leave

@@ -42,6 +42,15 @@ def functions_of_aws(random: Random) -> dict[str, Any]:
     }
 
 
+def functions_of_time(now: float) -> dict[str, Any]:
+    """Functions that tell the time *now*: an execution's, which need not be the machine's."""
+    millis = int(now * 1000)
+    return {
+        "now": _function(lambda picture=None, zone=None: Functions.datetime_from_millis(millis, picture, zone), "<s?s?:s>"),
+        "millis": _function(lambda: millis, "<:n>"),
+    }
+
+
 class _Callable(Jsonata.JFunctionCallable):  # type: ignore[misc]
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function

@@ -174,7 +174,8 @@ def _selected(run: Run, state: Map, item: Mapping[str, Json]) -> Json:
     assert state.selector is not None
     context = {**run.context, "Map": {"Item": item}}
     run.execution.seed += 1
-    return state.selector(Scope(run.effective.value, context, run.strand.variables, run.execution.seed))
+    variables, seed = run.strand.variables, run.execution.seed
+    return state.selector(Scope(run.effective.value, context, variables, seed, now=run.execution.now))
 
 
 def _distributed(run: Run, state: Map, items: list[Json] | None, concurrency: int) -> Generator[object, Any, Payload]:
