@@ -46,7 +46,9 @@ def functions_of_time(now: float) -> dict[str, Any]:
     """Functions that tell the time *now*: an execution's, which need not be the machine's."""
     millis = int(now * 1000)
     return {
-        "now": _function(lambda picture=None, zone=None: Functions.datetime_from_millis(millis, picture, zone), "<s?s?:s>"),
+        "now": _function(
+            lambda picture=None, zone=None: Functions.datetime_from_millis(millis, picture, zone), "<s?s?:s>"
+        ),
         "millis": _function(lambda: millis, "<:n>"),
     }
 
