@@ -223,6 +223,7 @@ class Emulator:
             file = self._state_file("stepfunctions.sqlite")
             self._states = StepFunctions(context, self._reach(services), self._clock, self._script, file)
             services.add(self._states)
+            services.add(self._sagemaker)
             self._stacks = Stacks(context, services.call, self._skip_unsupported)
             services.add(self._stacks)
             self.patches.apply([tagged_elsewhere(self._stacks.tagged)])
@@ -294,8 +295,8 @@ class Emulator:
                 yield Record(f"{name}/{kind}", key, data)
 
     def _keepers(self) -> dict[str, Keeper]:
-        assert self._functions is not None and self._sagemaker is not None and self._ours is not None
-        keepers: dict[str, Keeper] = {"lambda": self._functions, "sagemaker": self._sagemaker}
+        assert self._functions is not None and self._ours is not None
+        keepers: dict[str, Keeper] = {"lambda": self._functions}
         return keepers | {service.name: service for service in self._ours.all()}
 
     def mount(self, page: Page) -> None:
@@ -384,12 +385,9 @@ class Emulator:
         assert functions is not None and sagemaker is not None and identity is not None
         assert schedules is not None
 
-        def find_sagemaker(request: Request) -> Handler | None:
-            return sagemaker.runtime if request.path.startswith("/endpoints/") else sagemaker.control
-
         return {
             "lambda": functions.handler_for,
-            "sagemaker": find_sagemaker,
+            "sagemaker": lambda request: sagemaker.runtime if request.path.startswith("/endpoints/") else None,
             "iam": lambda request: identity.request,
             "sts": lambda request: identity.request,
             "servicequotas": self._quotas.handler_for,
@@ -410,8 +408,6 @@ class Emulator:
                 self._schedules.close()
             if self._functions is not None:
                 self._functions.close()
-            if self._sagemaker is not None:
-                self._sagemaker.close()
             if self._logs is not None:
                 self._logs.close()
             if self._kept is not None:

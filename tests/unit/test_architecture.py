@@ -14,7 +14,6 @@ STILL_IMPORT_MOTO = {
     # Goes with moto's Lambda and its CloudFormation.
     "harness/emulator/cloudformation/stacks.py",
     "harness/emulator/lambda_/service.py",
-    "harness/emulator/sagemaker/backend.py",
     "harness/emulator/scheduler.py",
 }
 UPPER = (

@@ -12,20 +12,21 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from werkzeug import Request, Response
-
 from harness.emulator.context import EmulatorContext
+from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
 from harness.emulator.door.validation import check
-from harness.emulator.sagemaker.backend import arn_of, backend_of, backends_of, refusal
+from harness.emulator.moto.sagemaker import backend_of, backends_of
 from harness.emulator.sagemaker.capture import CaptureConfig
 from harness.emulator.sagemaker.execution_role import ExecutionRole
 from harness.emulator.sagemaker.images import ImageKind, kind_of
 from harness.emulator.sagemaker.model_server import ModelServer
 from harness.emulator.sagemaker.models import model_data_of
+from harness.emulator.sagemaker.names import arn_of, refusal
 from harness.emulator.sagemaker.process_server import ProcessServer, ServedModel
 from harness.emulator.sagemaker.running import RunningEndpoint, Variant
 from harness.emulator.sagemaker.stub import StubServer
+from harness.emulator.services import Operation
 
 logger = logging.getLogger(__name__)
 
@@ -46,10 +47,12 @@ class Endpoints:
     Args:
         context: the emulator's surroundings.
         flush: writes waiting capture records.
+        keep: has moto keep what a call says.
     """
 
-    def __init__(self, context: EmulatorContext, flush: Callable[[], object]) -> None:
+    def __init__(self, context: EmulatorContext, flush: Callable[[], object], keep: Operation) -> None:
         self._context = context
+        self._keep = keep
         self._flush = flush
         self._running: dict[tuple[str, str], RunningEndpoint] = {}
         self._settled: dict[tuple[str, str], threading.Event] = {}
@@ -57,8 +60,9 @@ class Endpoints:
 
     # Actions
 
-    def create_config(self, parameters: Mapping[str, Any], region: str, request: Request) -> Response:
+    def create_config(self, call: Call) -> Mapping[str, Any]:
         """Answer CreateEndpointConfig."""
+        parameters, region = call.parameters, call.region
         check("sagemaker", "CreateEndpointConfig", parameters)
         backend = self._backend(region)
         name = parameters["EndpointConfigName"]
@@ -79,14 +83,15 @@ class Endpoints:
             raise refusal("not emulated: asynchronous inference")
         if parameters.get("ShadowProductionVariants"):
             raise refusal("not emulated: shadow variants")
-        answer = self._context.moto(request)
+        answer = self._keep(call)
         config = backend.endpoint_configs.get(name)
         if config is not None:
             config.arn = config.endpoint_config_arn  # moto has a tuple there, which the tagging API would show
         return answer
 
-    def create(self, parameters: Mapping[str, Any], region: str) -> dict[str, Any]:
+    def create(self, call: Call) -> dict[str, Any]:
         """Answer CreateEndpoint."""
+        parameters, region = call.parameters, call.region
         check("sagemaker", "CreateEndpoint", parameters)
         name, config_name = parameters["EndpointName"], parameters["EndpointConfigName"]
         backend = self._backend(region)
@@ -99,8 +104,9 @@ class Endpoints:
         self.bring_up(name, region, "Creating")
         return {"EndpointArn": arn}
 
-    def update(self, parameters: Mapping[str, Any], region: str) -> dict[str, Any]:
+    def update(self, call: Call) -> dict[str, Any]:
         """Answer UpdateEndpoint: the old configuration serves until the new one does."""
+        parameters, region = call.parameters, call.region
         check("sagemaker", "UpdateEndpoint", parameters)
         name, config_name = parameters["EndpointName"], parameters["EndpointConfigName"]
         arn = self._arn("endpoint", name, region)
@@ -115,30 +121,31 @@ class Endpoints:
         self.bring_up(name, region, "Updating")
         return {"EndpointArn": arn}
 
-    def update_weights(self, parameters: Mapping[str, Any], region: str, request: Request) -> Response:
+    def update_weights(self, call: Call) -> Mapping[str, Any]:
         """Answer UpdateEndpointWeightsAndCapacities."""
+        parameters, region = call.parameters, call.region
         check("sagemaker", "UpdateEndpointWeightsAndCapacities", parameters)
         name = parameters["EndpointName"]
         self._require(name, region)
-        answer = self._context.moto(request)
-        if answer.status_code == 200:
-            weights = {
-                item["VariantName"]: float(item["DesiredWeight"])
-                for item in parameters["DesiredWeightsAndCapacities"]
-                if "DesiredWeight" in item
-            }
-            with self._lock:
-                running = self._running.get((region, name))
-                if running is not None:
-                    self._running[region, name] = running.weighted(weights)
-                    for variant in self._require(name, region).production_variants:
-                        if variant["VariantName"] in weights:
-                            weight = weights[variant["VariantName"]]
-                            variant["CurrentWeight"] = variant["DesiredWeight"] = weight
+        answer = self._keep(call)
+        weights = {
+            item["VariantName"]: float(item["DesiredWeight"])
+            for item in parameters["DesiredWeightsAndCapacities"]
+            if "DesiredWeight" in item
+        }
+        with self._lock:
+            running = self._running.get((region, name))
+            if running is not None:
+                self._running[region, name] = running.weighted(weights)
+                for variant in self._require(name, region).production_variants:
+                    if variant["VariantName"] in weights:
+                        weight = weights[variant["VariantName"]]
+                        variant["CurrentWeight"] = variant["DesiredWeight"] = weight
         return answer
 
-    def describe(self, parameters: Mapping[str, Any], region: str) -> dict[str, Any]:
+    def describe(self, call: Call) -> dict[str, Any]:
         """Answer DescribeEndpoint, after :data:`PATIENCE` seconds at most when the endpoint is on its way."""
+        parameters, region = call.parameters, call.region
         name = parameters["EndpointName"]
         if self._require(name, region).endpoint_status in _ON_THE_WAY and (region, name) in self._settled:
             self._settled[region, name].wait(PATIENCE)
@@ -162,8 +169,9 @@ class Endpoints:
                 answer["DataCaptureConfig"] = _capture_summary(endpoint.data_capture_config)
         return answer
 
-    def delete(self, parameters: Mapping[str, Any], region: str, request: Request) -> Response:
+    def delete(self, call: Call) -> Mapping[str, Any]:
         """Answer DeleteEndpoint, once requests under way are answered and their captures are written."""
+        parameters, region = call.parameters, call.region
         name = parameters["EndpointName"]
         with self._lock:
             self._require(name, region).endpoint_status = "Deleting"
@@ -174,7 +182,7 @@ class Endpoints:
         self._context.logs.flush()  # its last words must not make its log group anew, once somebody deletes that
         with self._lock:
             self._settled.pop((region, name), None)
-            return self._context.moto(request)
+            return self._keep(call)
 
     # Life
 

@@ -13,7 +13,7 @@ from harness.emulator.access.policies import ALL
 from harness.emulator.access.sessions import RoleSession
 from harness.emulator.context import EmulatorContext
 from harness.emulator.logs.role_log import may_log
-from harness.emulator.sagemaker.backend import refusal
+from harness.emulator.sagemaker.names import refusal
 
 _SERVICE = "sagemaker.amazonaws.com"
 _IN_REGISTRY = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/([^:@]+)")

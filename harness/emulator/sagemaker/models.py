@@ -8,21 +8,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from werkzeug import Request, Response
-
 from harness.emulator.context import EmulatorContext
+from harness.emulator.door.call import Call
 from harness.emulator.door.validation import check
-from harness.emulator.sagemaker.backend import arn_of, backend_of, refusal
+from harness.emulator.moto.sagemaker import backend_of
 from harness.emulator.sagemaker.execution_role import ExecutionRole
 from harness.emulator.sagemaker.model_data import split_model_uri
+from harness.emulator.sagemaker.names import arn_of, refusal
+from harness.emulator.services import Operation
 
 
-def create_model(context: EmulatorContext, parameters: Mapping[str, Any], region: str, request: Request) -> Response:
+def create_model(context: EmulatorContext, call: Call, keep: Operation) -> Mapping[str, Any]:
     """Answer CreateModel.
+
+    Args:
+        context: the emulator's surroundings.
+        call: the request.
+        keep: has moto keep the model.
 
     Raises:
         AwsError: ``ValidationException``, among others for model data that is not there.
     """
+    parameters, region = call.parameters, call.region
     check("sagemaker", "CreateModel", parameters)
     backend = backend_of(context.account_id, region)
     name = parameters["ModelName"]
@@ -41,7 +48,7 @@ def create_model(context: EmulatorContext, parameters: Mapping[str, Any], region
     uri = model_data_of(container)
     if uri is not None:
         _require_model_data(role.client("s3", region), uri, parameters["ExecutionRoleArn"], region)
-    answer = context.moto(request)
+    answer = keep(call)
     model = backend._models.get(name)
     if model is not None and not model.vpc_config:
         model.vpc_config = None  # moto would describe an empty one, which the service model does not allow

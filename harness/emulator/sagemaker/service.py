@@ -6,29 +6,29 @@ Runtime: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_I
 
 from __future__ import annotations
 
-import json
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
 from werkzeug import Request, Response
 
 from harness.emulator.aws_models import service_error
+from harness.emulator.clients import Clients
 from harness.emulator.context import EmulatorContext
-from harness.emulator.door.errors import JSON_1_1, AwsError
+from harness.emulator.door.errors import AwsError
 from harness.emulator.door.gateway import json_response
 from harness.emulator.limits import ENDPOINT_BODY
 from harness.emulator.moto.app import access_key_of
-from harness.emulator.sagemaker.backend import as_epoch
 from harness.emulator.sagemaker.capture import CaptureWriter
 from harness.emulator.sagemaker.endpoints import Endpoints
+from harness.emulator.sagemaker.kept import KEPT
 from harness.emulator.sagemaker.model_server import ModelRequest
 from harness.emulator.sagemaker.models import create_model
 from harness.emulator.sagemaker.stub import Script, ScriptError
-from harness.emulator.sagemaker.training.job import TrainingJob
 from harness.emulator.sagemaker.training.service import TrainingJobs
+from harness.emulator.services import Operation
 
 _INVOCATION = re.compile(r"^/endpoints/([^/]+)/(invocations|async-invocations|invocations-response-stream)$")
 _NOT_EMULATED = {
@@ -37,51 +37,40 @@ _NOT_EMULATED = {
 }
 _MODEL_ERRORS = ("ModelError", "ModelTimeout")
 """Faults that the model commits, not the service; the second is a minute without an answer, without the wait."""
-_Action = Callable[[Mapping[str, Any], str, Request], "Response | dict[str, Any]"]
 
 
 class SageMaker:
-    """Answers SageMaker's control plane and runtime.
+    """Carries out SageMaker's operations, and answers its runtime.
 
     Args:
         context: the emulator's surroundings.
         training_options: options for the training programs of built-in algorithms.
     """
 
+    name = "sagemaker"
+    kept_by_moto = KEPT
+
     def __init__(self, context: EmulatorContext, training_options: Sequence[str] = ()) -> None:
         self._context = context
         self._captures = CaptureWriter(context.clients)
-        self._endpoints = Endpoints(context, self._captures.flush)
+        keeper = Clients(
+            context.endpoint_url, None, context.region, context.account_id, context.permissions, context.moto
+        )
+        self._endpoints = Endpoints(context, self._captures.flush, keeper.call)
         self._jobs = TrainingJobs(context, training_options)
-        self._actions: dict[str, _Action] = {
-            "CreateModel": lambda parameters, region, request: create_model(context, parameters, region, request),
+        self.operations: Mapping[str, Operation] = {
+            "CreateModel": lambda call: create_model(context, call, keeper.call),
             "CreateEndpointConfig": self._endpoints.create_config,
-            "CreateEndpoint": lambda parameters, region, _: self._endpoints.create(parameters, region),
-            "DescribeEndpoint": lambda parameters, region, _: self._endpoints.describe(parameters, region),
-            "UpdateEndpoint": lambda parameters, region, _: self._endpoints.update(parameters, region),
+            "CreateEndpoint": self._endpoints.create,
+            "DescribeEndpoint": self._endpoints.describe,
+            "UpdateEndpoint": self._endpoints.update,
             "UpdateEndpointWeightsAndCapacities": self._endpoints.update_weights,
             "DeleteEndpoint": self._endpoints.delete,
-            "CreateTrainingJob": lambda parameters, region, _: self._jobs.create(parameters, region),
-            "DescribeTrainingJob": lambda parameters, region, _: self._jobs.describe(parameters, region),
-            "DeleteTrainingJob": lambda parameters, region, _: self._jobs.delete(parameters, region),
-            "StopTrainingJob": lambda parameters, region, _: self._jobs.stop(parameters, region),
+            **self._jobs.operations,
         }
 
-    def control(self, request: Request, request_id: str, region: str) -> Response:
-        """Answer one control-plane request; actions that are not ours go to moto.
-
-        Raises:
-            AwsError: the request is refused.
-        """
-        action = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
-        act = self._actions.get(action)
-        if act is None:
-            return self._context.moto(request)
-        answer = act(json.loads(request.get_data() or b"{}"), region, request)
-        if isinstance(answer, Response):
-            return answer
-        body = json.dumps(answer, default=as_epoch, separators=(",", ":"))
-        return Response(body, 200, {"x-amzn-RequestId": request_id}, content_type=JSON_1_1)
+    def start(self) -> None:
+        """Nothing to start: what was kept is restored."""
 
     def runtime(self, request: Request, request_id: str, region: str) -> Response:
         """Answer InvokeEndpoint.
@@ -170,7 +159,7 @@ class SageMaker:
 
     def restore(self, kind: str, key: str, record: Mapping[str, Any]) -> None:
         """Take back what :meth:`kept` gave: jobs with their ends."""
-        self._jobs.restore([TrainingJob.restored(record)])
+        self._jobs.restore(record)
 
     def resume(self) -> None:
         """Bring endpoints in service again, once everything has been taken back."""

@@ -8,15 +8,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.emulator.context import EmulatorContext
+from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
 from harness.emulator.door.validation import check
-from harness.emulator.sagemaker.backend import arn_of, backend_of, refusal
+from harness.emulator.moto.sagemaker import backend_of
 from harness.emulator.sagemaker.execution_role import ExecutionRole
 from harness.emulator.sagemaker.images import ImageKind, kind_of
+from harness.emulator.sagemaker.job_lists import page
+from harness.emulator.sagemaker.names import arn_of, refusal
 from harness.emulator.sagemaker.training.job import ENDED, TrainingJob
 from harness.emulator.sagemaker.training.layout import mode_of
 from harness.emulator.sagemaker.training.metrics import definitions_for
 from harness.emulator.sagemaker.training.runner import JobRunner, check_sources
+from harness.emulator.services import Operation
 
 PATIENCE = 5.0
 """Seconds for which DescribeTrainingJob waits for a running job's end before it answers.
@@ -39,13 +43,21 @@ class TrainingJobs:
         self._jobs: dict[tuple[str, str], TrainingJob] = {}
         self._runners: dict[tuple[str, str], JobRunner] = {}
         self._lock = threading.Lock()
+        self.operations: Mapping[str, Operation] = {
+            "CreateTrainingJob": self.create,
+            "DescribeTrainingJob": self.describe,
+            "DeleteTrainingJob": self.delete,
+            "StopTrainingJob": self.stop,
+            "ListTrainingJobs": self.list,
+        }
 
-    def create(self, parameters: Mapping[str, Any], region: str) -> dict[str, Any]:
+    def create(self, call: Call) -> dict[str, Any]:
         """Check a request as AWS does, and start the job.
 
         Raises:
             AwsError: ``ValidationException`` or ``ResourceInUse``.
         """
+        parameters, region = call.parameters, call.region
         check("sagemaker", "CreateTrainingJob", parameters)
         name = parameters["TrainingJobName"]
         arn = arn_of("training-job", name, region, self._context.account_id)
@@ -71,31 +83,31 @@ class TrainingJobs:
         runner.start()
         return {"TrainingJobArn": arn}
 
-    def describe(self, parameters: Mapping[str, Any], region: str) -> dict[str, Any]:
+    def describe(self, call: Call) -> dict[str, Any]:
         """A job as it stands, or as it stands :data:`PATIENCE` seconds later, whichever shows its end.
 
         Raises:
             AwsError: there is no such job.
         """
-        job = self._find(parameters, region)
+        job = self._find(call)
         job.await_end(PATIENCE)
         given = job.parameters["AlgorithmSpecification"].get("MetricDefinitions")
         return job.describe(definitions_for(job.image, given))
 
-    def stop(self, parameters: Mapping[str, Any], region: str) -> dict[str, Any]:
+    def stop(self, call: Call) -> dict[str, Any]:
         """Stop a job; what its program has made until then is kept.
 
         Raises:
             AwsError: there is no such job, or it has ended.
         """
-        job = self._find(parameters, region)
+        job = self._find(call)
         if not job.stopping():
             raise refusal(f"The request was rejected because the training job is in status {job.status}.")
         self._show(job)
-        self._runners[region, job.name].stop()
+        self._runners[job.region, job.name].stop()
         return {}
 
-    def delete(self, parameters: Mapping[str, Any], region: str) -> dict[str, Any]:
+    def delete(self, call: Call) -> dict[str, Any]:
         """Forget a job that has ended; its name is free again.
 
         https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DeleteTrainingJob.html
@@ -103,14 +115,20 @@ class TrainingJobs:
         Raises:
             AwsError: there is no such job, or it has not ended.
         """
-        job = self._find(parameters, region)
+        job = self._find(call)
         if job.status not in ENDED:
             raise AwsError("ResourceInUse", f"The training job is in status {job.status} and cannot be deleted.")
         with self._lock:
-            self._jobs.pop((region, job.name), None)
-            self._runners.pop((region, job.name), None)
-        backend_of(self._context.account_id, region).training_jobs.pop(job.name, None)
+            self._jobs.pop((job.region, job.name), None)
+            self._runners.pop((job.region, job.name), None)
+        backend_of(self._context.account_id, job.region).training_jobs.pop(job.name, None)
         return {}
+
+    def list(self, call: Call) -> dict[str, Any]:
+        """Answer ListTrainingJobs."""
+        check("sagemaker", "ListTrainingJobs", call.parameters)
+        found = [_summary(job) for job in self.jobs() if job.region == call.region]
+        return page("TrainingJob", found, call.parameters)
 
     def process_ids(self) -> dict[str, int]:
         """Process numbers of the programs that run now, by job name."""
@@ -122,19 +140,19 @@ class TrainingJobs:
             if runner.pid is not None and runner.job.status not in ENDED
         }
 
-    def jobs(self) -> list[TrainingJob]:
+    def jobs(self) -> tuple[TrainingJob, ...]:
         """All jobs, to be kept."""
         with self._lock:
-            return list(self._jobs.values())
+            return tuple(self._jobs.values())
 
-    def restore(self, jobs: Sequence[TrainingJob]) -> None:
-        """Take jobs that were kept; those that ran when the emulator stopped have failed of it."""
-        for job in jobs:
-            self._jobs[job.region, job.name] = job
-            if job.status not in ENDED:
-                reason = "InternalServerError: the emulator was stopped while the job ran"
-                job.end("Failed", "Failed", reason, reason)
-            self._show(job)
+    def restore(self, record: Mapping[str, Any]) -> None:
+        """Take a job that was kept; one that ran when the emulator stopped has failed of it."""
+        job = TrainingJob.restored(record)
+        self._jobs[job.region, job.name] = job
+        if job.status not in ENDED:
+            reason = "InternalServerError: the emulator was stopped while the job ran"
+            job.end("Failed", "Failed", reason, reason)
+        self._show(job)
 
     def close(self) -> None:
         """End all jobs that still run."""
@@ -143,9 +161,8 @@ class TrainingJobs:
         for runner in runners:
             runner.abandon()
 
-    def _find(self, parameters: Mapping[str, Any], region: str) -> TrainingJob:
-        name = parameters.get("TrainingJobName", "")
-        job = self._jobs.get((region, name))
+    def _find(self, call: Call) -> TrainingJob:
+        job = self._jobs.get((call.region, call.parameters.get("TrainingJobName", "")))
         if job is None:
             raise refusal("Requested resource not found.")
         return job
@@ -210,3 +227,13 @@ class TrainingJobs:
             record.creation_time = job.created.replace(tzinfo=None)
             record.last_modified_time = job.modified.replace(tzinfo=None)
             record.training_end_time = job.ended.replace(tzinfo=None) if job.ended else None
+
+
+def _summary(job: TrainingJob) -> dict[str, Any]:
+    described = job.describe(())
+    shown = ("Name", "Arn", "Status")
+    summary = {f"TrainingJob{what}": described[f"TrainingJob{what}"] for what in shown}
+    for what in ("CreationTime", "TrainingEndTime", "LastModifiedTime", "SecondaryStatus"):
+        if what in described:
+            summary[what] = described[what]
+    return summary
