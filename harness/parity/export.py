@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from harness.states_language.text import dumps
+
+_MILLISECONDS = 1e11
 
 
 class ExportError(ValueError):
@@ -16,14 +20,28 @@ class ExportError(ValueError):
 
 @dataclass(frozen=True)
 class RecordedExecution:
-    """One execution: its definition, its input, and what happened."""
+    """One execution: its definition, its input, and what happened.
 
+    Attributes:
+        arn: of the execution.
+        name: of the execution.
+        machine_arn: of its state machine.
+        kind: ``STANDARD`` or ``EXPRESS``.
+        definition: of the state machine.
+        role_arn: of the state machine.
+        input: JSON text.
+        events: the whole history, by id, without members that the console writes as null; payloads are JSON texts,
+            times ISO ones.
+    """
+
+    arn: str
+    name: str
+    machine_arn: str
+    kind: str
     definition: str
     role_arn: str
-    name: str
     input: str
     events: list[dict[str, Any]]
-    """The whole history, by id."""
 
 
 def read_export(path: Path) -> RecordedExecution:
@@ -36,21 +54,56 @@ def read_export(path: Path) -> RecordedExecution:
         document = json.loads(path.read_text(encoding="utf-8"))
         machine, execution = document["stateMachine"], document["execution"]
         history = document["historyHash"]
-        events = sorted(history.values() if isinstance(history, dict) else history, key=lambda event: event["id"])
+        listed = history.values() if isinstance(history, dict) else history
+        events = [_event(event) for event in sorted(listed, key=lambda event: event["id"])]
+        arn = execution["executionArn"]
+        started = events[0].get("executionStartedEventDetails", {})
+        given = execution.get("input")
         return RecordedExecution(
-            machine["definition"],
-            machine["roleArn"],
-            execution.get("name") or execution["executionArn"].rpartition(":")[2],
-            execution["input"],
-            events,
+            arn=arn,
+            name=execution.get("name") or arn.rpartition(":")[2],
+            machine_arn=machine.get("stateMachineArn") or execution["stateMachineArn"],
+            kind=machine.get("type") or "STANDARD",
+            definition=machine["definition"],
+            role_arn=machine.get("roleArn") or started.get("roleArn") or "",
+            input=started["input"] if given is None else _text(given),
+            events=events,
         )
     except (OSError, ValueError) as error:
         raise ExportError(f"{path}: {error}") from None
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ExportError(
             f"{path} is no export of an execution: {error!s} is missing. Export one from the execution's page in the "
             "Step Functions console, or make one with --record."
         ) from None
+
+
+def _event(event: Mapping[str, Any]) -> dict[str, Any]:
+    """An event in the API's form: without what is null, its payloads as texts."""
+    found: dict[str, Any] = {}
+    for name, value in event.items():
+        if isinstance(value, Mapping) and name.endswith("EventDetails"):
+            details = {member: inside for member, inside in value.items() if inside is not None}
+            for member in ("input", "output", "parameters"):
+                if member in details:
+                    details[member] = _text(details[member])
+            found[name] = details
+        elif name == "timestamp":
+            found[name] = _moment(value)
+        elif value is not None:
+            found[name] = value
+    return found
+
+
+def _moment(stamp: Any) -> str:
+    """ISO text; the console writes milliseconds since the epoch, or a text."""
+    if isinstance(stamp, int | float):
+        return datetime.fromtimestamp(stamp / 1000 if stamp > _MILLISECONDS else stamp, UTC).isoformat()
+    return datetime.fromisoformat(str(stamp)).isoformat()
+
+
+def _text(payload: Any) -> str:
+    return payload if isinstance(payload, str) else dumps(payload)
 
 
 def record(states: Any, execution_arn: str) -> dict[str, Any]:
