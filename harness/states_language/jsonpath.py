@@ -94,6 +94,8 @@ class Path:
                     continue
                 except LookupError:
                     pass
+            if not self.definite:
+                return []
             raise self._nothing(position)
         return value if self.function is None else FUNCTIONS[self.function](value)
 

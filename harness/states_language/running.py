@@ -121,6 +121,8 @@ class Run:
         if limit is None:
             return None
         value = self.value(limit.evaluate, self.effective.value)
+        if limit.path is not None and isinstance(value, str):
+            value = _number(value)
         good = isinstance(value, int) or (isinstance(value, float) and (what == "float" or value.is_integer()))
         if not good or isinstance(value, bool):
             if limit.path is None:
@@ -225,6 +227,16 @@ class Run:
             details = event.failure(error.error, cause, location=error.location, state=self.state.name)
             self.strand.previous = self.execution.add("EvaluationFailed", self.strand.step, details)
         return StateFailed(error.error, cause)
+
+
+def _number(text: str) -> Json:
+    """Return the number that a text holds, or the text: where a path leads may be either."""
+    for read in (int, float):
+        try:
+            return read(text)
+        except ValueError:
+            continue
+    return text
 
 
 def too_large(what: str) -> str:
@@ -473,7 +485,7 @@ def _moment(run: Run, state: Wait, document: Json) -> float:
             if state.jsonata:
                 words = f"The Seconds field must be a number of seconds: {dumps(value)}"
                 raise EvaluationError("States.QueryEvaluationError", words, "Seconds")
-            words = f"The SecondsPath parameter does not reference an integer value: {state.path} == {dumps(value)}"
+            words = f"The SecondsPath parameter cannot be parsed as a long value: {state.path} == {dumps(value)}"
             raise EvaluationError("States.Runtime", words)
         if value < 0:
             if state.jsonata:

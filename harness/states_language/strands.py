@@ -41,7 +41,8 @@ class StateFailed(Exception):
 
     def output(self) -> dict[str, Json]:
         """Return the error output."""
-        return {"Error": self.error, "Cause": self.cause}
+        cause = "" if self.cause is None and self.error == "States.Timeout" else self.cause
+        return {"Error": self.error, "Cause": cause}
 
 
 @dataclass(frozen=True, slots=True)

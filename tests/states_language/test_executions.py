@@ -280,3 +280,27 @@ def test_a_history_explains_its_execution(shape, goods, seed):
         assert entered == sum(event.type.endswith("StateExited") for event in events)
         assert events[-1].details["output"] == execution.output.text
     assert history().events == events
+
+
+def test_a_time_out_that_is_caught_has_an_empty_cause():
+    states = {
+        "T": {**TASK, "TimeoutSeconds": 5, "Catch": [{"ErrorEquals": ["States.Timeout"], "Next": "A"}]},
+        "A": {"Type": "Succeed"},
+    }
+    execution = run(states, lambda effect: None)
+    assert execution.output.value == {"Error": "States.Timeout", "Cause": ""}
+
+
+def test_a_path_to_a_number_may_lead_to_a_text_that_is_one():
+    processor = {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
+    states = {
+        "M": {
+            "Type": "Map",
+            "ItemsPath": "$.items",
+            "MaxConcurrencyPath": "$.n",
+            "ItemProcessor": processor,
+            "End": True,
+        }
+    }
+    assert run(states, given={"items": [1], "n": "1"}).output.value == [1]
+    assert '"x" which is not a valid integer: $.n' in run(states, given={"items": [1], "n": "x"}).cause

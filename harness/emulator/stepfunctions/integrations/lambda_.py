@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.emulator.stepfunctions.integrations.optimized import (
@@ -36,7 +36,7 @@ class Lambda(Optimized):
 
     def call(self, reach: Reach, action: str, arguments: Json, context: Context, caller: Caller) -> Result | Failure:
         answer = self._invoke(reach, self.request(action, arguments, context), caller)
-        return answer if isinstance(answer, Failure) else _whole(answer)
+        return _compact(answer) if isinstance(answer, Failure) else _whole(answer)
 
     def call_function(self, reach: Reach, arn: str, text: str, caller: Caller) -> Result | Failure:
         """Invoke the function *arn*; the task gets its payload alone."""
@@ -55,6 +55,14 @@ class Lambda(Optimized):
         if answer.output.get("FunctionError"):
             return _function_failure(answer.output.get("Payload", b"").decode(errors="replace"))
         return answer
+
+
+def _compact(failure: Failure) -> Failure:
+    """What ``lambda:invoke`` makes of a function's error: written anew, where the function's own ARN keeps its text."""
+    try:
+        return replace(failure, cause=as_text(json.loads(failure.cause or "")))
+    except ValueError:
+        return failure
 
 
 def _function_failure(payload: str) -> Failure:
