@@ -103,13 +103,16 @@ def probabilities_of(output: Payload) -> list[float] | None:
     """A model's answer as a list of numbers, or None where it is not one."""
     try:
         values = json.loads(output.content())
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(values, list) or not values:
         return None
     if not all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
         return None
-    return [float(value) for value in values]
+    try:
+        return [float(value) for value in values]
+    except OverflowError:  # a whole number that no float holds
+        return None
 
 
 def read_folder(folder: Path) -> Captures:

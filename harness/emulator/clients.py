@@ -22,6 +22,8 @@ from harness.emulator.in_process import send_in_process
 
 OWN_ACCESS_KEY = "harness"
 """With it the emulator calls itself: never refused, never struck by a fault."""
+_NO_PROFILE = {"profile": (None, None, None, None), "config_file": (None, None, os.devnull, None)}
+"""No file and no variable of the developer's says how the emulator calls itself."""
 _SERVICE_IDS = {"stepfunctions": "SFN", "logs": "CLOUDWATCH_LOGS"}
 """Services whose variable is not called as boto3 calls their client."""
 
@@ -65,7 +67,7 @@ class Clients:
         self._region = region
         self._account_id = account_id
         self._permissions = permissions
-        self._clients: dict[tuple[str, str, Actor | None], Any] = {}
+        self._clients: dict[tuple[str, str, Actor | None, bool], Any] = {}
         self._session: Any = None
         self._lock = threading.Lock()
 
@@ -89,12 +91,12 @@ class Clients:
         """Whether this emulator answers *service* itself."""
         return self._local_services is None or service in self._local_services
 
-    def get(self, service: str, region: str | None = None, session: Actor | None = None) -> Any:
+    def get(self, service: str, region: str | None = None, session: Actor | None = None, *, own: bool = False) -> Any:
         """The client for boto3 service *service*, e.g. ``s3`` or ``sagemaker-runtime``. Safe between threads.
 
-        Without a *session*, it may do everything.
+        Without a *session*, it may do everything. What is the emulator's *own* doing, as a role, no fault strikes.
         """
-        key = (service, region or self._region, session)
+        key = (service, region or self._region, session, own)
         client = self._clients.get(key)
         if client is None:
             with self._lock:
@@ -103,7 +105,7 @@ class Clients:
                     client = self._clients[key] = self._make(*key)
         return client
 
-    def _make(self, service: str, region: str, session: Actor | None) -> Any:
+    def _make(self, service: str, region: str, session: Actor | None, own: bool) -> Any:
         import boto3
         import botocore.session
 
@@ -114,7 +116,7 @@ class Clients:
         else:
             access_key = OWN_ACCESS_KEY
         if self._session is None:
-            botocore_session = botocore.session.Session()
+            botocore_session = botocore.session.Session(session_vars=_NO_PROFILE)
             botocore_session.register_component("data_loader", ClientsLoader())
             self._session = boto3.session.Session(botocore_session=botocore_session)
         client = self._session.client(
@@ -134,7 +136,7 @@ class Clients:
             ),
         )
         if self.is_local(service):
-            client.meta.events.register("before-send", partial(send_in_process, answer=self._answer))
+            client.meta.events.register("before-send", partial(send_in_process, answer=self._answer, own=own))
         return client
 
     def call(self, call: Call) -> Mapping[str, Any]:

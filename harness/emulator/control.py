@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from werkzeug import Request, Response
+from werkzeug.exceptions import BadRequest
 
 from harness import __version__
 from harness.emulator.access.permissions import Permissions
 from harness.emulator.door.boundary import CONTROL_PREFIX
-from harness.emulator.door.gateway import json_response
+from harness.emulator.door.gateway import json_members, json_response
 from harness.emulator.faults import FaultError, Faults
 from harness.emulator.lambda_.service import Functions
 from harness.emulator.quotas import Quotas
@@ -59,6 +60,12 @@ class Control:
 
     def answer(self, request: Request) -> Response:
         """Answer one request of the emulator's own API."""
+        try:
+            return self._answer(request)
+        except BadRequest as error:
+            return json_response({"message": error.description}, 400)
+
+    def _answer(self, request: Request) -> Response:
         path = request.path.removeprefix(CONTROL_PREFIX).rstrip("/")
         match request.method, path.split("/"):
             case "GET", ["health"]:
@@ -82,10 +89,10 @@ class Control:
             case "GET", ["traces"]:
                 return json_response({"traces": self._traces.kept()})
             case "POST", ["traces"]:
-                self._traces.on = bool(request.get_json().get("on"))
+                self._traces.on = bool(json_members(request).get("on"))
                 return json_response({"on": self._traces.on})
             case "POST", ["tasks", "script"]:
-                self._script.load(request.get_json().get("answers", []))
+                self._script.load(json_members(request).get("answers", []))
                 return json_response({"status": "scripted"})
             case _, ["endpoints" | "captures" | "training-jobs", *_]:
                 return self._sagemaker.api(request)
@@ -95,13 +102,13 @@ class Control:
     def _answer_quotas(self, request: Request) -> Response:
         if request.method == "PUT":
             try:
-                self._quotas.change(request.get_json())
+                self._quotas.change(json_members(request))
             except ValueError as error:
                 return json_response({"message": str(error)}, 400)
         return json_response({"quotas": self._quotas.values()})
 
     def _answer_clock(self, request: Request) -> Response:
-        wanted = request.get_json() if request.method == "POST" else {}
+        wanted = json_members(request) if request.method == "POST" else {}
         try:
             if "virtual" in wanted:
                 self._clock.be_virtual(bool(wanted["virtual"]))
@@ -116,9 +123,8 @@ class Control:
             case "GET", []:
                 return json_response(self._faults.describe())
             case "POST", []:
-                given = request.get_json()
                 try:
-                    fault = self._faults.add(given if isinstance(given, dict) else {})
+                    fault = self._faults.add(json_members(request))
                 except FaultError as error:
                     return json_response({"message": str(error)}, 400)
                 return json_response(fault.describe())

@@ -12,10 +12,15 @@ from werkzeug import Request, Response
 
 from harness.emulator.moto.headers import keep_names
 
+OWN = "harness.own"
+"""In a request's environment: the emulator asks for itself. No request that comes by HTTP can have it."""
 
-def send_in_process(request: AWSPreparedRequest, answer: Callable[[Request], Response], **_: Any) -> AWSResponse:
+
+def send_in_process(
+    request: AWSPreparedRequest, answer: Callable[[Request], Response], own: bool = False, **_: Any
+) -> AWSResponse:
     """Answer what a client is about to send; to be registered for botocore's event ``before-send``."""
-    response = answer(Request(_environ(request)))
+    response = answer(Request({**_environ(request), OWN: own}))
     body = _Body(response.get_data())
     return AWSResponse(request.url, response.status_code, dict(response.headers), body)
 

@@ -24,6 +24,7 @@ def embedded(settings: Settings, port: int = 0) -> Iterator[Target]:
     """
     from harness.emulator.door.boundary import Boundary
     from harness.emulator.emulator import Emulator
+    from harness.emulator.process.surroundings import without_surroundings
 
     emulator = Emulator(
         host=settings.host,
@@ -37,7 +38,7 @@ def embedded(settings: Settings, port: int = 0) -> Iterator[Target]:
         skip_unsupported=settings.unsupported == "skip",
         boundary=Boundary(settings.host, token=settings.control_token),
     )
-    with emulator:
+    with without_surroundings(os.environ), emulator:
         environment = emulator.environment() | emulator.control_variables()
         target = Target("embedded", environment, is_local=True, control_url=emulator.url)
         with environment_of(target):

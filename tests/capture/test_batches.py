@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from harness.capture import batches, decoding
 from harness.capture.batches import Details, parse_stream, read_batches, read_frame
 from harness.capture.places import CaptureFile, FolderPlace
-from harness.capture.records import CaptureRecord, parse_file, read_folder, to_frame
+from harness.capture.records import CaptureRecord, Payload, parse_file, probabilities_of, read_folder, to_frame
 from harness.capture.selection import Selection, read_time
 from tests.capture.making import START, line, record, side, write_hours
 
@@ -183,3 +183,8 @@ def test_inputs_are_read_in_every_encoding(tmp_path):
     (tmp_path / "a.jsonl").write_text(json.dumps(document))
     (batch,) = read_batches(FolderPlace(tmp_path), details=EVERYTHING)
     assert (batch.image, batch.encoding, batch.content_type) == (["1,2,3"], ["CSV"], ["text/csv"])
+
+
+@pytest.mark.parametrize("data", ["[" * 50_000, "[1" + "0" * 400 + "]", '{"a":' * 50_000])
+def test_an_answer_that_is_no_list_of_numbers_stops_nothing(data):
+    assert probabilities_of(Payload("application/json", "JSON", data)) is None

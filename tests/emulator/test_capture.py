@@ -213,6 +213,17 @@ def test_deleting_the_endpoint_writes_what_waits(s3, runtime, bucket, target):
     assert captures.skipped == []
 
 
+def test_a_fault_of_a_bucket_strikes_no_captures(s3, runtime, bucket, create, control, faults):
+    name = create()
+    faults.add(bucket=bucket, error="SlowDown", times=1)
+    faults.add(bucket=bucket, error="AccessDenied", prefix="captures/")
+    for _ in range(3):
+        runtime.invoke_endpoint(EndpointName=name, ContentType="image/png", Body=PNG)
+    control.flush()
+    control.delete("faults")
+    assert sum(text.count("\n") for text in files(s3, bucket, name).values()) == 3
+
+
 def test_an_unreachable_bucket_loses_nothing_and_is_reported(s3, runtime, create, control):
     late = f"late-{uuid.uuid4().hex[:8]}"
     name = create(DestinationS3Uri=f"s3://{late}/captures")

@@ -101,7 +101,7 @@ def read_call(
 
 def _read_json(service: str, operation: str, body: bytes) -> Mapping[str, Any]:
     try:
-        given = json.loads(body or b"{}")
+        given = json.loads(body, parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise AwsError("SerializationException", "Could not parse the request body as JSON.") from None
     if not isinstance(given, dict):
@@ -110,6 +110,10 @@ def _read_json(service: str, operation: str, body: bytes) -> Mapping[str, Any]:
     convert = _converter(service, shape.name) if shape is not None else None
     read: dict[str, Any] = convert(given) if convert is not None else given
     return read
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number in JSON")
 
 
 _Convert = Callable[[Any], Any]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from werkzeug import Request, Response
+from werkzeug.exceptions import BadRequest
 
 from harness.emulator.access.permissions import Permissions
 from harness.emulator.clients import OWN_ACCESS_KEY
@@ -18,6 +19,7 @@ from harness.emulator.door.boundary import CONTROL_PREFIX, PAGE_PREFIX
 from harness.emulator.door.call import Call, boto3_name, protocol_of, read_call
 from harness.emulator.door.errors import AwsError, error_response, xml_error_response
 from harness.emulator.faults import Faults
+from harness.emulator.in_process import OWN
 from harness.emulator.moto.app import access_key_of, region_of, service_of
 from harness.emulator.moto.bucket_faults import under_faults
 from harness.emulator.moto.overlooked import refuse_overlooked
@@ -133,7 +135,7 @@ class Gateway:
         if self._signing_names is not None and (signed_for or "s3") not in self._signing_names:
             return self._elsewhere(request)
         if signed_for is None or signed_for == "s3":
-            if signed_for is None or access_key_of(authorization) == OWN_ACCESS_KEY:
+            if signed_for is None or request.environ.get(OWN) or access_key_of(authorization) == OWN_ACCESS_KEY:
                 response = self._fallback(request)
             else:
                 response = under_faults(self._faults, request, self._fallback)
@@ -146,6 +148,9 @@ class Gateway:
             return self._dispatch(service, signed_for, request, authorization, request_id, changes)
         except AwsError as error:
             return _refused(error, service, request_id)
+        except (RecursionError, UnicodeDecodeError, json.JSONDecodeError):  # moto and the like read bodies themselves
+            words = "Could not parse the request body as JSON."
+            return _refused(AwsError("SerializationException", words), service, request_id)
         except Exception:
             logger.exception("%s %s failed", request.method, request.path)
             failure = AwsError("InternalFailure", "The emulator failed; its log says why.", 500)
@@ -185,6 +190,21 @@ def _refused(error: AwsError, service: str, request_id: str) -> Response:
     if protocol_of(service) in _XML:
         return xml_error_response(error, request_id)
     return error_response(error, request_id, "Message" if service in _MESSAGE_IN_CAPITALS else "message")
+
+
+def json_members(request: Request) -> dict[str, Any]:
+    """The members of the JSON object that a request to the emulator's own API brings; none where it has no body.
+
+    Raises:
+        werkzeug.exceptions.BadRequest: it brings something else.
+    """
+    try:
+        given = json.loads(request.get_data() or b"{}")
+    except (ValueError, RecursionError):
+        raise BadRequest("the body is no JSON") from None
+    if not isinstance(given, dict):
+        raise BadRequest("the body is no JSON object")
+    return given
 
 
 def json_response(body: object, status: int = 200) -> Response:

@@ -25,7 +25,20 @@ class QuickHead(http.server.BaseHTTPRequestHandler):
     raw_requestline: bytes
 
     def parse_request(self) -> bool:
-        """Read request line and headers; False when they were refused."""
+        """Read request line and headers; False when they were refused.
+
+        A head with a line that is no header is refused: what it means depends on who reads it.
+        """
+        if not self._read_head():
+            return False
+        odd = self.headers.defects or self.headers.get_payload()
+        if odd or any(set("\r\n\0") & set(value) for value in self.headers.values()):
+            self.close_connection = True
+            self.send_error(400, "a line of the head is no header")
+            return False
+        return True
+
+    def _read_head(self) -> bool:
         line = self.raw_requestline.decode("iso-8859-1").rstrip("\r\n")
         words = line.split(" ")
         if len(words) != 3 or words[2] != "HTTP/1.1" or not words[0] or not words[1] or words[1].startswith("//"):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from harness.emulator.door.body import BodyError, check_signed_chunks, read_body
 from harness.emulator.door.boundary import Refusal
 from harness.emulator.door.heads import QuickHead
 from harness.emulator.moto.headers import keep_names
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _TLS_HANDSHAKE_LIMIT = 10.0
+_PATIENCE = 60.0
+"""Seconds for which a body may be silent."""
 _LINGER = 1.0
 _MOST_UNREAD = 1 << 22
 _BLOCK = 1 << 16
@@ -90,7 +93,17 @@ class KeepAliveRequestHandler(QuickHead, WSGIRequestHandler):
         if self.headers.get("Expect", "").strip().lower() == "100-continue":
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.wfile.flush()
-        self._buffer_body(environ)
+        try:
+            self._buffer_body(environ)
+        except BodyError as error:
+            self._refuse(Refusal(error.status, str(error)))
+            return
+        except TimeoutError:
+            self._refuse(Refusal(408, "the body did not come"))
+            return
+        except ConnectionError:
+            self.close_connection = True
+            return
         self.environ = environ  # werkzeug's own logging looks for it here
         head: list[tuple[str, list[tuple[str, str]]]] = []
 
@@ -139,13 +152,13 @@ class KeepAliveRequestHandler(QuickHead, WSGIRequestHandler):
 
     def _buffer_body(self, environ: dict[str, Any]) -> None:
         # What an application left unread would be taken for the next request on this connection.
-        stream = environ["wsgi.input"]
-        if environ.get("wsgi.input_terminated"):
-            data = stream.read()
+        self.connection.settimeout(_PATIENCE)
+        data = read_body(self.rfile, self.headers)
+        check_signed_chunks(data, self.headers)
+        self.connection.settimeout(self.timeout)
+        if environ.pop("wsgi.input_terminated", None):
             environ["CONTENT_LENGTH"] = str(len(data))
             environ.pop("HTTP_TRANSFER_ENCODING", None)
-        else:
-            data = stream.read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(data)
 
     def _send(self, status: str, headers: list[tuple[str, str]], body: Any) -> None:

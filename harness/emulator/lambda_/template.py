@@ -24,6 +24,7 @@ _PROGRAM = Path(__file__).with_name("runtime_template.py")
 _READ_BY_PYTHON = ("PYTHON", "LD_", "MALLOC_", "GLIBC_")
 """Beginnings of the names of variables that a process reads when it starts, and a copy has not."""
 _PATIENCE = 10.0
+_FAREWELL = 2.0
 _LONGEST_ANSWER = 1 << 16
 
 
@@ -115,7 +116,12 @@ class RuntimeTemplate:
                 with contextlib.suppress(OSError):
                     self._channel.shutdown(socket.SHUT_RDWR)
             if self._process is not None:
-                self._process.wait()
+                try:
+                    self._process.wait(_FAREWELL)
+                except subprocess.TimeoutExpired:  # it is stopped, or swapped out: nothing waits for that
+                    self._process.kill()
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        self._process.wait(_FAREWELL)
 
     def _connect(self) -> socket.socket:
         if self._channel is None:

@@ -13,6 +13,7 @@ from harness.emulator.door.boundary import PAGE_PREFIX, Boundary, is_loopback
 from harness.emulator.door.gateway import Page
 from harness.emulator.emulator import Emulator
 from harness.emulator.process.announcement import announced
+from harness.emulator.process.surroundings import leave_out_surroundings
 from harness.settings import Settings, surrounding_authorities, surrounding_proxy
 
 HINT = """\
@@ -69,6 +70,7 @@ def run_in_foreground(
     from rich.console import Console
 
     boundary = Boundary(host, hosts, origins, settings.control_token)
+    leave_out_surroundings(os.environ)
     console = Console(highlight=False, soft_wrap=True)
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -225,7 +225,7 @@ class CaptureWriter:
         records = (json.dumps(record_of(captured), separators=(",", ":"), ensure_ascii=False) for captured in group)
         body = "".join(f"{record}\n" for record in records).encode()
         encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": config.kms_key_id} if config.kms_key_id else {}
-        self._clients.get("s3", region, role).put_object(
+        self._clients.get("s3", region, role, own=True).put_object(
             Bucket=bucket,
             Key=path,
             Body=body,

@@ -56,7 +56,7 @@ class ExecutionRole:
 
     def client(self, service: str, region: str) -> Any:
         """A boto3 client that acts as the role."""
-        return self._context.clients.get(service, region, self.session)
+        return self._context.clients.get(service, region, self.session, own=True)
 
     def cannot_pull(self, image: str) -> str | None:
         """The action that the role lacks to pull *image* from its registry; None where it may, or there is none."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.emulator.logs.process_output import ProcessOutput
+from harness.emulator.process.surroundings import program_variables
 from harness.emulator.sagemaker.images import BUILT_IN, ImageKind, kind_of, repository_of
 
 
@@ -89,7 +90,7 @@ class ProcessProgram:
             stdin=subprocess.PIPE,  # closes with this process, however it ends, and ends the program then
             stdout=output.descriptor,
             stderr=output.descriptor,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **spec.environment},
+            env={**program_variables(os.environ, str(spec.root)), **spec.environment},
             start_new_session=True,  # Ctrl-C is for the emulator, which then stops it in order
         )
         output.start()

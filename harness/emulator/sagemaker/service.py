@@ -18,7 +18,7 @@ from harness.emulator.aws_models import service_error
 from harness.emulator.clients import Clients
 from harness.emulator.context import EmulatorContext
 from harness.emulator.door.errors import AwsError
-from harness.emulator.door.gateway import json_response
+from harness.emulator.door.gateway import json_members, json_response
 from harness.emulator.limits import ENDPOINT_BODY
 from harness.emulator.moto.app import access_key_of
 from harness.emulator.sagemaker.capture import CaptureWriter
@@ -146,7 +146,7 @@ class SageMaker:
                     return json_response({"invocations": stub.invocations()})
                 if what == "script" and request.method != "GET":
                     try:
-                        stub.follow(Script() if request.method == "DELETE" else Script.read(request.get_json()))
+                        stub.follow(Script() if request.method == "DELETE" else Script.read(json_members(request)))
                     except ScriptError as error:
                         return json_response({"message": str(error)}, 400)
                     return json_response({"status": "scripted"})
