@@ -75,11 +75,13 @@ class AwaitJob(Effect):
         resource: as in :class:`CallResource`.
         arguments: as in :class:`CallResource`.
         submitted: what the service answered to the call that started it.
+        token: the task token; what is sent for it ends the task before the job has ended.
     """
 
     resource: str = ""
     arguments: Json = None
     submitted: Json = None
+    token: str | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import random
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -82,6 +82,7 @@ class Execution:
         single: run the first state alone; ``next_state`` says where it leads.
         inspect: gather ``inspection`` data of the states that run.
         max_events: events that the history may have; None for no limit (Express).
+        refusal: why a task with this resource and these arguments is not even scheduled, or None.
 
     Attributes:
         status: ``RUNNING``, ``SUCCEEDED``, ``FAILED``, ``TIMED_OUT`` or ``ABORTED``.
@@ -109,6 +110,7 @@ class Execution:
         single: Single | None = None,
         inspect: bool = False,
         max_events: int | None = MAX_EVENTS,
+        refusal: Callable[[str, Json], str | None] = lambda resource, arguments: None,
     ) -> None:
         self.machine = machine
         self.input = input if isinstance(input, Payload) else Payload(input)
@@ -129,6 +131,7 @@ class Execution:
         self.random = random.Random(seed)
         self._given_context = context
         self.max_events = max_events
+        self.refusal = refusal
         self._effects: list[Effect] = []
         self._open: dict[int, Strand] = {}
         self._last_effect = 0
@@ -159,8 +162,9 @@ class Execution:
             "StartTime": iso(now),
             "Name": self.identity.name,
             "RoleArn": self.identity.role_arn,
-            "RedriveCount": 0,
         }
+        if ":express:" not in self.identity.execution_arn:
+            self._execution["RedriveCount"] = 0
         details: dict[str, Any] = {**event.given(self.input.text), "roleArn": self.identity.role_arn}
         if self.identity.version_arn:
             details["stateMachineVersionArn"] = self.identity.version_arn

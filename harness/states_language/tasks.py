@@ -22,6 +22,7 @@ from harness.states_language.effects import (
     Scheduled,
     Wait,
 )
+from harness.states_language.errors import EvaluationError
 from harness.states_language.machine import Task
 from harness.states_language.running import Run, too_large
 from harness.states_language.strands import TURN, StateFailed
@@ -68,13 +69,16 @@ def run_task(run: Run) -> Generator[object, Any, Payload]:
     assert isinstance(state, Task)
     kind = kind_of(state.resource)
     token = None
-    if state.resource.endswith(".waitForTaskToken") or kind.prefix == "Activity":
+    if kind.prefix == "Activity" or _WAITS.search(state.resource):
         token = run.execution.token()
         run.context = {**run.context, "Task": {"Token": token}}
     arguments = run.take()
     text = run.effective.text if state.parameters is None else dumps(arguments)
     timeout, heartbeat = run.limit(state.timeout), run.limit(state.heartbeat)
     credentials = None if state.credentials is None else run.value(state.credentials, run.effective.value)
+    refused = run.execution.refusal(state.resource, arguments)
+    if refused is not None:
+        raise EvaluationError("States.Runtime", refused)
     call = _Call(run, kind, timeout, heartbeat)
     run.tell(f"{kind.prefix}Scheduled", call.scheduled(state.resource, text, credentials))
     if kind.prefix != "Activity":
@@ -120,16 +124,14 @@ def _result(
         context=run.context,
     )
     result = yield from call.wait(effect)
-    later: Effect | None = None
-    if token is not None:
-        later = AwaitToken(**where, token=token)
-    elif re.search(r"\.sync(:2)?$", resource):
-        later = AwaitJob(**where, resource=resource, arguments=arguments, submitted=result.value)
-    if later is None:
+    if token is None:
         return result
+    later: Effect = AwaitToken(**where, token=token)
+    if not resource.endswith(".waitForTaskToken"):
+        later = AwaitJob(**where, resource=resource, arguments=arguments, submitted=result.value, token=token)
     submitted = result.text if result.text is not None else dumps(result.value)
     run.tell(f"{kind.prefix}Submitted", {**event.gave(submitted), **kind.about})
-    if token is not None:
+    if isinstance(later, AwaitToken):
         call.beat()
     return (yield from call.wait(later))
 
@@ -217,6 +219,7 @@ class _Call:
         return execution.ask(strand, Wait(0, self.run.state.name, strand.path, until=moment, limit=True))
 
 
+_WAITS = re.compile(r"\.(waitForTaskToken|sync(:2)?)$")
 _SUFFIXES = {
     "failed": "Failed",
     "start_failed": "StartFailed",

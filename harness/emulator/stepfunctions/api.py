@@ -18,6 +18,7 @@ from harness.emulator.stepfunctions.activities import Activities, Tokens
 from harness.emulator.stepfunctions.clock import Clock
 from harness.emulator.stepfunctions.coverage import Traces
 from harness.emulator.stepfunctions.definitions import Definitions
+from harness.emulator.stepfunctions.execution_logs import ExecutionLogs
 from harness.emulator.stepfunctions.executions import Executions
 from harness.emulator.stepfunctions.fault_layer import FaultLayer
 from harness.emulator.stepfunctions.integrations.reach import Reach
@@ -29,6 +30,7 @@ from harness.emulator.stepfunctions.mocks import Mocks
 from harness.emulator.stepfunctions.replay import TaskScript
 from harness.emulator.stepfunctions.run import Driver, Run
 from harness.emulator.stepfunctions.scheduler import Scheduler
+from harness.emulator.stepfunctions.status_events import StatusEvents
 from harness.emulator.stepfunctions.store import Store
 from harness.emulator.stepfunctions.tags import Tags
 from harness.emulator.stepfunctions.test_state import StateTests
@@ -69,12 +71,29 @@ class StepFunctions:
         self.mocks = Mocks(mocks)
         layers: list[Layer] = [FaultLayer(context.faults), script, self.mocks]
         self.driver = Driver(self._scheduler, self.integrations, tokens, activities, layers)
+        logs = ExecutionLogs(context.logs)
         machines = Machines(
-            self._store, self.definitions, self.integrations, context.permissions, context.logs.has_group, clock.time
+            self._store,
+            self.definitions,
+            self.integrations,
+            context.permissions,
+            logs,
+            context.logs.has_group,
+            clock.time,
         )
         versions = Versions(machines, clock.time)
+        self._events = StatusEvents(context.services, context.account_id)
+        context.observers.append(self._events.observe)
         self.executions = executions = Executions(
-            self._store, machines, versions, self.definitions, self._scheduler, self.driver, context.logs, self.mocks
+            self._store,
+            machines,
+            versions,
+            self.definitions,
+            self._scheduler,
+            self.driver,
+            logs,
+            self.mocks,
+            self._events,
         )
         finished = executions.finished
 
@@ -146,6 +165,7 @@ class StepFunctions:
     def close(self) -> None:
         """End what is under way."""
         self._activities.close()
+        self._events.close()
         self._scheduler.close()
         self._store.close()
 

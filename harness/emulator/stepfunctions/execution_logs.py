@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness.emulator.logs.writer import LogWriter
@@ -26,7 +26,49 @@ DATA = (
 )
 """Members of an event's details that are left out where execution data is not asked for."""
 _FATAL = frozenset({"ExecutionAborted", "ExecutionFailed", "ExecutionTimedOut"})
+_DELIVERY_STREAM = "log_stream_created_by_aws_to_validate_log_delivery_subscriptions"
+_DELIVERY_MESSAGE = (
+    "Permissions are set correctly to allow AWS CloudWatch Logs to write into your logs while creating a subscription."
+)
 _WRONG = ("Failed", "TimedOut", "Aborted")
+
+
+class ExecutionLogs:
+    """Where state machines log.
+
+    Args:
+        writer: puts events to CloudWatch Logs.
+    """
+
+    def __init__(self, writer: LogWriter) -> None:
+        self._writer = writer
+        self._streams: dict[tuple[str, str], str] = {}
+
+    def of(self, region: str, machine: str, arn: str, configuration: Mapping[str, Any]) -> ExecutionLog | None:
+        """The log of an execution, None where it has none.
+
+        Args:
+            region: of the execution.
+            machine: ARN of the state machine.
+            arn: of the execution.
+            configuration: ``loggingConfiguration`` of the state machine.
+        """
+        log = ExecutionLog(self._writer, region, arn, configuration, lambda group: self._stream(machine, group))
+        return log if log.on else None
+
+    def delivered(self, region: str, configuration: Mapping[str, Any]) -> None:
+        """Leave behind what AWS does when it sets up the delivery of logs."""
+        log = ExecutionLog(self._writer, region, "", configuration, lambda group: _DELIVERY_STREAM)
+        log.put(_DELIVERY_MESSAGE)
+
+    def _stream(self, machine: str, group: str) -> str:
+        """One for all executions of a state machine."""
+        found = self._streams.get((machine, group))
+        if found is None:
+            minute = time.strftime("%Y-%m-%d-%H-%M", time.gmtime())
+            found = f"states/{machine.split(':')[6]}/{minute}/{uuid.uuid4().hex[:8]}"
+            self._streams[machine, group] = found
+        return found
 
 
 class ExecutionLog:
@@ -35,13 +77,18 @@ class ExecutionLog:
     Args:
         writer: puts them to CloudWatch Logs.
         region: of the execution.
-        machine: name of the state machine.
         arn: of the execution.
         configuration: ``loggingConfiguration`` of the state machine.
+        stream: gives the log stream in a log group.
     """
 
     def __init__(
-        self, writer: LogWriter, region: str, machine: str, arn: str, configuration: Mapping[str, Any]
+        self,
+        writer: LogWriter,
+        region: str,
+        arn: str,
+        configuration: Mapping[str, Any],
+        stream: Callable[[str], str],
     ) -> None:
         self._writer = writer
         self._arn = arn
@@ -53,8 +100,7 @@ class ExecutionLog:
         if destinations:
             parts = destinations[0]["cloudWatchLogsLogGroup"]["logGroupArn"].split(":")
             self._region, self._group = parts[3] or region, parts[6]
-        minute = time.strftime("%Y-%m-%d-%H-%M", time.gmtime())
-        self._stream = f"states/{machine}/{minute}/{uuid.uuid4().hex[:8]}"
+        self._stream = stream(self._group)
 
     @property
     def on(self) -> bool:
@@ -65,7 +111,12 @@ class ExecutionLog:
         """Log *events*, those of them that the level asks for."""
         for event in events:
             if self._is_logged(event.type):
-                self._writer.put(self._region, self._group, self._stream, json.dumps(self._shown(event, redrives)))
+                self.put(json.dumps(self._shown(event, redrives)))
+
+    def put(self, message: str) -> None:
+        """Write one message."""
+        if self.on:
+            self._writer.put(self._region, self._group, self._stream, message)
 
     def _is_logged(self, kind: str) -> bool:
         if self._level == "ALL":

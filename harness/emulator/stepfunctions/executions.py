@@ -14,11 +14,10 @@ from typing import Any
 from harness.emulator.access.sessions import RoleSession
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
-from harness.emulator.logs.writer import LogWriter
 from harness.emulator.stepfunctions.arns import check_arn, check_name, qualifier_of
 from harness.emulator.stepfunctions.clock import Timeline
 from harness.emulator.stepfunctions.definitions import Definitions
-from harness.emulator.stepfunctions.execution_logs import DATA, ExecutionLog
+from harness.emulator.stepfunctions.execution_logs import DATA, ExecutionLogs
 from harness.emulator.stepfunctions.inputs import read_input
 from harness.emulator.stepfunctions.integrations.reach import Caller
 from harness.emulator.stepfunctions.integrations.registry import SESSION_NAME
@@ -27,6 +26,7 @@ from harness.emulator.stepfunctions.mocks import MockError, Mocks
 from harness.emulator.stepfunctions.pages import position_of, size_of, token_of
 from harness.emulator.stepfunctions.run import Driver, Run
 from harness.emulator.stepfunctions.scheduler import Scheduler
+from harness.emulator.stepfunctions.status_events import StatusEvents
 from harness.emulator.stepfunctions.store import Kept, Store
 from harness.emulator.stepfunctions.told import Told
 from harness.emulator.stepfunctions.versions import Versions
@@ -65,6 +65,7 @@ class Executions:
         driver: drives them.
         logs: where their events are written.
         mocks: know the test cases by which executions are started.
+        events: tell how executions are.
     """
 
     def __init__(
@@ -75,8 +76,9 @@ class Executions:
         definitions: Definitions,
         scheduler: Scheduler,
         driver: Driver,
-        logs: LogWriter,
+        logs: ExecutionLogs,
         mocks: Mocks,
+        events: StatusEvents,
     ) -> None:
         self._store = store
         self._machines = machines
@@ -86,6 +88,7 @@ class Executions:
         self._driver = driver
         self._logs = logs
         self._mocks = mocks
+        self._events = events
         self._lock = threading.Lock()
         self._waiting = 0
         """DescribeExecution requests that wait for an end."""
@@ -132,6 +135,7 @@ class Executions:
                 end = kept.started + _EXPRESS_SECONDS
                 timer = self._scheduler.at(run.timeline, end, lambda now: self._time_out(run, now), limit=True)
                 run.undo[_EXPRESS_LIMIT] = timer.cancel
+            self._tell(run)
             self._driver.start(run)
 
         self._scheduler.post(start)
@@ -163,10 +167,10 @@ class Executions:
         seed = kept.members.setdefault("seed", uuid.uuid4().int >> 64)
         given = Payload(value, kept.members["input"])
         execution = Execution(parsed, given, seed, identity, item=kept.members.get("item"))
+        execution.refusal = self._driver.refusal
         if express:
             execution.max_events = None
         told = Told(execution, kept.members.pop("told", ()))
-        log = ExecutionLog(self._logs, region, revision.name, kept.arn, revision.logging)
         return Run(
             kept,
             revision,
@@ -174,7 +178,7 @@ class Executions:
             told,
             timeline or self._scheduler.clock.timeline(),
             Caller(region, account, RoleSession(revision.role, SESSION_NAME)),
-            log if log.on else None,
+            self._logs.of(region, revision.machine, kept.arn, revision.logging),
             express,
         )
 
@@ -192,6 +196,11 @@ class Executions:
             kept.members["told"] = run.told.record
         if not run.express:
             self._store.end(kept, [event.as_aws() for event in execution.events])
+        self._tell(run)
+
+    def _tell(self, run: Run) -> None:
+        if not run.express:
+            self._events.tell(run.kept, _redrivable(run.kept))
 
     def left(self, run: Run) -> None:
         """Have a state machine be gone that is being deleted, once nothing runs it."""
@@ -455,6 +464,7 @@ class Executions:
         for member in ("output", "error", "cause"):
             kept.members.pop(member, None)
         self._store.end(kept, [])
+        self._tell(run)
         self._driver.go_on(run, effects)
         return run
 

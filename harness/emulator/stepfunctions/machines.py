@@ -20,6 +20,7 @@ from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
 from harness.emulator.stepfunctions.arns import check_arn, check_name, machine_of, qualifier_of
 from harness.emulator.stepfunctions.definitions import Definitions
+from harness.emulator.stepfunctions.execution_logs import ExecutionLogs
 from harness.emulator.stepfunctions.integrations.registry import Integrations
 from harness.emulator.stepfunctions.pages import page_of
 from harness.emulator.stepfunctions.store import Store
@@ -161,6 +162,7 @@ class Machines:
         definitions: reads what they are.
         integrations: know what a role needs for them.
         permissions: knows what roles may do.
+        logs: where state machines log.
         has_log_group: whether there is a log group, by region and name.
         now: the time, in seconds since the epoch.
     """
@@ -171,6 +173,7 @@ class Machines:
         definitions: Definitions,
         integrations: Integrations,
         permissions: Permissions,
+        logs: ExecutionLogs,
         has_log_group: Callable[[str, str], bool],
         now: Callable[[], float],
     ) -> None:
@@ -178,6 +181,7 @@ class Machines:
         self._definitions = definitions
         self._integrations = integrations
         self._permissions = permissions
+        self._logs = logs
         self._has_log_group = has_log_group
         self._now = now
         self.lock = threading.RLock()
@@ -312,6 +316,8 @@ class Machines:
                     updated=True,
                 )
                 self._store.put_revision(machine.revision.number, arn, asdict(machine.revision))
+                if logging != now.logging:
+                    self._logs.delivered(call.region, logging)
                 self.save(machine)
             answer: dict[str, Any] = {"updateDate": moment(moment_)}
             if machine.revision.updated:
@@ -418,6 +424,7 @@ class Machines:
             now,
         )
         machine = Machine(arn, kind, now, revision, tags)
+        self._logs.delivered(call.region, logging)
         self._store.put_revision(revision.number, arn, asdict(revision))
         self._machines[arn] = machine
         self.save(machine)

@@ -17,6 +17,7 @@ from harness.emulator.stepfunctions.clock import Timeline
 from harness.emulator.stepfunctions.execution_logs import ExecutionLog
 from harness.emulator.stepfunctions.integrations.reach import Caller
 from harness.emulator.stepfunctions.integrations.registry import POLL_SECONDS, Integrations
+from harness.emulator.stepfunctions.integrations.resource import parse_resource
 from harness.emulator.stepfunctions.layers import Intercepted, Layer
 from harness.emulator.stepfunctions.machines import Revision
 from harness.emulator.stepfunctions.scheduler import Scheduler
@@ -31,6 +32,7 @@ from harness.states_language.effects import (
     Effect,
     Failure,
     Heartbeat,
+    Json,
     MapRunStarted,
     Reply,
     Result,
@@ -39,6 +41,7 @@ from harness.states_language.effects import (
     Wait,
 )
 from harness.states_language.execution import Execution
+from harness.states_language.text import dumps
 
 logger = logging.getLogger(__name__)
 
@@ -139,6 +142,16 @@ class Driver:
         self._wall = Timeline(*scheduler.clock.wall)
         self.maps: Maps | None = None
         self.running: dict[str, Run] = {}
+
+    def refusal(self, resource: str, arguments: Json) -> str | None:
+        """Why a task is not even scheduled, or None."""
+        named = parse_resource(resource)
+        if named is not None and named.service == "activity":
+            return None if self._activities.exists(resource) else f"The activity {resource} does not exist."
+        fault = self._integrations.fault(resource, arguments)
+        if fault is None:
+            return None
+        return f"The Parameters '{dumps(arguments)}' could not be used to start the Task: [{fault}]"
 
     def start(self, run: Run) -> None:
         """Have *run* begin."""
@@ -275,6 +288,8 @@ class Driver:
             if not over:
                 over = True
                 self._idle(run)
+                if effect.token is not None:
+                    self._tokens.drop(effect.token)
 
         def give_up() -> None:
             leave()
@@ -295,6 +310,13 @@ class Driver:
                 self.reply(run, effect, reply)
 
         run.undo[effect.id] = give_up
+        if effect.token is not None:
+
+            def told(reply: Reply) -> None:
+                leave()
+                self.reply(run, effect, reply)
+
+            self._tokens.wait(effect.token, told)
         child = self.running.get(self._integrations.child_execution(effect) or "")
         if child is None:
             look()

@@ -339,6 +339,10 @@ def _answer(execution: Execution, given: Mapping[str, Any], tested: _Tested) -> 
             answer[member] = value
     if given.get("inspectionLevel", "INFO") != "INFO":
         answer["inspectionData"] = {"input": tested.text, **execution.inspection}
+        if "toleratedFailurePercentage" in execution.inspection:
+            answer["inspectionData"]["toleratedFailurePercentage"] = float(
+                execution.inspection["toleratedFailurePercentage"]
+            )
         if execution.variables:
             answer["inspectionData"]["variables"] = dumps(dict(execution.variables))
     return answer
