@@ -226,7 +226,7 @@ class Emulator:
             services.add(self._sagemaker)
             self._stacks = Stacks(context, services.call, self._skip_unsupported)
             services.add(self._stacks)
-            self.patches.apply([tagged_elsewhere(self._stacks.tagged)])
+            self.patches.apply([tagged_elsewhere(services.tagged)])
             self._schedules = Schedules(context)
             control = Control(
                 self._functions,

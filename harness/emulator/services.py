@@ -5,7 +5,7 @@ HTTP, the integrations of Step Functions, CloudFormation, schedules, event sourc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from harness.emulator.door.call import Call
@@ -42,6 +42,9 @@ class Service(Keeper, Protocol):
     operations: Mapping[str, Operation]
     kept_by_moto: frozenset[str]
 
+    def tagged(self, region: str) -> Iterable[tuple[str, str, Mapping[str, str]]]:
+        """ARN, type (``states:stateMachine``) and tags of each resource of a region whose tags are not moto's."""
+
     def start(self) -> None:
         """Begin to work; every neighbour can be called from now on."""
 
@@ -76,6 +79,11 @@ class Services:
     def all(self) -> tuple[Service, ...]:
         """The services that are ours, in the order in which they were added."""
         return tuple(self._services.values())
+
+    def tagged(self, region: str) -> Iterator[tuple[str, str, Mapping[str, str]]]:
+        """ARN, type and tags of each resource of a region, of all services that are ours."""
+        for service in self._services.values():
+            yield from service.tagged(region)
 
     def is_kept_by_moto(self, call: Call) -> bool:
         """Whether moto answers *call*, for a service of ours as well."""

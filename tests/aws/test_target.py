@@ -214,7 +214,6 @@ def test_there_are_three_targets():
     [
         (["demo"], "the demo is for this machine"),
         (["run", "--target", "aws", __file__], "what a script costs on AWS nobody can tell"),
-        (["parity", __file__], "executions are replayed on this machine"),
         (["sweep", "--target", "compose"], "only what is on aws expires"),
     ],
 )

@@ -15,6 +15,7 @@ BEFORE_AND_AFTER = """
 import sys
 import moto.awslambda.models, moto.core.utils, moto.iam.responses, moto.logs.responses, moto.s3.responses
 import moto.sts.responses, moto.sagemaker.responses, moto.core.authorization
+import moto.resourcegroupstaggingapi.models, moto.stepfunctions.responses
 
 def attributes():
     found = {}

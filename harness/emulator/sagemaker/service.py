@@ -152,6 +152,10 @@ class SageMaker:
                     return json_response({"status": "scripted"})
         return json_response({"message": f"no {request.method} {request.path} here"}, 404)
 
+    def tagged(self, region: str) -> Iterable[tuple[str, str, Mapping[str, str]]]:
+        """Nothing: moto keeps the tags."""
+        return ()
+
     def kept(self) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
         """What is to be kept beside moto's records: see :class:`~harness.emulator.services.Service`."""
         for job in self._jobs.jobs():

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/step-functions/latest/apireference/API_Operations.ht
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,7 @@ class StepFunctions:
         maps = self.driver.maps = MapRuns(executions, self._scheduler, self._store, reach, context.permissions)
         tests = StateTests(self.definitions, self.integrations, context.permissions, clock.time)
         tags = Tags(machines, activities)
+        self._machines = machines
         operations: dict[str, Operation] = {
             "CreateActivity": activities.create,
             "CreateStateMachine": machines.create,
@@ -147,6 +148,11 @@ class StepFunctions:
         self.operations: Mapping[str, Operation] = {
             name: _validated(name, operation) for name, operation in operations.items()
         }
+
+    def tagged(self, region: str) -> Iterator[tuple[str, str, Mapping[str, str]]]:
+        """ARN, type and tags of each state machine of a region."""
+        for arn, tags in self._machines.tagged(region):
+            yield arn, "states:stateMachine", tags
 
     def start(self) -> None:
         """Tell of executions that ran when an emulator stopped before this one."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -224,6 +224,12 @@ class Machines:
             self._machines.pop(machine.arn, None)
             self._store.remove(machine.arn)
             self._store.forget_executions(machine.arn)
+
+    def tagged(self, region: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+        """ARN and tags of each state machine of a region."""
+        for machine in list(self._machines.values()):
+            if machine.arn.split(":")[3] == region:
+                yield machine.arn, machine.tags
 
     # Operations
 
