@@ -22,7 +22,7 @@ from harness.emulator.faults import Faults
 from harness.emulator.in_process import OWN
 from harness.emulator.moto.app import access_key_of, region_of, service_of
 from harness.emulator.moto.bucket_faults import under_faults
-from harness.emulator.moto.overlooked import refuse_overlooked
+from harness.emulator.moto.overlooked import complete_object, refuse_overlooked
 from harness.emulator.services import Services
 
 logger = logging.getLogger(__name__)
@@ -139,6 +139,7 @@ class Gateway:
                 response = self._fallback(request)
             else:
                 response = under_faults(self._faults, request, self._fallback)
+            complete_object(request, response)
             if changes:
                 self._tell("s3", None, request, response)
             return response

@@ -31,7 +31,7 @@ class Lambda(Optimized):
     def request(self, action: str, arguments: Json, context: Context) -> dict[str, Any]:
         if isinstance(arguments, dict) and "Payload" in arguments:
             payload = arguments["Payload"]  # null is no payload, for which Lambda has an empty object
-            arguments = {**arguments, "Payload": "{}" if payload is None else as_text(payload)}
+            arguments = {**arguments, "Payload": "{}" if payload is None else _text(payload)}
         return super().request(action, arguments, context)
 
     def call(self, reach: Reach, action: str, arguments: Json, context: Context, caller: Caller) -> Result | Failure:
@@ -63,6 +63,15 @@ def _compact(failure: Failure) -> Failure:
         return replace(failure, cause=as_text(json.loads(failure.cause or "")))
     except ValueError:
         return failure
+
+
+def _text(payload: Json) -> str:
+    """What the function is sent: a text that is JSON itself goes as it is, as with any SDK."""
+    try:
+        json.loads(payload)
+    except (TypeError, ValueError):
+        return as_text(payload)
+    return str(payload)
 
 
 def _function_failure(payload: str) -> Failure:
