@@ -26,7 +26,7 @@ def complete_object(request: Request, response: Response) -> None:
     if not set(request.args) <= _OF_OBJECTS:
         return
     response.headers.setdefault("x-amz-server-side-encryption", "AES256")
-    if request.method == "PUT" and any(name.lower().startswith("x-amz-checksum-") for name, _ in response.headers):
+    if any(name.lower().startswith("x-amz-checksum-") for name, _ in response.headers):
         response.headers.setdefault("x-amz-checksum-type", "FULL_OBJECT")
 
 
