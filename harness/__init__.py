@@ -1,3 +1,5 @@
 """A local-first emulation and test harness for ML workflows on AWS."""
 
-__version__ = "0.1.0"
+from harness.version import __version__
+
+__all__ = ["__version__"]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import click
 
-from harness import __version__
 from harness.commands.capture import capture, monitor
 from harness.commands.dataset import dataset
 from harness.commands.doctor import doctor
 from harness.commands.emulator import env, fault, policy, up
 from harness.commands.evaluation import evaluate, plan
 from harness.commands.programs import parity, run
+from harness.commands.project import init
 from harness.commands.workflow import dashboard, demo, deploy, destroy, sweep_command
+from harness.version import __version__
 
 COMMANDS = (
     up,
+    init,
     env,
     demo,
     deploy,

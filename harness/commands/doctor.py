@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness import __version__
 from harness.commands.options import read_settings
+from harness.version import __version__
 
 if TYPE_CHECKING:
     from harness.emulator.moto.patches import Patch

@@ -16,6 +16,8 @@ from harness.commands.options import (
     targeted,
     with_aws_options,
 )
+from harness.commands.project import deploy_any, destroy_any
+from harness.project.template import is_reference_workload
 
 if TYPE_CHECKING:
     from harness.settings import Settings
@@ -58,6 +60,10 @@ def demo(data: str | None, source: str, executions: int, seed: int, model: str |
 
 
 @click.command()
+@click.argument("template", required=False, type=click.Path(exists=True, path_type=Path))
+@click.option("--stack", help="Name of the stack.  [default: samconfig.toml's, pyproject.toml's, or the folder's]")
+@click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Of the template; repeatable.")
+@click.option("--allow-unsupported", is_flag=True, help="Leave out types of resources that are not emulated.")
 @click.option("--target", help="Where to deploy.  [default: the emulator that runs for this folder]")
 @click.option("--data", type=click.Path(exists=True, file_okay=False), help="As of demo.")
 @click.option("--source", default="synthetic", show_default=True, help="As of demo.")
@@ -69,8 +75,12 @@ def demo(data: str | None, source: str, executions: int, seed: int, model: str |
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--page", help="Address of a page that shows the executions, to be printed at the end.")
 @aws_options
-@click.option("--dry-run", is_flag=True, help="On aws: print what would be made and what it costs, make nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be made, and on aws what it costs; make nothing.")
 def deploy(
+    template: Path | None,
+    stack: str | None,
+    parameters: tuple[str, ...],
+    allow_unsupported: bool,
     target: str | None,
     data: str | None,
     source: str,
@@ -82,7 +92,14 @@ def deploy(
     dry_run: bool,
     **given: object,
 ) -> None:
-    """Deploy the workflow and load its images, on a target that stays; what is there already stays as it is."""
+    """Deploy a project, on a target that stays; what is there already stays as it is.
+
+    TEMPLATE is one of SAM or CloudFormation, or what `cdk synth` has written; without it, what this folder has. In a
+    folder of the reference workload, its workflow is deployed and its images are loaded.
+    """
+    if template or stack or parameters or not is_reference_workload(Path.cwd()):
+        deploy_any(targeted(target), template, stack, parameters, allow_unsupported, dry_run, given)
+        return
 
     from rich.console import Console
 
@@ -149,11 +166,15 @@ def dashboard(target: str | None, port: int, host: str, control: bool, hosts: tu
 
 
 @click.command()
+@click.option("--stack", help="The stack to remove.  [default: as of deploy]")
 @click.option("--target", help="Where it is deployed.  [default: the emulator that runs for this folder]")
 @click.option("--account", "aws_account", help="On aws: the account that is meant.")
 @click.option("--dry-run", is_flag=True, help="On aws: print what would be deleted, delete nothing.")
-def destroy(target: str | None, dry_run: bool, **given: object) -> None:
-    """Remove what deploy has made, the endpoint first."""
+def destroy(stack: str | None, target: str | None, dry_run: bool, **given: object) -> None:
+    """Remove what deploy has made; of the reference workload, the endpoint first."""
+    if stack or not is_reference_workload(Path.cwd()):
+        destroy_any(targeted(target), stack, dry_run, given)
+        return
 
     from rich.console import Console
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from werkzeug import Request, Response
 from werkzeug.exceptions import BadRequest
 
-from harness import __version__
 from harness.emulator.access.permissions import Permissions
 from harness.emulator.door.boundary import CONTROL_PREFIX
 from harness.emulator.door.gateway import json_members, json_response
@@ -18,6 +17,7 @@ from harness.emulator.sagemaker.service import SageMaker
 from harness.emulator.stepfunctions.clock import Clock
 from harness.emulator.stepfunctions.coverage import Traces
 from harness.emulator.stepfunctions.replay import TaskScript
+from harness.version import __version__
 
 
 class Control:

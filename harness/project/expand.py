@@ -34,6 +34,8 @@ class Expanded:
     packages: dict[str, bytes]
     """ZIP files by their keys in the bucket; a key has the content's digest."""
     parameters: dict[str, str]
+    url: str | None = None
+    """Where in S3 the body is, if it is too long for a request."""
 
     @property
     def resources(self) -> dict[str, str]:

@@ -70,18 +70,6 @@ class Packaged:
     uploads: dict[str, bytes] = field(default_factory=dict)
 
 
-def find_template(folder: Path) -> Path:
-    """The template of the project in *folder*: what ``sam build`` has built of it, else its own.
-
-    Raises:
-        TemplateError: there is none.
-    """
-    for name in (str(BUILT / "template.yaml"), "template.yaml", "template.yml", "template.json"):
-        if (folder / name).is_file():
-            return folder / name
-    raise TemplateError(f"there is no template.yaml in {folder}")
-
-
 def package(
     template: Path, bucket: str, region: str, prefix: str = "", *, install: Callable[[Path], bytes] | None = None
 ) -> Packaged:

@@ -157,9 +157,9 @@ def _make_change_set(
         StackName=name,
         ChangeSetName=f"harness-{uuid.uuid4().hex[:12]}",
         ChangeSetType=kind,
-        TemplateBody=expanded.body,
+        **({"TemplateURL": expanded.url} if expanded.url else {"TemplateBody": expanded.body}),
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in expanded.parameters.items()],
-        Capabilities=["CAPABILITY_NAMED_IAM"],
+        Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
         Tags=tags,
     )["Id"]
     try:

@@ -338,3 +338,15 @@ def load_template(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise TemplateError(f"{path}: not a template")
     return document
+
+
+_OF_THE_REFERENCE_WORKLOAD = frozenset({"BucketName", "EndpointName", "Threshold"})
+
+
+def is_reference_workload(folder: Path) -> bool:
+    """Whether the template in *folder* is the reference workload's, told by its parameters."""
+    path = folder / "template.yaml"
+    try:
+        return set(load_template(path).get("Parameters", {})) >= _OF_THE_REFERENCE_WORKLOAD
+    except (OSError, TemplateError, TypeError):
+        return False

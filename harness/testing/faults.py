@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ class FaultControl:
     """Puts faults in force, for as long as the test runs."""
 
     control: ControlApi
+    named: Callable[[str], str] | None = None
+    """The name of a function, an endpoint or a bucket by its logical id, where there is a stack."""
 
     def add(self, **fault: Any) -> int:
         """Put a fault in force; returns its number.
@@ -25,6 +28,8 @@ class FaultControl:
         Raises:
             ValueError: naming the member that makes no sense.
         """
+        if self.named is not None:
+            fault |= {key: self.named(fault[key]) for key in ("function", "endpoint", "bucket") if key in fault}
         return int(self.control.post("faults", fault)["id"])
 
     def remove(self, number: int) -> None:

@@ -46,6 +46,12 @@ if TYPE_CHECKING:
 _MOST_STRIKES = 30
 """Strikes of faults that a test's report shows, the last ones."""
 LOCAL_TARGETS = ("embedded", "compose")
+_MARKERS = {
+    "local": "runs on the embedded target: no network, no Docker, no account",
+    "compose": "needs a real Docker engine",
+    "aws": "runs against a real AWS account",
+}
+pytest_plugins = ("harness.testing.project_plugin",)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -58,6 +64,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    for name, meaning in _MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
     config.addinivalue_line("markers", "workflow: runs on every target, under the marker of the one in use")
 
 
@@ -151,7 +159,7 @@ def faults(control: ControlApi, request: pytest.FixtureRequest) -> Iterator[Faul
     """Faults on demand, for this test."""
     from harness.testing.faults import FaultControl
 
-    faults = FaultControl(control)
+    faults = FaultControl(control, _named(request))
     faults.clear()
     try:
         yield faults
@@ -163,6 +171,11 @@ def faults(control: ControlApi, request: pytest.FixtureRequest) -> Iterator[Faul
             lines = [f"... {len(lines) - _MOST_STRIKES} before these", *lines[-_MOST_STRIKES:]]
         request.node.add_report_section("teardown", "faults", "\n".join(lines) or "none struck")
         request.node.user_properties.append(("faults", len(struck)))
+
+
+def _named(request: pytest.FixtureRequest) -> Callable[[str], str] | None:
+    """Names of resources by their logical ids, in a test that has a stack."""
+    return request.getfixturevalue("stack").named if "stack" in request.fixturenames else None
 
 
 def _target_name(config: pytest.Config) -> str:

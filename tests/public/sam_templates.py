@@ -26,6 +26,7 @@ from harness.settings import Settings
 from harness.targets.embedded import embedded
 
 BUCKET = "packaged-templates"
+LAYER = "arn:aws:lambda:us-east-1:111122223333:layer:public:1"
 VALUES = {"CommaDelimitedList": "subnet-12345678,subnet-23456789", "Number": "1"}
 """For parameters without a default, by type."""
 
@@ -100,7 +101,7 @@ def _deploy(name, template):
         s3.put_object(Bucket=BUCKET, Key=key, Body=content)
     s3.put_object(Bucket=BUCKET, Key="template.json", Body=packaged.body.encode())
     parameters = [
-        {"ParameterKey": key, "ParameterValue": VALUES.get(declared.get("Type"), "https://example.com/a@example.com")}
+        {"ParameterKey": key, "ParameterValue": value_of(key, declared)}
         for key, declared in (load_template(template).get("Parameters") or {}).items()
         if "Default" not in declared
     ]
@@ -128,8 +129,13 @@ def _deploy(name, template):
     ended = []
     for machine in states.list_state_machines()["stateMachines"]:
         arn = states.start_execution(stateMachineArn=machine["stateMachineArn"], input=json.dumps({}))["executionArn"]
-        ended.append(states.describe_execution(executionArn=arn)["status"])
+        ended.append(arn)
     return "deployed", f"{len(ended)} state machines"
+
+
+def value_of(name, declared):
+    """Something for a parameter without a default."""
+    return LAYER if "layer" in name.lower() else VALUES.get(declared.get("Type"), "https://example.com/a@example.com")
 
 
 def _settled(cfn, name):

@@ -84,6 +84,7 @@ class Function(Provider):
         """Make the function and wait until it is active."""
         name = work.properties.get("FunctionName") or work.name(64)
         configuration, left = self._configuration(work, "CreateFunction")
+        left += [f"{layer}, which is another account's: the function runs without" for layer in _foreign_layers(work)]
         code = self._code(work)
         asked = {**configuration, "FunctionName": name, "Code": code, "Tags": work.all_tags}
         answer = work.call("lambda", "CreateFunction", **asked)
@@ -123,6 +124,9 @@ class Function(Provider):
     @staticmethod
     def _configuration(work: Work, operation: str) -> tuple[dict[str, Any], list[str]]:
         given = {key: value for key, value in work.properties.items() if key not in (*_SEPARATELY, "Code")}
+        foreign = _foreign_layers(work)
+        if foreign:
+            given["Layers"] = [layer for layer in given["Layers"] if layer not in foreign]
         asked, left = fit("lambda", operation, given)
         return asked, left
 
@@ -154,6 +158,12 @@ class Function(Provider):
                 raise AwsError("NotStabilized", str(found.get("StateReason") or f"{member} of {name} is {state}"))
             time.sleep(pause)
             pause = min(pause * 1.5, _SLOWEST_LOOK)
+
+
+def _foreign_layers(work: Work) -> list[str]:
+    """Layers of other accounts, as AWS's and its partners' public ones are."""
+    layers = [str(layer) for layer in work.properties.get("Layers") or []]
+    return [layer for layer in layers if layer.count(":") == 7 and layer.split(":")[4] != work.account]
 
 
 _DEFAULTS: dict[str, Any] = {

@@ -15,6 +15,7 @@ from harness.emulator.cloudformation.expressions import text_of
 from harness.emulator.cloudformation.providers.base import Made, Provider, Work, gone_is_fine, required
 from harness.emulator.cloudformation.providers.declared import Declared
 from harness.emulator.cloudformation.shapes import fit
+from harness.emulator.door.errors import AwsError
 
 _SUBSTITUTED = re.compile(r"\$\{([^!{}][^{}]*)\}")
 _CONFIGURATIONS = ("LoggingConfiguration", "TracingConfiguration", "EncryptionConfiguration")
@@ -73,23 +74,37 @@ class StateMachine(Provider):
 
     @staticmethod
     def _definition(work: Work) -> str:
-        given = work.properties
+        given, is_yaml = work.properties, False
         if "DefinitionString" in given:
             text = text_of(given["DefinitionString"])
         elif "Definition" in given:
             text = json.dumps(given["Definition"])
         else:
             place = required(work, "DefinitionS3Location")
-            body = work.call(
-                "s3", "GetObject", Bucket=place["Bucket"], Key=place["Key"], VersionId=place.get("Version")
-            )["Body"]
-            text = body.decode()
-            if place["Key"].endswith((".yaml", ".yml")):
-                text = json.dumps(parse(text))
+            is_yaml = place["Key"].endswith((".yaml", ".yml"))
+            text = _object(work, place).decode()
         values = given.get("DefinitionSubstitutions") or {}
-        return _SUBSTITUTED.sub(
-            lambda match: json.dumps(text_of(values[match[1]]))[1:-1] if match[1] in values else match[0], text
-        )
+
+        def substituted(match: re.Match[str]) -> str:
+            if match[1] not in values:
+                return match[0]
+            value = text_of(values[match[1]])
+            return value if is_yaml else json.dumps(value)[1:-1]
+
+        text = _SUBSTITUTED.sub(substituted, text)
+        return json.dumps(parse(text)) if is_yaml else text
+
+
+def _object(work: Work, place: Mapping[str, Any]) -> bytes:
+    try:
+        where = {"Bucket": place["Bucket"], "Key": place["Key"], "VersionId": place.get("Version")}
+        content: bytes = work.call("s3", "GetObject", **where)["Body"]
+    except AwsError as error:
+        if error.code != "NoSuchBucket":
+            raise
+        words = f"not emulated: s3://{place['Bucket']}/{place['Key']}, which is in no bucket of this account"
+        raise AwsError("ValidationError", words) from None
+    return content
 
 
 class MachineVersion(Provider):

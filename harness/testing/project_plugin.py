@@ -1,0 +1,120 @@
+"""Fixtures for a project of one's own, named in ``[tool.harness]`` of its ``pyproject.toml``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from harness.settings import Settings
+    from harness.targets.target import Target
+    from harness.testing.control import ControlApi
+    from harness.testing.events import Events
+    from harness.testing.mocks import Mocks
+    from harness.testing.stack import Execution, StackUnderTest
+
+
+@pytest.fixture(scope="session")
+def stack(
+    target: Target, harness_settings: Settings, pytestconfig: pytest.Config, tell: Callable[[str], None]
+) -> Iterator[StackUnderTest]:
+    """The project's stack, deployed: ``stack["LogicalId"]`` has names and ARNs, ``stack.outputs`` the outputs."""
+    import boto3
+
+    from harness.project.configuration import read_configuration
+    from harness.project.plan import deploy_project, destroy_project, plan_project
+    from harness.project.stack import StackFailure
+    from harness.project.template import TemplateError
+    from harness.testing.stack import StackUnderTest
+
+    session = boto3.Session()
+    try:
+        plan = plan_project(read_configuration(pytestconfig.rootpath), session)
+        if not target.is_local:
+            _require_consent(target, harness_settings, plan.by_the_hour())
+        deployed = deploy_project(plan, session, is_local=target.is_local)
+    except (TemplateError, StackFailure) as error:
+        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)  # once, not once a test
+    account = session.client("sts").get_caller_identity()["Account"]
+    for note in (note for item in deployed for note in item.notes):
+        tell(note)
+    try:
+        yield StackUnderTest(_merged(deployed), session, account, _flush(target))
+    finally:
+        if not target.is_local:
+            destroy_project([item.name for item in deployed], session, tell)
+
+
+@pytest.fixture
+def run(stack: StackUnderTest) -> Callable[..., Execution]:
+    """``run("Machine", {"name": "world"})``: an execution that has ended."""
+    return stack.start
+
+
+@pytest.fixture
+def fresh(stack: StackUnderTest) -> Iterator[None]:
+    """What the stack's buckets, tables, queues and parameters hold is after the test what it was before."""
+    from harness.testing.fresh import fresh_stack
+
+    with fresh_stack(stack):
+        yield
+
+
+@pytest.fixture
+def events(stack: StackUnderTest) -> Events:
+    """``events.put(...)`` puts an event, ``events.caused("Machine")`` gives the execution that it has started."""
+    from harness.testing.events import Events
+
+    return Events(stack)
+
+
+@pytest.fixture
+def mocks(stack: StackUnderTest, control: ControlApi) -> Iterator[Mocks]:
+    """``mocks.function("Greet", output=...)``: tasks that answer what the test says."""
+    from harness.testing.mocks import Mocks
+
+    mocks = Mocks(control, stack)
+    yield mocks
+    mocks.clear()
+
+
+def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:
+    """A failed comparison of a status or an error tells what the execution did."""
+    from harness.testing.stack import Told
+
+    for told, other in ((left, right), (right, left)):
+        if isinstance(told, Told):
+            return [f"{str(told)!r} {op} {str(other)!r}", *told.execution.explanation()]
+    return None
+
+
+def _flush(target: Target) -> Callable[[], None]:
+    from harness.testing.control import ControlApi
+
+    if target.control_url is None:
+        return lambda: None
+    return ControlApi(target.control_url, target.control_token).flush
+
+
+def _merged(deployed: list[Any]) -> Any:
+    """Several stacks of an application as one, under the first one's name."""
+    from dataclasses import replace
+
+    first, *others = deployed
+    resources = {key: value for item in (*others, first) for key, value in item.resources.items()}
+    outputs = {key: value for item in (*others, first) for key, value in item.outputs.items()}
+    return replace(first, resources=resources, outputs=outputs)
+
+
+def _require_consent(target: Target, settings: Settings, by_the_hour: list[str]) -> None:
+    from harness.cloud.consent import ConsentError, require_consent
+    from harness.cloud.estimate import Estimate
+
+    try:
+        if by_the_hour:
+            raise ConsentError(f"{', '.join(by_the_hour)} cost money by the hour: nothing was made")
+        require_consent(target, settings, Estimate(()))
+    except ConsentError as error:
+        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
