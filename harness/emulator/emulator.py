@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +18,8 @@ from harness.emulator.faults import Faults
 from harness.emulator.identity import ACCESS_KEY_ID
 from harness.emulator.logs.writer import LogWriter
 from harness.emulator.moto.patches import Patches
+from harness.emulator.process.scratch import ScratchFolder
+from harness.emulator.process.state import private_file
 from harness.emulator.process.variables import local_variables
 from harness.emulator.quotas import Quotas, no_prices
 from harness.emulator.stepfunctions.clock import Clock
@@ -128,6 +128,7 @@ class Emulator:
         self.patches = Patches()
         self._kept: StateFolder | None = None
         self._authority: CertificateAuthority | None = None
+        self._scratch: ScratchFolder | None = None
         self._folder: Path | None = None
         self._gateway: Gateway | None = None
         self._server: HttpServer | None = None
@@ -189,7 +190,8 @@ class Emulator:
             self.patches.apply(all_patches(self._permissions))
             self._moto = MotoApp()
             self._moto.reset()
-            self._folder = Path(tempfile.mkdtemp(prefix="harness-")).resolve()
+            self._scratch = ScratchFolder()
+            self._folder = self._scratch.path
             gateway = self._gateway = Gateway(
                 self._region, self._moto.answer, self._faults, self._signing_names(), Relay(self._address_of).answer
             )
@@ -367,8 +369,7 @@ class Emulator:
     def _state_file(self, name: str) -> Path | None:
         if self._state is None:
             return None
-        self._state.mkdir(parents=True, exist_ok=True)
-        return self._state / name
+        return private_file(self._state, name)
 
     def _reach(self, services: Services) -> Reach:
         from harness.emulator.lambda_.direct import invoking_directly
@@ -428,9 +429,9 @@ class Emulator:
                 self._moto.reset()
                 self._moto = None
             self.patches.undo()
-            if self._folder is not None:
-                shutil.rmtree(self._folder, ignore_errors=True)
-                self._folder = None
+            if self._scratch is not None:
+                self._scratch.close()
+                self._scratch = self._folder = None
             gc.unfreeze()
             self._running.release()
         if unsaved:

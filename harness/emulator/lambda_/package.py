@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 import io
 import shutil
 import stat
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 from harness.emulator.door.errors import AwsError
@@ -27,6 +29,11 @@ RUNTIME_DISTRIBUTIONS = (
 )
 """What AWS's Python runtimes bring with them. A handler that imports more fails there, and so it does here."""
 
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_OF_NAMES = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
+"""What a system says of entries that cannot be: a file in a file, a name that no file can have."""
+_LONGEST_DIRECTORY = 32 << 20
+
 
 def check_package(code: bytes) -> None:
     """Refuse what Lambda refuses of a deployment package.
@@ -34,20 +41,37 @@ def check_package(code: bytes) -> None:
     Raises:
         AwsError: ``InvalidParameterValueException``: no ZIP file, or too large when unzipped.
     """
+    _check_directory(code)
     with _open(code) as archive:
+        if any(entry.compress_type not in _COMPRESSIONS or entry.flag_bits & 1 for entry in archive.infolist()):
+            raise _no_zip()  # Lambda knows no other, and others take memory as they please; none has a password
         if sum(entry.file_size for entry in archive.infolist()) > FUNCTION_UNZIPPED.most:
             raise FUNCTION_UNZIPPED.refusal()
+
+
+def _check_directory(code: bytes) -> None:
+    """Refuse a list of entries that is longer than any package's, before it is read.
+
+    https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3.16
+    """
+    at = code.rfind(b"PK\5\6")
+    if at < 0 or len(code) < at + 22 or int.from_bytes(code[at + 12 : at + 16], "little") > _LONGEST_DIRECTORY:
+        raise _no_zip()
 
 
 def _open(code: bytes) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(io.BytesIO(code))
-    except zipfile.BadZipFile:
-        raise AwsError(
-            "InvalidParameterValueException",
-            "Could not unzip uploaded file. Please check your file, then try to upload again.",
-            Type="User",
-        ) from None
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        raise _no_zip() from None
+
+
+def _no_zip() -> AwsError:
+    return AwsError(
+        "InvalidParameterValueException",
+        "Could not unzip uploaded file. Please check your file, then try to upload again.",
+        Type="User",
+    )
 
 
 def unpack(code: bytes, folder: Path) -> Path:
@@ -62,15 +86,26 @@ def unpack(code: bytes, folder: Path) -> Path:
     with _open(code) as archive, tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         root = Path(scratch) / "task"
         root.mkdir()
-        for entry in archive.infolist():
-            path = Path(archive.extract(entry, root))
-            mode = (entry.external_attr >> 16) & 0o777
-            if mode and not stat.S_ISLNK(entry.external_attr >> 16):
-                path.chmod(mode | stat.S_IRUSR | (stat.S_IXUSR if path.is_dir() else 0))
+        try:
+            for entry in archive.infolist():
+                _extract(archive, entry, root)
+        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError):
+            raise _no_zip() from None
+        except OSError as error:
+            if error.errno in _OF_NAMES:
+                raise _no_zip() from None
+            raise
         if folder.exists():
             shutil.rmtree(folder)
         root.rename(folder)
     return folder
+
+
+def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, root: Path) -> None:
+    path = Path(archive.extract(entry, root))
+    mode = (entry.external_attr >> 16) & 0o777
+    if mode and not stat.S_ISLNK(entry.external_attr >> 16):
+        path.chmod(mode | stat.S_IRUSR | (stat.S_IXUSR if path.is_dir() else 0))
 
 
 def make_runtime_folder(folder: Path) -> Path:

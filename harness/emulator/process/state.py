@@ -29,6 +29,22 @@ class StateError(RuntimeError):
     """A state folder cannot be used; the message says why and what would help."""
 
 
+def private_file(folder: Path, name: str) -> Path:
+    """A file in a folder of state, both nobody else's to read; made when it is missing.
+
+    Raises:
+        StateError: the folder cannot be used.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(PermissionError):  # another's, which this user may write to all the same
+            folder.chmod(0o700)
+        os.close(os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StateError(f"{folder} cannot be used: {error.strerror or error}") from None
+    return folder / name
+
+
 class StateFolder:
     """A folder that an emulator's state is kept in, locked while one runs, and nobody else's to read.
 
@@ -40,13 +56,7 @@ class StateFolder:
     """
 
     def __init__(self, folder: Path) -> None:
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with contextlib.suppress(PermissionError):  # another's, which this user may write to all the same
-                folder.chmod(0o700)
-            self._lock: IO[bytes] = os.fdopen(os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600), "wb")
-        except OSError as error:
-            raise StateError(f"{folder} cannot be used: {error.strerror or error}") from None
+        self._lock: IO[bytes] = private_file(folder, ".lock").open("wb")
         self._path = folder / _FILE
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -7,12 +7,34 @@ from __future__ import annotations
 
 import shutil
 import tarfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 MAX_UNPACKED = 20 << 30
 """Bytes that an artifact may unpack to."""
 _MOST_MEMBERS = 100_000
+
+
+_LONGEST_HEADER = 1 << 20
+_HEADERS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+"""Members that say something of the next one, and are read into memory as a whole."""
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose headers have a length that they can have."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.size < 0 or (self.type in _HEADERS and self.size > _LONGEST_HEADER):
+            raise tarfile.ReadError(f"a header of {self.size} bytes")
+        found: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
+        return found
 
 
 class ModelDataError(RuntimeError):
@@ -37,9 +59,11 @@ def fetch_model(s3: Any, uri: str, folder: Path) -> None:
     try:
         with packed.open("wb") as file:
             shutil.copyfileobj(s3.get_object(Bucket=bucket, Key=key)["Body"], file, 1 << 20)
-        with tarfile.open(packed) as archive:
+        with tarfile.open(packed, "r:gz", tarinfo=_Member) as archive:
             total = 0
             for number, member in enumerate(archive):
+                if member.size < 0:
+                    raise tarfile.ReadError(f"a member of {member.size} bytes")
                 total += member.size
                 if total > MAX_UNPACKED or number > _MOST_MEMBERS:
                     raise ModelDataError(f"The model data at {uri} unpacks to more than {MAX_UNPACKED} bytes.")
@@ -50,7 +74,7 @@ def fetch_model(s3: Any, uri: str, folder: Path) -> None:
             "an object located at the URL and that the role passed to CreateModel has permissions to download the "
             f"object. ({error.response['Error'].get('Code')})"
         ) from None
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, RecursionError) as error:
         raise ModelDataError(f'Failed to extract model data archive from URL "{uri}": {error}') from None
     finally:
         packed.unlink(missing_ok=True)
