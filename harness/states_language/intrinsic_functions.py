@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import math
 import re
 import uuid
 from collections.abc import Callable, Mapping
@@ -63,7 +64,7 @@ def _array(value: Any) -> list[Any]:
 def _integer(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise FunctionError(f"The argument must be an integer, but was {dumps(value)}")
-    return value if isinstance(value, int) else int(value + 0.5) if value >= 0 else -int(-value + 0.5)
+    return value if isinstance(value, int) else math.floor(value + 0.5)  # as Java's Math.round
 
 
 def _value(argument: Any) -> Any:
@@ -74,6 +75,17 @@ def _bounded(text: str) -> str:
     if len(text) > LARGEST:
         raise FunctionError(f"The result is longer than {LARGEST} characters")
     return text
+
+
+def _as_java(value: Any) -> str:
+    """Return *value* as ``toString`` of Java's collections prints it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}={_as_java(member)}" for name, member in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_as_java, value)) + "]"
+    return dumps(value)
 
 
 def _format(random: Random, arguments: list[Any]) -> Json:
@@ -94,7 +106,7 @@ def _format(random: Random, arguments: list[Any]) -> Json:
             value = next(waiting)
         except StopIteration:
             raise FunctionError("There are fewer arguments than places for them") from None
-        return value if isinstance(value, str) else dumps(value)
+        return _as_java(value)
 
     made = _PLACE.sub(put, template)
     if count != len(values):

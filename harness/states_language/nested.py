@@ -86,7 +86,7 @@ def _mocked_map(run: Run, state: Map, items: list[Json] | None) -> Payload:
     if state.tolerated_count is not None:
         run.note("toleratedFailureCount", count)
     if state.tolerated_percentage is not None:
-        run.note("toleratedFailurePercentage", percentage)
+        run.note("toleratedFailurePercentage", float(percentage))
     failed = single.failed_iterations
     limited = state.tolerated_count is not None or state.tolerated_percentage is not None
     share = 100 * failed / len(items) if items else 0

@@ -86,7 +86,8 @@ def test_what_is_no_path(text):
     ("text", "found"),
     [
         ("States.Format('Hi {} {}', $.users[0].n, 1.5)", "Hi x 1.5"),
-        (r"States.Format('it\'s \{{}\}', $.a.b)", """it's {[1,2,{"c":"x"}]}"""),
+        (r"States.Format('it\'s \{{}\}', $.a.b)", "it's {[1, 2, {c=x}]}"),
+        ("States.MathAdd(-1.5, -1.51)", -3),
         ("""States.StringToJson('{"a":1}')""", {"a": 1}),
         ("States.JsonToString($.a)", '{"b":[1,2,{"c":"x"}]}'),
         ("States.Array(1, 'x', null, true, States.Array())", [1, "x", None, True, []]),
