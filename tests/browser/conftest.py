@@ -108,6 +108,14 @@ def clients(target):
     return clients_of(boto3.Session(), target.name, target.control_url)
 
 
+def chromium():
+    """The browser that is driven."""
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.fail("these tests need Chromium: apt-get install chromium, or name one in CHROMIUM")
+    return path
+
+
 @contextlib.contextmanager
 def served(clients, **options):
     dashboard = Dashboard(clients, **options)
@@ -128,16 +136,20 @@ def site(clients):
 
 
 @pytest.fixture(scope="session")
-def browser(target):
+def launch(target):
+    """Starts browsers, with further arguments."""
     from playwright.sync_api import sync_playwright
 
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        pytest.fail("these tests need Chromium: apt-get install chromium, or name one in CHROMIUM")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        browser.close()
+        path = chromium()
+        yield lambda *given: playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *given])
+
+
+@pytest.fixture(scope="session")
+def browser(launch):
+    browser = launch()
+    yield browser
+    browser.close()
 
 
 @pytest.fixture
