@@ -14,6 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 
 RECIPES = ("auto", "aws", "fast", "linear")
+_OTHER_NAMES = {"sfn_mock_config": "SFN_MOCK_CONFIG"}
+"""Variables that others have named: Step Functions Local's."""
 
 
 class SettingsError(ValueError):
@@ -51,6 +53,9 @@ class Settings:
     """``enforced``: functions and state machines may do what the policies of their roles allow; ``ignored``: all."""
     unsupported: str = "fail"
     """What stacks do with types of resources that are not emulated: ``fail``, or ``skip`` them with a note."""
+    sfn_mock_config: str = ""
+    """A MockConfigFile of Step Functions Local, whose test cases ``machine#TestCase`` starts; ``SFN_MOCK_CONFIG`` is
+    its other name."""
     base_image: str = ""
     """Base of the container images that are built here, where the usual one from a registry cannot be had."""
     localstack_url: str = "http://127.0.0.1:4566"
@@ -100,7 +105,7 @@ class Settings:
         values: dict[str, object] = {}
         for field in fields(cls):
             name = f"HARNESS_{field.name.upper()}"
-            text = environ.get(name)
+            text = environ.get(name) or environ.get(_OTHER_NAMES.get(field.name, ""))
             if text is None or text == "":
                 continue
             kind: Callable[[str], object] = type(getattr(cls, field.name))

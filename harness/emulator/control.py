@@ -14,8 +14,9 @@ from harness.emulator.faults import FaultError, Faults
 from harness.emulator.lambda_.service import Functions
 from harness.emulator.quotas import Quotas
 from harness.emulator.sagemaker.service import SageMaker
+from harness.emulator.stepfunctions.api import StepFunctions
 from harness.emulator.stepfunctions.clock import Clock
-from harness.emulator.stepfunctions.coverage import Traces
+from harness.emulator.stepfunctions.mocks import MockError
 from harness.emulator.stepfunctions.replay import TaskScript
 from harness.version import __version__
 
@@ -30,6 +31,7 @@ class Control:
     records; ``GET clock`` and ``POST clock`` with ``virtual`` or ``advance`` (seconds): Step Functions' clock;
     ``GET faults``, ``POST faults``, ``DELETE faults`` and ``DELETE faults/<id>``: faults on demand;
     ``POST traces`` with ``on`` and ``GET traces``: which ways executions take through their machines;
+    ``POST mocks``: have states answer what they are told, by name;
     ``POST tasks/script``: have the tasks of state machines answer what they are told; ``endpoints/...``,
     ``captures/...``, ``training-jobs``: see the SageMaker service.
 
@@ -44,7 +46,7 @@ class Control:
         permissions: Permissions,
         clock: Clock,
         faults: Faults,
-        traces: Traces,
+        states: StepFunctions,
         environment: Callable[[], dict[str, str]],
         quotas: Quotas,
     ) -> None:
@@ -54,7 +56,8 @@ class Control:
         self._permissions = permissions
         self._clock = clock
         self._faults = faults
-        self._traces = traces
+        self._traces = states.traces
+        self._mocks = states.mocks
         self._environment = environment
         self._quotas = quotas
 
@@ -91,6 +94,12 @@ class Control:
             case "POST", ["traces"]:
                 self._traces.on = bool(json_members(request).get("on"))
                 return json_response({"on": self._traces.on})
+            case "POST", ["mocks"]:
+                try:
+                    self._mocks.load(request.get_json().get("mocks", []))
+                except MockError as error:
+                    return json_response({"message": str(error)}, 400)
+                return json_response({"status": "mocked"})
             case "POST", ["tasks", "script"]:
                 self._script.load(json_members(request).get("answers", []))
                 return json_response({"status": "scripted"})

@@ -77,6 +77,7 @@ class Emulator:
         skip_unsupported: whether stacks leave out, with a note, types of resources that are not emulated.
         live: folder below which functions may run from the folders that are edited, or None.
         boundary: says who may ask; None for programs on this machine alone.
+        mocks: a MockConfigFile of Step Functions Local, or None.
         state: folder in which buckets, roles, logs, models, jobs and endpoints outlive this emulator, or None.
 
     Raises:
@@ -106,6 +107,7 @@ class Emulator:
         enforce_policies: bool = True,
         skip_unsupported: bool = False,
         live: Path | None = None,
+        mocks: Path | None = None,
         boundary: Boundary | None = None,
     ) -> None:
         unknown = sorted((services or frozenset()) - SERVICES.keys())
@@ -123,6 +125,7 @@ class Emulator:
         self._enforce_policies = enforce_policies
         self._skip_unsupported = skip_unsupported
         self._live = live
+        self._mocks = mocks
         self._boundary = boundary or Boundary(host)
         self._permissions: Permissions | None = None
         self.patches = Patches()
@@ -223,7 +226,7 @@ class Emulator:
             self._sagemaker = SageMaker(context, ("--recipe", self._recipe))
             self._identity = Identity(context)
             file = self._state_file("stepfunctions.sqlite")
-            self._states = StepFunctions(context, self._reach(services), self._clock, self._script, file)
+            self._states = StepFunctions(context, self._reach(services), self._clock, self._script, file, self._mocks)
             services.add(self._states)
             services.add(self._sagemaker)
             self._stacks = Stacks(context, services.call, self._skip_unsupported)
@@ -237,7 +240,7 @@ class Emulator:
                 self._permissions,
                 self._clock,
                 self._faults,
-                self._states.traces,
+                self._states,
                 self.environment,
                 self._quotas,
             )

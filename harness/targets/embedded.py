@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from harness.settings import Settings, surrounding_authorities, surrounding_proxy
 from harness.targets.target import Target, environment_of
@@ -35,6 +36,7 @@ def embedded(settings: Settings, port: int = 0) -> Iterator[Target]:
         authorities=surrounding_authorities(os.environ),
         recipe=settings.recipe,
         enforce_policies=settings.iam == "enforced",
+        mocks=Path(settings.sfn_mock_config) if settings.sfn_mock_config else None,
         skip_unsupported=settings.unsupported == "skip",
         boundary=Boundary(settings.host, token=settings.control_token),
     )

@@ -1,28 +1,59 @@
-"""Tasks that answer what a test says, in place of the services that they call."""
+"""Tasks that answer what a test says, in place of the services that they call: by state, by function, by service."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from harness.testing.control import ControlApi
-    from harness.testing.stack import StackUnderTest
+from harness.testing.control import ControlApi
 
 
 @dataclass
 class Mocks:
-    """Answers for tasks, each target's in their order. While answers are left, a task without one fails."""
+    """Answers for tasks, for as long as the test runs.
+
+    By state, answers are given one after the other, one for each try, and the last one again and again. By function or
+    service, each is given once; while any are left, a task without one fails.
+
+    Args:
+        control: the emulator's own API.
+        named: gives the physical name of a function of the stack under test, by its logical id or name.
+    """
 
     control: ControlApi
-    stack: StackUnderTest
-    _answers: list[dict[str, Any]] = field(default_factory=list)
+    named: Callable[[str], str] = lambda name: name
+    _states: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict, repr=False)
+    _answers: list[dict[str, Any]] = field(default_factory=list, repr=False)
+
+    def answer(self, state: str, result: Any, *, machine: str = "", mode: str = "PRESENT") -> None:
+        """Have the next try at a state come to *result*: what its task gets, for a ``.sync`` one that of the job.
+
+        Args:
+            state: its name.
+            result: JSON.
+            machine: name of the state machine; all of them when empty.
+            mode: how the result is held against the service's model: ``STRICT`` asks for required members, too,
+                ``PRESENT`` looks at what is there, ``NONE`` at nothing. The execution fails with what is wrong.
+
+        Raises:
+            ValueError: this makes no sense; naming what.
+        """
+        self._mock(state, machine, mode, {"Return": result})
+
+    def fail(self, state: str, error: str, cause: str | None = None, *, machine: str = "") -> None:
+        """Have the next try at a state fail.
+
+        Raises:
+            ValueError: this makes no sense; naming what.
+        """
+        self._mock(state, machine, None, {"Throw": {"Error": error, **({"Cause": cause} if cause else {})}})
 
     def function(
         self, name: str, output: Any = None, *, error: str | None = None, cause: str = "", times: int = 1
     ) -> None:
         """Have a function, by its logical id or name, answer *output*, or fail with *error*, so many *times*."""
-        self._add("lambda", self.stack.named(name), output, error, cause, times)
+        self._script("lambda", self.named(name), output, error, cause, times)
 
     def service(
         self,
@@ -35,18 +66,24 @@ class Mocks:
         times: int = 1,
     ) -> None:
         """The same for an integration: ``mocks.service("dynamodb", "putItem", output={})``."""
-        self._add(service, action, output, error, cause, times)
+        self._script(service, action, output, error, cause, times)
 
     def clear(self) -> None:
         """Have services answer again."""
+        self._states.clear()
         self._answers.clear()
-        self._load()
+        self.control.post("mocks", {"mocks": []})
+        self.control.post("tasks/script", {"answers": []})
 
-    def _add(self, service: str, target: str, output: Any, error: str | None, cause: str, times: int) -> None:
+    def _mock(self, state: str, machine: str, mode: str | None, answer: dict[str, Any]) -> None:
+        mock = self._states.setdefault((machine, state), {"state": state, "machine": machine, "answers": {}})
+        mock["answers"][str(len(mock["answers"]))] = answer
+        if mode is not None:
+            mock["mode"] = mode
+        self.control.post("mocks", {"mocks": list(self._states.values())})
+
+    def _script(self, service: str, target: str, output: Any, error: str | None, cause: str, times: int) -> None:
         answer: dict[str, Any] = {"service": service, "target": target}
         answer |= {"error": error, "cause": cause} if error is not None else {"output": output}
         self._answers += [answer] * times
-        self._load()
-
-    def _load(self) -> None:
         self.control.post("tasks/script", {"answers": self._answers})

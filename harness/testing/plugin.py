@@ -15,6 +15,9 @@ Installed with the package, so a project's tests have these fixtures without fur
     Faults on demand: ``faults.add(function="classifyImageData", error="TooManyRequestsException", times=2)``. They end
     with the test, and its report tells what they struck.
 
+``mocks``
+    States that answer what a test says: ``mocks.answer("Classify", {"Payload": ...})``, or fail as it says.
+
 ``harness_settings``
     The session's :class:`~harness.settings.Settings`, with the options of the command line.
 
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from harness.testing.clock import TestClock
     from harness.testing.control import ControlApi
     from harness.testing.faults import FaultControl
+    from harness.testing.mocks import Mocks
 
 _MOST_STRIKES = 30
 """Strikes of faults that a test's report shows, the last ones."""
@@ -152,6 +156,16 @@ def clock(target: Target) -> Iterator[TestClock | None]:
 
     with virtual_time(ControlApi(target.control_url, target.control_token)) as clock:
         yield clock
+
+
+@pytest.fixture
+def mocks(control: ControlApi, request: pytest.FixtureRequest) -> Iterator[Mocks]:
+    """Tasks that answer what this test says: ``mocks.answer("State", ...)``, ``mocks.function("Greet", ...)``."""
+    from harness.testing.mocks import Mocks
+
+    mocks = Mocks(control, lambda name: str(request.getfixturevalue("stack").named(name)))
+    yield mocks
+    mocks.clear()
 
 
 @pytest.fixture

@@ -10,9 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from harness.settings import Settings
     from harness.targets.target import Target
-    from harness.testing.control import ControlApi
     from harness.testing.events import Events
-    from harness.testing.mocks import Mocks
     from harness.testing.stack import Execution, StackUnderTest
 
 
@@ -68,16 +66,6 @@ def events(stack: StackUnderTest) -> Events:
     from harness.testing.events import Events
 
     return Events(stack)
-
-
-@pytest.fixture
-def mocks(stack: StackUnderTest, control: ControlApi) -> Iterator[Mocks]:
-    """``mocks.function("Greet", output=...)``: tasks that answer what the test says."""
-    from harness.testing.mocks import Mocks
-
-    mocks = Mocks(control, stack)
-    yield mocks
-    mocks.clear()
 
 
 def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:

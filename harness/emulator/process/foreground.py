@@ -86,6 +86,7 @@ def run_in_foreground(
         authorities=surrounding_authorities(os.environ),
         recipe=settings.recipe,
         enforce_policies=settings.iam == "enforced",
+        mocks=Path(settings.sfn_mock_config) if settings.sfn_mock_config else None,
         skip_unsupported=settings.unsupported == "skip",
         state=state,
         live=live,

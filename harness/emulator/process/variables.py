@@ -46,6 +46,7 @@ def local_variables(
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # no sync-127.0.0.1 for StartSyncExecution
         "AWS_CONFIG_FILE": os.devnull if config is None else str(config),
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_CA_BUNDLE": str(authority.bundle),

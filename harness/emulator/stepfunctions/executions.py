@@ -392,7 +392,7 @@ class Executions:
         run = self._driver.running.get(arn)
         if run is not None:
             self._scheduler.ask(lambda: self._abort(run, given.get("error"), given.get("cause")))
-        kept = self.find(arn)
+        kept = run.kept if run is not None else self.find(arn)
         return {"stopDate": moment(kept.stopped or self._scheduler.clock.time())}
 
     def history(self, call: Call) -> dict[str, Any]:
