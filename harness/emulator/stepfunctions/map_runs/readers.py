@@ -153,11 +153,28 @@ def _rows(text: str, config: Mapping[str, Json]) -> Iterator[dict[str, str]]:
             raise ItemReaderError("The CSV object has no headers.")
         if len(set(headers)) < len(headers):
             raise ItemReaderError("CSV headers cannot contain duplicates.")
+        places = _as_java_has_them(headers)
         for row in rows:
             if row:
-                yield {name: row[index] if index < len(row) else "" for index, name in enumerate(headers)}
+                yield {headers[place]: row[place] if place < len(row) else "" for place in places}
     except csv.Error as error:
         raise ItemReaderError(f"Unable to parse the CSV object: line {rows.line_num}: {error}") from None
+
+
+def _as_java_has_them(names: list[str]) -> list[int]:
+    """The order in which AWS gives a row's columns: that of a Java HashMap, by the names' hash codes."""
+    size = 16
+    while len(names) > size * 0.75:
+        size *= 2
+
+    def bucket(name: str) -> int:
+        code = 0
+        units = name.encode("utf-16-be", "surrogatepass")
+        for first, second in zip(units[::2], units[1::2], strict=True):
+            code = (code * 31 + (first << 8 | second)) & 0xFFFFFFFF
+        return (code ^ code >> 16) & (size - 1)
+
+    return sorted(range(len(names)), key=lambda place: bucket(names[place]))
 
 
 def _parquet(body: bytes) -> Iterator[Json]:
