@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from harness.emulator.process.state import StateFolder
     from harness.emulator.sagemaker.service import SageMaker
     from harness.emulator.scheduler import Schedules
-    from harness.emulator.services import Keeper, Services
+    from harness.emulator.services import Keeper, Service, Services
     from harness.emulator.stepfunctions.api import StepFunctions
     from harness.emulator.stepfunctions.integrations.reach import Reach
 
@@ -316,6 +316,11 @@ class Emulator:
             RuntimeError: the state could not be saved; everything has been ended all the same.
         """
         self._release()
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """The services that are ours."""
+        return self._ours.all() if self._ours is not None else ()
 
     def environment(self) -> dict[str, str]:
         """Variables with which any boto3 program, or the AWS CLI, talks to this emulator and to nothing else.
