@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from harness.emulator.door.certificates import CertificateAuthority
     from harness.emulator.door.gateway import Gateway, Handler, Page
     from harness.emulator.door.server import HttpServer
+    from harness.emulator.events.deliveries import Deliveries
     from harness.emulator.identity import Identity
     from harness.emulator.lambda_.service import Functions
     from harness.emulator.moto.app import MotoApp
@@ -143,6 +144,7 @@ class Emulator:
         self._schedules: Schedules | None = None
         self._identity: Identity | None = None
         self._ours: Services | None = None
+        self._deliveries: Deliveries | None = None
         self._logs: LogWriter | None = None
         self._clock = Clock()
         self._faults = Faults(self._clock)
@@ -170,10 +172,12 @@ class Emulator:
         from harness.emulator.door.forward_proxy import ForwardProxy
         from harness.emulator.door.gateway import Gateway
         from harness.emulator.door.server import HttpServer
+        from harness.emulator.events.deliveries import Deliveries
         from harness.emulator.identity import Identity, developer_of
         from harness.emulator.lambda_.service import Functions
         from harness.emulator.moto.app import MotoApp
         from harness.emulator.moto.catalogue import all_patches
+        from harness.emulator.moto.deliveries import delivery_patches
         from harness.emulator.moto.iam import MotoIam
         from harness.emulator.moto.tags import MotoResources, tagged_elsewhere
         from harness.emulator.sagemaker.service import SageMaker
@@ -231,7 +235,8 @@ class Emulator:
             services.add(self._sagemaker)
             self._stacks = Stacks(context, services.call, self._skip_unsupported)
             services.add(self._stacks)
-            self.patches.apply([tagged_elsewhere(services.tagged)])
+            self._deliveries = Deliveries(services, self._permissions, self._account_id)
+            self.patches.apply([tagged_elsewhere(services.tagged), *delivery_patches(self._deliveries)])
             self._schedules = Schedules(context)
             control = Control(
                 self._functions,
@@ -411,6 +416,8 @@ class Emulator:
             self._gateway.page.close()
         try:
             self._clock.close()
+            if self._deliveries is not None:
+                self._deliveries.close()
             for service in reversed(self._ours.all() if self._ours is not None else ()):
                 service.close()
             if self._schedules is not None:

@@ -1,0 +1,181 @@
+"""Events arrive: S3's notifications, messages of SNS, EventBridge's rules; with the permission of who gets them."""
+
+import json
+import time
+import uuid
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from harness.emulator.events.rules import input_of
+from tests.emulator.packages import package
+
+pytestmark = pytest.mark.local
+
+ROLE = "arn:aws:iam::123456789012:role/everything"
+CODE = """
+import json, os
+import boto3
+
+def handler(event, context):
+    boto3.client("sqs").send_message(QueueUrl=os.environ["QUEUE"], MessageBody=json.dumps(event))
+"""
+EVENT = {"detail": {"n": 1, "s": 'a"b'}}
+PATTERN = json.dumps({"source": ["my.app"]})
+
+
+@pytest.fixture(scope="module")
+def clients(target, role):
+    return {name: boto3.client(name) for name in ("lambda", "s3", "sns", "sqs", "events", "stepfunctions")}
+
+
+@pytest.fixture
+def queue(clients):
+    return clients["sqs"].create_queue(QueueName=f"q-{uuid.uuid4().hex[:8]}")["QueueUrl"]
+
+
+@pytest.fixture
+def function(clients, queue):
+    """A function that puts the events it gets into the queue."""
+    name = f"f-{uuid.uuid4().hex[:8]}"
+    arn = clients["lambda"].create_function(
+        FunctionName=name,
+        Runtime="python3.12",
+        Handler="lambda_function.handler",
+        Role=ROLE,
+        Code={"ZipFile": package(CODE)},
+        Environment={"Variables": {"QUEUE": queue}},
+        Timeout=20,
+    )["FunctionArn"]
+    clients["lambda"].get_waiter("function_active_v2").wait(FunctionName=name)
+    yield arn
+    clients["lambda"].delete_function(FunctionName=name)
+
+
+@pytest.fixture
+def bucket(clients):
+    name = f"events-{uuid.uuid4().hex[:8]}"
+    clients["s3"].create_bucket(Bucket=name)
+    return name
+
+
+def allow(clients, function, service, source):
+    clients["lambda"].add_permission(
+        FunctionName=function,
+        StatementId=uuid.uuid4().hex,
+        Action="lambda:InvokeFunction",
+        Principal=service,
+        SourceArn=source,
+    )
+
+
+def arn_of(clients, queue):
+    answer = clients["sqs"].get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    return answer["Attributes"]["QueueArn"]
+
+
+def received(clients, queue, seconds=10):
+    """The next message in the queue, None where none comes."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = clients["sqs"].receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages")
+        if found:
+            clients["sqs"].delete_message(QueueUrl=queue, ReceiptHandle=found[0]["ReceiptHandle"])
+            return json.loads(found[0]["Body"])
+    return None
+
+
+def to_function(function, **more):
+    return {"LambdaFunctionConfigurations": [{"Id": "on", "LambdaFunctionArn": function, **more}]}
+
+
+def test_s3_invokes_a_function_that_lets_it(clients, bucket, function, queue):
+    configuration = to_function(
+        function,
+        Events=["s3:ObjectCreated:*"],
+        Filter={"Key": {"FilterRules": [{"Name": "suffix", "Value": ".png"}]}},
+    )
+    with pytest.raises(ClientError, match="Unable to validate the following destination configurations") as refused:
+        clients["s3"].put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)
+    assert refused.value.response["Error"]["Code"] == "InvalidArgument"
+    allow(clients, function, "s3.amazonaws.com", f"arn:aws:s3:::{bucket}")
+    clients["s3"].put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)
+    clients["s3"].put_object(Bucket=bucket, Key="a.txt", Body=b"x")
+    clients["s3"].put_object(Bucket=bucket, Key="a b/c.png", Body=b"xyz")
+    (record,) = received(clients, queue)["Records"]
+    assert (record["eventSource"], record["eventName"]) == ("aws:s3", "ObjectCreated:Put")
+    assert record["s3"]["configurationId"] == "on"
+    assert record["s3"]["bucket"]["arn"] == f"arn:aws:s3:::{bucket}"
+    assert record["s3"]["object"]["key"] == "a+b/c.png"
+    assert record["s3"]["object"]["size"] == 3
+
+
+def test_s3_tells_queues_of_what_is_removed(clients, bucket, queue):
+    arn = arn_of(clients, queue)
+    configuration = {"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectRemoved:*"]}]}
+    clients["s3"].put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)
+    assert received(clients, queue)["Event"] == "s3:TestEvent"
+    clients["s3"].put_object(Bucket=bucket, Key="gone", Body=b"x")
+    clients["s3"].delete_object(Bucket=bucket, Key="gone")
+    (record,) = received(clients, queue)["Records"]
+    assert record["eventName"] == "ObjectRemoved:Delete"
+    assert "size" not in record["s3"]["object"]
+
+
+def test_sns_invokes_its_subscribers(clients, function, queue):
+    topic = clients["sns"].create_topic(Name=f"t-{uuid.uuid4().hex[:8]}")["TopicArn"]
+    clients["sns"].subscribe(TopicArn=topic, Protocol="lambda", Endpoint=function)
+    clients["sns"].publish(TopicArn=topic, Message="before it may", Subject="s")
+    allow(clients, function, "sns.amazonaws.com", topic)
+    assert received(clients, queue, 1) is None
+    clients["sns"].publish(TopicArn=topic, Message="hello", Subject="s")
+    (record,) = received(clients, queue)["Records"]
+    assert record["EventSource"] == "aws:sns"
+    assert (record["Sns"]["TopicArn"], record["Sns"]["Message"], record["Sns"]["Subject"]) == (topic, "hello", "s")
+
+
+def test_rules_send_events_to_functions_and_machines(clients, function, queue):
+    name = f"r-{uuid.uuid4().hex[:8]}"
+    rule = clients["events"].put_rule(Name=name, EventPattern=PATTERN)["RuleArn"]
+    allow(clients, function, "events.amazonaws.com", rule)
+    machine = clients["stepfunctions"].create_state_machine(
+        name=name, roleArn=ROLE, definition=json.dumps({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}})
+    )["stateMachineArn"]
+    transformed = {"InputPathsMap": {"n": "$.detail.n"}, "InputTemplate": '{"number": <n>, "text": "n is <n>"}'}
+    clients["events"].put_targets(
+        Rule=name,
+        Targets=[
+            {"Id": "function", "Arn": function},
+            {"Id": "machine", "Arn": machine, "RoleArn": ROLE, "InputTransformer": transformed},
+        ],
+    )
+    entry = {"Source": "my.app", "DetailType": "T", "Detail": json.dumps({"n": 7})}
+    clients["events"].put_events(Entries=[{**entry, "Source": "other"}, entry])
+    event = received(clients, queue)
+    assert (event["source"], event["detail-type"], event["detail"]) == ("my.app", "T", {"n": 7})
+    assert event["account"] == "123456789012"
+    deadline = time.monotonic() + 5
+    while not (ran := clients["stepfunctions"].list_executions(stateMachineArn=machine)["executions"]):
+        assert time.monotonic() < deadline
+    given = clients["stepfunctions"].describe_execution(executionArn=ran[0]["executionArn"])["input"]
+    assert json.loads(given) == {"number": 7, "text": "n is 7"}
+    assert len(ran) == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ({}, EVENT),
+        ({"Input": '{"x": 1}'}, {"x": 1}),
+        ({"InputPath": "$.detail.n"}, 1),
+        ({"InputTransformer": {"InputPathsMap": {"s": "$.detail.s"}, "InputTemplate": '"say <s>"'}}, 'say a"b'),
+        ({"InputTransformer": {"InputPathsMap": {"s": "$.detail.s"}, "InputTemplate": '{"s": <s>}'}}, {"s": 'a"b'}),
+        (
+            {"InputTransformer": {"InputTemplate": '{"e": <aws.events.event.json>}'}},
+            {"e": {"detail": {"n": 1, "s": 'a"b'}}},
+        ),
+    ],
+)
+def test_what_a_target_gets_of_an_event(target, expected):
+    assert input_of(target, EVENT) == expected
