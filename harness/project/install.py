@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,6 +110,11 @@ def package(folder: Path, beneath: Path | None = None) -> bytes:
             for path in root.rglob("*"):
                 if path.is_file() and "__pycache__" not in path.parts:
                     files[path.relative_to(root).as_posix()] = path
+    return zip_files(files)
+
+
+def zip_files(files: Mapping[str, Path]) -> bytes:
+    """A ZIP file that is the same, byte for byte, whenever *files*, by their names in it, are."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, path in sorted(files.items()):

@@ -10,12 +10,14 @@ import json
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.project.install import package as zip_folder
+from harness.project.install import zip_files
 from harness.project.template import TemplateError, load_template
 
 BUILT = Path(".aws-sam", "build")
@@ -183,7 +185,10 @@ class _Packager:
             address = self._folders[path]
         elif path.is_file():
             content = path.read_bytes()
-            address = self._upload(content, path.suffix)
+            if artifact.zipped and not zipfile.is_zipfile(path):
+                address = self._upload(zip_files({path.name: path}), ".zip")
+            else:
+                address = self._upload(content, path.suffix)
         else:
             raise FileNotFoundError(f"there is no {path}")
         bucket, key = address.removeprefix("s3://").split("/", 1)

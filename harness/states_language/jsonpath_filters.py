@@ -29,6 +29,7 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _WORD = re.compile(r"(true|false|null)\b")
 _TEXT = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
 _PATTERN = re.compile(r"/((?:[^/\\]|\\.)*)/([a-z]*)")
+_BARE = re.compile(r"[A-Za-z_][\w-]*")
 _WORDS = {"true": True, "false": False, "null": None}
 
 
@@ -101,6 +102,8 @@ class _Reader:
                 constant = regex.compile(match[1], regex.IGNORECASE if "i" in match[2] else 0)
             except regex.error:
                 raise SyntaxFault(text) from None
+        elif match := _BARE.match(text, position):  # an older JsonPath takes it for a text, and so does AWS's
+            constant = match[0]
         elif char == "[":
             try:
                 constant, end = json.JSONDecoder().raw_decode(text[position:].replace("'", '"'))

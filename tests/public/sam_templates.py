@@ -26,7 +26,6 @@ from harness.settings import Settings
 from harness.targets.embedded import embedded
 
 BUCKET = "packaged-templates"
-LAYER = "arn:aws:lambda:us-east-1:111122223333:layer:public:1"
 VALUES = {"CommaDelimitedList": "subnet-12345678,subnet-23456789", "Number": "1"}
 """For parameters without a default, by type."""
 
@@ -134,8 +133,20 @@ def _deploy(name, template):
 
 
 def value_of(name, declared):
-    """Something for a parameter without a default."""
-    return LAYER if "layer" in name.lower() else VALUES.get(declared.get("Type"), "https://example.com/a@example.com")
+    """Something for a parameter without a default, by its name and type."""
+    words = name.lower()
+    fitting = {
+        "layer": "arn:aws:lambda:us-east-1:111122223333:layer:public:1",
+        "bucket": "a-bucket-of-this-template",
+        "tablearn": "arn:aws:dynamodb:us-east-1:123456789012:table/records",
+        "table": "records",
+        "arn": "arn:aws:sns:us-east-1:123456789012:topic",
+        "email": "somebody@example.com",
+        "url": "https://example.com/",
+        "password": "Passw0rdPassw0rd",
+    }
+    found = next((value for word, value in fitting.items() if word in words), "value")
+    return found if declared.get("Type") == "String" else VALUES.get(declared.get("Type"), found)
 
 
 def _settled(cfn, name):

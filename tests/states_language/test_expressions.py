@@ -50,6 +50,7 @@ def query(text, seed=1):
         ("$.users[-1:].n", ["y"]),
         ("$.users.length()", 2),
         ("$.users[?(@.year < 1999)].n", ["x"]),
+        ("$.users[?(@.n==x)].year", [1990]),
         ("$.[?(@.missing)]", []),
         ("$.users[?(@.n == 'x' || !(@.year > 2000))].n", ["x"]),
         ("$.users[?(@.n =~ /Y/i && @.year > $.a.b[0])].n", ["y"]),

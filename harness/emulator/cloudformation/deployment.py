@@ -418,7 +418,8 @@ class Deployment:
         for step in attribute.split("."):
             found = found.get(step) if isinstance(found, Mapping) else None
         if found is None:
-            raise invalid(f"Requested attribute {attribute} does not exist in schema for {resource.kind}")
+            wrong = "must be a readonly property" if attribute in resource.properties else "does not exist"
+            raise invalid(f"Requested attribute {attribute} {wrong} in schema for {resource.kind}")
         return found
 
 

@@ -31,7 +31,6 @@ _LOG_DELIVERY = (
     "CreateLogDelivery",
     "GetLogDelivery",
     "UpdateLogDelivery",
-    "DeleteLogDelivery",
     "ListLogDeliveries",
     "PutResourcePolicy",
     "DescribeResourcePolicies",
@@ -456,7 +455,7 @@ class Machines:
                 raise AwsError("AccessDeniedException", f"'{role}' is not authorized to create managed-rule.")
 
     def _check_log_delivery(self, logging: Mapping[str, Any], role: str) -> None:
-        """Logs are delivered for the state machine's role, which must be allowed to set that up.
+        """Logs are delivered for the state machine's role, which must be allowed to set that up; to end it is no part.
 
         https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy
         """

@@ -14,6 +14,7 @@ from typing import Any
 from harness.emulator.cloudformation.expressions import text_of
 from harness.emulator.cloudformation.providers.base import Made, Provider, Work, gone_is_fine, required
 from harness.emulator.cloudformation.shapes import fit
+from harness.emulator.door.errors import AwsError
 
 
 def _is_fifo(work: Work, name: str) -> bool:
@@ -53,7 +54,14 @@ class Queue(Provider):
 
     @staticmethod
     def _settings(work: Work) -> dict[str, str]:
-        return {key: text_of(value) for key, value in work.properties.items() if key not in ("QueueName", "Tags")}
+        given = {key: value for key, value in work.properties.items() if key not in ("QueueName", "Tags")}
+        if strange := sorted(given.keys() - set(_QUEUE_DEFAULTS) - _QUEUE_SETTINGS):
+            raise AwsError(
+                "ValidationError",
+                f"Properties validation failed for resource {work.logical_id} with message:\n"
+                f"#: extraneous key [{strange[0]}] is not permitted",
+            )
+        return {key: text_of(value) for key, value in given.items()}
 
 
 _QUEUE_DEFAULTS = {
@@ -64,6 +72,18 @@ _QUEUE_DEFAULTS = {
     "RedrivePolicy": "",
     "VisibilityTimeout": "30",
 }
+_QUEUE_SETTINGS = frozenset(
+    {
+        "ContentBasedDeduplication",
+        "DeduplicationScope",
+        "FifoQueue",
+        "FifoThroughputLimit",
+        "KmsDataKeyReusePeriodSeconds",
+        "KmsMasterKeyId",
+        "RedriveAllowPolicy",
+        "SqsManagedSseEnabled",
+    }
+)
 
 
 class Topic(Provider):

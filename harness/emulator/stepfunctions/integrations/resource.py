@@ -44,7 +44,7 @@ def parse_resource(arn: str) -> Resource | None:
         return None
     if parts[5] == "activity":
         return Resource("activity", arn) if len(parts) == 7 and parts[6] else None
-    if parts[3] or parts[4]:
+    if (parts[3] or parts[4]) and parts[5] != "aws-sdk":  # which the public templates name by region and account
         return None
     sdk = parts[5] == "aws-sdk"
     service = ":".join(parts[5:7]) if sdk else parts[5]
