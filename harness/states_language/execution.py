@@ -37,6 +37,15 @@ from harness.states_language.timestamps import iso
 _STAYS_OPEN = (Heartbeat, Scheduled, MapRunStarted)
 
 
+class _About(dict[str, Json]):
+    """``State`` of the context object: one that is never tried again shows no ``RetryCount``, but has it when asked."""
+
+    def __missing__(self, name: str) -> Json:
+        if name == "RetryCount":
+            return 0
+        raise KeyError(name)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Single:
     """One state alone is run, as TestState does it: the execution ends when the state is left, or would be tried again.
@@ -279,7 +288,7 @@ class Execution:
             if strand.item is not None and "Map" not in context:
                 context["Map"] = {"Item": strand.item}
             return context
-        about: dict[str, Json] = {"Name": state.name, "EnteredTime": iso(entered_at)}
+        about = _About({"Name": state.name, "EnteredTime": iso(entered_at)})
         if retries is not None:
             about["RetryCount"] = retries
         context = {

@@ -106,27 +106,11 @@ def _items(run: Run, state: Map) -> list[Json]:
         return items
     if state.jsonata:
         if state.items is None:
-            words = f"Map state input must be an array but was: {_kind(items)}"
+            words = f"Map state input must be an array but was: {dumps(items)}"
             raise EvaluationError("States.QueryEvaluationError", words)
-        text = str(state.definition["Items"])
-        shown = text[2:-2].strip() if text.startswith("{%") else text
-        words = (
-            f"The JSONata expression '{shown}' specified for the field 'Items' returned an unexpected result type. "
-            f"Expected 'array', but was '{_kind(items)}' for value: {dumps(items)}"
-        )
-        raise EvaluationError("States.QueryEvaluationError", words, "Items")
+        raise run.unexpected("Items", state.definition["Items"], "array", items)
     path = (state.items_path or "$").replace("$$", "$", 1)
     raise EvaluationError("States.Runtime", f'Reference path "{path}" must point to array.')
-
-
-def _kind(value: Json) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, int | float):
-        return "number"
-    return "string" if isinstance(value, str) else "object" if isinstance(value, dict) else "array"
 
 
 def _inline(run: Run, state: Map, items: list[Json], concurrency: int) -> Generator[object, Any, Payload]:

@@ -11,7 +11,7 @@ from harness.states_language import timestamps
 from harness.states_language.effects import Json
 from harness.states_language.effects import Wait as WaitUntil
 from harness.states_language.errors import EvaluationError
-from harness.states_language.fields import Evaluator, Scope, write
+from harness.states_language.fields import Evaluator, Scope, is_jsonata, write
 from harness.states_language.machine import (
     Catcher,
     Choice,
@@ -126,12 +126,20 @@ class Run:
         good = isinstance(value, int) or (isinstance(value, float) and (what == "float" or value.is_integer()))
         if not good or isinstance(value, bool):
             if limit.path is None:
-                words = f"The {limit.field} field must be a valid {what}: {dumps(value)}"
-                raise EvaluationError("States.QueryEvaluationError", words, limit.field)
+                raise self.unexpected(limit.field, self.state.definition.get(limit.field), "number", value)
             shown = value if isinstance(value, str) else dumps(value)
             words = f'The {limit.field}Path field refers to value "{shown}" which is not a valid {what}: {limit.path}'
             raise EvaluationError("States.Runtime", words)
         return value
+
+    def unexpected(self, field: str, written: Json, expected: str, value: Json) -> EvaluationError:
+        """Return the error of a JSONata field that came to a *value* of another kind than *expected*."""
+        shown = written[2:-2].strip() if is_jsonata(written) else written
+        words = (
+            f"The JSONata expression '{shown}' specified for the field '{field}' returned an unexpected result type. "
+            f"Expected '{expected}', but was '{kind_of_json(value)}' for value: {dumps(value)}"
+        )
+        return EvaluationError("States.QueryEvaluationError", words, field)
 
     def note(self, name: str, value: Any) -> None:
         """Keep what TestState tells of the way."""
@@ -237,6 +245,17 @@ def _number(text: str) -> Json:
         except ValueError:
             continue
     return text
+
+
+def kind_of_json(value: Json) -> str:
+    """Return what JSON calls the kind of *value*."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "number"
+    return "string" if isinstance(value, str) else "object" if isinstance(value, dict) else "array"
 
 
 def too_large(what: str) -> str:
@@ -421,8 +440,9 @@ def _fail(run: Run) -> Payload:
     ]
     for name, part in zip(("Error", "Cause"), parts, strict=True):
         if part is not None and not isinstance(part, str):
-            words = f"The {name} field must be a string: {dumps(part)}"
-            raise EvaluationError("States.QueryEvaluationError" if state.jsonata else "States.Runtime", words, name)
+            if state.jsonata:
+                raise run.unexpected(name, state.definition[name], "string", part)
+            raise EvaluationError("States.Runtime", f"The {name} field must be a string: {dumps(part)}")
     raise StateFailed(*parts)
 
 
@@ -434,9 +454,8 @@ def _choice(run: Run) -> Payload:
     for index, rule in enumerate(state.rules):
         held = rule.condition(scope)
         if not isinstance(held, bool):
-            field = f"Choices[{index}]/Condition"
-            words = f"The Condition field must be a boolean but was: {dumps(held)}"
-            raise EvaluationError("States.QueryEvaluationError", words, field)
+            written = state.definition["Choices"][index]["Condition"]
+            raise run.unexpected(f"Choices[{index}]/Condition", written, "boolean", held)
         if held:
             run.followed, run.rule = rule.next, index
             return _chosen(run, rule.output, rule.assign)
@@ -483,8 +502,7 @@ def _moment(run: Run, state: Wait, document: Json) -> float:
         value = run.value(state.seconds, document)
         if not isinstance(value, int | float) or isinstance(value, bool) or value != int(value):
             if state.jsonata:
-                words = f"The Seconds field must be a number of seconds: {dumps(value)}"
-                raise EvaluationError("States.QueryEvaluationError", words, "Seconds")
+                raise run.unexpected("Seconds", state.definition["Seconds"], "number", value)
             words = f"The SecondsPath parameter cannot be parsed as a long value: {state.path} == {dumps(value)}"
             raise EvaluationError("States.Runtime", words)
         if value < 0:

@@ -408,8 +408,8 @@ class StateReader:
             errors=tuple(item["ErrorEquals"]),
             next=item["Next"],
             result_path=path,
-            output=self._any(item["Output"], "Output") if "Output" in item else None,
-            assign=self._any(item["Assign"], "Assign") if "Assign" in item else None,
+            output=self._any(item["Output"], f"{place}/Output") if "Output" in item else None,
+            assign=self._any(item["Assign"], f"{place}/Assign") if "Assign" in item else None,
         )
 
     def _errors(self, item: Mapping[str, Json], at: str) -> bool:
@@ -436,7 +436,7 @@ class StateReader:
             if "Condition" not in item:
                 self._wrong("These fields are required: [Condition]", at)
                 return None
-            condition = self._any(item["Condition"], "Condition" if place is None else f"{place}/Condition")
+            condition = self._any(item["Condition"], f"{place}/Condition")
         else:
             if not self._comparison(item, at):
                 return None

@@ -304,3 +304,45 @@ def test_a_path_to_a_number_may_lead_to_a_text_that_is_one():
     }
     assert run(states, given={"items": [1], "n": "1"}).output.value == [1]
     assert '"x" which is not a valid integer: $.n' in run(states, given={"items": [1], "n": "x"}).cause
+
+
+@pytest.mark.parametrize(
+    ("state", "cause", "location"),
+    [
+        (
+            {"Type": "Pass", "Output": {"a": "{% $states.input.no %}"}, "End": True},
+            "The JSONata expression '$states.input.no' specified for the field 'Output/a' "
+            "returned nothing (undefined).",
+            "Output/a",
+        ),
+        (
+            {"Type": "Wait", "Seconds": "{% 'x' %}", "End": True},
+            "The JSONata expression ''x'' specified for the field 'Seconds' returned an unexpected result type. "
+            "Expected 'number', but was 'string' for value: \"x\"",
+            "Seconds",
+        ),
+        (
+            {"Type": "Map", "ItemProcessor": {"StartAt": "B", "States": {"B": {"Type": "Succeed"}}}, "End": True},
+            "Map state input must be an array but was: {}",
+            None,
+        ),
+    ],
+)
+def test_jsonata_that_cannot_be_evaluated_has_an_event_of_its_own(state, cause, location):
+    execution = run({"A": state}, QueryLanguage="JSONata")
+    told = next(event for event in execution.events if event.type == "EvaluationFailed")
+    words = f"An error occurred while executing the state 'A' (entered at the event id #2). {cause}"
+    assert told.details == {
+        "cause": words,
+        "error": "States.QueryEvaluationError",
+        "state": "A",
+        **({"location": location} if location else {}),
+    }
+    assert (told.previous, execution.cause) == (0, words)
+
+
+def test_a_state_that_is_never_tried_again_has_a_retry_count_only_when_asked():
+    states = {"A": {"Type": "Pass", "Parameters": {"n.$": "$$.State.RetryCount", "all.$": "$$.State"}, "End": True}}
+    output = run(states).output.value
+    assert output["n"] == 0
+    assert set(output["all"]) == {"Name", "EnteredTime"}
