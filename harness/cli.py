@@ -11,6 +11,7 @@ from harness.commands.emulator import env, fault, policy, up
 from harness.commands.evaluation import evaluate, plan
 from harness.commands.programs import parity, run
 from harness.commands.project import init
+from harness.commands.sagemaker import sagemaker
 from harness.commands.workflow import dashboard, demo, deploy, destroy, sweep_command
 from harness.version import __version__
 
@@ -25,6 +26,7 @@ COMMANDS = (
     dashboard,
     doctor,
     run,
+    sagemaker,
     parity,
     policy,
     fault,

@@ -49,6 +49,9 @@ class Settings:
     recipe: str = "auto"
     """How the built-in image-classification trains here: ``aws`` as the hyperparameters say, ``fast`` or ``linear`` as
     our own recipes do, ``auto``: ``fast`` where torch is installed, else ``linear``."""
+    sagemaker_env: str = ""
+    """A virtual environment, or an interpreter, that stands in for AWS's framework containers; empty for one that
+    ``harness sagemaker prepare`` made, or the one that runs the emulator."""
     iam: str = "enforced"
     """``enforced``: functions and state machines may do what the policies of their roles allow; ``ignored``: all."""
     unsupported: str = "fail"

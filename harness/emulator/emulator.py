@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from harness.emulator.moto.app import MotoApp
     from harness.emulator.process.records import Record
     from harness.emulator.process.state import StateFolder
+    from harness.emulator.sagemaker.frameworks import FrameworkEnvironments
     from harness.emulator.sagemaker.service import SageMaker
     from harness.emulator.scheduler import Schedules
     from harness.emulator.services import Keeper, Service, Services
@@ -74,6 +75,7 @@ class Emulator:
         upstream_proxy: the HTTP proxy by which this machine reaches other hosts, None where it needs none.
         authorities: PEM file of the certificate authorities that this machine trusts, None for the usual ones.
         recipe: how built-in algorithms train: ``aws``, ``fast``, ``linear``, or ``auto``, which is what is installed.
+        frameworks: the environments that stand in for SageMaker's framework containers, None for the usual ones.
         enforce_policies: whether functions and state machines may do only what the policies of their roles allow.
         skip_unsupported: whether stacks leave out, with a note, types of resources that are not emulated.
         live: folder below which functions may run from the folders that are edited, or None.
@@ -104,6 +106,7 @@ class Emulator:
         upstream_proxy: str | None = None,
         authorities: Path | None = None,
         recipe: str = "auto",
+        frameworks: FrameworkEnvironments | None = None,
         state: Path | None = None,
         enforce_policies: bool = True,
         skip_unsupported: bool = False,
@@ -122,6 +125,7 @@ class Emulator:
         self._upstream_proxy = upstream_proxy
         self._authorities = authorities
         self._recipe = recipe
+        self._frameworks = frameworks
         self._state = state
         self._enforce_policies = enforce_policies
         self._skip_unsupported = skip_unsupported
@@ -227,7 +231,7 @@ class Emulator:
                 gateway.observers,
             )
             self._functions = Functions(context, self.environment(), self._clock, self._live)
-            self._sagemaker = SageMaker(context, ("--recipe", self._recipe))
+            self._sagemaker = SageMaker(context, ("--recipe", self._recipe), self._frameworks, self.environment())
             self._identity = Identity(context)
             file = self._state_file("stepfunctions.sqlite")
             self._states = StepFunctions(context, self._reach(services), self._clock, self._script, file, self._mocks)

@@ -26,6 +26,7 @@ def embedded(settings: Settings, port: int = 0) -> Iterator[Target]:
     from harness.emulator.door.boundary import Boundary
     from harness.emulator.emulator import Emulator
     from harness.emulator.process.surroundings import without_surroundings
+    from harness.emulator.sagemaker.frameworks import framework_environments
 
     emulator = Emulator(
         host=settings.host,
@@ -35,6 +36,7 @@ def embedded(settings: Settings, port: int = 0) -> Iterator[Target]:
         upstream_proxy=surrounding_proxy(os.environ),
         authorities=surrounding_authorities(os.environ),
         recipe=settings.recipe,
+        frameworks=framework_environments(settings),
         enforce_policies=settings.iam == "enforced",
         mocks=Path(settings.sfn_mock_config) if settings.sfn_mock_config else None,
         skip_unsupported=settings.unsupported == "skip",

@@ -13,9 +13,17 @@ pytestmark = pytest.mark.local
 
 MODEL = botocore.session.get_session().get_service_model("sagemaker")
 CARRIED_OUT = {
-    *("CreateModel", "CreateEndpointConfig", "CreateEndpoint", "DescribeEndpoint", "UpdateEndpoint"),
+    *(
+        "CreateModel",
+        "CreateEndpointConfig",
+        "DescribeEndpointConfig",
+        "CreateEndpoint",
+        "DescribeEndpoint",
+        "UpdateEndpoint",
+    ),
     *("UpdateEndpointWeightsAndCapacities", "DeleteEndpoint"),
     *("CreateTrainingJob", "DescribeTrainingJob", "DeleteTrainingJob", "StopTrainingJob", "ListTrainingJobs"),
+    *("CreateProcessingJob", "DescribeProcessingJob", "StopProcessingJob", "ListProcessingJobs"),
 }
 
 

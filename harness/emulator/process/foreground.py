@@ -14,6 +14,7 @@ from harness.emulator.door.gateway import Page
 from harness.emulator.emulator import Emulator
 from harness.emulator.process.announcement import announced
 from harness.emulator.process.surroundings import leave_out_surroundings
+from harness.emulator.sagemaker.frameworks import framework_environments
 from harness.settings import Settings, surrounding_authorities, surrounding_proxy
 
 HINT = """\
@@ -85,6 +86,7 @@ def run_in_foreground(
         upstream_proxy=surrounding_proxy(os.environ),
         authorities=surrounding_authorities(os.environ),
         recipe=settings.recipe,
+        frameworks=framework_environments(settings),
         enforce_policies=settings.iam == "enforced",
         mocks=Path(settings.sfn_mock_config) if settings.sfn_mock_config else None,
         skip_unsupported=settings.unsupported == "skip",

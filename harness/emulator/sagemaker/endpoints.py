@@ -9,6 +9,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +25,7 @@ from harness.emulator.sagemaker.model_server import ModelServer
 from harness.emulator.sagemaker.models import model_data_of
 from harness.emulator.sagemaker.names import arn_of, refusal
 from harness.emulator.sagemaker.process_server import ProcessServer, ServedModel
+from harness.emulator.sagemaker.program import Programs
 from harness.emulator.sagemaker.running import RunningEndpoint, Variant
 from harness.emulator.sagemaker.stub import StubServer
 from harness.emulator.services import Operation
@@ -48,10 +50,14 @@ class Endpoints:
         context: the emulator's surroundings.
         flush: writes waiting capture records.
         keep: has moto keep what a call says.
+        programs: how programs are run.
     """
 
-    def __init__(self, context: EmulatorContext, flush: Callable[[], object], keep: Operation) -> None:
+    def __init__(
+        self, context: EmulatorContext, flush: Callable[[], object], keep: Operation, programs: Programs
+    ) -> None:
         self._context = context
+        self._programs = programs
         self._keep = keep
         self._flush = flush
         self._running: dict[tuple[str, str], RunningEndpoint] = {}
@@ -83,11 +89,20 @@ class Endpoints:
             raise refusal("not emulated: asynchronous inference")
         if parameters.get("ShadowProductionVariants"):
             raise refusal("not emulated: shadow variants")
-        answer = self._keep(call)
+        given = parameters["ProductionVariants"]
+        # moto knows instance types of years ago only; those of today are checked above, by the service model.
+        known = [{**variant, "InstanceType": "ml.m5.large"} for variant in given]
+        answer = self._keep(replace(call, parameters={**parameters, "ProductionVariants": known}))
         config = backend.endpoint_configs.get(name)
         if config is not None:
+            for kept, variant in zip(config.production_variants, given, strict=True):
+                kept["InstanceType"] = variant["InstanceType"]
             config.arn = config.endpoint_config_arn  # moto has a tuple there, which the tagging API would show
         return answer
+
+    def describe_config(self, call: Call) -> dict[str, Any]:
+        """Answer DescribeEndpointConfig, without the empty members that moto shows."""
+        return {name: value for name, value in self._keep(call).items() if value not in ({}, [], None)}
 
     def create(self, call: Call) -> dict[str, Any]:
         """Answer CreateEndpoint."""
@@ -334,11 +349,13 @@ class Endpoints:
             ServedModel(
                 variant["VariantName"],
                 image,
-                {"SAGEMAKER_REGION": region, "AWS_REGION": region, **(container.get("Environment") or {})},
+                self._programs.environment(role.session, region)
+                | {"SAGEMAKER_REGION": region, **(container.get("Environment") or {})},
                 model_data_of(container),
                 folder,
                 role.client("s3", region),
                 role.log(region, f"/aws/sagemaker/Endpoints/{endpoint}", stream),
+                self._programs.frameworks,
             )
         )
 

@@ -1,4 +1,4 @@
-"""Container images: which are built-in algorithms that we have a program for, which are stubs, which need Docker."""
+"""Container images: built-in algorithms that we have a program for, frameworks, stubs, and what needs Docker."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ BUILT_IN = {"image-classification": "harness.algorithms.image_classification"}
 https://docs.aws.amazon.com/sagemaker/latest/dg-ecr-paths/sagemaker-algo-docker-registry-paths.html
 """
 _STUB = "stub"
+_FRAMEWORKS = ("sagemaker-scikit-learn", "sagemaker-xgboost", "pytorch-", "tensorflow-", "huggingface-pytorch-")
+"""How the names of AWS's framework containers begin."""
 
 
 class ImageKind(Enum):
@@ -17,6 +19,7 @@ class ImageKind(Enum):
 
     BUILT_IN = "built-in"
     STUB = "stub"
+    FRAMEWORK = "framework"
     CONTAINER = "container"
 
 
@@ -28,8 +31,10 @@ def repository_of(image: str) -> str:
 
 
 def kind_of(image: str) -> ImageKind:
-    """How *image* is run: by our program, as a made-up answer (``stub...``), or as a Docker container."""
+    """How *image* is run: by our program, a framework's environment, a made-up answer (``stub...``), or a container."""
     repository = repository_of(image)
     if repository in BUILT_IN:
         return ImageKind.BUILT_IN
-    return ImageKind.STUB if repository.startswith(_STUB) else ImageKind.CONTAINER
+    if repository.startswith(_STUB):
+        return ImageKind.STUB
+    return ImageKind.FRAMEWORK if repository.startswith(_FRAMEWORKS) else ImageKind.CONTAINER

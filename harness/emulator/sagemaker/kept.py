@@ -10,7 +10,7 @@ KEPT = frozenset(
     {
         *("AddTags", "DeleteTags", "ListTags"),
         *("DescribeModel", "DeleteModel", "ListModels"),
-        *("DescribeEndpointConfig", "DeleteEndpointConfig", "ListEndpointConfigs", "ListEndpoints"),
+        *("DeleteEndpointConfig", "ListEndpointConfigs", "ListEndpoints"),
         *("CreateModelPackageGroup", "DescribeModelPackageGroup", "ListModelPackageGroups"),
         *("CreateModelPackage", "DescribeModelPackage", "ListModelPackages", "UpdateModelPackage"),
         *("CreateModelCard", "DescribeModelCard", "ListModelCards", "ListModelCardVersions"),

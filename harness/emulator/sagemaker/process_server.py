@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.emulator.limits import ENDPOINT_SECONDS
+from harness.emulator.sagemaker.frameworks import FrameworkEnvironments
 from harness.emulator.sagemaker.images import ImageKind, kind_of
 from harness.emulator.sagemaker.model_data import fetch_model
 from harness.emulator.sagemaker.model_server import (
@@ -56,6 +57,8 @@ class ServedModel:
     s3: Any = field(repr=False)
     on_line: Callable[[str], None] = field(repr=False)
     """Takes each line of the program's output."""
+    frameworks: FrameworkEnvironments | None = None
+    """The environments that stand in for AWS's framework containers."""
 
 
 class ProcessServer:
@@ -90,6 +93,9 @@ class ProcessServer:
             (self._root / name).mkdir(parents=True, exist_ok=True)
         if self._model.model_data:
             fetch_model(self._model.s3, self._model.model_data, self._root / "model")
+        code = self._model.environment.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
+        if code.startswith("s3://"):
+            fetch_model(self._model.s3, code, self._root / "code")
         if not self._launch():
             raise RuntimeError(
                 f"The primary container for production variant {self._model.variant} did not pass the ping health "
@@ -168,21 +174,30 @@ class ProcessServer:
                 self._told.set()
             self._model.on_line(line)
 
+        tells = kind_of(self._model.image) is not ImageKind.CONTAINER  # a process says where it listens
+        spec = ProgramSpec(
+            self._model.image,
+            ("serve",),
+            self._root,
+            self._model.environment,
+            take,
+            serves=True,
+            frameworks=self._model.frameworks,
+        )
         built_in = kind_of(self._model.image) is ImageKind.BUILT_IN
-        spec = ProgramSpec(self._model.image, ("serve",), self._root, self._model.environment, take, serves=True)
         try:
             program = self._program = start_program(spec, ("--port", "0") if built_in else ())
         except ProgramError as error:
             raise RuntimeError(str(error)) from None
         deadline = time.monotonic() + START_LIMIT
         while time.monotonic() < deadline and not self._closed.is_set():
-            address = found[0] if found else None if built_in else _published(program)
+            address = found[0] if found else None if tells else _published(program)
             if address is not None and _answers_ping(*address):
                 self._address = address
                 return True
             if program.wait(0) is not None:
                 return False
-            if built_in and not found:
+            if tells and not found:
                 self._told.wait(0.1)
             else:
                 time.sleep(_PING_PAUSE)

@@ -1,4 +1,4 @@
-"""A container's program, run: as a process of ours for built-in algorithms, as a Docker container for other images.
+"""A container's program, run: as a process for built-in algorithms and frameworks, else as a Docker container.
 
 Both keep SageMaker's container contract: the program is ``train`` or ``serve``, a folder stands in for ``/opt/ml``.
 https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms.html
@@ -16,8 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from harness.emulator.access.permissions import Permissions
+from harness.emulator.access.sessions import RoleSession
 from harness.emulator.logs.process_output import ProcessOutput
 from harness.emulator.process.surroundings import program_variables
+from harness.emulator.sagemaker.frameworks import FrameworkEnvironments, MissingFrameworkError, framework_command
 from harness.emulator.sagemaker.images import BUILT_IN, ImageKind, kind_of, repository_of
 
 
@@ -42,6 +45,23 @@ class ProgramSpec:
     """Replaces the image's own, where given."""
     serves: bool = False
     """Whether it listens for requests."""
+    frameworks: FrameworkEnvironments | None = None
+    """The environments that stand in for AWS's framework containers."""
+
+
+@dataclass(frozen=True)
+class Programs:
+    """How the programs of users are run."""
+
+    permissions: Permissions
+    frameworks: FrameworkEnvironments
+    variables: Mapping[str, str]
+    """Lead boto3 to the emulator."""
+
+    def environment(self, session: RoleSession, region: str) -> dict[str, str]:
+        """The variables by which a program reaches the emulator, as *session*."""
+        acting = self.permissions.credentials(session)
+        return {**self.variables, **acting, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
 
 
 class RunningProgram(Protocol):
@@ -69,28 +89,41 @@ def start_program(spec: ProgramSpec, options: Sequence[str] = ()) -> RunningProg
         options: further options for the program of a built-in algorithm.
 
     Raises:
-        ProgramError: it needs a Docker engine and none answers, or the engine refuses.
+        ProgramError: no environment has the framework; or it needs a Docker engine and none answers, or that refuses.
     """
-    if kind_of(spec.image) is ImageKind.BUILT_IN:
-        return ProcessProgram(spec, options)
+    kind = kind_of(spec.image)
+    if kind is ImageKind.BUILT_IN:
+        command = [sys.executable, "-m", BUILT_IN[repository_of(spec.image)], *spec.arguments, *options]
+        return ProcessProgram(spec, (*command, "--root", str(spec.root), "--until-stdin-closes"), {})
+    if kind is ImageKind.FRAMEWORK and spec.frameworks is not None:
+        arguments = (*spec.entrypoint, *spec.arguments)
+        try:
+            found = framework_command(spec.frameworks, spec.image, spec.root, arguments)
+        except MissingFrameworkError as error:
+            raise ProgramError(str(error)) from None
+        for note in found.notes:
+            spec.on_line(note)
+        return ProcessProgram(spec, found.command, found.variables)
     from harness.emulator.sagemaker.container_program import ContainerProgram
 
     return ContainerProgram(spec)
 
 
 class ProcessProgram:
-    """The program of a built-in algorithm, as a process."""
+    """A program as a process, which ends when this process does."""
 
-    def __init__(self, spec: ProgramSpec, options: Sequence[str]) -> None:
+    def __init__(self, spec: ProgramSpec, command: Sequence[str], variables: Mapping[str, str]) -> None:
         output = self._output = ProcessOutput(spec.on_line)
-        command = [sys.executable, "-m", BUILT_IN[repository_of(spec.image)], *spec.arguments, *options]
-        command += ["--root", str(spec.root), "--until-stdin-closes"]
+        environment = {**program_variables(os.environ, str(spec.root)), **spec.environment, **variables}
+        first = environment.pop("PATH_FIRST", None)
+        if first is not None:
+            environment["PATH"] = os.pathsep.join((first, environment.get("PATH", os.defpath)))
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,  # closes with this process, however it ends, and ends the program then
             stdout=output.descriptor,
             stderr=output.descriptor,
-            env={**program_variables(os.environ, str(spec.root)), **spec.environment},
+            env=environment,
             start_new_session=True,  # Ctrl-C is for the emulator, which then stops it in order
         )
         output.start()

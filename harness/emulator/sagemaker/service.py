@@ -23,9 +23,13 @@ from harness.emulator.limits import ENDPOINT_BODY
 from harness.emulator.moto.app import access_key_of
 from harness.emulator.sagemaker.capture import CaptureWriter
 from harness.emulator.sagemaker.endpoints import Endpoints
+from harness.emulator.sagemaker.frameworks import FrameworkEnvironments
+from harness.emulator.sagemaker.jobs import Jobs
 from harness.emulator.sagemaker.kept import KEPT
 from harness.emulator.sagemaker.model_server import ModelRequest
 from harness.emulator.sagemaker.models import create_model
+from harness.emulator.sagemaker.processing.service import processing_jobs
+from harness.emulator.sagemaker.program import Programs
 from harness.emulator.sagemaker.stub import Script, ScriptError
 from harness.emulator.sagemaker.training.service import TrainingJobs
 from harness.emulator.services import Operation
@@ -45,28 +49,40 @@ class SageMaker:
     Args:
         context: the emulator's surroundings.
         training_options: options for the training programs of built-in algorithms.
+        frameworks: the environments that stand in for AWS's framework containers.
+        variables: lead boto3 in a program to this emulator.
     """
 
     name = "sagemaker"
     kept_by_moto = KEPT
 
-    def __init__(self, context: EmulatorContext, training_options: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        context: EmulatorContext,
+        training_options: Sequence[str] = (),
+        frameworks: FrameworkEnvironments | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         self._context = context
+        programs = Programs(context.permissions, frameworks or FrameworkEnvironments(), variables or {})
         self._captures = CaptureWriter(context.clients)
         keeper = Clients(
             context.endpoint_url, None, context.region, context.account_id, context.permissions, context.moto
         )
-        self._endpoints = Endpoints(context, self._captures.flush, keeper.call)
-        self._jobs = TrainingJobs(context, training_options)
+        self._endpoints = Endpoints(context, self._captures.flush, keeper.call, programs)
+        self._jobs = TrainingJobs(context, training_options, programs)
+        self._processing = processing_jobs(context, programs)
         self.operations: Mapping[str, Operation] = {
             "CreateModel": lambda call: create_model(context, call, keeper.call),
             "CreateEndpointConfig": self._endpoints.create_config,
+            "DescribeEndpointConfig": self._endpoints.describe_config,
             "CreateEndpoint": self._endpoints.create,
             "DescribeEndpoint": self._endpoints.describe,
             "UpdateEndpoint": self._endpoints.update,
             "UpdateEndpointWeightsAndCapacities": self._endpoints.update_weights,
             "DeleteEndpoint": self._endpoints.delete,
             **self._jobs.operations,
+            **self._processing.operations,
         }
 
     def start(self) -> None:
@@ -158,12 +174,16 @@ class SageMaker:
 
     def kept(self) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
         """What is to be kept beside moto's records: see :class:`~harness.emulator.services.Service`."""
-        for job in self._jobs.jobs():
-            yield "training-job", f"{job.region}/{job.name}", job.record()
+        for kind, jobs in self._keepers().items():
+            for job in jobs.jobs():
+                yield kind, f"{job.region}/{job.name}", job.record()
 
     def restore(self, kind: str, key: str, record: Mapping[str, Any]) -> None:
         """Take back what :meth:`kept` gave: jobs with their ends."""
-        self._jobs.restore(record)
+        self._keepers()[kind].restore(record)
+
+    def _keepers(self) -> dict[str, TrainingJobs | Jobs]:
+        return {"training-job": self._jobs, "processing-job": self._processing}
 
     def resume(self) -> None:
         """Bring endpoints in service again, once everything has been taken back."""
@@ -175,6 +195,7 @@ class SageMaker:
 
     def close(self) -> None:
         """Stop all jobs and model servers, and write waiting capture records."""
-        self._jobs.close()
+        for jobs in self._keepers().values():
+            jobs.close()
         self._endpoints.close()
         self._captures.close()

@@ -17,7 +17,8 @@ from typing import Any
 from harness.emulator.logs.writer import LogWriter
 from harness.emulator.sagemaker.execution_role import ExecutionRole
 from harness.emulator.sagemaker.images import ImageKind, kind_of
-from harness.emulator.sagemaker.program import ProgramError, ProgramSpec, RunningProgram, start_program
+from harness.emulator.sagemaker.model_data import ModelDataError, fetch_model
+from harness.emulator.sagemaker.program import ProgramError, Programs, ProgramSpec, RunningProgram, start_program
 from harness.emulator.sagemaker.training.channels import ChannelError, download, find_objects, shard, split_uri
 from harness.emulator.sagemaker.training.job import STOPPING, TrainingJob, now
 from harness.emulator.sagemaker.training.layout import HOST, checkpoint_folder, container_environment, lay_out, mode_of
@@ -47,6 +48,7 @@ class JobRunner:
         folder: scratch folder; removed at the end.
         options: further options for a built-in algorithm's program, such as its local recipe.
         on_change: told whenever the job has changed.
+        programs: how programs are run.
     """
 
     def __init__(
@@ -57,7 +59,9 @@ class JobRunner:
         folder: Path,
         options: Sequence[str],
         on_change: Callable[[TrainingJob], None],
+        programs: Programs,
     ) -> None:
+        self._programs = programs
         self.job = job
         self._role = role
         self._s3 = role.client("s3", job.region)
@@ -173,6 +177,7 @@ class JobRunner:
             download(self._s3, objects, folder, channel.get("CompressionType") == "Gzip")
             if self._stop.is_set():
                 return
+        self._fetch_code()
         checkpoints = self._checkpoints()
         if checkpoints is not None:
             folder, uri = checkpoints
@@ -181,6 +186,16 @@ class JobRunner:
             for path in files_below(folder):
                 stat = path.stat()
                 self._uploaded[path] = (stat.st_size, stat.st_mtime_ns)
+
+    def _fetch_code(self) -> None:
+        """Unpack the user's scripts to where AWS's training toolkit has them."""
+        given = self.job.parameters.get("HyperParameters") or {}
+        uri = str(given.get("sagemaker_submit_directory", "")).strip('"')
+        if kind_of(self.job.image) is ImageKind.FRAMEWORK and uri.startswith("s3://"):
+            try:
+                fetch_model(self._s3, uri, self._root / "code")
+            except ModelDataError as error:
+                raise ChannelError(f"ClientError: {error}") from None
 
     def _train(self) -> tuple[int, bool]:
         """Run the program; its exit code, and whether it ran too long."""
@@ -191,9 +206,10 @@ class JobRunner:
             job.image,
             tuple(specification.get("ContainerArguments") or ("train",)),
             self._root,
-            container_environment(job, job.region),
+            self._programs.environment(self._role.session, job.region) | container_environment(job, job.region),
             self._take_line,
             tuple(specification.get("ContainerEntrypoint") or ()),
+            frameworks=self._programs.frameworks,
         )
         if self._role.cannot_pull(job.image):
             raise ProgramError(

@@ -16,6 +16,7 @@ from harness.emulator.sagemaker.execution_role import ExecutionRole
 from harness.emulator.sagemaker.images import ImageKind, kind_of
 from harness.emulator.sagemaker.job_lists import page
 from harness.emulator.sagemaker.names import arn_of, refusal
+from harness.emulator.sagemaker.program import Programs
 from harness.emulator.sagemaker.training.job import ENDED, TrainingJob
 from harness.emulator.sagemaker.training.layout import mode_of
 from harness.emulator.sagemaker.training.metrics import definitions_for
@@ -35,10 +36,12 @@ class TrainingJobs:
     Args:
         context: the emulator's surroundings.
         options: options for the programs of built-in algorithms.
+        programs: how programs are run.
     """
 
-    def __init__(self, context: EmulatorContext, options: Sequence[str] = ()) -> None:
+    def __init__(self, context: EmulatorContext, options: Sequence[str], programs: Programs) -> None:
         self._context = context
+        self._programs = programs
         self._options = options
         self._jobs: dict[tuple[str, str], TrainingJob] = {}
         self._runners: dict[tuple[str, str], JobRunner] = {}
@@ -78,7 +81,7 @@ class TrainingJobs:
             self._record(job)
             folder = self._context.folder / "training" / uuid.uuid4().hex
             folder.mkdir(parents=True)
-            runner = JobRunner(job, role, self._context.logs, folder, self._options, self._show)
+            runner = JobRunner(job, role, self._context.logs, folder, self._options, self._show, self._programs)
             self._runners[region, name] = runner
         runner.start()
         return {"TrainingJobArn": arn}

@@ -1,0 +1,154 @@
+"""Train with a user's script as AWS's training toolkit does.
+
+https://github.com/aws/sagemaker-training-toolkit/blob/master/ENVIRONMENT_VARIABLES.md
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
+CODE = BASE / "code"
+
+
+def read(name: str) -> dict[str, Any]:
+    """A configuration file; empty where there is none."""
+    path = BASE / "input" / "config" / name
+    found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    return found
+
+
+def decoded(value: Any) -> Any:
+    """A hyperparameter as the SDK's ``json.dumps`` had it."""
+    try:
+        return json.loads(value)
+    except (TypeError, ValueError):
+        return value
+
+
+def text(value: Any) -> str:
+    """A value as an argument or a variable."""
+    return value if isinstance(value, str) else json.dumps(value) if isinstance(value, (list, dict)) else str(value)
+
+
+def arguments(hyperparameters: dict[str, Any]) -> list[str]:
+    """``--name value`` for each hyperparameter, sorted."""
+    found: list[str] = []
+    for name in sorted(hyperparameters):
+        found += [f"-{name}" if len(name) == 1 else f"--{name}", text(hyperparameters[name])]
+    return found
+
+
+def variables(script: str, hyperparameters: dict[str, Any], given: list[str]) -> dict[str, str]:
+    """The SM_* variables."""
+    resources, channels = read("resourceconfig.json"), read("inputdataconfig.json")
+    places = {name: str(BASE / "input" / "data" / name) for name in channels}
+    module = script.rpartition(".")[0] or script
+    values: dict[str, Any] = {
+        "SM_MODEL_DIR": str(BASE / "model"),
+        "SM_OUTPUT_DATA_DIR": str(BASE / "output" / "data"),
+        "SM_OUTPUT_DIR": str(BASE / "output"),
+        "SM_OUTPUT_INTERMEDIATE_DIR": str(BASE / "output" / "intermediate"),
+        "SM_INPUT_DIR": str(BASE / "input"),
+        "SM_INPUT_CONFIG_DIR": str(BASE / "input" / "config"),
+        "SM_CHANNELS": sorted(channels),
+        "SM_HPS": hyperparameters,
+        "SM_USER_ARGS": given,
+        "SM_USER_ENTRY_POINT": script,
+        "SM_MODULE_NAME": module,
+        "SM_MODULE_DIR": str(CODE),
+        "SM_CURRENT_HOST": resources.get("current_host", "algo-1"),
+        "SM_HOSTS": resources.get("hosts", ["algo-1"]),
+        "SM_CURRENT_INSTANCE_TYPE": resources.get("current_instance_type", ""),
+        "SM_NETWORK_INTERFACE_NAME": resources.get("network_interface_name", "eth0"),
+        "SM_NUM_CPUS": os.cpu_count(),
+        "SM_NUM_GPUS": gpus(),
+        "SM_NUM_NEURONS": 0,
+        "SM_LOG_LEVEL": 20,
+        "SM_IS_MASTER": "true",
+        "SM_RESOURCE_CONFIG": resources,
+        "SM_INPUT_DATA_CONFIG": channels,
+        "SM_FRAMEWORK_PARAMS": {},
+    }
+    values.update({f"SM_CHANNEL_{name.upper()}": place for name, place in places.items()})
+    values.update({f"SM_HP_{name.upper()}": value for name, value in hyperparameters.items()})
+    known = {name: text(value) for name, value in values.items()}
+    known["SM_TRAINING_ENV"] = json.dumps(
+        {
+            "channel_input_dirs": places,
+            "current_host": values["SM_CURRENT_HOST"],
+            "hosts": values["SM_HOSTS"],
+            "hyperparameters": hyperparameters,
+            "input_data_config": channels,
+            "job_name": os.environ.get("TRAINING_JOB_NAME", ""),
+            "model_dir": values["SM_MODEL_DIR"],
+            "module_dir": str(CODE),
+            "module_name": module,
+            "num_cpus": values["SM_NUM_CPUS"],
+            "num_gpus": values["SM_NUM_GPUS"],
+            "output_data_dir": values["SM_OUTPUT_DATA_DIR"],
+            "resource_config": resources,
+            "user_entry_point": script,
+        }
+    )
+    return known
+
+
+def gpus() -> int:
+    """How many NVIDIA devices there are."""
+    return len(list(Path("/dev").glob("nvidia[0-9]*")))
+
+
+def run(command: list[str], environment: dict[str, str]) -> tuple[int, str]:
+    """Run *command*; its exit code and the last thing it wrote to standard error."""
+    process = subprocess.Popen(command, cwd=CODE, env=environment, stderr=subprocess.PIPE)
+    last = ""
+    assert process.stderr is not None
+    for line in process.stderr:
+        sys.stderr.buffer.write(line)
+        sys.stderr.buffer.flush()
+        last = line.decode("utf-8", "replace").strip() or last
+    code = process.wait()
+    return (code if code >= 0 else 128 - code), last
+
+
+def fail(kind: str, code: int, last: str, command: list[str]) -> int:
+    """Leave the failure file that SageMaker shows as the job's failure reason."""
+    path = BASE / "output" / "failure"
+    if not path.is_file():
+        path.write_text(f'{kind}:\nExitCode {code}\nErrorMessage "{last}"\nCommand "{" ".join(command)}"')
+    return code
+
+
+def main() -> int:
+    settings = {name: decoded(value) for name, value in read("hyperparameters.json").items()}
+    script = settings.get("sagemaker_program") or os.environ.get("SAGEMAKER_PROGRAM")
+    if not script:
+        return fail("ClientError", 1, "no entry point: set the hyperparameter sagemaker_program", ["train"])
+    if settings.get("sagemaker_mpi_enabled") or settings.get("sagemaker_distributed_dataparallel_enabled"):
+        return fail("ClientError", 1, "not emulated: distributed training", ["train"])
+    hyperparameters = {name: value for name, value in settings.items() if not name.startswith("sagemaker_")}
+    given = arguments(hyperparameters)
+    environment = {**os.environ, **variables(script, hyperparameters, given)}
+    environment["PYTHONPATH"] = os.pathsep.join([str(CODE), *filter(None, [os.environ.get("PYTHONPATH")])])
+    if (CODE / "requirements.txt").is_file():
+        command = [sys.executable, "-m", "pip", "install", "-r", "requirements.txt"]
+        code, last = run(command, environment)
+        if code:
+            return fail("InstallRequirementsError", code, last, command)
+    if script.endswith(".sh"):
+        command = ["/bin/sh", "-c", "./{} {}".format(script, " ".join(given))]
+    else:
+        command = [sys.executable, script, *given]
+    print("Invoking script with the following command:\n\n" + " ".join(command) + "\n", flush=True)
+    code, last = run(command, environment)
+    return fail("ExecuteUserScriptError", code, last, command) if code else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

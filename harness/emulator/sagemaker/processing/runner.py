@@ -1,0 +1,201 @@
+"""Runs one processing job from its inputs to its outputs.
+
+https://docs.aws.amazon.com/sagemaker/latest/dg/build-your-own-processing-container.html
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from harness.emulator.logs.writer import LogWriter
+from harness.emulator.sagemaker.execution_role import ExecutionRole
+from harness.emulator.sagemaker.program import ProgramError, Programs, ProgramSpec, RunningProgram, start_program
+from harness.emulator.sagemaker.running_job import RunningJob
+from harness.emulator.sagemaker.training.channels import ChannelError, download, find_objects, shard
+from harness.emulator.sagemaker.training.uploads import upload_files
+
+logger = logging.getLogger(__name__)
+
+LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
+STOP_GRACE = 120.0
+"""Seconds that a program has between SIGTERM and SIGKILL.
+
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StopProcessingJob.html
+"""
+_LOOK = 0.1
+_CONTINUOUS_INTERVAL = 2.0
+_LONGEST = 86400
+_LONGEST_MESSAGE = 1024
+
+
+class ProcessingRunner:
+    """Takes a job through downloading, processing and uploading.
+
+    Args:
+        job: what to run.
+        role: as which it runs.
+        logs: where the program's output goes.
+        folder: scratch folder; removed at the end.
+        programs: how programs are run.
+    """
+
+    def __init__(self, job: RunningJob, role: ExecutionRole, logs: LogWriter, folder: Path, programs: Programs) -> None:
+        self._job = job
+        self._role = role
+        self._s3 = role.client("s3", job.region)
+        self._logs = logs
+        self._folder = folder
+        self._root = folder / "ml"
+        self._programs = programs
+        self._stop = threading.Event()
+        self._abandoned = False
+        self._program: RunningProgram | None = None
+        self._uploaded: dict[Path, tuple[int, int]] = {}
+        self._log = role.log(job.region, LOG_GROUP, f"{job.name}/algo-1-{int(time.time())}")
+        self._thread = threading.Thread(target=self._run, name=f"processing-{job.name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Have the program stop."""
+        self._stop.set()
+
+    def abandon(self) -> None:
+        """End it at once, keeping nothing: the emulator stops."""
+        self._abandoned = True
+        self._stop.set()
+        if self._program is not None:
+            self._program.kill()
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        try:
+            status, reason = self._process()
+        except (ChannelError, ProgramError) as error:
+            text = str(error)
+            status, reason = "Failed", text if text.startswith("ClientError") else f"ClientError: {text}"
+        except ClientError as error:
+            said = error.response["Error"]
+            status, reason = "Failed", f"ClientError: {said.get('Code')}: {said.get('Message')}"
+        except Exception as error:
+            logger.exception("processing job %s failed", self._job.name)
+            status, reason = "Failed", f"InternalServerError: {error}"
+        self._logs.flush()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._job.end(status, reason)
+
+    def _process(self) -> tuple[str, str | None]:
+        words = self._role.cannot_be_taken_on(self._job.arn)
+        if words is not None:
+            raise ChannelError(f"ClientError: {words}")
+        self._job.start()
+        self._lay_out()
+        if self._stop.is_set():
+            return "Stopped", None
+        code, overdue = self._work()
+        if self._abandoned:
+            return "Failed", "InternalServerError: the emulator was stopped while the job ran"
+        message = self._root / "output" / "message"
+        if message.is_file():
+            self._job.exit_message = message.read_text("utf-8", "replace")[:_LONGEST_MESSAGE]
+        if code != 0 and not overdue and not self._stop.is_set():
+            self._upload(("Continuous",))
+            return "Failed", f"AlgorithmError: {self._job.exit_message or ''}, exit code: {code}"
+        self._upload(("Continuous", "EndOfJob"))
+        if overdue:
+            return "Stopped", "Processing job runtime exceeded MaxRuntimeInSeconds provided"
+        return ("Stopped", None) if self._stop.is_set() else ("Completed", None)
+
+    def _lay_out(self) -> None:
+        parameters = self._job.parameters
+        for name in ("config", "output", "processing"):
+            (self._root / name).mkdir(parents=True, exist_ok=True)
+        instance = parameters["ProcessingResources"]["ClusterConfig"]["InstanceType"]
+        self._configure("processingjobconfig", {"ProcessingJobArn": self._job.arn, **parameters})
+        self._configure(
+            "resourceconfig", {"current_host": "algo-1", "hosts": ["algo-1"], "current_instance_type": instance}
+        )
+        for item in parameters.get("ProcessingInputs") or []:
+            source = item["S3Input"]
+            if source.get("S3InputMode", "File") != "File":
+                raise ChannelError("ClientError: not emulated: Pipe mode in processing jobs. Use File.")
+            objects = find_objects(self._s3, source)
+            if not objects:
+                raise ChannelError(f"ClientError: No S3 objects found under S3 URL {source['S3Uri']}.")
+            if source.get("S3DataDistributionType") == "ShardedByS3Key":
+                objects = shard(objects, 0, 1)
+            download(self._s3, objects, self._place(source), source.get("S3CompressionType") == "Gzip")
+        for output in self._outputs():
+            self._place(output["S3Output"]).mkdir(parents=True, exist_ok=True)
+
+    def _configure(self, name: str, value: Mapping[str, Any]) -> None:
+        (self._root / "config" / f"{name}.json").write_text(json.dumps(value, default=str), encoding="utf-8")
+
+    def _place(self, given: Mapping[str, Any]) -> Path:
+        place = (self._root / str(given["LocalPath"]).removeprefix("/opt/ml/")).resolve()
+        if not place.is_relative_to(self._root.resolve() / "processing"):
+            raise ChannelError(f"ClientError: LocalPath {given['LocalPath']} leads out of /opt/ml/processing.")
+        return place
+
+    def _outputs(self) -> list[Mapping[str, Any]]:
+        return list((self._job.parameters.get("ProcessingOutputConfig") or {}).get("Outputs") or [])
+
+    def _work(self) -> tuple[int, bool]:
+        """Run the program; its exit code, and whether it ran too long."""
+        parameters, job = self._job.parameters, self._job
+        application = parameters["AppSpecification"]
+        image = application["ImageUri"]
+        if self._role.cannot_pull(image):
+            raise ProgramError(
+                "Cannot pull algorithm container. Either the image does not exist or its permissions are incorrect."
+            )
+        spec = ProgramSpec(
+            image,
+            tuple(application.get("ContainerArguments") or ()),
+            self._root,
+            {
+                **self._programs.environment(self._role.session, job.region),
+                "PROCESSING_JOB_NAME": job.name,
+                "PROCESSING_JOB_ARN": job.arn,
+                **(parameters.get("Environment") or {}),
+            },
+            self._log,
+            tuple(application.get("ContainerEntrypoint") or ()),
+            frameworks=self._programs.frameworks,
+        )
+        program = self._program = start_program(spec)
+        limit = (parameters.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds", _LONGEST)
+        deadline = time.monotonic() + limit
+        upload_at = time.monotonic() + _CONTINUOUS_INTERVAL
+        kill_at: float | None = None
+        overdue = False
+        while (code := program.wait(_LOOK)) is None:
+            clock = time.monotonic()
+            overdue = overdue or clock > deadline
+            if kill_at is None and (overdue or self._stop.is_set()):
+                program.terminate()
+                kill_at = clock + STOP_GRACE
+            elif self._abandoned or (kill_at is not None and clock > kill_at):
+                program.kill()
+            if clock > upload_at:
+                self._upload(("Continuous",))
+                upload_at = clock + _CONTINUOUS_INTERVAL
+        return code, overdue
+
+    def _upload(self, modes: tuple[str, ...]) -> None:
+        for output in self._outputs():
+            place = output["S3Output"]
+            if place["S3UploadMode"] in modes:
+                known = self._uploaded if place["S3UploadMode"] == "Continuous" else None
+                upload_files(self._s3, self._place(place), place["S3Uri"], known)
