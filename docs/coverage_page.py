@@ -34,11 +34,13 @@ def page() -> str:
     lines = [
         "# What is emulated",
         "",
-        "Made by `python docs/coverage_page.py --write` from the services' tables of operations; CI fails when it is old.",
+        "Made by `python docs/coverage_page.py --write` from the services' tables of operations; CI fails when it "
+        "is old.",
         "",
         f"*{EMULATED}*: ours, as AWS answers. *{KEPT}*: recorded and told by [moto](https://docs.getmoto.org), nothing",
         f"runs. *{MISSING}*: answered with `501 NotImplemented` and the words `not emulated: SERVICE.OPERATION`.",
-        "Services that only keep something (S3, IAM, STS, Logs, DynamoDB, SQS, SNS, EventBridge, SSM, Secrets Manager and",
+        "Services that only keep something (S3, IAM, STS, Logs, DynamoDB, SQS, SNS, EventBridge, SSM, Secrets "
+        "Manager and",
         "the rest) are moto's.",
         "",
     ]
