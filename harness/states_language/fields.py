@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 from harness.states_language import intrinsics, jsonata, jsonpath
@@ -28,7 +29,7 @@ class Scope:
         document: what ``$`` means in JSONPath, and ``$states.input`` in JSONata.
         context: the context object.
         variables: by name, the innermost first.
-        seed: of what is random.
+        random: what is drawn from.
         extra: members of ``$states`` besides input and context: result, errorOutput.
         now: seconds since the epoch.
     """
@@ -36,7 +37,7 @@ class Scope:
     document: Json
     context: Mapping[str, Json]
     variables: Mapping[str, Json]
-    seed: int = 0
+    random: Random
     extra: Mapping[str, Json] | None = None
     now: float = 0.0
 
@@ -87,7 +88,7 @@ def compile_named(text: str, field: str) -> Evaluator:
     """
     if is_intrinsic(text):
         call = intrinsics.compile(text)
-        return lambda scope: call.evaluate(scope.document, scope.context, scope.variables, scope.seed)
+        return lambda scope: call.evaluate(scope.document, scope.context, scope.variables, scope.random)
     if text == "$":
         return lambda scope: scope.document
     path = jsonpath.compile(text)
@@ -160,7 +161,7 @@ def _expression(text: str, field: str) -> Evaluator:
 
     def evaluate(scope: Scope) -> Json:
         try:
-            return expression.evaluate(scope.states(), scope.variables, scope.seed, scope.now)
+            return expression.evaluate(scope.states(), scope.variables, scope.random, scope.now)
         except EvaluationError as error:
             words = f"The JSONata expression '{inner}' specified for the field '{field}' {error.cause}"
             raise EvaluationError(error.error, words, field) from None

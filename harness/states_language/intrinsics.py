@@ -44,20 +44,22 @@ class Expression:
     paths: tuple[jsonpath.Path, ...] = field(repr=False)
     _call: Callable[[Given], Json] = field(repr=False, compare=False)
 
-    def evaluate(self, document: Json, context: Mapping[str, Json], variables: Mapping[str, Json], seed: int) -> Json:
+    def evaluate(
+        self, document: Json, context: Mapping[str, Json], variables: Mapping[str, Json], random: Random
+    ) -> Json:
         """Call the function.
 
         Args:
             document: what ``$`` means in its arguments.
             context: what ``$$`` means.
             variables: by name.
-            seed: of ``States.UUID`` and ``States.MathRandom``.
+            random: what ``States.UUID`` and ``States.MathRandom`` draw from.
 
         Raises:
             EvaluationError: ``States.IntrinsicFailure``, or ``States.Runtime`` for a path that leads nowhere.
         """
         try:
-            return self._call((document, context, variables, Random(seed)))
+            return self._call((document, context, variables, random))
         except FunctionError as error:
             words = f"The function '{self.text}' had the following error: {error}"
             raise EvaluationError("States.IntrinsicFailure", words) from None

@@ -25,7 +25,7 @@ from jsonata.utils import Utils
 from harness.states_language.bounded_regex import compile_bounded
 from harness.states_language.effects import Json
 from harness.states_language.errors import EvaluationError, SyntaxFault
-from harness.states_language.jsonata_functions import functions_of_aws, functions_of_time
+from harness.states_language.jsonata_functions import FUNCTIONS, MADE, Make
 
 ERROR = "States.QueryEvaluationError"
 SECONDS = 2.0
@@ -56,14 +56,18 @@ class Expression:
     text: str
     variables: frozenset[str] = field(repr=False)
     _compiled: Any = field(repr=False, compare=False)
+    _functions: Mapping[str, Any] = field(repr=False, compare=False)
+    _made: tuple[tuple[str, Make], ...] = field(repr=False, compare=False)
 
-    def evaluate(self, states: Mapping[str, Json], variables: Mapping[str, Json], seed: int, now: float = 0.0) -> Json:
+    def evaluate(
+        self, states: Mapping[str, Json], variables: Mapping[str, Json], random: Random, now: float = 0.0
+    ) -> Json:
         """Evaluate the expression.
 
         Args:
             states: what ``$states`` means.
             variables: by name.
-            seed: of ``$random()`` and ``$uuid()``.
+            random: what ``$random()``, ``$uuid()`` and ``$shuffle()`` draw from.
             now: of ``$now()`` and ``$millis()``, seconds since the epoch.
 
         Raises:
@@ -73,9 +77,9 @@ class Expression:
         bindings: dict[str, Any] = {
             name: Utils.NULL_VALUE if value is None else value for name, value in variables.items()
         }
-        bindings |= functions_of_aws(Random(seed))
-        if not self.variables.isdisjoint(("now", "millis")):
-            bindings |= functions_of_time(now)
+        bindings |= self._functions
+        for name, make in self._made:
+            bindings[name] = make(random, now)
         bindings["states"] = states
         bindings["__evaluate_entry"] = bounds.enter
         bindings["__evaluate_exit"] = bounds.leave
@@ -115,7 +119,9 @@ def compile(text: str) -> Expression:
         raise SyntaxFault(str(compiled.errors[0]))
     compiled.set_output_convert_nulls(False)
     compiled.set_validate_input(False)
-    return Expression(text, _variables(text), compiled)
+    functions = {name: make() for name, make in FUNCTIONS.items() if name in text}
+    made = tuple((name, make) for name, make in MADE.items() if name in text)
+    return Expression(text, _variables(text), compiled, functions, made)
 
 
 def _variables(text: str) -> frozenset[str]:

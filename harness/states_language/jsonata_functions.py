@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -21,36 +21,8 @@ from harness.states_language.text import loads
 
 _LONGEST = 1_000_000
 _MOST_OF_REGEX = 64_000_000
+_LONGEST_PICTURE = 10_000
 _DIGESTS = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
-
-
-def functions_of_aws(random: Random) -> dict[str, Any]:
-    """Functions by name, without the ``$``; *random* is what is drawn from."""
-    return {
-        "partition": _function(_partition, "<a-n:a>"),
-        "range": _function(_range, "<nnn:a>"),
-        "hash": _function(_hash, "<s-s?:s>"),
-        "parse": _function(_parse, "<s-:x>"),
-        "random": _function(lambda seed=None: random.random() if seed is None else java_random(int(seed)), "<n?:n>"),
-        "uuid": _function(lambda: str(uuid.UUID(int=random.getrandbits(128), version=4)), "<:s>"),
-        "shuffle": _function(lambda items: _shuffle(items, random), "<a:a>"),
-        "pad": _function(_pad, "<s-ns?:s>"),
-        "join": _function(_join, "<a<s>s?:s>"),
-        "replace": _function(_replace, "<s-(sf)(sf)n?:s>"),
-        "distinct": _function(_distinct, "<x:x>"),
-        "eval": None,  # AWS has none
-    }
-
-
-def functions_of_time(now: float) -> dict[str, Any]:
-    """Functions that tell the time *now*: an execution's, which need not be the machine's."""
-    millis = int(now * 1000)
-    return {
-        "now": _function(
-            lambda picture=None, zone=None: Functions.datetime_from_millis(millis, picture, zone), "<s?s?:s>"
-        ),
-        "millis": _function(lambda: millis, "<:n>"),
-    }
 
 
 class _Callable(Jsonata.JFunctionCallable):  # type: ignore[misc]
@@ -67,6 +39,10 @@ class _Callable(Jsonata.JFunctionCallable):  # type: ignore[misc]
 
 def _function(function: Callable[..., Any], signature: str) -> Any:
     return Jsonata.JFunction(_Callable(function), signature)
+
+
+def _fixed(function: Callable[..., Any], signature: str) -> Callable[[], Any]:
+    return lambda: _function(function, signature)
 
 
 def java_random(seed: int) -> float:
@@ -94,9 +70,11 @@ def _range(first: float | None = None, last: float | None = None, step: float | 
     if step == 0:
         raise JException("D3010", -1, step)
     count = int((last - first) // step) + 1
-    if count > _LONGEST:
-        raise JException("D2014", -1, count)
-    return [first + number * step for number in range(max(0, count))]
+    _hold(count)
+    # A sequence, as AWS gives it: of one number it is that number.
+    found = Utils.create_sequence()
+    found.extend(first + number * step for number in range(max(0, count)))
+    return found
 
 
 def _hash(text: str | None = None, algorithm: str = "SHA-256") -> Any:
@@ -125,16 +103,14 @@ def _shuffle(items: list[Any] | None, random: Random) -> Any:
 def _pad(text: str | None = None, width: float | None = None, char: str = " ") -> Any:
     if text is None:
         return None
-    if abs(width or 0) > _LONGEST:
-        raise JException("D2014", -1, width)
+    _hold(abs(width or 0))
     return Functions.pad(text, width, char)
 
 
 def _join(texts: list[str] | None = None, separator: str = "") -> Any:
     if texts is None:
         return None
-    if sum(map(len, texts)) + len(separator) * len(texts) > _LONGEST:
-        raise JException("D2014", -1, len(texts))
+    _hold(sum(map(len, texts)) + len(separator) * len(texts))
     return Functions.join(texts, separator)
 
 
@@ -145,8 +121,7 @@ def _replace(text: str | None = None, pattern: Any = None, replacement: Any = No
         if limit is not None:
             count = min(count, int(limit))
         most = _LONGEST if isinstance(pattern, str) else _MOST_OF_REGEX
-        if len(text) + count * len(replacement) > most:
-            raise JException("D2014", -1, count)
+        _hold(len(text) + count * len(replacement), most)
     return Functions.replace(text, pattern, replacement, limit)
 
 
@@ -163,3 +138,59 @@ def _distinct(items: Any = None) -> Any:
 
 def _key(item: Any) -> str:
     return json.dumps(item, sort_keys=True, default=lambda value: repr(value))
+
+
+def _zip(*arrays: list[Any]) -> Any:
+    _hold(sum(map(len, arrays)))
+    return [list(members) for members in zip(*arrays, strict=False)]
+
+
+def _hold(size: float, most: int = _LONGEST) -> None:
+    """Refuse what would be larger than *most*."""
+    if size > most:
+        raise JException("D2014", -1, size)
+
+
+def _pictured(function: Callable[..., Any], picture: int, count: int) -> Callable[..., Any]:
+    """*function* of the library, of *count* arguments: the picture and what is read by it are held to a length."""
+
+    def call(*given: Any) -> Any:
+        for argument in given[: picture + 1]:
+            if isinstance(argument, str):
+                _hold(len(argument), _LONGEST_PICTURE)
+        return function(*given, *[None] * (count - len(given)))
+
+    return call
+
+
+Make = Callable[[Random, float], Any]
+FUNCTIONS: Mapping[str, Callable[[], Any]] = {
+    "partition": _fixed(_partition, "<a-n:a>"),
+    "range": _fixed(_range, "<nnn:a>"),
+    "hash": _fixed(_hash, "<s-s?:s>"),
+    "parse": _fixed(_parse, "<s-:x>"),
+    "pad": _fixed(_pad, "<s-ns?:s>"),
+    "join": _fixed(_join, "<a<s>s?:s>"),
+    "replace": _fixed(_replace, "<s-(sf)(sf)n?:s>"),
+    "distinct": _fixed(_distinct, "<x:x>"),
+    "zip": _fixed(_zip, "<a+>"),
+    "formatNumber": _fixed(_pictured(Functions.format_number, 1, 3), "<n-so?:s>"),
+    "formatInteger": _fixed(_pictured(Functions.format_integer, 1, 2), "<n-s:s>"),
+    "parseInteger": _fixed(_pictured(Functions.parse_integer, 1, 2), "<s-s:n>"),
+    "toMillis": _fixed(_pictured(Functions.datetime_to_millis, 1, 2), "<s-s?:n>"),
+    "fromMillis": _fixed(_pictured(Functions.datetime_from_millis, 1, 3), "<n-s?s?:s>"),
+    "eval": lambda: None,  # AWS has none
+}
+"""What makes each function, by its name without the ``$``."""
+MADE: Mapping[str, Make] = {
+    "random": lambda random, now: _function(
+        lambda seed=None: random.random() if seed is None else java_random(int(seed)), "<n?:n>"
+    ),
+    "uuid": lambda random, now: _function(lambda: str(uuid.UUID(int=random.getrandbits(128), version=4)), "<:s>"),
+    "shuffle": lambda random, now: _function(lambda items: _shuffle(items, random), "<a:a>"),
+    "now": lambda random, now: _function(
+        lambda picture=None, zone=None: Functions.datetime_from_millis(int(now * 1000), picture, zone), "<s?s?:s>"
+    ),
+    "millis": lambda random, now: _function(lambda: int(now * 1000), "<:n>"),
+}
+"""What makes the functions that draw something or tell the time, which is an execution's, not the machine's."""

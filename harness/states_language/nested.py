@@ -157,9 +157,9 @@ def _inline(run: Run, state: Map, items: list[Json], concurrency: int) -> Genera
 def _selected(run: Run, state: Map, item: Mapping[str, Json]) -> Json:
     assert state.selector is not None
     context = {**run.context, "Map": {"Item": item}}
-    run.execution.seed += 1
-    variables, seed = run.strand.variables, run.execution.seed
-    return state.selector(Scope(run.effective.value, context, variables, seed, now=run.execution.now))
+    execution = run.execution
+    scope = Scope(run.effective.value, context, run.strand.variables, execution.random, now=execution.now)
+    return state.selector(scope)
 
 
 def _distributed(run: Run, state: Map, items: list[Json] | None, concurrency: int) -> Generator[object, Any, Payload]:

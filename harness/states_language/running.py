@@ -109,8 +109,7 @@ class Run:
 
     def scope(self, document: Json, extra: Mapping[str, Json] | None = None) -> Scope:
         """Return what an expression of this state sees."""
-        self.execution.seed += 1
-        return Scope(document, self.context, self.strand.variables, self.execution.seed, extra, self.execution.now)
+        return Scope(document, self.context, self.strand.variables, self.execution.random, extra, self.execution.now)
 
     def value(self, evaluate: Evaluator, document: Json, extra: Mapping[str, Json] | None = None) -> Json:
         """Evaluate a field."""

@@ -346,3 +346,20 @@ def test_a_state_that_is_never_tried_again_has_a_retry_count_only_when_asked():
     output = run(states).output.value
     assert output["n"] == 0
     assert set(output["all"]) == {"Name", "EnteredTime"}
+
+
+    "state",
+    [
+        {"Parameters": {"a.$": "States.UUID()", "b.$": "States.UUID()"}},
+        {"QueryLanguage": "JSONata", "Output": {"a": "{% $uuid() %}", "b": "{% $uuid() %}"}},
+    ],
+)
+def test_two_ids_of_one_template_differ_and_are_the_same_for_the_same_seed(state):
+    machine = parse(json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True, **state}}}))
+    outputs = []
+    for seed in (1, 1, 2):
+        execution = Execution(machine, {}, seed=seed)
+        execution.start(now=0.0)
+        outputs.append(execution.output.value)
+    assert outputs[0]["a"] != outputs[0]["b"]
+    assert outputs[0] == outputs[1] != outputs[2]
