@@ -348,6 +348,7 @@ def test_a_state_that_is_never_tried_again_has_a_retry_count_only_when_asked():
     assert set(output["all"]) == {"Name", "EnteredTime"}
 
 
+@pytest.mark.parametrize(
     "state",
     [
         {"Parameters": {"a.$": "States.UUID()", "b.$": "States.UUID()"}},
