@@ -124,6 +124,44 @@ def test_jobs_models_endpoints_and_buckets_outlive_a_restart_and_a_crash(tmp_pat
         assert "another emulator keeps its state in state" in taken.stderr
 
 
+PASS = {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
+WAIT = {"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 3600, "End": True}}}
+TRUST = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
+
+
+@pytest.mark.long
+def test_state_machines_and_executions_outlive_a_crash_and_what_ran_is_reported(tmp_path):
+    with emulator(tmp_path, signal.SIGKILL) as client:
+        role = client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps({"Statement": [TRUST]}))
+        states = client("stepfunctions")
+
+        def make(name, definition):
+            given = {"name": name, "definition": json.dumps(definition), "roleArn": role["Role"]["Arn"]}
+            return states.create_state_machine(**given, publish=True)["stateMachineArn"]
+
+        machine, waiting = make("kept", PASS), make("waits", WAIT)
+        ended = states.start_execution(stateMachineArn=f"{machine}:1", name="ended", input='{"n": 1}')["executionArn"]
+        before = states.describe_execution(executionArn=ended)
+        history = states.get_execution_history(executionArn=ended)["events"]
+        assert before["status"] == "SUCCEEDED"
+        running = states.start_execution(stateMachineArn=waiting, name="runs")["executionArn"]
+        assert states.describe_execution(executionArn=running)["status"] == "RUNNING"
+    with emulator(tmp_path) as client:
+        states = client("stepfunctions")
+        again = states.describe_execution(executionArn=ended)
+        assert {**again, "ResponseMetadata": 0} == {**before, "ResponseMetadata": 0}
+        assert states.get_execution_history(executionArn=ended)["events"] == history
+        versions = states.list_state_machine_versions(stateMachineArn=machine)["stateMachineVersions"]
+        assert [version["stateMachineVersionArn"] for version in versions] == [f"{machine}:1"]
+        reported = states.describe_execution(executionArn=running)
+        assert (reported["status"], reported["error"]) == ("FAILED", "States.Runtime")
+        assert "emulator was stopped" in reported["cause"]
+        events = states.get_execution_history(executionArn=running)["events"]
+        assert [event["type"] for event in events] == ["ExecutionStarted", "ExecutionFailed"]
+        once_more = states.start_execution(stateMachineArn=machine)["executionArn"]
+        assert states.describe_execution(executionArn=once_more)["status"] == "SUCCEEDED"
+
+
 @pytest.fixture
 def refused(tmp_path):
     """Starts an emulator with what is in the state folder; gives what it says to the refusal."""

@@ -234,9 +234,10 @@ class HttpServer:
 
     def stop(self) -> None:
         """Stop listening. Answers under way are finished by their own threads."""
-        self._server.shutdown()
+        if self._thread.ident is not None:  # one that never began would be waited for without end
+            self._server.shutdown()
+            self._thread.join()
         self._server.server_close()
-        self._thread.join()
 
 
 def _listen(application: Any, host: str, port: int) -> BaseWSGIServer:

@@ -138,6 +138,7 @@ class Executions:
             self._tell(run)
             self._driver.start(run)
 
+        self._driver.running[run.arn] = run  # whoever asks from now on finds it
         self._scheduler.post(start)
         return run
 
@@ -488,7 +489,7 @@ class Executions:
         self._scheduler.ask(lambda: self._gone_when_none_runs(machine))
 
     def _gone_when_none_runs(self, machine: Machine) -> None:
-        if not any(run.revision.machine == machine.arn for run in self._driver.running.values()):
+        if not any(run.revision.machine == machine.arn for run in list(self._driver.running.values())):
             self._machines.forget(machine)
 
     def find(self, arn: str) -> Kept:

@@ -79,12 +79,20 @@ class Store:
         self._lock = threading.Lock()
         self._file = sqlite3.connect(path or "", timeout=0.0, check_same_thread=False, isolation_level=None)
         journal = "OFF" if path is None else "WAL"
-        self._file.executescript("PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=OFF; PRAGMA cache_size=-4000;")
+        settings = (
+            f"locking_mode=EXCLUSIVE; PRAGMA synchronous=OFF; PRAGMA cache_size=-4000; PRAGMA journal_mode={journal}"
+        )
         try:
-            self._file.executescript(f"PRAGMA journal_mode={journal};" + _TABLES)
+            self._file.executescript(f"PRAGMA {settings};{_TABLES}")
         except sqlite3.OperationalError as error:
             self._file.close()
+            folder = path.parent if path is not None else None
+            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+                raise StateError(f"another emulator keeps its state in {folder}; name another folder") from None
             raise StateError(f"{path} cannot be used ({error}); name another folder") from None
+        except sqlite3.DatabaseError as error:
+            self._file.close()
+            raise StateError(f"{path} is damaged ({error}); remove it to start afresh") from None
         self._number: int = self._file.execute("SELECT coalesce(max(number), 0) FROM executions").fetchone()[0]
 
     # Resources: machines, versions, aliases, activities, Map Runs
