@@ -381,7 +381,8 @@ class Functions:
         own = (json.dumps(found.policy.get_policy()["Policy"]),) if found and found.policy.statements else ()
         self._context.permissions.check(session, "lambda:InvokeFunction", asked, resource_policies=own)
         if found is None:
-            raise AwsError("ResourceNotFoundException", f"Function not found: {asked}", 404, Type="User")
+            missing = f"{arn}:{qualifier or '$LATEST'}"
+            raise AwsError("ResourceNotFoundException", f"Function not found: {missing}", 404, Type="User")
         return self._version(found, arn, region), qualifier, found.reserved_concurrency
 
     def _version(self, found: Any, arn: str, region: str) -> FunctionVersion:
