@@ -29,8 +29,8 @@ from harness.states_language.effects import (
 )
 from harness.states_language.events import MAX_EVENTS, Event
 from harness.states_language.machine import Flow, Machine, State
-from harness.states_language.running import Position, Transition, run_flow
-from harness.states_language.strands import TURN, Ended, Message, Replied, StateFailed, Strand
+from harness.states_language.running import Transition, run_flow
+from harness.states_language.strands import TURN, Ended, Message, Position, Progress, Replied, StateFailed, Strand
 from harness.states_language.text import Payload
 from harness.states_language.timestamps import iso
 
@@ -149,7 +149,7 @@ class Execution:
         self._root = Strand(variables=dict(variables or {}), item=dict(item) if item else None)
         self._deadline: int | None = None
         self._execution: dict[str, Json] = {}
-        self.failed_at: Position | None = None
+        self._progress: dict[tuple[tuple[tuple[str, int], ...], str], Progress] = {}
 
     @property
     def variables(self) -> Mapping[str, Json]:
@@ -222,7 +222,7 @@ class Execution:
             raise ValueError(f"Execution is {self.status} and cannot be redriven")
         self.now = now
         self.redrives += 1
-        position = self.failed_at or Position(self.machine.start_at, self.input, None)
+        position = self._root.position or Position(self.machine.start_at, self.input, None)
         self.status, self.error, self.cause = "RUNNING", None, None
         self._execution = {**self._execution, "RedriveCount": self.redrives, "RedriveTime": iso(now)}
         self.add("ExecutionRedriven", self.events[-1].id, {"redriveCount": self.redrives})
@@ -262,20 +262,37 @@ class Execution:
             self._last_effect += 1
             self._effects.append(Cancel(self._last_effect, "", target=effect_id))
 
-    def spawn(self, child: Strand, flow: Flow, payload: Payload) -> None:
-        """Start *child*, which runs *flow*, after those that are ready."""
-        child.steps = run_flow(self, child, flow, payload)
+    def spawn(self, child: Strand, flow: Flow, payload: Payload, position: Position | None = None) -> None:
+        """Start *child*, which runs *flow* from its beginning or from *position*, after those that are ready."""
+        child.steps = run_flow(self, child, flow, payload, position)
         if child.parent is not None:
             child.parent.children.append(child)
         self._ready.append(child)
         child.inbox.append(None)
 
-    def give_up(self, strand: Strand) -> None:
-        """End *strand* and those below it, whatever they wait for."""
-        strand.done = True
+    def keep_progress(self, strand: Strand, failed: Strand | None = None) -> None:
+        """Remember how far branches or iterations have come, *failed* among them, for a redrive."""
+        stopped = {child.index: child for child in (*strand.children, *([failed] if failed else []))}
+        if strand.position is None or not stopped:
+            return
+        for child in strand.children:
+            self.keep_progress(child)
+        self._progress[strand.path, strand.position.state] = Progress(dict(strand.results), stopped)
+
+    def progress(self, strand: Strand, state: str) -> Progress | None:
+        """Return, once, how far the branches or iterations of *state* had come when it failed."""
+        return self._progress.pop((strand.path, state), None)
+
+    def give_up_children(self, strand: Strand) -> None:
+        """End what runs below *strand*."""
         for child in strand.children:
             self.give_up(child)
         strand.children = []
+
+    def give_up(self, strand: Strand) -> None:
+        """End *strand* and those below it, whatever they wait for."""
+        strand.done = True
+        self.give_up_children(strand)
         for effect_id in sorted(strand.open):
             self.cancel(strand, effect_id)
         if strand.steps is not None:
@@ -369,6 +386,7 @@ class Execution:
     def _finish(self, status: str, event_type: str, error: str | None, cause: str | None, previous: int) -> None:
         self.status, self.error, self.cause = status, error, cause
         self.add(event_type, previous, event.failure(error, cause))
+        self.keep_progress(self._root)
         self.give_up(self._root)
         self._drop_deadline()
         self._ready.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Generator, Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from harness.states_language.errors import EvaluationError
 from harness.states_language.fields import Scope
 from harness.states_language.machine import Limit, Map, Parallel
 from harness.states_language.running import Run
-from harness.states_language.strands import Ended, StateFailed, Strand
+from harness.states_language.strands import Ended, Position, Progress, StateFailed, Strand
 from harness.states_language.text import Payload, dumps
 
 INLINE_AT_ONCE = 40
@@ -26,26 +27,46 @@ def run_parallel(run: Run) -> Generator[object, Any, Payload]:
     assert isinstance(state, Parallel)
     arguments = run.take()
     payload = run.effective if state.parameters is None else Payload(arguments)
-    run.tell("ParallelStateStarted")
+    before = _before(run)
+    if before is None:
+        run.tell("ParallelStateStarted")
     mocked = _mocked(run)
     if mocked is not None:
         return mocked
     started = strand.previous
     children: list[Strand] = []
     for index, branch in enumerate(state.branches):
-        child = _child(run, index, started)
-        children.append(child)
-        execution.spawn(child, branch, payload)
-    results: list[Payload | None] = [None] * len(children)
+        if index not in strand.results:
+            child = _child(run, index, started)
+            children.append(child)
+            execution.spawn(child, branch, payload, _resumed(child, before))
     for _ in children:
         ended: Ended = yield from _ended(strand)
         strand.previous = ended.child.previous
         if ended.failure is not None:
             _abort(run, children, ended)
             raise ended.failure
-        results[ended.child.index] = ended.result
+        assert ended.result is not None
+        strand.results[ended.child.index] = ended.result
     execution.add("ParallelStateSucceeded", strand.previous)
-    return run.give(Payload.of_list([result for result in results if result is not None]))
+    return run.give(Payload.of_list([strand.results[index] for index in range(len(state.branches))]))
+
+
+def _before(run: Run) -> Progress | None:
+    """Return how far the state's branches or iterations had come before a redrive, if it is one."""
+    progress = run.execution.progress(run.strand, run.state.name)
+    run.strand.results = dict(progress.results) if progress and run.again else {}
+    return progress if run.again else None
+
+
+def _resumed(child: Strand, before: Progress | None) -> Position | None:
+    """Have *child* stand where the one before a redrive stood, and return that place."""
+    stood = before.stopped.get(child.index) if before else None
+    if stood is None or stood.position is None:
+        return None
+    child.variables, child.item = stood.variables, stood.item
+    child.previous = stood.position.entered or stood.position.previous
+    return stood.position
 
 
 def run_map(run: Run) -> Generator[object, Any, Payload]:
@@ -58,14 +79,15 @@ def run_map(run: Run) -> Generator[object, Any, Payload]:
     if concurrency < 0:
         raise EvaluationError("States.Runtime", "MaxConcurrency cannot be negative.")
     run.note("maxConcurrency", concurrency)
-    if not (run.again and state.distributed):
+    before = None if state.distributed else _before(run)
+    if before is None and not (run.again and state.distributed):
         run.tell("MapStateStarted", {"length": 0 if items is None else len(items)})
     if execution.single and not run.strand.path and execution.single.mock is not None:
         return _mocked_map(run, state, items)
     if state.distributed:
         return (yield from _distributed(run, state, items, concurrency))
     assert items is not None
-    return (yield from _inline(run, state, items, concurrency))
+    return (yield from _inline(run, state, items, concurrency, before))
 
 
 def _mocked(run: Run) -> Payload | None:
@@ -113,30 +135,32 @@ def _items(run: Run, state: Map) -> list[Json]:
     raise EvaluationError("States.Runtime", f'Reference path "{path}" must point to array.')
 
 
-def _inline(run: Run, state: Map, items: list[Json], concurrency: int) -> Generator[object, Any, Payload]:
+def _inline(
+    run: Run, state: Map, items: list[Json], concurrency: int, before: Progress | None
+) -> Generator[object, Any, Payload]:
     strand, execution = run.strand, run.execution
     at_once = min(concurrency or INLINE_AT_ONCE, INLINE_AT_ONCE)
     started = strand.previous
     about = {"name": state.name}
     running: list[Strand] = []
-    results: list[Payload | None] = [None] * len(items)
-    upcoming = 0
+    upcoming = iter([index for index in range(len(items)) if index not in strand.results])
 
-    def begin(previous: int) -> None:
-        nonlocal upcoming
-        index = upcoming
-        upcoming += 1
+    def begin(index: int, previous: int) -> None:
         child = _child(run, index, previous)
         child.item = {"Index": index, "Value": items[index]}
-        child.previous = execution.add("MapIterationStarted", previous, {**about, "index": index})
         payload = Payload(items[index])
-        if state.selector is not None:
-            payload = Payload(_selected(run, state, child.item))
+        position = _resumed(child, before)
+        if position is None:
+            child.previous = execution.add("MapIterationStarted", previous, {**about, "index": index})
+            if state.selector is not None:
+                payload = Payload(_selected(run, state, child.item))
+        else:
+            payload = position.input
         running.append(child)
-        execution.spawn(child, state.processor, payload)
+        execution.spawn(child, state.processor, payload, position)
 
-    while upcoming < min(at_once, len(items)):
-        begin(started)
+    for index in itertools.islice(upcoming, at_once):
+        begin(index, started)
     while running:
         ended: Ended = yield from _ended(strand)
         child = ended.child
@@ -146,12 +170,13 @@ def _inline(run: Run, state: Map, items: list[Json], concurrency: int) -> Genera
             _abort(run, running, ended, about)
             raise ended.failure
         running.remove(child)
-        results[child.index] = ended.result
+        assert ended.result is not None
+        strand.results[child.index] = ended.result
         strand.previous = execution.add("MapIterationSucceeded", child.previous, {**about, "index": child.index})
-        if upcoming < len(items):
-            begin(child.previous)
+        for index in itertools.islice(upcoming, 1):
+            begin(index, child.previous)
     execution.add("MapStateSucceeded", strand.previous)
-    return run.give(Payload.of_list([result for result in results if result is not None]))
+    return run.give(Payload.of_list([strand.results[index] for index in range(len(items))]))
 
 
 def _selected(run: Run, state: Map, item: Mapping[str, Json]) -> Json:
@@ -259,6 +284,7 @@ def _ended(strand: Strand) -> Generator[object, Any, Ended]:
 def _abort(run: Run, children: list[Strand], failed: Ended, iteration: Mapping[str, Any] | None = None) -> None:
     """Give up the branches beside one that has failed, and tell so; *iteration* names a Map's."""
     execution, previous = run.execution, failed.child.previous
+    execution.keep_progress(run.strand, failed.child)
     for child in sorted(children, key=lambda strand: strand is not failed.child):
         if child is not failed.child:
             if child.done:

@@ -26,7 +26,7 @@ from harness.states_language.machine import (
     Task,
     Wait,
 )
-from harness.states_language.strands import TURN, StateFailed, Steps, Strand
+from harness.states_language.strands import TURN, Position, StateFailed, Steps, Strand
 from harness.states_language.text import MAX_PAYLOAD, Payload, dumps, size
 
 if TYPE_CHECKING:
@@ -35,15 +35,6 @@ if TYPE_CHECKING:
 NO_ERRORS: Mapping[str, Json] = {}
 _LONGEST_WAIT = 31_536_000 * 5
 _FORMAT = "ISO-8601 extended offset date-time format string"
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where an execution is at its top level: in *state*, with *input*, entered with the event *entered*."""
-
-    state: str
-    input: Payload
-    entered: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,11 +278,10 @@ def run_state(
     from harness.states_language.tasks import run_task
 
     top = strand.parent is None
-    if top:
-        execution.failed_at = Position(state.name, payload, entered)
+    strand.position = Position(state.name, payload, entered, strand.previous)
     run = Run(execution, strand, state, payload, entered)
-    if top and not isinstance(state, Fail):
-        execution.failed_at = Position(state.name, payload, run.entered)
+    if not isinstance(state, Fail):
+        strand.position = Position(state.name, payload, run.entered)
     strand.inside = state.type
     counts = [run.retries] * len(state.retry)
     catcher_index: int | None = None
@@ -312,6 +302,7 @@ def run_state(
             except EvaluationError as error:
                 raise run.failed(error) from None
         except StateFailed as failure:
+            execution.give_up_children(strand)
             delay, retrier = _retry(run, failure, counts)
             if delay is not None and execution.single and top:
                 details = {"retryBackoffIntervalSeconds": _rounded(delay), "retryIndex": retrier}
@@ -325,6 +316,7 @@ def run_state(
                 run.context = {**run.context, "State": {**run.context["State"], "RetryCount": run.retries}}
                 run.context.pop("Task", None)
                 run.effective = run.raw
+                run.again = False
                 continue
             if isinstance(state, Map | Parallel) and not failure.fatal:
                 run.tell(f"{state.type}StateFailed")

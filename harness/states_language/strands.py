@@ -8,7 +8,7 @@ have a turn (``yield TURN``); the order in which they do is the order of the his
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,6 +85,8 @@ class Strand:
         inbox: what has come and not been sent to it.
         waiting: whether it waits.
         done: whether it has ended or been given up.
+        position: the state that it is in.
+        results: of its branches or iterations that have ended, by index.
     """
 
     path: tuple[tuple[str, int], ...] = ()
@@ -101,3 +103,28 @@ class Strand:
     inbox: deque[Message] = field(default_factory=deque)
     waiting: bool = False
     done: bool = False
+    position: Position | None = None
+    results: dict[int, Payload] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a strand is: in *state*, with *input*, entered with the event *entered* (None: to be entered anew)."""
+
+    state: str
+    input: Payload
+    entered: int | None
+    previous: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the branches or iterations of a state that failed had come.
+
+    Attributes:
+        results: of those that had ended well, by index.
+        stopped: those that had not.
+    """
+
+    results: Mapping[int, Payload]
+    stopped: Mapping[int, Strand]

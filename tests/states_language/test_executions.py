@@ -364,3 +364,37 @@ def test_two_ids_of_one_template_differ_and_are_the_same_for_the_same_seed(state
         outputs.append(execution.output.value)
     assert outputs[0]["a"] != outputs[0]["b"]
     assert outputs[0] == outputs[1] != outputs[2]
+
+
+@pytest.mark.parametrize("kind", ["Parallel", "Map"])
+def test_a_redrive_runs_only_what_had_not_ended_well(kind):
+    inner = {"Type": "Map", "ItemProcessor": {"StartAt": "T", "States": {"T": TASK}}, "ItemsPath": "$$.Execution.Input"}
+    if kind == "Parallel":
+        branches = [{"StartAt": name, "States": {name: TASK}} for name in ("A", "B")]
+        outer = {"Type": "Parallel", "Branches": branches}
+    else:
+        flow = {"StartAt": "P", "States": {"P": {"Type": "Pass", "Next": "N"}, "N": {**inner, "End": True}}}
+        outer = {"Type": "Map", "MaxConcurrency": 1, "ItemProcessor": flow}
+    execution = Execution(machine({"O": {**outer, "End": True}}), [1, 2])
+    asked = []
+
+    def answer(effect):
+        asked.append(effect.path)
+        return Result(len(asked)) if len(asked) != 2 else Failure("Broken", None)
+
+    drive(execution, answer)
+    assert execution.status == "FAILED"
+    drive(execution, answer, effects=execution.redrive(1.0))
+    assert execution.status == "SUCCEEDED"
+    assert execution.output.value == ([1, 3] if kind == "Parallel" else [[1, 3], [4, 5]])
+    assert types(execution).count(f"{kind}StateStarted") == (1 if kind == "Parallel" else 3)
+    assert [event.id for event in execution.events] == list(range(1, len(execution.events) + 1))
+    assert all(event.previous < event.id for event in execution.events)
+
+
+def test_what_runs_beside_an_iteration_that_cannot_begin_is_ended():
+    iterate = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 5, "End": True}}}
+    item_map = {"Type": "Map", "ItemProcessor": iterate, "ItemSelector": {"x.$": "$$.Map.Item.Value.x"}, "End": True}
+    execution = Execution(machine({"M": item_map}), [{"x": 1}, {}])
+    assert drive(execution, lambda effect: None) == 0.0
+    assert execution.status == "FAILED"
