@@ -101,7 +101,10 @@ class Control:
                     return json_response({"message": str(error)}, 400)
                 return json_response({"status": "mocked"})
             case "POST", ["tasks", "script"]:
-                self._script.load(json_members(request).get("answers", []))
+                answers = json_members(request).get("answers", [])
+                if not isinstance(answers, list):
+                    raise BadRequest("answers is no list")
+                self._script.load(answers)
                 return json_response({"status": "scripted"})
             case _, ["endpoints" | "captures" | "training-jobs", *_]:
                 return self._sagemaker.api(request)

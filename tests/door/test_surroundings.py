@@ -13,7 +13,6 @@ import pytest
 from botocore.config import Config
 
 from harness.emulator.process.surroundings import leave_out_surroundings, program_variables, without_surroundings
-from harness.emulator.sagemaker import program
 from harness.emulator.sagemaker.program import ProcessProgram, ProgramSpec
 from tests.emulator.pictures import ROLE
 
@@ -43,11 +42,10 @@ def test_a_program_sees_no_secret(tmp_path, monkeypatch):
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
     (tmp_path / "tell.py").write_text("import json, os; print(json.dumps(dict(os.environ)))")
-    monkeypatch.setitem(program.BUILT_IN, "tell", "tell")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     lines = []
     image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/tell:1"
-    running = ProcessProgram(ProgramSpec(image, (), tmp_path, {"SM_MODEL_DIR": "/m"}, lines.append), ())
+    spec = ProgramSpec(image, (), tmp_path, {"SM_MODEL_DIR": "/m"}, lines.append)
+    running = ProcessProgram(spec, (sys.executable, str(tmp_path / "tell.py")), {})
     assert running.wait(20) == 0
     told = json.loads(lines[0])
     assert told["SM_MODEL_DIR"] == "/m"

@@ -96,20 +96,51 @@ def read_call(
             operation, parameters = read_request(service, request)
         except UnreadableError:
             return None
+        _check_document(service, operation, request)
     return Call(service, operation, parameters, region, account, caller, request_id)
 
 
+def refuse_unknown(service: str, request: Request) -> None:
+    """Refuse a request to *service* that asks for none of its operations, in a protocol that names them.
+
+    Raises:
+        AwsError: UnknownOperationException, or InvalidAction of services that speak XML.
+    """
+    match protocol_of(service):
+        case "json":
+            target = request.headers.get("X-Amz-Target", "")
+            raise AwsError("UnknownOperationException", f"{service} has no operation {target.rpartition('.')[2]!r}.")
+        case "query" | "ec2":
+            action, version = request.values.get("Action", ""), request.values.get("Version", "NO_VERSION_SPECIFIED")
+            raise AwsError("InvalidAction", f"Could not find operation {action} for version {version}")
+
+
 def _read_json(service: str, operation: str, body: bytes) -> Mapping[str, Any]:
+    given = _json_object(body)
+    shape = service_model(service).operation_model(operation).input_shape
+    convert = _converter(service, shape.name) if shape is not None else None
+    read: dict[str, Any] = convert(given) if convert is not None else given
+    return read
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
     try:
         given = json.loads(body, parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise AwsError("SerializationException", "Could not parse the request body as JSON.") from None
     if not isinstance(given, dict):
         raise AwsError("SerializationException", "Start of structure or map expected.")
+    return given
+
+
+def _check_document(service: str, operation: str, request: Request) -> None:
+    """Refuse a body that is no JSON object where the operation's members lie in one."""
     shape = service_model(service).operation_model(operation).input_shape
-    convert = _converter(service, shape.name) if shape is not None else None
-    read: dict[str, Any] = convert(given) if convert is not None else given
-    return read
+    if protocol_of(service) != "rest-json" or shape is None or "payload" in shape.serialization:
+        return
+    body = request.get_data(cache=True)
+    if body and request.method != "GET":
+        _json_object(body)
 
 
 def _no_number(name: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from xml.sax.saxutils import escape
 
@@ -29,6 +30,14 @@ class AwsError(Exception):
         self.members = members
 
 
+def explained(error: Exception) -> AwsError:
+    """What is said where *error* has kept the emulator from answering."""
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        words = "The emulator may open no more files: start it where `ulimit -n` is higher."
+        return AwsError("ServiceUnavailable", words, 503)
+    return AwsError("InternalFailure", "The emulator failed; its log says why.", 500)
+
+
 def error_response(error: AwsError, request_id: str, message_key: str = "message") -> Response:
     """The HTTP answer for *error* in AWS's REST-JSON and JSON protocols.
 
@@ -44,6 +53,17 @@ def error_response(error: AwsError, request_id: str, message_key: str = "message
     if not error.code.isdigit():  # AWS's front end refuses without a code, and SDKs show the status instead
         body["__type"] = headers["x-amzn-ErrorType"] = error.code
     return Response(json.dumps(body, separators=(",", ":")), error.status, headers, content_type=JSON_1_1)
+
+
+def s3_error_response(error: AwsError, resource: str, request_id: str) -> Response:
+    """The HTTP answer for *error* in S3's XML.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#RESTErrorResponses
+    """
+    members = {"Code": error.code, "Message": error.message, "Resource": resource, **error.members}
+    said = "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in members.items())
+    body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{said}<RequestId>{request_id}</RequestId></Error>'
+    return Response(body, error.status, {"x-amz-request-id": request_id}, content_type="application/xml")
 
 
 def xml_error_response(error: AwsError, request_id: str) -> Response:

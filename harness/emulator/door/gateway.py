@@ -16,8 +16,10 @@ from harness.emulator.access.permissions import Permissions
 from harness.emulator.clients import OWN_ACCESS_KEY
 from harness.emulator.door.answers import answer
 from harness.emulator.door.boundary import CONTROL_PREFIX, PAGE_PREFIX
-from harness.emulator.door.call import Call, boto3_name, protocol_of, read_call
-from harness.emulator.door.errors import AwsError, error_response, xml_error_response
+from harness.emulator.door.call import Call, boto3_name, is_known, protocol_of, read_call, refuse_unknown
+from harness.emulator.door.errors import AwsError, error_response, explained, xml_error_response
+from harness.emulator.door.regions import check_region, not_emulated
+from harness.emulator.door.s3_requests import answer_s3
 from harness.emulator.faults import Faults
 from harness.emulator.in_process import OWN
 from harness.emulator.moto.app import access_key_of, region_of, service_of
@@ -134,17 +136,13 @@ class Gateway:
         # Without a signature it is S3's: public objects and presigned addresses.
         if self._signing_names is not None and (signed_for or "s3") not in self._signing_names:
             return self._elsewhere(request)
+        request_id = str(uuid.uuid4())
         if signed_for is None or signed_for == "s3":
-            if signed_for is None or request.environ.get(OWN) or access_key_of(authorization) == OWN_ACCESS_KEY:
-                response = self._fallback(request)
-            else:
-                response = under_faults(self._faults, request, self._fallback)
-            complete_object(request, response)
+            response = answer_s3(request, self._answer_s3, request_id)
             if changes:
                 self._tell("s3", None, request, response)
             return response
         service = boto3_name(signed_for, request.path)
-        request_id = str(uuid.uuid4())
         try:
             return self._dispatch(service, signed_for, request, authorization, request_id, changes)
         except AwsError as error:
@@ -152,16 +150,26 @@ class Gateway:
         except (RecursionError, UnicodeDecodeError, json.JSONDecodeError):  # moto and the like read bodies themselves
             words = "Could not parse the request body as JSON."
             return _refused(AwsError("SerializationException", words), service, request_id)
-        except Exception:
+        except Exception as error:
             logger.exception("%s %s failed", request.method, request.path)
-            failure = AwsError("InternalFailure", "The emulator failed; its log says why.", 500)
-            return _refused(failure, service, request_id)
+            return _refused(explained(error), service, request_id)
+
+    def _answer_s3(self, request: Request) -> Response:
+        authorization = request.headers.get("Authorization", "")
+        own = request.environ.get(OWN) or access_key_of(authorization) == OWN_ACCESS_KEY
+        if own or not authorization:
+            response = self._fallback(request)
+        else:
+            response = under_faults(self._faults, request, self._fallback)
+        complete_object(request, response)
+        return response
 
     def _dispatch(
         self, service: str, signed_for: str, request: Request, authorization: str, request_id: str, changes: bool
     ) -> Response:
         assert self._services is not None and self._permissions is not None
         region = region_of(authorization) or self._region
+        check_region(region, protocol_of(service))
         caller = self._permissions.session_of(access_key_of(authorization))
         call = read_call(service, request, region, self._account_id, caller, request_id)
         if self._services.has(service):
@@ -173,9 +181,14 @@ class Gateway:
         if call is not None:
             self._services.check(call)
             refuse_overlooked(call)
+        elif is_known(service):
+            refuse_unknown(service, request)
         find = self._handlers.get(signed_for)
         handler = find(request) if find else None
-        response = self._fallback(request) if handler is None else handler(request, request_id, region)
+        try:
+            response = self._fallback(request) if handler is None else handler(request, request_id, region)
+        except NotImplementedError:  # moto's word for an operation that it lacks
+            raise not_emulated(service, call.operation if call is not None else request.path) from None
         if call is not None and changes:
             self._tell(service, call, request, response)
         return response

@@ -14,6 +14,7 @@ from typing import Any
 from werkzeug import Request, Response
 
 from harness.emulator.aws_models import models_loader
+from harness.emulator.door.regions import not_emulated
 from harness.emulator.moto.patches import Patch
 
 
@@ -39,7 +40,7 @@ class MotoApp:
         self._dispatcher = DomainDispatcherApplication(create_backend_app)
         # moto lists its own source folder and tries hundreds of patterns for each request, to find the same again: half
         # of what a request to S3 took.
-        self._dispatcher.get_backend_for_host = lru_cache(1024)(self._dispatcher.get_backend_for_host)
+        self._dispatcher.get_backend_for_host = lru_cache(1024)(self._backend_for)
         self._apps: dict[str, Any] = {}
         self._lock = threading.Lock()
 
@@ -50,6 +51,17 @@ class MotoApp:
         """moto's answer to *request*."""
         request.environ["wsgi.input"].seek(0)
         return Response.from_app(self, request.environ)
+
+    def _backend_for(self, host: str | None) -> Any:
+        """moto's own way to a service's name, which prints where it finds none, and fails later."""
+        from moto.backends import list_of_moto_modules
+
+        if host is None or host in list_of_moto_modules():
+            return host
+        for backend, pattern in self._dispatcher.backend_url_patterns:
+            if pattern.match(f"http://{host}"):
+                return backend
+        raise not_emulated(host.partition(".")[0])
 
     def _app_for(self, environ: dict[str, Any]) -> Any:
         # moto tries hundreds of patterns to find whose request this is; for a signed one of a service that is

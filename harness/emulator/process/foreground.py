@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -34,11 +35,23 @@ Stop it with Ctrl-C; {end}"""
 _PAGE_HINT = """
   What runs in it, as a page: [cyan]{url}[/cyan]
 """
+_FEW_FILES = 256
+_MOST_FILES = 16384
 _OPEN = """\
 Who reaches {host} on the network can do everything here: read and write every bucket, and run code on this machine
 as you, by a function. Only the emulator's own API, below /_harness/, needs a token (HARNESS_CONTROL_TOKEN, which
 `harness env` tells). Leave --host out, or have a firewall or a container's network keep others away.
 """
+
+
+def _allow_open_files() -> int:
+    """Have this process open as many files as it may raise its limit to; gives how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return int(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
 def run_in_foreground(
@@ -94,6 +107,11 @@ def run_in_foreground(
         live=live,
         boundary=boundary,
     )
+    allowed = _allow_open_files()
+    if allowed < _FEW_FILES:
+        console.print(
+            f"This shell allows {allowed} open files (ulimit -n), too few for many functions and connections."
+        )
     if not is_loopback(host):
         console.print(_OPEN.format(host=host), style="bold red")
     with contextlib.ExitStack() as stack:
