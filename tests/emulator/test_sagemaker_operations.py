@@ -24,6 +24,7 @@ CARRIED_OUT = {
     *("UpdateEndpointWeightsAndCapacities", "DeleteEndpoint"),
     *("CreateTrainingJob", "DescribeTrainingJob", "DeleteTrainingJob", "StopTrainingJob", "ListTrainingJobs"),
     *("CreateProcessingJob", "DescribeProcessingJob", "StopProcessingJob", "ListProcessingJobs"),
+    *("CreateTransformJob", "DescribeTransformJob", "StopTransformJob", "ListTransformJobs"),
 }
 
 

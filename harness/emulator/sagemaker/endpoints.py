@@ -20,13 +20,11 @@ from harness.emulator.door.validation import check
 from harness.emulator.moto.sagemaker import backend_of, backends_of
 from harness.emulator.sagemaker.capture import CaptureConfig
 from harness.emulator.sagemaker.execution_role import ExecutionRole
-from harness.emulator.sagemaker.images import ImageKind, kind_of
 from harness.emulator.sagemaker.model_server import ModelServer
-from harness.emulator.sagemaker.models import model_data_of
 from harness.emulator.sagemaker.names import arn_of, refusal
-from harness.emulator.sagemaker.process_server import ProcessServer, ServedModel
 from harness.emulator.sagemaker.program import Programs
 from harness.emulator.sagemaker.running import RunningEndpoint, Variant
+from harness.emulator.sagemaker.serving import model_server
 from harness.emulator.sagemaker.stub import StubServer
 from harness.emulator.services import Operation
 
@@ -331,33 +329,13 @@ class Endpoints:
     def _model_server(
         self, endpoint: str, variant: Mapping[str, Any], model: Any, role: ExecutionRole, region: str
     ) -> ModelServer:
-        container = model.primary_container or (model.containers or [{}])[0]
-        image = str(container.get("Image", ""))
-        if kind_of(image) is ImageKind.STUB:
-            return StubServer()
         words = role.cannot_be_taken_on(self._arn("endpoint", endpoint, region))
         if words is not None:
             raise RuntimeError(f"{words}.")
-        lacking = role.cannot_pull(image)
-        if lacking is not None:
-            raise RuntimeError(
-                f"The role '{model.execution_role_arn}' does not have {lacking} permission for the image: '{image}'."
-            )
         stream = f"{variant['VariantName']}/i-{uuid.uuid4().hex[:17]}"
+        put = role.log(region, f"/aws/sagemaker/Endpoints/{endpoint}", stream)
         folder = self._context.folder / "endpoints" / uuid.uuid4().hex
-        return ProcessServer(
-            ServedModel(
-                variant["VariantName"],
-                image,
-                self._programs.environment(role.session, region)
-                | {"SAGEMAKER_REGION": region, **(container.get("Environment") or {})},
-                model_data_of(container),
-                folder,
-                role.client("s3", region),
-                role.log(region, f"/aws/sagemaker/Endpoints/{endpoint}", stream),
-                self._programs.frameworks,
-            )
-        )
+        return model_server(variant["VariantName"], model, role, region, self._programs, folder, put)
 
     # Look-ups
 

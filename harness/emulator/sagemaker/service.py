@@ -32,6 +32,7 @@ from harness.emulator.sagemaker.processing.service import processing_jobs
 from harness.emulator.sagemaker.program import Programs
 from harness.emulator.sagemaker.stub import Script, ScriptError
 from harness.emulator.sagemaker.training.service import TrainingJobs
+from harness.emulator.sagemaker.transform.service import transform_jobs
 from harness.emulator.services import Operation
 
 _INVOCATION = re.compile(r"^/endpoints/([^/]+)/(invocations|async-invocations|invocations-response-stream)$")
@@ -72,6 +73,7 @@ class SageMaker:
         self._endpoints = Endpoints(context, self._captures.flush, keeper.call, programs)
         self._jobs = TrainingJobs(context, training_options, programs)
         self._processing = processing_jobs(context, programs)
+        self._transforms = transform_jobs(context, programs)
         self.operations: Mapping[str, Operation] = {
             "CreateModel": lambda call: create_model(context, call, keeper.call),
             "CreateEndpointConfig": self._endpoints.create_config,
@@ -83,6 +85,7 @@ class SageMaker:
             "DeleteEndpoint": self._endpoints.delete,
             **self._jobs.operations,
             **self._processing.operations,
+            **self._transforms.operations,
         }
 
     def start(self) -> None:
@@ -183,7 +186,7 @@ class SageMaker:
         self._keepers()[kind].restore(record)
 
     def _keepers(self) -> dict[str, TrainingJobs | Jobs]:
-        return {"training-job": self._jobs, "processing-job": self._processing}
+        return {"training-job": self._jobs, "processing-job": self._processing, "transform-job": self._transforms}
 
     def resume(self) -> None:
         """Bring endpoints in service again, once everything has been taken back."""
