@@ -214,6 +214,7 @@ def test_all_real_images_through_the_shipped_model(root, real_data, tmp_path):
         import urllib.request
 
         request = urllib.request.Request(f"{variables['AWS_ENDPOINT_URL']}/_harness/flush", method="POST", data=b"{}")
+        request.add_header("Content-Type", "application/json")
         urllib.request.urlopen(request).close()
         output = tmp_path / "out"
         harness("monitor", name, "--labels", images, "--train", images / "train", "--output", output)
