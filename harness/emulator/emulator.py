@@ -134,6 +134,7 @@ class Emulator:
         self._boundary = boundary or Boundary(host)
         self._permissions: Permissions | None = None
         self.patches = Patches()
+        self._claimed: StateFolder | None = None
         self._kept: StateFolder | None = None
         self._authority: CertificateAuthority | None = None
         self._scratch: ScratchFolder | None = None
@@ -194,6 +195,10 @@ class Emulator:
         collects = gc.isenabled()
         gc.disable()  # what is loaded now stays
         try:
+            if self._state is not None:
+                from harness.emulator.process.state import StateFolder
+
+                self._claimed = StateFolder(self._state)
             keeps_roles = self._services is None or "iam" in self._services
             developer = developer_of(self._account_id)
             directory = MotoIam(self._account_id)
@@ -257,8 +262,8 @@ class Emulator:
             for service in services.all():
                 service.start()
             self._server.start()
-            if self._state is not None:
-                self._keep_state(self._state, gateway)
+            if self._claimed is not None:
+                self._keep_state(self._claimed, gateway)
             # What is loaded stays, and need not be walked by every collection (in the demo: 0.6 s instead of 1.0 s of
             # collections, the longest pause 0.15 s instead of 0.24 s).
             gc.freeze()
@@ -269,20 +274,14 @@ class Emulator:
             if collects:
                 gc.enable()
 
-    def _keep_state(self, folder: Path, gateway: Gateway) -> None:
+    def _keep_state(self, folder: StateFolder, gateway: Gateway) -> None:
         from harness.emulator.process.records import DamagedError
-        from harness.emulator.process.state import StateFolder
 
-        kept = StateFolder(folder)
         try:
-            try:
-                self._restore(kept.load())
-            except (DamagedError, LookupError, TypeError, ValueError) as error:
-                raise kept.damaged(error) from None
-        except BaseException:
-            kept.close()  # what could not be read must not be written over
-            raise
-        self._kept = kept
+            self._restore(folder.load())
+        except (DamagedError, LookupError, TypeError, ValueError) as error:
+            raise folder.damaged(error) from None
+        self._kept = folder  # only now: what could not be read must not be written over
         self._kept.keep(lambda: gateway.changes, self._to_keep)
 
     def _restore(self, records: list[Record]) -> None:
@@ -441,9 +440,9 @@ class Emulator:
             self._functions = self._sagemaker = self._states = self._identity = None
             self._stacks = self._schedules = self._ours = None
             self._logs = self._server = self._gateway = None
-            if self._kept is not None:
-                self._kept.close()
-                self._kept = None
+            if self._claimed is not None:
+                self._claimed.close()
+            self._claimed = self._kept = None
             if self._moto is not None:
                 self._moto.reset()
                 self._moto = None

@@ -129,8 +129,13 @@ class Gateway:
         if request.path.startswith(CONTROL_PREFIX):
             return self._control(request)
         changes = request.method not in ("GET", "HEAD") and not _READS.search(request.headers.get("X-Amz-Target", ""))
-        if changes:
-            self.changes += 1
+        try:
+            return self._answer(request, changes)
+        finally:
+            if changes:  # counted when it is done: what is saved before would lack it
+                self.changes += 1
+
+    def _answer(self, request: Request, changes: bool) -> Response:
         authorization = request.headers.get("Authorization", "")
         signed_for = service_of(authorization)
         # Without a signature it is S3's: public objects and presigned addresses.
