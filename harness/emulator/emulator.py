@@ -171,6 +171,7 @@ class Emulator:
         """Start all services and begin to answer."""
         from harness.emulator.access.gate import Gate
         from harness.emulator.access.permissions import Permissions
+        from harness.emulator.apigateway.front_doors import FrontDoors
         from harness.emulator.cloudformation.service import Stacks
         from harness.emulator.control import Control
         from harness.emulator.door.certificates import CertificateAuthority
@@ -259,6 +260,7 @@ class Emulator:
                 self._quotas,
             )
             gateway.connect(services, self._permissions, self._account_id, self._handlers(), control.answer)
+            gateway.front_doors = FrontDoors(services.call, self._account_id, self._region).answer
             for service in services.all():
                 service.start()
             self._server.start()

@@ -553,7 +553,8 @@ class Stacks:
             elif stack.is_busy or stack.status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"):
                 raise invalid(f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
             name = str(given["ChangeSetName"])
-            if any(other.name == name for other in stack.change_sets.values()):
+            waiting = [other for other in stack.change_sets.values() if not other.execution.startswith("EXECUTE")]
+            if any(other.name == name for other in waiting):
                 raise AwsError(
                     "AlreadyExistsException",
                     f"ChangeSet {name} cannot be created due to a mismatch with existing attribute Template",

@@ -22,6 +22,7 @@ from email.message import Message
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from harness.emulator.apigateway.requests import is_front_door
 from harness.emulator.door.forward_proxy import is_aws
 
 CONTROL_PREFIX = "/_harness/"
@@ -98,8 +99,8 @@ class Boundary:
             return Refusal(403, "requests from web pages are refused; see --allow-origin")
         if path.startswith(CONTROL_PREFIX):
             return self._control_refusal(environ, path)
-        if _FUNCTION_URL in name:
-            return None  # who may call a function by its URL, signed or not, is the function's to say
+        if _FUNCTION_URL in name or is_front_door(name, path):
+            return None  # who may call a function by its URL, signed or not, is the function's to say; so for an API
         if environ.get("REQUEST_METHOD") not in _READS and not _shows_intent(environ):
             return Refusal(403, "a request that changes something needs a signature: an Authorization header")
         return None

@@ -13,6 +13,7 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import BadRequest
 
 from harness.emulator.access.permissions import Permissions
+from harness.emulator.apigateway.requests import is_front_door
 from harness.emulator.clients import OWN_ACCESS_KEY
 from harness.emulator.door.answers import answer
 from harness.emulator.door.boundary import CONTROL_PREFIX, PAGE_PREFIX
@@ -77,6 +78,8 @@ class Gateway:
         self._control: Callable[[Request], Response] = fallback
         self._fallback = fallback
         self._faults = faults
+        self.front_doors: Callable[[Request], Response | None] | None = None
+        """Answers requests to users' own APIs; None for what is none."""
         self.page: Page | None = None
         """Answers what lies below :data:`PAGE_PREFIX`."""
         self._services: Services | None = None
@@ -128,6 +131,10 @@ class Gateway:
         """The answer to a request that has passed the door."""
         if request.path.startswith(CONTROL_PREFIX):
             return self._control(request)
+        if is_front_door(request.host, request.path) and self.front_doors is not None:
+            response = self.front_doors(request)
+            if response is not None:
+                return response
         changes = request.method not in ("GET", "HEAD") and not _READS.search(request.headers.get("X-Amz-Target", ""))
         try:
             return self._answer(request, changes)

@@ -1,0 +1,114 @@
+"""A request to an API: which API, which stage, which path; and the answers of API Gateway itself.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-call-api.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from werkzeug import Request, Response
+
+_HOST = re.compile(r"(?P<api>[a-z0-9]+)\.execute-api\.(?:(?P<region>[a-z0-9-]+)\.)?.+")
+_PATH = re.compile(
+    r"/restapis/(?P<rest_api>[a-z0-9]+)/(?P<stage>[^/]+)/_user_request_(?P<below>/.*)?"
+    r"|/_aws/execute-api/(?P<api>[a-z0-9]+)(?P<rest>/.*)?"
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request to an API.
+
+    Attributes:
+        path: below the API's address, stage and all.
+        parameters: out of the path, once its route is known.
+        stage: once that is known.
+    """
+
+    api: str
+    region: str
+    path: str
+    request: Request
+    stage: str = ""
+    resource: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def method(self) -> str:
+        """``GET``."""
+        return str(self.request.method)
+
+    @property
+    def body(self) -> bytes:
+        """As it came."""
+        return bytes(self.request.get_data())
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The last one of each name."""
+        return dict(self.request.headers.items())
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        """Values by name."""
+        return {name: self.request.args.getlist(name) for name in self.request.args}
+
+
+def read(request: Request, region: str) -> Asked | None:
+    """Which API a request is for; None where it is for none.
+
+    Told by its host, or by a path that begins with ``/restapis/ID/STAGE/_user_request_`` or ``/_aws/execute-api/ID``,
+    as other emulators have it.
+    """
+    host = str(request.host).partition(":")[0].lower()
+    named = _HOST.fullmatch(host)
+    if named is not None:
+        found = named["region"] if named["region"] and "-" in named["region"] else region
+        return Asked(named["api"], found, str(request.path), request)
+    named = _PATH.fullmatch(request.path)
+    if named is None:
+        return None
+    if named["rest_api"]:
+        return Asked(named["rest_api"], region, f"/{named['stage']}{named['below'] or ''}", request)
+    return Asked(named["api"], region, named["rest"] or "/", request)
+
+
+def is_front_door(host: str, path: str) -> bool:
+    """Whether what is asked for is an API, and who may call it is the API's to say."""
+    return ".execute-api." in host or _PATH.fullmatch(path) is not None
+
+
+def answer(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer of API Gateway's own."""
+    return Response(json.dumps(body), status, dict(headers or {}), content_type="application/json")
+
+
+def match(template: str, path: str) -> dict[str, str] | None:
+    """Parameters of *path* by a route's *template* with ``{name}`` and ``{name+}``; None where it does not fit."""
+    wanted, given = template.strip("/").split("/"), path.strip("/").split("/")
+    found: dict[str, str] = {}
+    for index, part in enumerate(wanted):
+        if part.startswith("{") and part.endswith("+}"):
+            rest = "/".join(given[index:])
+            return {**found, part[1:-2]: rest} if rest else None
+        if index >= len(given):
+            return None
+        if part.startswith("{") and part.endswith("}"):
+            if not given[index]:
+                return None
+            found[part[1:-1]] = given[index]
+        elif part != given[index]:
+            return None
+    return found if len(wanted) == len(given) else None
+
+
+def rank(template: str) -> tuple[int, ...]:
+    """Sorts routes: what is more exact comes first."""
+    return tuple(
+        2 if part.endswith("+}") else 1 if part.startswith("{") else 0 for part in template.strip("/").split("/")
+    )
