@@ -70,7 +70,8 @@ def run_task(run: Run) -> Generator[object, Any, Payload]:
     kind = kind_of(state.resource)
     token = None
     if kind.prefix == "Activity" or _WAITS.search(state.resource):
-        token = run.execution.token()
+        given = run.context.get("Task") or {}  # by TestState's context
+        token = given.get("Token") or run.execution.token()
         run.context = {**run.context, "Task": {"Token": token}}
     arguments = run.take()
     text = run.effective.text if state.parameters is None else dumps(arguments)

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +24,12 @@ _SENT = "harness_traces"
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("harness", "AWS emulation")
     group.addoption("--asl-cov", action="store_true", help="tell which parts of state machines the tests exercise")
-    group.addoption("--asl-cov-machine", action="append", metavar="NAME", help="this state machine alone; repeatable")
+    group.addoption(
+        "--asl-cov-machine",
+        action="append",
+        metavar="NAME",
+        help="one by name, pattern or logical id; repeatable",
+    )
     group.addoption("--asl-cov-html", metavar="FILE", help="write state-machine coverage as a page")
     group.addoption("--asl-cov-fail-under", type=float, metavar="PERCENT", help="fail below this share")
 
@@ -98,6 +105,12 @@ def _lowest(config: pytest.Config) -> float:
     return min((coverage.percent for coverage in _coverages(config)), default=0.0)
 
 
+def is_meant(machine: str, asked: str) -> bool:
+    """Whether *asked*, a name, a pattern (``orders-*``) or a logical id of a template, means a state machine."""
+    generated = rf"(?:.+-)?{re.escape(asked)}-[0-9A-Za-z]{{8,}}"  # by CloudFormation: stack, logical id, made up
+    return fnmatchcase(machine, asked) or re.fullmatch(generated, machine) is not None
+
+
 def _coverages(config: pytest.Config) -> list[MachineCoverage]:
     """Measured once, when the tests are over."""
     if MEASURED not in config.stash:
@@ -105,6 +118,8 @@ def _coverages(config: pytest.Config) -> list[MachineCoverage]:
 
         machines = config.getoption("asl_cov_machine")
         traces = config.stash.get(TRACES, [])
-        chosen = (trace for trace in traces if not machines or trace["machine"] in machines)
+        chosen = (
+            trace for trace in traces if not machines or any(is_meant(trace["machine"], each) for each in machines)
+        )
         config.stash[MEASURED] = measure(chosen)
     return config.stash[MEASURED]

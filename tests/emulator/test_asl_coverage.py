@@ -9,6 +9,7 @@ import boto3
 import pytest
 
 from harness.testing.asl_coverage import measure
+from harness.testing.asl_plugin import is_meant
 from tests.emulator.test_clock import finish
 
 pytestmark = pytest.mark.local
@@ -129,6 +130,14 @@ def test_a_choice_that_nothing_matches_fails_as_on_aws(cover):
     _, (ended,) = cover(definition, {"n": 5})
     assert ended["error"] == "States.NoChoiceMatched"
     assert ended["cause"].startswith("An error occurred while executing the state 'Which' (entered at the event id #2)")
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [("Orders", True), ("shop-*", True), ("shop-Orders-1A2B3C4D5E6F", True), ("Order", False), ("shop", False)],
+)
+def test_a_machine_is_named_by_name_pattern_or_logical_id(asked, meant):
+    assert is_meant("shop-Orders-1A2B3C4D5E6F", asked) is meant
 
 
 SUITE = """

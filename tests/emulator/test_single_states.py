@@ -58,6 +58,19 @@ def test_a_mocked_error_is_caught_or_tried_again(test_state):
     assert (answer["status"], answer["nextState"], answer["error"]) == ("CAUGHT_ERROR", "Sorry", "Slow")
 
 
+def test_a_task_token_is_given_with_the_context(test_state):
+    state = {
+        **INVOKE,
+        "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+        "Parameters": {"FunctionName": "f", "Payload": {"token.$": "$$.Task.Token"}},
+        "End": True,
+    }
+    given = {"context": '{"Task": {"Token": "abc"}}', "mock": {"result": '{"approved": true}'}}
+    answer = test_state(state, inspectionLevel="DEBUG", **given)
+    assert json.loads(answer["inspectionData"]["afterParameters"])["Payload"] == {"token": "abc"}
+    assert json.loads(answer["output"]) == {"approved": True}
+
+
 def test_a_state_of_a_whole_machine_is_named(test_state):
     machine = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Succeed"}}}
     assert test_state(machine, stateName="A")["nextState"] == "B"
