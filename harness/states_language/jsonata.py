@@ -11,6 +11,7 @@ https://docs.jsonata.org/overview
 from __future__ import annotations
 
 import math
+import operator
 import re
 import time
 from collections.abc import Mapping
@@ -25,18 +26,18 @@ from jsonata.utils import Utils
 from harness.states_language.bounded_regex import compile_bounded
 from harness.states_language.effects import Json
 from harness.states_language.errors import EvaluationError, SyntaxFault
-from harness.states_language.jsonata_functions import FUNCTIONS, MADE, Make
+from harness.states_language.jsonata_errors import DEEPEST, LimitError, too_deep, too_large, too_long, words
+from harness.states_language.jsonata_functions import FUNCTIONS, MADE, MOST_BYTES, Make
 
 ERROR = "States.QueryEvaluationError"
 SECONDS = 2.0
 """That an evaluation may take."""
-LONGEST = 1_000_000
-"""Characters of a text, and elements of an array, that an evaluation may make."""
-HEAVIEST = 4_000_000
-"""Elements and characters of a value with all that is in it."""
+_ELEMENT = 8
+HEAVIEST = MOST_BYTES + _ELEMENT
+"""Bytes of a value with all that is in it: eight for an element, one for a character."""
 MOST_MADE = 64_000_000
-"""Elements and characters of all that an evaluation makes."""
-LARGEST = 2**1023
+"""Bytes of all that an evaluation makes."""
+LARGEST = 2**1024
 _NOT_CODE = re.compile(
     r"""/\*.*?\*/|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`|(?<=[(,~:?=])\s*/(?:[^/\\\n]|\\.)+/[im]*""", re.DOTALL
 )
@@ -91,16 +92,16 @@ class Expression:
         except EvaluationError:
             raise
         except JException as error:
-            code = error.error or ""
-            raise EvaluationError(ERROR, f"threw an error during evaluation. {code}: {_words(error, code)}") from None
+            raise EvaluationError(ERROR, f"threw an error during evaluation. {words(error)}") from None
+        except LimitError as error:
+            raise EvaluationError(ERROR, f"threw an error during evaluation: {error}") from None
         except RecursionError:
-            words = "D1011: Stack overflow error: Check for non-terminating recursive function"
-            raise EvaluationError(ERROR, f"threw an error during evaluation. {words}") from None
+            raise EvaluationError(ERROR, f"threw an error during evaluation: {too_deep()}") from None
         except (ZeroDivisionError, OverflowError):
-            words = "D1001: Number out of range: Infinity"
-            raise EvaluationError(ERROR, f"threw an error during evaluation. {words}") from None
-        except TimeoutError:
-            raise EvaluationError(ERROR, f"threw an error during evaluation. {_TOO_LONG}") from None
+            text = "D1001: Number out of range: Infinity"
+            raise EvaluationError(ERROR, f"threw an error during evaluation. {text}") from None
+        except TimeoutError:  # of a regular expression
+            raise EvaluationError(ERROR, f"threw an error during evaluation: {too_long()}") from None
         except Exception as error:  # the library's own mistakes about data that it did not expect
             raise EvaluationError(ERROR, f"threw an error during evaluation. {error}") from None
 
@@ -112,7 +113,7 @@ def compile(text: str) -> Expression:
         SyntaxFault: it is none.
     """
     try:
-        compiled = Jsonata(text, compile_bounded)
+        compiled = _Evaluator(text, compile_bounded)
     except (JException, RecursionError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise SyntaxFault(str(error)) from None
     if compiled.errors:
@@ -131,44 +132,62 @@ def _variables(text: str) -> frozenset[str]:
     return frozenset(match[1] for match in _VARIABLE.finditer(code) if match[1] not in own)
 
 
-_TOO_LONG = "D1012: Expression evaluation timeout: Check for infinite loop"
+class _Evaluator(Jsonata):  # type: ignore[misc]
+    """The library's, with numbers that JavaScript has: what AWS makes of 1/0 is no error."""
+
+    def evaluate_numeric_expression(self, lhs: Any, rhs: Any, op: str | None) -> Any:
+        """Calculate *lhs* *op* *rhs*."""
+        if op in _CALCULATE and Utils.is_numeric(lhs) and Utils.is_numeric(rhs):
+            if rhs:
+                found: float = _CALCULATE[op](float(lhs), float(rhs))
+                if math.isinf(found):
+                    return found
+            elif op in ("/", "%"):
+                return math.nan if op == "%" or not lhs else math.copysign(math.inf, lhs)
+        return super().evaluate_numeric_expression(lhs, rhs, op)
+
+
+_CALCULATE = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "%": math.fmod}
 
 
 class _Bounds:
     """Holds one evaluation to the limits."""
 
-    __slots__ = ("_deadline", "_made", "_weights")
+    __slots__ = ("_deadline", "_depth", "_made", "_weights")
 
     def __init__(self) -> None:
         self._deadline = time.monotonic() + SECONDS
+        self._depth = 0
         self._made = 0
         self._weights: dict[int, tuple[Any, int]] = {}
         """By the identity of a list or mapping, which is kept so that it stays its own, how much is in it."""
 
     def enter(self, expression: Any, given: Any, environment: Any) -> None:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise too_deep()
         if time.monotonic() > self._deadline:
-            raise TimeoutError
+            raise too_long()
 
     def leave(self, expression: Any, given: Any, environment: Any, result: Any) -> None:
+        self._depth -= 1
         if isinstance(result, str):
-            if len(result) > LONGEST:
-                raise _too_large()
+            if len(result) > HEAVIEST:
+                raise too_large()
             if len(result) > 64:
                 self._make(len(result))
         elif isinstance(result, (list, Mapping)):
-            if len(result) > LONGEST:
-                raise _too_large()
-            if result and self._weigh(result, 0) > HEAVIEST:
-                raise _too_large()
+            if result and self._weigh(result) > HEAVIEST:
+                raise too_large()
         elif isinstance(result, int) and not isinstance(result, bool) and abs(result) > LARGEST:
             raise JException("D1001", -1, "Infinity")
 
     def _make(self, size: int) -> None:
         self._made += size
         if self._made > MOST_MADE:
-            raise _too_large()
+            raise too_large()
 
-    def _weigh(self, value: Any, depth: int) -> int:
+    def _weigh(self, value: Any) -> int:
         if isinstance(value, str):
             return len(value)
         if not isinstance(value, (list, Mapping)):
@@ -177,28 +196,19 @@ class _Bounds:
         # A sequence may have grown since.
         if known is not None and known[0] is value and known[1] >= len(value):
             return known[1]
-        self._make(len(value))
-        if isinstance(value, Utils.RangeList):
-            weight = len(value)
-        else:
+        weight = _ELEMENT * len(value)
+        if weight > HEAVIEST:
+            raise too_large()
+        if not isinstance(value, Utils.RangeList):
+            self._make(weight)
             members = value.values() if isinstance(value, Mapping) else value
-            weight = 1 + len(value)
             for member in members:
                 if isinstance(member, (str, list, Mapping)):
-                    weight += self._weigh(member, depth + 1)
+                    weight += self._weigh(member)
                     if weight > HEAVIEST:
-                        raise _too_large()
+                        raise too_large()
         self._weights[id(value)] = (value, weight)
         return weight
-
-
-def _too_large() -> JException:
-    return JException("D2014", -1, f"more than {LONGEST}")
-
-
-def _words(error: JException, code: str) -> str:
-    words = str(error)
-    return words.removeprefix(f"{code}: ").removeprefix(code).strip() or "the expression cannot be evaluated"
 
 
 def _as_json(value: Any, depth: int) -> Json:
@@ -207,8 +217,10 @@ def _as_json(value: Any, depth: int) -> Json:
     if isinstance(value, (str, bool, int)):
         return value
     if isinstance(value, float):
-        if math.isnan(value) or math.isinf(value):
-            raise EvaluationError(ERROR, "returned an unsupported result type.")
+        if math.isnan(value):
+            return "NaN"  # JSON has no such numbers: AWS gives their names
+        if math.isinf(value):
+            return "Infinity" if value > 0 else "-Infinity"
         return int(value) if value.is_integer() and abs(value) < 2**53 else value
     if isinstance(value, Mapping):
         return {str(name): _as_json(member, depth + 1) for name, member in value.items()}

@@ -17,9 +17,12 @@ from jsonata.functions import Functions
 from jsonata.jexception import JException
 from jsonata.utils import Utils
 
+from harness.states_language.jsonata_errors import too_large
 from harness.states_language.text import loads
 
-_LONGEST = 1_000_000
+MOST_BYTES = 6_990_256
+"""That a value may have on AWS, eight for an element and one for a character."""
+_LONGEST_RANGE = 360_145
 _MOST_OF_REGEX = 64_000_000
 _LONGEST_PICTURE = 10_000
 _DIGESTS = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
@@ -59,18 +62,19 @@ def _partition(items: list[Any] | None = None, size: float | None = None) -> Any
     if items is None or size is None:
         return None
     length = int(size)
-    if length != size or length < 1:
-        raise JException("D3010", -1, size)
+    if length < 1:
+        raise JException("The chunk size must be a positive integer", -1)
     return [list(items[start : start + length]) for start in range(0, len(items), length)]
 
 
 def _range(first: float | None = None, last: float | None = None, step: float | None = None) -> Any:
     if first is None or last is None or step is None:
         return None
+    first, last, step = int(first), int(last), int(step)  # towards zero, as AWS
     if step == 0:
-        raise JException("D3010", -1, step)
-    count = int((last - first) // step) + 1
-    _hold(count)
+        return None
+    count = (last - first) // step + 1
+    _hold(count, _LONGEST_RANGE)
     # A sequence, as AWS gives it: of one number it is that number.
     found = Utils.create_sequence()
     found.extend(first + number * step for number in range(max(0, count)))
@@ -82,7 +86,7 @@ def _hash(text: str | None = None, algorithm: str = "SHA-256") -> Any:
         return None
     name = _DIGESTS.get(algorithm)
     if name is None:
-        raise JException("D3010", -1, algorithm)
+        raise JException(f"The hashing algorithm must be one of {', '.join(_DIGESTS)}", -1)
     return hashlib.new(name, text.encode(), usedforsecurity=False).hexdigest()
 
 
@@ -92,7 +96,7 @@ def _parse(text: str | None = None) -> Any:
     try:
         value = loads(text)
     except ValueError as error:
-        raise JException("D3120", -1, str(error)) from None
+        raise JException(f"The argument of the parse function is not valid JSON: {error}", -1) from None
     return Utils.NULL_VALUE if value is None else value
 
 
@@ -120,7 +124,7 @@ def _replace(text: str | None = None, pattern: Any = None, replacement: Any = No
         count = text.count(pattern) if isinstance(pattern, str) and pattern else len(text) + 1
         if limit is not None:
             count = min(count, int(limit))
-        most = _LONGEST if isinstance(pattern, str) else _MOST_OF_REGEX
+        most = MOST_BYTES if isinstance(pattern, str) else _MOST_OF_REGEX
         _hold(len(text) + count * len(replacement), most)
     return Functions.replace(text, pattern, replacement, limit)
 
@@ -141,14 +145,14 @@ def _key(item: Any) -> str:
 
 
 def _zip(*arrays: list[Any]) -> Any:
-    _hold(sum(map(len, arrays)))
+    _hold(8 * sum(map(len, arrays)))
     return [list(members) for members in zip(*arrays, strict=False)]
 
 
-def _hold(size: float, most: int = _LONGEST) -> None:
+def _hold(size: float, most: int = MOST_BYTES) -> None:
     """Refuse what would be larger than *most*."""
     if size > most:
-        raise JException("D2014", -1, size)
+        raise too_large()
 
 
 def _pictured(function: Callable[..., Any], picture: int, count: int) -> Callable[..., Any]:
@@ -159,6 +163,18 @@ def _pictured(function: Callable[..., Any], picture: int, count: int) -> Callabl
             if isinstance(argument, str):
                 _hold(len(argument), _LONGEST_PICTURE)
         return function(*given, *[None] * (count - len(given)))
+
+    return call
+
+
+def _or(function: Callable[..., Any], code: str) -> Callable[..., Any]:
+    """*function* of the library, with the code that its own errors of Python have in the language."""
+
+    def call(*given: Any) -> Any:
+        try:
+            return function(*given)
+        except ValueError:
+            raise JException(code, -1, given[0]) from None
 
     return call
 
@@ -177,8 +193,9 @@ FUNCTIONS: Mapping[str, Callable[[], Any]] = {
     "formatNumber": _fixed(_pictured(Functions.format_number, 1, 3), "<n-so?:s>"),
     "formatInteger": _fixed(_pictured(Functions.format_integer, 1, 2), "<n-s:s>"),
     "parseInteger": _fixed(_pictured(Functions.parse_integer, 1, 2), "<s-s:n>"),
-    "toMillis": _fixed(_pictured(Functions.datetime_to_millis, 1, 2), "<s-s?:n>"),
+    "toMillis": _fixed(_or(_pictured(Functions.datetime_to_millis, 1, 2), "D3110"), "<s-s?:n>"),
     "fromMillis": _fixed(_pictured(Functions.datetime_from_millis, 1, 3), "<n-s?s?:s>"),
+    "number": _fixed(_or(lambda value=None: Functions.number(value), "D3030"), "<(nsb)-:n>"),
     "eval": lambda: None,  # AWS has none
 }
 """What makes each function, by its name without the ``$``."""
