@@ -27,6 +27,7 @@ from harness.states_language.effects import (
     Scheduled,
     Wait,
 )
+from harness.states_language.errors import EvaluationError
 from harness.states_language.events import MAX_EVENTS, Event
 from harness.states_language.machine import Flow, Machine, State
 from harness.states_language.running import Transition, run_flow
@@ -358,6 +359,8 @@ class Execution:
             result = end.value
         except StateFailed as failed:
             failure = failed
+        except (EvaluationError, RecursionError) as error:  # outside what the states themselves answer for
+            failure = StateFailed("States.Runtime", getattr(error, "cause", "The JSON value is nested too deeply."))
         else:
             if asked is TURN:
                 strand.inbox.appendleft(None)

@@ -27,10 +27,13 @@ from harness.states_language.machine import (
     Wait,
 )
 from harness.states_language.strands import TURN, Position, StateFailed, Steps, Strand
-from harness.states_language.text import MAX_PAYLOAD, Payload, dumps, size
+from harness.states_language.text import MAX_PAYLOAD, Payload, dumps, is_deep, size
 
 if TYPE_CHECKING:
     from harness.states_language.execution import Execution
+
+MAX_VARIABLES = 10 * 1024 * 1024
+"""Bytes of all variables that a state sees."""
 
 NO_ERRORS: Mapping[str, Json] = {}
 _LONGEST_WAIT = 31_536_000 * 5
@@ -194,9 +197,16 @@ class Run:
         """Evaluate ``Assign``; what it assigns exists once the state is left."""
         if assign is not None:
             self.assigned = self.value(assign, document, extra)
+            kept = sum(size(dumps(value)) for value in (self.strand.variables | self.assigned).values())
+            for name, value in self.assigned.items():
+                if size(dumps(value)) > MAX_PAYLOAD or kept > MAX_VARIABLES:
+                    words = f"The variable '{name}' exceeds the maximum number of bytes service limit."
+                    raise StateFailed("States.DataLimitExceeded", words)
 
     def fits(self, output: Payload) -> Payload:
-        """Refuse an output that is larger than states may hand on."""
+        """Refuse an output that is larger, or lies deeper, than states may hand on."""
+        if is_deep(output.value, output.text):
+            raise EvaluationError("States.Runtime", "The JSON value is nested too deeply.")
         if size(output.text) > MAX_PAYLOAD:
             raise StateFailed("States.DataLimitExceeded", too_large(self.state.name))
         return output
@@ -395,9 +405,9 @@ def _catch_output(run: Run, catcher: Catcher, error: dict[str, Json]) -> Payload
         seen = {"errorOutput": error}
         output = run.value(catcher.output, run.raw.value, seen) if catcher.output is not None else error
         run.assign(catcher.assign, run.raw.value, seen)
-        return Payload(output)
+        return run.fits(Payload(output))
     run.assign(catcher.assign, error)
-    return run.combined(Payload(error), catcher.result_path)
+    return run.fits(run.combined(Payload(error), catcher.result_path))
 
 
 # The types that wait for nothing but time

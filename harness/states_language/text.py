@@ -9,6 +9,7 @@ from json.encoder import encode_basestring
 from typing import NoReturn
 
 from harness.states_language.effects import Json
+from harness.states_language.errors import EvaluationError
 
 MAX_PAYLOAD = 262_144
 """Bytes of UTF-8 that a state's input, output or result may have."""
@@ -21,9 +22,16 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circ
 
 
 def dumps(value: Json) -> str:
-    """Return *value* as the text that AWS makes of it."""
-    text = _encode(value)
-    return _slowly(value) if _MAYBE_FLOAT.search(text) else text
+    """Return *value* as the text that AWS makes of it.
+
+    Raises:
+        EvaluationError: it lies too deep.
+    """
+    try:
+        text = _encode(value)
+        return _slowly(value) if _MAYBE_FLOAT.search(text) else text
+    except RecursionError:
+        raise EvaluationError("States.Runtime", "The JSON value is nested too deeply.") from None
 
 
 def number(value: float) -> str:
@@ -61,9 +69,14 @@ def loads(text: str) -> Json:
         value = json.loads(text, parse_constant=_refuse, parse_float=_float)
     except RecursionError:
         raise ValueError("the JSON text is nested too deeply") from None
-    if text.count("[") + text.count("{") > MAX_DEPTH and not _shallow(value):
+    if is_deep(value, text):
         raise ValueError(f"the JSON text is nested more than {MAX_DEPTH} levels deep")
     return value
+
+
+def is_deep(value: Json, text: str) -> bool:
+    """Tell whether *value*, of which *text* is the text, lies deeper than ``MAX_DEPTH``."""
+    return text.count("[") + text.count("{") > MAX_DEPTH and not _shallow(value)
 
 
 def size(text: str) -> int:

@@ -398,3 +398,16 @@ def test_what_runs_beside_an_iteration_that_cannot_begin_is_ended():
     execution = Execution(machine({"M": item_map}), [{"x": 1}, {}])
     assert drive(execution, lambda effect: None) == 0.0
     assert execution.status == "FAILED"
+
+
+@pytest.mark.parametrize("template", [{"x.$": "$"}, {"x.$": "States.Array($)"}])
+def test_a_payload_that_lies_too_deep_fails_the_execution(template):
+    execution = run({"A": {"Type": "Pass", "Parameters": template, "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}})
+    assert execution.status == "FAILED"
+    assert execution.error in ("States.Runtime", "States.DataLimitExceeded", "States.IntrinsicFailure")
+
+
+def test_variables_have_a_limit():
+    grow = {"Type": "Pass", "Assign": {"v": "x" * 262_144}, "End": True}
+    execution = run({"A": grow})
+    assert (execution.status, execution.error) == ("FAILED", "States.DataLimitExceeded")
