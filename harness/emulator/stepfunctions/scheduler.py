@@ -108,10 +108,11 @@ class Scheduler:
             wait = self._due[0][0] - time.monotonic() if self._due else None
             try:
                 action = self._inbox.get(timeout=None if wait is None else max(0.0, min(wait, 3600.0)))
-                for _ in range(_AT_ONCE):
+                for count in range(1, _AT_ONCE + 1):
                     if action is not None:
                         self._carry_out(action)
-                    action = self._inbox.get_nowait()
+                    if count < _AT_ONCE:
+                        action = self._inbox.get_nowait()
             except Empty:
                 pass
             self._settle()
