@@ -1,10 +1,10 @@
 """``make bench``: everything measured in one run, peers beside it; prints tables, writes JSON and Markdown.
 
-    python -m benchmarks [--short] [--ministack PATH] [--readme]
+    python -m benchmarks [--short] [--ministack PATH] [--page]
 
 Every program runs in processes of its own, in turn with its peers, so that what else the machine does falls on all
-alike. The figures are medians. ``--short`` is what CI runs: fewer of everything, and no long row. ``--readme`` puts the
-tables into the README.
+alike. The figures are medians. ``--short`` is what CI runs: fewer of everything, and no long row. ``--page`` puts the
+tables into docs/speed.md.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from rich.table import Table
 from benchmarks.execution import Run, measure
 
 RESULTS = Path(__file__).resolve().parent / "results"
-README = RESULTS.parent.parent / "README.md"
-BEGIN, END = "<!-- make bench ARGS=--readme: from here -->", "<!-- to here -->"
-"""What the README has around the tables."""
+PAGE = RESULTS.parent.parent / "docs" / "speed.md"
+BEGIN, END = "<!-- make bench ARGS=--page: from here -->", "<!-- to here -->"
+"""What the page has around the tables."""
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Section:
     rows: list[list[str]] = field(default_factory=list)
 
     def as_markdown(self) -> str:
-        """The table as the README shows it."""
+        """The table as the page shows it."""
         lines = [f"| {' | '.join(self.columns)} |", "|---" + "|---:" * (len(self.columns) - 1) + "|"]
         return "\n".join([f"**{self.title}**", "", *lines, *(f"| {' | '.join(row)} |" for row in self.rows)])
 
@@ -61,7 +61,7 @@ def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", action="store_true")
-    parser.add_argument("--readme", action="store_true", help="put the tables into the README")
+    parser.add_argument("--page", action="store_true", help="put the tables into docs/speed.md")
     parser.add_argument("--ministack", default=shutil.which("ministack"), help="MiniStack's command [%(default)s]")
     options = parser.parse_args()
     console = Console()
@@ -78,13 +78,13 @@ def main() -> None:
     tables = "\n\n".join(section.as_markdown() for section in sections)
     (RESULTS / "bench.md").write_text(tables + "\n")
     console.print(f"wrote {RESULTS / 'bench.json'} and {RESULTS / 'bench.md'}")
-    if options.readme:
+    if options.page:
         facts = machine_facts()
         machine = (
             f"{facts['processor']}, {facts['processors']} cores, {facts['memory_gb']} GB, Python {facts['python']}"
         )
-        README.write_text(put_between(README.read_text(), f"Measured on {machine}.\n\n{tables}"))
-        console.print(f"wrote the tables into {README}")
+        PAGE.write_text(put_between(PAGE.read_text(), f"Measured on {machine}.\n\n{tables}"))
+        console.print(f"wrote the tables into {PAGE}")
 
 
 def put_between(text: str, tables: str) -> str:
@@ -96,7 +96,7 @@ def put_between(text: str, tables: str) -> str:
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"the README lacks {BEGIN if not begin else END}")
+        raise ValueError(f"the page lacks {BEGIN if not begin else END}")
     return f"{before}{BEGIN}\n{tables}\n{END}{after}"
 
 

@@ -1,8 +1,8 @@
-"""What ``make bench ARGS=--readme`` does to the README."""
+"""What ``make bench ARGS=--page`` does to docs/speed.md."""
 
 import pytest
 
-from benchmarks.__main__ import BEGIN, END, README, put_between
+from benchmarks.__main__ import BEGIN, END, PAGE, put_between
 
 pytestmark = pytest.mark.local
 
@@ -15,9 +15,9 @@ def test_tables_take_the_place_of_those_between_the_markers():
 
 @pytest.mark.parametrize("text", ["", BEGIN, END, f"{END} {BEGIN}"])
 def test_a_text_without_markers_is_left_alone(text):
-    with pytest.raises(ValueError, match="the README lacks"):
+    with pytest.raises(ValueError, match="the page lacks"):
         put_between(text, "new")
 
 
-def test_the_readme_has_them():
-    assert "**One execution" in README.read_text().partition(BEGIN)[2].partition(END)[0]
+def test_the_page_has_them():
+    assert "**One execution" in PAGE.read_text().partition(BEGIN)[2].partition(END)[0]
