@@ -488,9 +488,20 @@ def _wait(run: Run) -> Generator[object, Any, Payload]:
     return run.give(run.effective, NO_ERRORS)
 
 
+def _waited_for(run: Run, state: Wait, evaluate: Evaluator, document: Json) -> Json:
+    try:
+        return run.value(evaluate, document)
+    except EvaluationError:
+        if state.path is None or state.jsonata:
+            raise
+        field = "SecondsPath" if state.seconds is not None else "TimestampPath"
+        words = f"The {field} parameter does not reference an input value: {state.path}"
+        raise EvaluationError("States.Runtime", words) from None
+
+
 def _moment(run: Run, state: Wait, document: Json) -> float:
     if state.timestamp is not None:
-        value = run.value(state.timestamp, document)
+        value = _waited_for(run, state, state.timestamp, document)
         at = timestamps.parse(value)
         if at is None:
             if state.jsonata:
@@ -500,7 +511,7 @@ def _moment(run: Run, state: Wait, document: Json) -> float:
             raise EvaluationError("States.Runtime", words)
     else:
         assert state.seconds is not None
-        value = run.value(state.seconds, document)
+        value = _waited_for(run, state, state.seconds, document)
         if not isinstance(value, int | float) or isinstance(value, bool) or value != int(value):
             if state.jsonata:
                 raise run.unexpected("Seconds", state.definition["Seconds"], "number", value)

@@ -259,6 +259,8 @@ class Executions:
         name = name or str(uuid.uuid4())
         now = self._scheduler.clock.time()
         members: dict[str, Any] = {"input": text, "revision": revision.number}
+        if case:
+            members["testCase"] = case
         if given.get("traceHeader"):
             members["traceHeader"] = given["traceHeader"]
         stem = machine.arn.replace(":stateMachine:", ":execution:", 1)
@@ -402,12 +404,14 @@ class Executions:
         arn = given["executionArn"]
         check_arn(arn, "execution")
         run = self._driver.running.get(arn)
+        kept = self.find(arn)
         events: Sequence[Mapping[str, Any]]
         if run is not None:
             events = [event.as_aws() for event in list(run.execution.events)]
         else:
-            self.find(arn)
             events = self._store.history(arn)
+        if "testCase" in kept.members:
+            events = [_as_step_functions_local(event) for event in events]
         first, most = position_of(given) or 0, size_of(given)
         if given.get("reverseOrder"):
             events = events[::-1]
@@ -556,6 +560,15 @@ def _redrivable(kept: Kept) -> dict[str, str]:
         reason = f"Execution is {kept.status} and cannot be redriven"
         return {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": reason}
     return {"redriveStatus": "REDRIVABLE" if kept.map_run is None else "REDRIVABLE_BY_MAP_RUN"}
+
+
+def _as_step_functions_local(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Step Functions Local, whose test cases these are, names a task of an SDK otherwise than AWS."""
+    for name, details in event.items():
+        if isinstance(details, Mapping) and str(details.get("resourceType")).startswith("aws-sdk:"):
+            sdk, _, service = details["resourceType"].partition(":")
+            return {**event, name: {**details, "resourceType": sdk, "resource": f"{service}:{details['resource']}"}}
+    return event
 
 
 def _shown(event: Mapping[str, Any], with_data: bool) -> dict[str, Any]:
