@@ -27,4 +27,14 @@ class EvaluationError(Exception):
 
 
 class SyntaxFault(ValueError):
-    """A path, an intrinsic function or an expression is not well formed; told when a definition is parsed."""
+    """A path, an intrinsic function or an expression is not well formed; told when a definition is parsed.
+
+    Attributes:
+        field: the field of a JSONata state that holds it, ``Output/result``, or None.
+    """
+
+    field: str | None = None
+
+
+class UnsupportedFault(SyntaxFault):
+    """An expression refers to what Step Functions does not have; its arguments say to what."""

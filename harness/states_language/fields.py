@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.states_language import intrinsics, jsonata, jsonpath
 from harness.states_language.effects import Json
-from harness.states_language.errors import EvaluationError, SyntaxFault
+from harness.states_language.errors import EvaluationError, SyntaxFault, UnsupportedFault
 from harness.states_language.text import dumps
 
 Evaluator = Callable[["Scope"], Json]
@@ -157,7 +157,15 @@ def _jsonata(value: Json, field: str) -> Evaluator | None:
 
 def _expression(text: str, field: str) -> Evaluator:
     inner = text[2:-2].strip()
-    expression = jsonata.compile(inner)
+    try:
+        expression = jsonata.compile(inner)
+    except SyntaxFault as fault:
+        fault.field = field
+        raise
+    if "$states.errorOutput" in inner and not field.startswith("Catch["):
+        missing = UnsupportedFault("Field '$states.errorOutput' does not exist.")
+        missing.field = field
+        raise missing
 
     def evaluate(scope: Scope) -> Json:
         try:

@@ -25,9 +25,10 @@ from jsonata.utils import Utils
 
 from harness.states_language.bounded_regex import compile_bounded
 from harness.states_language.effects import Json
-from harness.states_language.errors import EvaluationError, SyntaxFault
+from harness.states_language.errors import EvaluationError, SyntaxFault, UnsupportedFault
 from harness.states_language.jsonata_errors import DEEPEST, LimitError, too_deep, too_large, too_long, words
 from harness.states_language.jsonata_functions import FUNCTIONS, MADE, MOST_BYTES, Make
+from harness.states_language.jsonata_references import unsupported
 
 ERROR = "States.QueryEvaluationError"
 SECONDS = 2.0
@@ -110,14 +111,17 @@ def compile(text: str) -> Expression:
     """Read an expression.
 
     Raises:
-        SyntaxFault: it is none.
+        SyntaxFault: it is none, or refers to what Step Functions does not have.
     """
     try:
         compiled = _Evaluator(text, compile_bounded)
     except (JException, RecursionError, LookupError, TypeError, ValueError, AttributeError) as error:
-        raise SyntaxFault(str(error)) from None
+        said = words(error).partition(": ")[2] if isinstance(error, JException) else str(error)
+        raise SyntaxFault(said or str(error)) from None
     if compiled.errors:
         raise SyntaxFault(str(compiled.errors[0]))
+    if wrong := unsupported(compiled.ast):
+        raise UnsupportedFault(*wrong)
     compiled.set_output_convert_nulls(False)
     compiled.set_validate_input(False)
     functions = {name: make() for name, make in FUNCTIONS.items() if name in text}

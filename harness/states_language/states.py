@@ -9,9 +9,9 @@ from typing import Any
 
 from harness.states_language import timestamps
 from harness.states_language.choice import OPERATORS, Condition, Rule, compile_condition
-from harness.states_language.diagnostics import DUPLICATE, MISSING, Diagnostics
+from harness.states_language.diagnostics import DUPLICATE, INVALID_JSONATA, MISSING, UNSUPPORTED_JSONATA, Diagnostics
 from harness.states_language.effects import Json
-from harness.states_language.errors import SyntaxFault
+from harness.states_language.errors import SyntaxFault, UnsupportedFault
 from harness.states_language.fields import (
     Evaluator,
     compile_jsonata,
@@ -589,9 +589,9 @@ class StateReader:
         try:
             return compile_jsonata(value, field)
         except SyntaxFault as fault:
-            self._wrong(
-                f"The value for the field '{field}' must be a valid JSONata expression: {fault}", f"{self._at}/{field}"
-            )
+            code = UNSUPPORTED_JSONATA if isinstance(fault, UnsupportedFault) else INVALID_JSONATA
+            for words in fault.args:
+                self._flow.found.add(words, f"{self._at}/{fault.field}", code)
             return constant(None)
 
     def _guarded(self, compile_it: Callable[[], Evaluator], name: str, field: str = "") -> Evaluator:

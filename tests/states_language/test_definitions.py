@@ -134,3 +134,31 @@ def test_deep_definitions_are_refused_in_words():
 def test_a_machine_keeps_nothing_of_one_that_was_refused():
     assert one({**PASS, "Next": "B"})
     assert one(PASS) == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "told"),
+    [
+        ("1 +", "INVALID_JSONATA_EXPRESSION: Unexpected end of expression"),
+        ("$x[1,2)", 'INVALID_JSONATA_EXPRESSION: Expected "]", got ","'),
+        ("phone", "UNSUPPORTED_JSONATA_EXPRESSION: Reference to 'phone' at the top level is not supported."),
+        (
+            "$map($states.input, function($x){ b })",
+            "UNSUPPORTED_JSONATA_EXPRESSION: Reference to 'b' at the top level is not supported.",
+        ),
+        ("$$", "UNSUPPORTED_JSONATA_EXPRESSION: Reference to '$$' is not supported."),
+        ("$states.errorOutput", "UNSUPPORTED_JSONATA_EXPRESSION: Field '$states.errorOutput' does not exist."),
+    ],
+)
+def test_expressions_that_aws_refuses_are_told_with_their_place(expression, told):
+    state = {"Type": "Pass", "Output": {"v": f"{{% {expression} %}}"}, "End": True}
+    definition = json.dumps({"QueryLanguage": "JSONata", "StartAt": "E", "States": {"E": state}})
+    assert [str(each) for each in diagnose(definition)] == [f"{told} at /States/E/Output/v"]
+
+
+@pytest.mark.parametrize(
+    "expression", ["$states.input.a[b > 1]^(c){d: e}", "$states.input.(a)", "$x.b", "[1..3].($ + 1)"]
+)
+def test_names_behind_the_first_step_are_no_references(expression):
+    state = {"Type": "Pass", "Output": f"{{% {expression} %}}", "End": True}
+    assert not diagnose(json.dumps({"QueryLanguage": "JSONata", "StartAt": "E", "States": {"E": state}}))
