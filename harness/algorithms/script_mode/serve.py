@@ -139,6 +139,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main() -> None:
+    scripts = [BASE / "code", MODEL / "code"]
+    if os.environ.get("SM_BUILT_IN") and not any(folder.is_dir() for folder in scripts):
+        os.execv(sys.executable, [sys.executable, os.environ["SM_BUILT_IN"], "serve"])
     sys.path.pop(0)  # this file's own folder: a user's module may have the name of one in it
     Handler.model = Model()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -128,6 +128,8 @@ def fail(kind: str, code: int, last: str, command: list[str]) -> int:
 def main() -> int:
     settings = {name: decoded(value) for name, value in read("hyperparameters.json").items()}
     script = settings.get("sagemaker_program") or os.environ.get("SAGEMAKER_PROGRAM")
+    if not script and os.environ.get("SM_BUILT_IN"):
+        os.execv(sys.executable, [sys.executable, os.environ["SM_BUILT_IN"], "train"])
     if not script:
         return fail("ClientError", 1, "no entry point: set the hyperparameter sagemaker_program", ["train"])
     if settings.get("sagemaker_mpi_enabled") or settings.get("sagemaker_distributed_dataparallel_enabled"):

@@ -159,6 +159,8 @@ def framework_command(
         )
     if arguments in (("train",), ("serve",)):
         program = str(_PROGRAMS / f"{arguments[0]}.py")
+        if framework.name == "xgboost":  # without a script, it is a built-in algorithm
+            variables["SM_BUILT_IN"] = str(_PROGRAMS / "xgboost_built_in.py")
         return FrameworkCommand((*launch, "preferred", str(python), program), variables, tuple(notes))
     if not arguments:
         raise MissingFrameworkError(f"The job names no entry point to run in {image}.")

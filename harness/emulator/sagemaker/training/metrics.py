@@ -24,8 +24,20 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/IC-tuning.html
 """
 
 
+_XGBOOST = ("aucpr", "auc", "error", "logloss", "mae", "map", "merror", "mlogloss", "ndcg", "rmse", "rmsle", "mape")
+"""https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost-tuning.html"""
+_NUMBER = r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
+
+
+def _xgboost() -> list[dict[str, str]]:
+    pairs = [(of, what) for of in ("train", "validation") for what in _XGBOOST]
+    return [{"Name": f"{of}:{what}", "Regex": rf".*\[[0-9]+\].*#011{of}-{what}:{_NUMBER}.*"} for of, what in pairs]
+
+
 def definitions_for(image: str, given: Sequence[Mapping[str, str]] | None) -> Sequence[Mapping[str, str]]:
     """The metric definitions that apply to a job."""
+    if not given and repository_of(image) == "sagemaker-xgboost":
+        return _xgboost()
     return BUILT_IN.get(repository_of(image)) or given or ()
 
 
