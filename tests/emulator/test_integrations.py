@@ -10,6 +10,7 @@ import pytest
 
 from tests.emulator.conftest import delete_role, make_role
 from tests.emulator.packages import package
+from tests.emulator.pictures import load, request
 from tests.emulator.test_states import client, create, finish  # noqa: F401
 
 pytestmark = pytest.mark.local
@@ -246,6 +247,35 @@ def test_a_job_that_sagemaker_refuses_fails_its_task_by_the_name_that_aws_gives_
 def test_what_nothing_here_runs_says_so_by_name(call):
     answer = call(OPTIMIZED + "batch:submitJob.sync", {"JobName": "j"})
     assert (answer["error"], answer["cause"]) == ("Batch.AWSBatchException", "not emulated: batch.SubmitJob")
+
+
+@pytest.fixture(scope="module")
+def pictures(target):
+    name = f"pictures-{uuid.uuid4().hex[:8]}"
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=name)
+    load(s3, name)
+    return name
+
+
+@pytest.mark.long
+def test_a_training_job_is_waited_for_and_described(client, call, pictures):  # noqa: F811
+    answer = call(OPTIMIZED + "sagemaker:createTrainingJob.sync", request(pictures))
+    result = output(answer)
+    assert result["TrainingJobStatus"] == "Completed"
+    assert isinstance(result["CreationTime"], int) and result["ModelArtifacts"]["S3ModelArtifacts"].endswith(
+        "model.tar.gz"
+    )
+    submitted = next(event for event in events(client, answer) if event["type"] == "TaskSubmitted")
+    assert "TrainingJobArn" in json.loads(submitted["taskSubmittedEventDetails"]["output"])
+
+
+@pytest.mark.long
+def test_a_training_job_that_fails_fails_its_task_with_its_description(call, pictures):
+    wrong = {"num_classes": "two", "num_training_samples": "40"}
+    answer = call(OPTIMIZED + "sagemaker:createTrainingJob.sync", request(pictures, HyperParameters=wrong))
+    assert answer["error"] == "States.TaskFailed"
+    assert "num_classes" in json.loads(answer["cause"])["FailureReason"]
 
 
 # Rights
