@@ -81,13 +81,17 @@ def run_map(run: Run) -> Generator[object, Any, Payload]:
     run.note("maxConcurrency", concurrency)
     before = None if state.distributed else _before(run)
     if before is None and not (run.again and state.distributed):
-        run.tell("MapStateStarted", {"length": 0 if items is None else len(items)})
+        _tell_started(run, items)
     if execution.single and not run.strand.path and execution.single.mock is not None:
         return _mocked_map(run, state, items)
     if state.distributed:
         return (yield from _distributed(run, state, items, concurrency))
     assert items is not None
     return (yield from _inline(run, state, items, concurrency, before))
+
+
+def _tell_started(run: Run, items: list[Json] | None) -> None:
+    run.tell("MapStateStarted", {"length": 0 if items is None else len(items)})
 
 
 def _mocked(run: Run) -> Payload | None:
@@ -224,8 +228,10 @@ def _distributed(run: Run, state: Map, items: list[Json] | None, concurrency: in
             begun = True
             if reply.redrives:
                 run.tell("MapRunRedriven", {"mapRunArn": reply.arn, "redriveCount": reply.redrives})
-            else:
-                run.tell("MapRunStarted", {"mapRunArn": reply.arn})
+                continue
+            if run.again:  # it had no Map Run to go on with
+                _tell_started(run, items)
+            run.tell("MapRunStarted", {"mapRunArn": reply.arn})
         elif isinstance(reply, Failure):
             if begun:
                 run.tell("MapRunFailed", event.failure(reply.error, reply.cause))

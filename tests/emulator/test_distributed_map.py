@@ -529,6 +529,27 @@ def test_a_redrive_runs_only_what_failed(client, create, s3, bucket):  # noqa: F
     assert ids == list(range(1, len(ids) + 1))
 
 
+def test_a_map_run_without_children_is_begun_anew_by_a_redrive(client, create, s3, bucket):  # noqa: F811
+    reader = {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "Parameters": {"Bucket": bucket, "Key": f"late/{uuid.uuid4().hex}"},
+        "ReaderConfig": {"InputType": "JSON"},
+    }
+    answer = run(client, create(machine_of(ItemReader=reader)))
+    assert answer["error"] == "States.ItemReaderFailed"
+    put(s3, bucket, reader["Parameters"]["Key"], "[1]")
+    client.redrive_execution(executionArn=answer["executionArn"])
+    answer = finish(client, answer["executionArn"])
+    assert json.loads(answer["output"]) == [1]
+    history = kinds(client, answer["executionArn"])
+    assert history[history.index("ExecutionRedriven") + 1 :][:3] == [
+        "MapStateStarted",
+        "MapRunStarted",
+        "MapRunSucceeded",
+    ]
+    assert len(client.list_map_runs(executionArn=answer["executionArn"])["mapRuns"]) == 2
+
+
 def test_what_succeeded_cannot_be_redriven(client, create):  # noqa: F811
     answer = run(client, create(machine_of()), [1])
     with pytest.raises(ClientError) as refused:
