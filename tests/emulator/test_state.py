@@ -231,3 +231,31 @@ def test_what_could_not_be_saved_is_saved_once_it_can_be(tmp_path, monkeypatch):
     assert saved.wait(10)
     folder.close()
     assert folder.load() == [Record("a", "b", 1)] and len(attempts) == 3
+
+
+def test_executions_outlive_a_restart_and_a_changed_byte_is_refused(tmp_path, refused):
+    definition = json.dumps({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}})
+    with emulator(tmp_path) as client:
+        states = client("stepfunctions")
+        client("iam").get_role(RoleName=ROLE.rpartition("/")[2])
+        machine = states.create_state_machine(name="kept", definition=definition, roleArn=states_role(client))
+        ran = states.start_execution(stateMachineArn=machine["stateMachineArn"], input='{"a": 1}')["executionArn"]
+        deadline = time.monotonic() + 10
+        while states.describe_execution(executionArn=ran)["status"] == "RUNNING":
+            assert time.monotonic() < deadline
+    with emulator(tmp_path) as client:
+        states = client("stepfunctions")
+        assert states.describe_execution(executionArn=ran)["output"] == '{"a": 1}'
+        assert len(states.get_execution_history(executionArn=ran)["events"]) == 4
+    path = tmp_path / "state" / "stepfunctions.sqlite"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    assert "stepfunctions.sqlite is damaged" in refused()
+    assert path.read_bytes() == data
+
+
+def states_role(client):
+    trust = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    return client("iam").create_role(RoleName="states", AssumeRolePolicyDocument=document)["Role"]["Arn"]

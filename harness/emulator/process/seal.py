@@ -1,0 +1,47 @@
+"""A seal on a file that a service writes by itself: whether it is as an orderly stop has left it.
+
+A database changes while it is used, so it is sealed when it is closed, and the seal is taken off when it is opened.
+After a crash there is none, and the database's own checks are all there is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from pathlib import Path
+
+from harness.emulator.process.state import StateError
+
+
+def seal(path: Path) -> None:
+    """Note what *path* holds now; nothing where it is not there."""
+    with contextlib.suppress(FileNotFoundError):
+        digest = _digest(path)
+        descriptor = os.open(_seal_of(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(digest)
+
+
+def break_seal(path: Path) -> None:
+    """Look whether *path* is as it was sealed, and take the seal off.
+
+    Raises:
+        StateError: it is not.
+    """
+    try:
+        noted = _seal_of(path).read_bytes().decode("latin-1")
+    except FileNotFoundError:
+        return
+    if noted != _digest(path):
+        raise StateError(f"{path} is damaged (it is not as it was written); remove it and its seal to start afresh")
+    _seal_of(path).unlink()
+
+
+def _seal_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
