@@ -11,7 +11,7 @@ from harness.emulator.access.permissions import Permissions
 from harness.emulator.door.boundary import CONTROL_PREFIX
 from harness.emulator.door.gateway import json_members, json_response
 from harness.emulator.faults import FaultError, Faults
-from harness.emulator.lambda_.service import Functions
+from harness.emulator.lambda_.service import Lambda
 from harness.emulator.quotas import Quotas
 from harness.emulator.sagemaker.service import SageMaker
 from harness.emulator.stepfunctions.api import StepFunctions
@@ -40,7 +40,7 @@ class Control:
 
     def __init__(
         self,
-        functions: Functions,
+        functions: Lambda,
         sagemaker: SageMaker,
         script: TaskScript,
         permissions: Permissions,
@@ -77,6 +77,11 @@ class Control:
                 return json_response({"environment": self._environment()})
             case "GET" | "PUT", ["quotas"]:
                 return self._answer_quotas(request)
+            case "GET", ["functions", "code", digest]:
+                package = self._functions.package(digest)
+                if package is None:
+                    return json_response({"message": "there is no such package"}, 404)
+                return Response(package.read_bytes(), content_type="application/zip")
             case "GET", ["functions", "processes"]:
                 return json_response({"processes": self._functions.process_ids()})
             case "POST", ["flush"]:

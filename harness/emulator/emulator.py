@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from harness.emulator.door.server import HttpServer
     from harness.emulator.events.deliveries import Deliveries
     from harness.emulator.identity import Identity
-    from harness.emulator.lambda_.service import Functions
+    from harness.emulator.lambda_.service import Lambda
     from harness.emulator.moto.app import MotoApp
     from harness.emulator.process.records import Record
     from harness.emulator.process.state import StateFolder
@@ -144,7 +144,7 @@ class Emulator:
         self._gateway: Gateway | None = None
         self._server: HttpServer | None = None
         self._clients: Clients | None = None
-        self._functions: Functions | None = None
+        self._functions: Lambda | None = None
         self._sagemaker: SageMaker | None = None
         self._states: StepFunctions | None = None
         self._stacks: Stacks | None = None
@@ -182,7 +182,7 @@ class Emulator:
         from harness.emulator.door.server import HttpServer
         from harness.emulator.events.deliveries import Deliveries
         from harness.emulator.identity import Identity, developer_of
-        from harness.emulator.lambda_.service import Functions
+        from harness.emulator.lambda_.service import Lambda
         from harness.emulator.moto.app import MotoApp
         from harness.emulator.moto.catalogue import all_patches
         from harness.emulator.moto.deliveries import delivery_patches
@@ -238,11 +238,12 @@ class Emulator:
                 services,
                 gateway.observers,
             )
-            self._functions = Functions(context, self.environment(), self._clock, self._live)
+            self._functions = Lambda(context, self.environment(), self._clock, self._live)
             self._sagemaker = SageMaker(context, ("--recipe", self._recipe), self._frameworks, self.environment())
             self._identity = Identity(context)
             file = self._state_file("stepfunctions.sqlite")
             self._states = StepFunctions(context, self._reach(services), self._clock, self._script, file, self._mocks)
+            services.add(self._functions)
             services.add(self._states)
             services.add(self._sagemaker)
             self._stacks = Stacks(context, services.call, self._skip_unsupported)
@@ -313,8 +314,7 @@ class Emulator:
 
     def _keepers(self) -> dict[str, Keeper]:
         assert self._functions is not None and self._ours is not None
-        keepers: dict[str, Keeper] = {"lambda": self._functions}
-        return keepers | {service.name: service for service in self._ours.all()}
+        return {service.name: service for service in self._ours.all()}
 
     def mount(self, page: Page) -> None:
         """Have *page* answer below :data:`~harness.emulator.door.gateway.PAGE_PREFIX`, until the emulator stops."""
@@ -410,7 +410,6 @@ class Emulator:
         assert schedules is not None
 
         return {
-            "lambda": functions.handler_for,
             "sagemaker": lambda request: sagemaker.runtime if request.path.startswith("/endpoints/") else None,
             "iam": lambda request: identity.request,
             "sts": lambda request: identity.request,

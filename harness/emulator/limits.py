@@ -126,6 +126,23 @@ FUNCTION_UNZIPPED = Limit(
     _LAMBDA,
     kind="User",
 )
+FUNCTION_ZIPPED = Limit(
+    52_428_800,
+    "bytes of a deployment package that a request brings",
+    "RequestEntityTooLargeException",
+    "Zipped size must be smaller than {most} bytes",
+    _LAMBDA,
+    413,
+)
+EVENT_REQUEST = Limit(
+    1_048_576,
+    "bytes of the payload of an asynchronous invocation",
+    "RequestEntityTooLargeException",
+    "Request must be smaller than {most} bytes for the InvokeFunction operation",
+    _LAMBDA,
+    413,
+    "User",
+)
 ENDPOINT_BODY = Limit(
     6_291_456,
     "bytes of InvokeEndpoint's body",

@@ -92,7 +92,7 @@ def refusal(call, **arguments):
 
 def test_each_limit_says_where_aws_states_it():
     table = [value for value in vars(limits).values() if isinstance(value, limits.Limit)]
-    assert len(table) == 12
+    assert len(table) == 14
     for limit in table:
         assert limit.document.startswith("https://docs.aws.amazon.com/") and limit.unit and limit.error
 

@@ -13,7 +13,8 @@ pytestmark = pytest.mark.local
 
 BEFORE_AND_AFTER = """
 import sys
-import moto.awslambda.models, moto.core.utils, moto.iam.responses, moto.logs.responses, moto.s3.responses
+import moto.core.utils, moto.events.models, moto.sns.models
+import moto.iam.responses, moto.logs.responses, moto.s3.responses
 import moto.sts.responses, moto.sagemaker.responses, moto.core.authorization
 import moto.resourcegroupstaggingapi.models, moto.stepfunctions.responses
 
@@ -26,7 +27,8 @@ def attributes():
                     found[name, key] = value
                 if isinstance(value, type) and value.__module__.startswith("moto."):
                     inside = vars(value).items()
-                    found |= {(name, f"{key}.{inner}"): member for inner, member in inside if callable(member)}
+                    told = ((inner, member) for inner, member in inside if callable(member) or isinstance(member, str))
+                    found |= {(name, f"{key}.{inner}"): member for inner, member in told}
     return found
 
 before = attributes()

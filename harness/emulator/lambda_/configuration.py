@@ -1,6 +1,7 @@
-"""Checks a function's configuration before moto stores it.
+"""A function's configuration: what is checked of it, and what a request makes of it.
 
 https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from harness.emulator.door.errors import AwsError
 from harness.emulator.door.validation import check
+from harness.emulator.lambda_.records import Configuration, runtime_version_arn
+from harness.emulator.lambda_.refusals import invalid, validation
+from harness.emulator.lambda_.runtimes import OF_SNAP_START, check_runtime
 from harness.emulator.limits import FUNCTION_MEMORY, FUNCTION_STORAGE, FUNCTION_TIMEOUT, FUNCTION_VARIABLES
 
 _RESERVED = frozenset(
@@ -36,6 +39,19 @@ _RESERVED = frozenset(
     }
 )
 """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime"""
+_TAKEN_AS_GIVEN = ("Role", "Handler", "Runtime", "Description", "Timeout", "MemorySize", "EphemeralStorage")
+ONLY_IN_FULL = frozenset(
+    {
+        "State",
+        "StateReason",
+        "StateReasonCode",
+        "LastUpdateStatus",
+        "LastUpdateStatusReason",
+        "LastUpdateStatusReasonCode",
+        "RuntimeVersionConfig",
+    }
+)
+"""What lists of functions and versions leave out."""
 
 
 def check_configuration(operation: str, parameters: Mapping[str, Any]) -> None:
@@ -43,7 +59,7 @@ def check_configuration(operation: str, parameters: Mapping[str, Any]) -> None:
 
     Args:
         operation: ``CreateFunction`` or ``UpdateFunctionConfiguration``.
-        parameters: the request's body.
+        parameters: the request's.
 
     Raises:
         AwsError: ``ValidationException`` for a member out of its range, ``InvalidParameterValueException`` for
@@ -57,17 +73,114 @@ def check_configuration(operation: str, parameters: Mapping[str, Any]) -> None:
     ):
         if isinstance(value, int) and value > limit.most:
             raise limit.refusal(value=value)
-    check("lambda", operation, {"FunctionName": "in-the-path", **parameters})
-    variables = (parameters.get("Environment") or {}).get("Variables") or {}
+    # AWS has its own words for runtimes, see below.
+    check("lambda", operation, {name: value for name, value in parameters.items() if name != "Runtime"})
+    _check_variables((parameters.get("Environment") or {}).get("Variables") or {})
+    runtime = parameters.get("Runtime")
+    if runtime:
+        check_runtime(str(runtime))
+        if (parameters.get("SnapStart") or {}).get("ApplyOn") == "PublishedVersions" and runtime not in OF_SNAP_START:
+            raise invalid(f"{runtime} is not supported for SnapStart enabled functions.")
+    if operation == "CreateFunction" and parameters.get("PackageType", "Zip") == "Zip":
+        for member in ("Runtime", "Handler"):
+            if not parameters.get(member):
+                raise invalid(f"{member} is mandatory for functions created with deployment packages.")
+
+
+def _check_variables(variables: Mapping[str, str]) -> None:
     reserved = sorted(_RESERVED & set(variables))
     if reserved:
-        raise AwsError(
-            "InvalidParameterValueException",
+        raise invalid(
             "Lambda was unable to configure your environment variables because the environment variables you have "
             "provided contains reserved keys that are currently not supported for modification. Reserved keys used in "
-            f"this request: {', '.join(reserved)}",
-            Type="User",
+            f"this request: {', '.join(reserved)}"
         )
     measured = json.dumps(variables, separators=(",", ":"), ensure_ascii=False)
     if len(measured.encode()) > FUNCTION_VARIABLES.most:
         raise FUNCTION_VARIABLES.refusal(measured=measured)
+
+
+def new_configuration(parameters: Mapping[str, Any], name: str, arn: str, region: str) -> Configuration:
+    """The configuration of a function that is created; code and layers are added by who knows them."""
+    image = parameters.get("PackageType") == "Image"
+    configuration: Configuration = {
+        "FunctionName": name,
+        "FunctionArn": arn,
+        "Description": "",
+        "Timeout": 3,
+        "MemorySize": 128,
+        "Version": "$LATEST",
+        "TracingConfig": {"Mode": "PassThrough"},
+        "PackageType": parameters.get("PackageType") or "Zip",
+        "Architectures": parameters.get("Architectures") or ["x86_64"],
+        "EphemeralStorage": {"Size": 512},
+        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"},
+    }
+    change_configuration(configuration, parameters, region)
+    if image:
+        configuration.pop("Runtime", None)
+        configuration.pop("Handler", None)
+        configuration.pop("RuntimeVersionConfig", None)
+    return configuration
+
+
+def change_configuration(configuration: Configuration, parameters: Mapping[str, Any], region: str) -> None:
+    """Change a configuration by what a request gives, in place."""
+    for member in _TAKEN_AS_GIVEN:
+        if parameters.get(member) is not None:
+            configuration[member] = parameters[member]
+    if runtime := parameters.get("Runtime"):
+        configuration["RuntimeVersionConfig"] = {"RuntimeVersionArn": runtime_version_arn(region, str(runtime))}
+    if (environment := parameters.get("Environment")) is not None:
+        variables = environment.get("Variables")
+        if variables is None:
+            configuration.pop("Environment", None)
+        else:
+            configuration["Environment"] = {"Variables": dict(variables)}
+    if (tracing := parameters.get("TracingConfig")) and tracing.get("Mode"):
+        configuration["TracingConfig"] = {"Mode": tracing["Mode"]}
+    if (letters := parameters.get("DeadLetterConfig")) is not None:
+        _set_or_drop(configuration, "DeadLetterConfig", letters if letters.get("TargetArn") else None)
+    if parameters.get("KMSKeyArn") is not None:
+        _set_or_drop(configuration, "KMSKeyArn", parameters["KMSKeyArn"])
+    if parameters.get("FileSystemConfigs") is not None:
+        _set_or_drop(configuration, "FileSystemConfigs", parameters["FileSystemConfigs"])
+    if (snap_start := parameters.get("SnapStart")) and snap_start.get("ApplyOn"):
+        configuration["SnapStart"] = {"ApplyOn": snap_start["ApplyOn"], "OptimizationStatus": "Off"}
+    if (image := parameters.get("ImageConfig")) is not None:
+        _set_or_drop(configuration, "ImageConfigResponse", {"ImageConfig": dict(image)} if image else None)
+    if (logging := parameters.get("LoggingConfig")) is not None:
+        configuration["LoggingConfig"] = _logging(configuration, logging)
+
+
+def _set_or_drop(configuration: Configuration, member: str, value: Any) -> None:
+    if value:
+        configuration[member] = value
+    else:
+        configuration.pop(member, None)
+
+
+def _logging(configuration: Configuration, given: Mapping[str, Any]) -> dict[str, Any]:
+    """https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html"""
+    before = configuration["LoggingConfig"]
+    format_ = given.get("LogFormat") or before["LogFormat"]
+    if format_ == "Text" and (given.get("ApplicationLogLevel") or given.get("SystemLogLevel")):
+        raise invalid("To use ApplicationLogLevel or SystemLogLevel, you must set LogFormat to JSON.")
+    found = {"LogFormat": format_, "LogGroup": given.get("LogGroup") or before["LogGroup"]}
+    if format_ == "JSON":
+        for level in ("ApplicationLogLevel", "SystemLogLevel"):
+            found[level] = given.get(level) or before.get(level) or "INFO"
+    return found
+
+
+def check_architectures(architectures: Any) -> None:
+    """Refuse more than one architecture, and those that there are not."""
+    shown = f"'[{', '.join(map(str, architectures))}]'"
+    if len(architectures) != 1:
+        raise validation(shown, "architectures", "have length less than or equal to 1")
+
+
+def listed(configuration: Configuration) -> Configuration:
+    """A configuration as lists have it."""
+    return {name: value for name, value in configuration.items() if name not in ONLY_IN_FULL}

@@ -8,11 +8,11 @@ from email.utils import formatdate
 from typing import Any
 
 from harness.emulator.door.errors import AwsError
-from harness.emulator.lambda_.service import Functions
+from harness.emulator.lambda_.service import Lambda
 from harness.emulator.stepfunctions.integrations.reach import Answer, Caller, Reach, Refused
 
 
-def invoking_directly(functions: Functions, otherwise: Reach) -> Reach:
+def invoking_directly(functions: Lambda, otherwise: Reach) -> Reach:
     """Reach *functions* without HTTP when a function is waited for, and all else as *otherwise* does."""
 
     def reach(service: str, operation: str, parameters: Mapping[str, Any], caller: Caller) -> Answer:

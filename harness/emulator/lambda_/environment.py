@@ -42,6 +42,7 @@ class ExecutionEnvironment:
     Args:
         function: what to run.
         task_root: folder of the unpacked deployment package, AWS's ``/var/task``.
+        layers_root: folder of the unpacked layers, AWS's ``/opt``; None where the function has none.
         runtime_folder: folder of the packages that AWS's runtime brings.
         folder: this environment's own folder, removed by :meth:`close`; ``TMPDIR`` lies in it.
         log: where its output goes.
@@ -53,6 +54,7 @@ class ExecutionEnvironment:
         self,
         function: FunctionVersion,
         task_root: Path,
+        layers_root: Path | None,
         runtime_folder: Path,
         folder: Path,
         log: LogStream,
@@ -62,6 +64,7 @@ class ExecutionEnvironment:
         self.function = function
         self._template = template
         self._task_root = task_root
+        self._layers_root = layers_root
         self._runtime_folder = runtime_folder
         self._folder = folder
         self._log = log
@@ -166,11 +169,13 @@ class ExecutionEnvironment:
             "LAMBDA_RUNTIME_DIR": str(self._runtime_folder),
             "LAMBDA_TASK_ROOT": str(self._task_root),
             **OF_PYTHON,
-            "PYTHONPATH": os.pathsep.join((str(self._task_root), str(self._runtime_folder))),
+            "PYTHONPATH": os.pathsep.join(map(str, self._python_path())),
             "TMPDIR": str(scratch),
         }
+        if self._layers_root is not None:
+            environment["PATH"] = os.pathsep.join((str(self._layers_root / "bin"), OF_PYTHON["PATH"]))
         process: subprocess.Popen[bytes] | CopiedProcess | None = self._template.start(
-            function.handler, self._task_root, dict(function.variables), environment, self._output.descriptor
+            function.handler, self._python_path()[:-1], dict(function.variables), environment, self._output.descriptor
         )
         if process is None:
             # -S leaves this machine's site-packages out: the handler sees what AWS's runtime brings, no more.
@@ -191,6 +196,17 @@ class ExecutionEnvironment:
             with contextlib.suppress(OSError, ValueError):
                 resource.prlimit(process.pid, resource.RLIMIT_DATA, (limit, limit))
         return process
+
+    def _python_path(self) -> list[Path]:
+        """Folders of modules, in AWS's order.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/python-layers.html
+        """
+        found = [self._task_root]
+        if self._layers_root is not None:
+            python = self._layers_root / "python"
+            found += [python / "lib" / self.function.runtime / "site-packages", python]
+        return [*found, self._runtime_folder]
 
     def _kill(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -20,7 +20,7 @@ class FunctionVersion:
     """``$LATEST`` or a number."""
     handler: str
     runtime: str
-    code: bytes = field(repr=False)
+    package: Path
     """The deployment package, a ZIP file."""
     code_sha256: str
     variables: tuple[tuple[str, str], ...]
@@ -34,7 +34,11 @@ class FunctionVersion:
     role: str
     """ARN of the role as which it runs."""
     folder: Path | None = None
-    """The folder that it runs from, where its code is live; *code* is then as it was deployed."""
+    """The folder that it runs from, where its code is live; *package* is then as it was deployed."""
+    layers: tuple[Path, ...] = ()
+    """Packages of its layers; what a later one brings takes the place of what an earlier one does."""
+    reserved: int | None = None
+    """How many of its invocations may run at once."""
 
     @property
     def revision(self) -> tuple[object, ...]:
@@ -49,6 +53,7 @@ class FunctionVersion:
             self.timeout,
             self.memory_mb,
             self.role,
+            self.layers,
         )
 
 

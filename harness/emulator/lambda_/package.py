@@ -74,31 +74,37 @@ def _no_zip() -> AwsError:
     )
 
 
-def unpack(code: bytes, folder: Path) -> Path:
-    """Unzip a deployment package into *folder*, which must not exist yet, and give it back.
+def unpack(folder: Path, *codes: bytes) -> Path:
+    """Unzip packages into *folder*, which must not exist yet, one over the other, and give it back.
 
     Raises:
         AwsError: ``InvalidParameterValueException`` as AWS answers for what is no ZIP file, escapes its folder or
             is too large.
     """
-    check_package(code)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _open(code) as archive, tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        root = Path(scratch) / "task"
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        root = Path(scratch) / "root"
         root.mkdir()
-        try:
-            for entry in archive.infolist():
-                _extract(archive, entry, root)
-        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError):
-            raise _no_zip() from None
-        except OSError as error:
-            if error.errno in _OF_NAMES:
-                raise _no_zip() from None
-            raise
+        for code in codes:
+            check_package(code)
+            with _open(code) as archive:
+                _extract_all(archive, root)
         if folder.exists():
             shutil.rmtree(folder)
         root.rename(folder)
     return folder
+
+
+def _extract_all(archive: zipfile.ZipFile, root: Path) -> None:
+    try:
+        for entry in archive.infolist():
+            _extract(archive, entry, root)
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError):
+        raise _no_zip() from None
+    except OSError as error:
+        if error.errno in _OF_NAMES:
+            raise _no_zip() from None
+        raise
 
 
 def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, root: Path) -> None:

@@ -1,66 +1,61 @@
-"""Lambda's Invoke API over real processes; the control plane stays moto's.
+"""Lambda: the table of its operations, put together, and the environments that functions run in.
 
-https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+https://docs.aws.amazon.com/lambda/latest/api/Welcome.html
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
-import io
-import json
 import logging
 import os
-import re
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
-
-from werkzeug import Request, Response
 
 from harness.emulator.access.sessions import Actor, RoleSession
 from harness.emulator.aws_models import documented_errors, service_error
-from harness.emulator.clients import OWN_ACCESS_KEY
 from harness.emulator.context import EmulatorContext
-from harness.emulator.door.errors import AwsError, error_response
-from harness.emulator.door.gateway import Handler
+from harness.emulator.door.call import Call
+from harness.emulator.door.errors import AwsError
 from harness.emulator.lambda_.asynchronous import AsynchronousInvocations, EventSettings
-from harness.emulator.lambda_.configuration import check_configuration
+from harness.emulator.lambda_.codes import Codes
+from harness.emulator.lambda_.concurrency import Concurrency
+from harness.emulator.lambda_.control_plane import ControlPlane
 from harness.emulator.lambda_.environment import OF_PYTHON, ExecutionEnvironment
+from harness.emulator.lambda_.event_mappings import EventMappings
+from harness.emulator.lambda_.function_settings import FunctionSettings
+from harness.emulator.lambda_.functions import Functions
 from harness.emulator.lambda_.invocation import FunctionVersion, Invocation, Outcome
-from harness.emulator.lambda_.live_code import LiveCode, fingerprint, package
+from harness.emulator.lambda_.invoking import Invoking, checked_payload, client_context_of, trace_id
+from harness.emulator.lambda_.layers import Layers, digest_of
+from harness.emulator.lambda_.live_code import LiveCode, fingerprint
 from harness.emulator.lambda_.logs import LogStream
-from harness.emulator.lambda_.package import check_package, make_runtime_folder, unpack
+from harness.emulator.lambda_.package import make_runtime_folder, unpack
+from harness.emulator.lambda_.policies import Policies, policies_about
 from harness.emulator.lambda_.pool import EnvironmentPool
+from harness.emulator.lambda_.records import Function, Store
+from harness.emulator.lambda_.references import LATEST, Reference, reference_of
+from harness.emulator.lambda_.refusals import function_not_found, not_emulated
+from harness.emulator.lambda_.routing import version_for
+from harness.emulator.lambda_.tags import Tags
 from harness.emulator.lambda_.template import RuntimeTemplate
+from harness.emulator.lambda_.versions import Versions
 from harness.emulator.limits import INVOCATION_REQUEST, INVOCATION_RESPONSE
 from harness.emulator.logs.role_log import may_log
-from harness.emulator.moto.app import access_key_of
-from harness.emulator.moto.iam import MotoIam
+from harness.emulator.services import Operation
 from harness.emulator.stepfunctions.clock import Clock
 
 logger = logging.getLogger(__name__)
 
-_INVOCATIONS = re.compile(r"^/2015-03-31/functions/([^/]+)/invocations/?$")
-_FUNCTIONS = "/2015-03-31/functions"
-_FUNCTION = re.compile(r"^/2015-03-31/functions/([^/]+)/?$")
-_CODE_MEMBERS = ("ZipFile", "S3Bucket", "S3Key", "S3ObjectVersion")
-_CODE = re.compile(r"^/2015-03-31/functions/[^/]+/code/?$")
-_CONFIGURATION = re.compile(r"^/2015-03-31/functions/[^/]+/configuration/?$")
-_FUNCTION_NAME = re.compile(
-    r"^(?:arn:[^:]+:lambda:(?P<region>[^:]+):(?P<account>\d{12}):function:|(?:\d{12}:)?(?:function:)?)?"
-    r"(?P<name>[a-zA-Z0-9-_]+)(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9-_]+))?$"
-)
 
-
-class Functions:
-    """Runs deployed functions.
+class Lambda:
+    """Keeps functions and runs them.
 
     Args:
         context: the emulator's surroundings.
@@ -68,6 +63,9 @@ class Functions:
         clock: by which failed events wait to be tried again.
         live: folder below which functions may run from the folders that are edited.
     """
+
+    name = "lambda"
+    kept_by_moto: frozenset[str] = frozenset()
 
     def __init__(
         self, context: EmulatorContext, variables: dict[str, str], clock: Clock, live: Path | None = None
@@ -78,195 +76,78 @@ class Functions:
         self._runtime_folder: Path | None = None
         self._template: RuntimeTemplate | None = None
         self._lock = threading.Lock()
+        self._unpacking = threading.Lock()
         self._logs = context.logs
         self._pool = EnvironmentPool(self._start, comfortable=max(4, 2 * (os.cpu_count() or 1)))
         self._events = AsynchronousInvocations(self._run_event, context.clients, clock)
         self._live = LiveCode(live)
-        self._deployed: dict[tuple[str, str], dict[str, Any]] = {}
-        """By region and name, the parameters with which CreateFunction would make the function as it is now."""
-
-    def handler_for(self, request: Request) -> Handler | None:
-        """What answers *request* here, or None for what is moto's alone."""
-        if _INVOCATIONS.match(request.path):
-            return self.invoke_request
-        if request.method == "DELETE" and _FUNCTION.match(request.path):
-            return self.delete_request
-        if request.method == "POST" and request.path.rstrip("/") == _FUNCTIONS:
-            return self.create_request
-        if request.method == "PUT" and _CONFIGURATION.match(request.path):
-            return self.configure_request
-        if request.method == "PUT" and _CODE.match(request.path):
-            return self.update_code_request
-        return None
-
-    def invoke_request(self, request: Request, request_id: str, region: str) -> Response:
-        """Answer an Invoke request.
-
-        Raises:
-            AwsError: as the Invoke operation documents: function missing, payload no JSON or too large, throttled.
-        """
-        match = _INVOCATIONS.match(request.path)
-        assert match is not None
-        payload = request.get_data(cache=True)
-        kind = request.headers.get("X-Amz-Invocation-Type", "RequestResponse")
-        invocation, function = self.prepare(
-            unquote(match.group(1)),
-            request.args.get("Qualifier"),
-            payload,
-            region,
-            request_id,
-            request.headers.get("X-Amz-Client-Context"),
-            self._context.permissions.session_of(access_key_of(request.headers.get("Authorization", ""))),
+        self._running: Counter[str] = Counter()
+        """Invocations under way, by function."""
+        self._store = Store()
+        codes = Codes(self._folder / "packages", context.clients)
+        self._plane = ControlPlane(
+            context, self._store, codes, self._live, changed=self._start_ahead, deleted=self._delete
         )
-        headers = {"x-amzn-RequestId": request_id, "X-Amz-Executed-Version": function.version}
-        if kind == "DryRun":
-            return Response(status=204, headers=headers)
-        headers["X-Amzn-Trace-Id"] = invocation.trace_id
-        if kind == "Event":
-            self._events.submit(function, invocation, self._event_settings(function))
-            return Response(status=202, headers=headers)
-        outcome = self.run(function, invocation)
-        if outcome.error:
-            headers["X-Amz-Function-Error"] = "Unhandled"
-        if request.headers.get("X-Amz-Log-Type") == "Tail":
-            headers["X-Amz-Log-Result"] = base64.b64encode(outcome.log_tail).decode()
-        return Response(outcome.payload, 200, headers, content_type="application/json")
+        self._mappings = EventMappings(self._plane, self._invoke_for_source)
+        self.operations: Mapping[str, Operation] = {
+            **Functions(self._plane).operations(),
+            **Versions(self._plane).operations(),
+            **Policies(self._plane).operations(),
+            **Concurrency(self._plane).operations(),
+            **FunctionSettings(self._plane).operations(),
+            **Layers(self._plane).operations(),
+            **Tags(self._plane).operations(),
+            **self._mappings.operations(),
+            **Invoking(self).operations(),
+        }
 
-    def create_request(self, request: Request, request_id: str, region: str) -> Response:
-        """Create a function, as moto does, and start its first environment ahead of the first invocation.
+    # Life cycle
 
-        AWS does so too, now and then ("proactive initialization"); here it lets the functions of a workflow start side
-        by side instead of one after the other.
+    def start(self) -> None:
+        """Begin to read queues."""
+        self._mappings.start()
 
-        Raises:
-            AwsError: Lambda does not take such a configuration.
-        """
-        parameters = _parameters(request)
-        check_configuration("CreateFunction", parameters)
-        self._check_role(parameters, parameters["FunctionName"], region)
-        response = self._create(parameters, request)
-        if response.status_code == 201:
-            name = json.loads(response.get_data())["FunctionName"]
-            self._deployed[region, name] = parameters
-            self._start_ahead(name, region)
-        return response
+    def flush(self) -> None:
+        """Write what functions have logged to CloudWatch Logs now."""
+        self._logs.flush()
 
-    def _create(self, parameters: dict[str, Any], request: Request) -> Response:
-        if not self._context.permissions.kept_here:
-            MotoIam(self._context.account_id).adopt(parameters["Role"])
-        code = parameters.get("Code") or {}
-        folder = self._live.folder_of(code)
-        if folder is not None:
-            code = {"ZipFile": base64.b64encode(package(folder)).decode()}
-            request = _with_body(request, {**parameters, "Code": code})
-        _check_code(code)
-        return self._context.moto(request)
-
-    def configure_request(self, request: Request, request_id: str, region: str) -> Response:
-        """Change a function's configuration, as moto does.
-
-        Raises:
-            AwsError: Lambda does not take such a configuration.
-        """
-        parameters = _parameters(request)
-        check_configuration("UpdateFunctionConfiguration", parameters)
-        self._check_role(parameters, unquote(request.path.split("/")[3]), region)
-        response = self._context.moto(request)
-        if response.status_code == 200:
-            self._note(response, region, parameters)
-        return response
-
-    def update_code_request(self, request: Request, request_id: str, region: str) -> Response:
-        """Change a function's code, as moto does; the next invocation runs it.
-
-        Raises:
-            AwsError: Lambda does not take such a package.
-        """
-        given = code = _parameters(request)
-        folder = self._live.folder_of(code)
-        if folder is not None:
-            code = {**code, "ZipFile": base64.b64encode(package(folder)).decode()}
-            request = _with_body(request, {name: code[name] for name in code if not name.startswith("S3")})
-        _check_code(code)
-        response = self._context.moto(request)
-        if response.status_code == 200 and not given.get("DryRun"):
-            self._note(response, region, {"Code": {name: given[name] for name in _CODE_MEMBERS if name in given}})
-        return response
-
-    def _note(self, response: Response, region: str, changed: dict[str, Any]) -> None:
-        name = json.loads(response.get_data())["FunctionName"]
-        if (region, name) in self._deployed:
-            self._deployed[region, name] |= changed
+    def close(self) -> None:
+        """End all environments and write what they logged."""
+        self._mappings.close()
+        self._events.close()
+        self._pool.close()
+        if self._template is not None:
+            self._template.close()
 
     def kept(self) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
-        """What outlives a restart: functions as they are now, without versions and aliases."""
-        for (region, name), deployed in list(self._deployed.items()):
-            yield "function", f"{region}/{name}", dict(deployed)
+        """What outlives a restart: all records, and the packages that they use."""
+        yield from self._plane.codes.kept(self._store.digests())
+        yield from self._store.kept()
 
     def restore(self, kind: str, key: str, record: Mapping[str, Any]) -> None:
-        """Make a function that was kept anew."""
-        region, parameters = key.partition("/")[0], dict(record)
-        signed = f"AWS4-HMAC-SHA256 Credential={OWN_ACCESS_KEY}/20000101/{region}/lambda/aws4_request, SignedHeaders="
-        request = Request.from_values(_FUNCTIONS, method="POST", json=parameters, headers={"Authorization": signed})
-        try:
-            response = self._create(parameters, request)
-        except AwsError as error:
-            response = error_response(error, "")
-        if response.status_code != 201:
-            what = response.get_data(as_text=True)
-            logger.warning("function %s did not come back: %s", parameters["FunctionName"], what)
+        """Take back what :meth:`kept` gave."""
+        if kind == "code":
+            self._plane.codes.keep(bytes(record["zip"]))
             return
-        name = json.loads(response.get_data())["FunctionName"]
-        self._deployed[region, name] = parameters
-        self._start_ahead(name, region)
+        self._store.restore(kind, key, record)
+        if kind == "function":
+            region, _, name = key.partition("/")
+            self._start_ahead(self._store.functions[region, name])
 
-    def _check_role(self, parameters: dict[str, Any], name: str, region: str) -> None:
-        role = parameters.get("Role")
-        permissions = self._context.permissions
-        if role is None:
-            return
-        source = f"arn:aws:lambda:{region}:{self._context.account_id}:function:{name.rpartition(':')[2]}"
-        taken = (
-            permissions.trusts(role, "lambda.amazonaws.com", source) if permissions.kept_here else self._is_there(role)
-        )
-        if not taken:
-            raise AwsError(
-                "InvalidParameterValueException",
-                "The role defined for the function cannot be assumed by Lambda.",
-                Type="User",
-            )
+    def tagged(self, region: str) -> Iterable[tuple[str, str, Mapping[str, str]]]:
+        """ARN, type and tags of the region's functions."""
+        for function in list(self._store.in_region(region)):
+            yield function.arn, "lambda:function", function.tags
 
-    def _is_there(self, role: str) -> bool:
-        """Whether IAM, where it is kept elsewhere, has *role*."""
-        try:
-            self._context.clients.get("iam").get_role(RoleName=role.rpartition("/")[2])
-        except Exception as error:
-            if getattr(error, "response", {}).get("Error", {}).get("Code") == "NoSuchEntity":
-                return False
-            raise AwsError("ServiceException", f"IAM cannot be asked for {role}: {error}", 500) from None
-        return True
+    def process_ids(self) -> list[int]:
+        """Process numbers of all running environments, for those who look at or kill them."""
+        return [environment.pid for environment in self._pool.environments()]
 
-    def _start_ahead(self, name: str, region: str) -> None:
-        function, _, _ = self._find(name, None, region)
+    def package(self, digest: str) -> Path | None:
+        """Where a function's or layer's package lies; None for one that nothing uses."""
+        return self._plane.codes.path(digest) if digest in self._store.digests() else None
 
-        def start() -> None:
-            try:
-                self._pool.start_ahead(function)
-            except Exception as error:  # the first invocation meets it again, and reports it
-                logger.debug("environment of %s did not start ahead: %s", name, error)
-
-        threading.Thread(target=start, daemon=True).start()
-
-    def delete_request(self, request: Request, request_id: str, region: str) -> Response:
-        """Delete a function, as moto does, and end its environments once their logs are written."""
-        response = self._context.moto(request)
-        name = _FUNCTION_NAME.match(unquote(request.path.rstrip("/").rpartition("/")[2]))
-        if response.status_code == 204 and name is not None:
-            account = self._context.account_id
-            self._deployed.pop((name["region"] or region, name["name"]), None)
-            self._pool.retire(f"arn:aws:lambda:{name['region'] or region}:{account}:function:{name['name']}")
-            self._logs.flush()
-        return response
+    # Invocations
 
     def prepare(
         self,
@@ -281,38 +162,35 @@ class Functions:
         """Check an invocation and find its function; *session* is who asks.
 
         Raises:
-            AwsError: as :meth:`invoke_request`.
+            AwsError: as the Invoke operation documents: function missing, payload no JSON or too large, throttled.
         """
         if len(payload) > INVOCATION_REQUEST.most:
             raise INVOCATION_REQUEST.refusal()
-        function, qualifier, limit = self._find(name, qualifier, region, session)
+        given = {"FunctionName": name, "Qualifier": qualifier}
+        reference = reference_of(Call("lambda", "Invoke", given, region, self._context.account_id, session))
+        function = self._find(reference, session)
         strike = self._context.faults.strike("function", function.name)
         if strike is not None and strike.latency:
             time.sleep(strike.latency)
         if strike is not None and strike.error and strike.error in documented_errors("lambda", "Invoke"):
             raise service_error("lambda", "Invoke", strike.error, strike.message, strike.status)
-        if limit == 0:
-            raise AwsError(
-                "TooManyRequestsException",
-                "Rate Exceeded.",
-                429,
-                Type="User",
-                Reason="ReservedFunctionConcurrentInvocationLimitExceeded",
-            )
-        if payload:
-            _require_json(payload)
-        arn = function.arn if qualifier is None else f"{function.arn}:{qualifier}"
-        return (
-            Invocation(request_id, payload or b"{}", arn, _trace_id(), _decode_client_context(client_context), strike),
-            function,
-        )
+        version = self._version(function, version_for(function, reference.qualifier))
+        if function.reserved is not None and self._running[function.arn] >= function.reserved:
+            raise _throttled()
+        payload = checked_payload(payload)
+        context = client_context_of(client_context)
+        return Invocation(request_id, payload, reference.arn, trace_id(), context, strike), version
 
     def run(self, function: FunctionVersion, invocation: Invocation) -> Outcome:
-        """Run one invocation in a warm environment, or in a new one."""
+        """Run one invocation in a warm environment, or in a new one.
+
+        Raises:
+            AwsError: too many of the function's run already, or its runtime is not emulated.
+        """
         strike = invocation.strike
         if strike is not None and strike.error:
             return Outcome.platform_error(strike.error, strike.message)
-        with self._pool.environment(function) as environment:
+        with self._counted(function), self._pool.environment(function) as environment:
             outcome = environment.invoke(invocation)
         if strike is not None and strike.truncate is not None:
             outcome = replace(outcome, payload=outcome.payload[: strike.truncate])
@@ -321,113 +199,138 @@ class Functions:
             return Outcome.platform_error(refusal.code, refusal.message)
         return outcome
 
-    def process_ids(self) -> list[int]:
-        """Process numbers of all running environments, for those who look at or kill them."""
-        return [environment.pid for environment in self._pool.environments()]
+    def submit(self, function: FunctionVersion, invocation: Invocation, qualifier: str | None) -> None:
+        """Run an invocation that nobody waits for."""
+        self._events.submit(function, invocation, self._event_settings(function, qualifier))
 
-    def flush(self) -> None:
-        """Write what functions have logged to CloudWatch Logs now."""
-        self._logs.flush()
+    @contextmanager
+    def _counted(self, function: FunctionVersion) -> Iterator[None]:
+        with self._lock:
+            if function.reserved is not None and self._running[function.arn] >= function.reserved:
+                raise _throttled()
+            self._running[function.arn] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running[function.arn] -= 1
 
-    def close(self) -> None:
-        """End all environments and write what they logged."""
-        self._events.close()
-        self._pool.close()
-        if self._template is not None:
-            self._template.close()
+    def _find(self, reference: Reference, session: Actor | None = None) -> Function:
+        function = self._store.find(reference)
+        there = function is not None and (reference.qualifier is None or function.has(reference.qualifier))
+        own = policies_about(function, reference.qualifier) if function is not None and there else ()
+        self._context.permissions.check(session, "lambda:InvokeFunction", reference.arn, resource_policies=own)
+        if function is None or not there:
+            raise function_not_found(f"{reference.function_arn}:{reference.qualifier or LATEST}")
+        return function
 
     def _run_event(self, function: FunctionVersion, invocation: Invocation) -> tuple[FunctionVersion, Outcome] | None:
         """One attempt at an event, with the function as it is now; None when it is gone."""
-        qualifier = None if function.version == "$LATEST" else function.version
-        try:
-            current, _, _ = self._find(function.name, qualifier, function.region)
-        except AwsError:
+        found = self._store.functions.get((function.region, function.name))
+        if found is None or function.version not in found.versions:
             logger.warning("function %s was deleted before an event reached it", function.name)
             return None
-        return current, self.run(current, invocation)
+        current = self._version(found, function.version)
+        while True:
+            try:
+                return current, self.run(current, invocation)
+            except AwsError as error:
+                if error.code != "TooManyRequestsException" or not found.reserved:
+                    return current, Outcome.platform_error(error.code, error.message)
+                time.sleep(0.05)  # the event stays in its queue as long as its function is busy
 
-    def _event_settings(self, function: FunctionVersion) -> EventSettings:
-        from moto.awslambda.models import lambda_backends
-
-        backend = lambda_backends[self._context.account_id][function.region]
-        configured = getattr(backend.get_function(function.name), "event_invoke_config", None) or []
-        config = configured[-1].config if configured else {}
-        deployed = self._deployed.get((function.region, function.name), {})
-        return EventSettings.read(config, deployed.get("DeadLetterConfig") or {})
-
-    def _find(
-        self, name: str, qualifier: str | None, region: str, session: Actor | None = None
-    ) -> tuple[FunctionVersion, str | None, int | None]:
-        from moto.awslambda.models import lambda_backends
-
-        match = _FUNCTION_NAME.match(name)
-        if match is None or len(name) > 170:
-            raise AwsError(
-                "ValidationException",
-                f"1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint: "
-                r"Member must satisfy regular expression pattern: (arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}"
-                r"((-gov)|(-iso(b?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)"
-                r"(:(\$LATEST|[a-zA-Z0-9-_]+))?",
-            )
-        region = match["region"] or region
-        qualifier = qualifier or match["qualifier"]
-        account = self._context.account_id
-        arn = f"arn:aws:lambda:{region}:{account}:function:{match['name']}"
-        asked = arn if qualifier is None else f"{arn}:{qualifier}"
+    def _invoke_for_source(self, arn: str, payload: bytes) -> bytes | None:
+        """Invoke a function for a source of events."""
+        region = arn.split(":")[3]
         try:
-            found = lambda_backends[account][region].get_function(match["name"], qualifier)
-        except Exception:
-            found = None
-        own = (json.dumps(found.policy.get_policy()["Policy"]),) if found and found.policy.statements else ()
-        self._context.permissions.check(session, "lambda:InvokeFunction", asked, resource_policies=own)
-        if found is None:
-            missing = f"{arn}:{qualifier or '$LATEST'}"
-            raise AwsError("ResourceNotFoundException", f"Function not found: {missing}", 404, Type="User")
-        return self._version(found, arn, region), qualifier, found.reserved_concurrency
+            invocation, function = self.prepare(arn, None, payload, region, str(uuid.uuid4()))
+            outcome = self.run(function, invocation)
+        except AwsError as error:
+            logger.warning("%s does not get its event: %s", arn, error)
+            return None
+        return None if outcome.error else outcome.payload
 
-    def _version(self, found: Any, arn: str, region: str) -> FunctionVersion:
-        logging_config = getattr(found, "logging_config", None) or {}
-        folder = None
-        if found.version == "$LATEST":
-            folder = self._live.folder_of(self._deployed.get((region, found.function_name), {}).get("Code", {}))
+    def _event_settings(self, function: FunctionVersion, qualifier: str | None) -> EventSettings:
+        found = self._store.functions[function.region, function.name]
+        config = found.event_invoke.get(qualifier or LATEST) or found.event_invoke.get(function.version) or {}
+        letters = found.versions[function.version].get("DeadLetterConfig") or {}
+        return EventSettings.read(config, letters)
+
+    # Environments
+
+    def _version(self, function: Function, version: str) -> FunctionVersion:
+        found = function.versions[version]
+        runtime = str(found.get("Runtime") or "")
+        folder = self._live.folder_of(function.live) if function.live and version == LATEST else None
+        layers = [digest_of(self._plane, str(each["Arn"])) for each in found.get("Layers") or ()]
+        codes = self._plane.codes
         return FunctionVersion(
-            arn=arn,
-            name=found.function_name,
-            version=str(found.version),
-            handler=found.handler or "",
-            runtime=found.run_time or "",
-            code=found.code_bytes,
-            code_sha256=found.code_sha_256 if folder is None else fingerprint(folder),
-            variables=tuple(sorted(found.environment_vars.items())),
-            timeout=float(found.timeout),
-            memory_mb=int(found.memory_size),
-            region=region,
-            account_id=self._context.account_id,
-            log_group=logging_config.get("LogGroup") or f"/aws/lambda/{found.function_name}",
-            role=found.role,
+            arn=function.arn,
+            name=function.name,
+            version=version,
+            handler=str(found.get("Handler") or ""),
+            runtime=runtime,
+            package=codes.path(function.code[version]),
+            code_sha256=str(found["CodeSha256"]) if folder is None else fingerprint(folder),
+            variables=tuple(sorted(((found.get("Environment") or {}).get("Variables") or {}).items())),
+            timeout=float(found["Timeout"]),
+            memory_mb=int(found["MemorySize"]),
+            region=function.region,
+            account_id=function.account,
+            log_group=str(found["LoggingConfig"]["LogGroup"]),
+            role=str(found["Role"]),
             folder=folder,
+            layers=tuple(codes.path(digest) for digest in layers if digest),
+            reserved=function.reserved,
         )
 
+    def _start_ahead(self, function: Function) -> None:
+        version = self._version(function, LATEST)
+        if not version.runtime.startswith("python"):
+            return
+
+        def start() -> None:
+            try:
+                self._pool.start_ahead(version)
+            except Exception as error:  # the first invocation meets it again, and reports it
+                logger.debug("environment of %s did not start ahead: %s", function.name, error)
+
+        threading.Thread(target=start, daemon=True).start()
+
+    def _delete(self, function: Function) -> None:
+        self._pool.retire(function.arn)
+        self._logs.flush()
+
     def _start(self, function: FunctionVersion) -> ExecutionEnvironment:
+        if not function.runtime.startswith("python"):
+            raise not_emulated(f"runtime {function.runtime or 'of container images'}, of function {function.name}")
         session = RoleSession(function.role, function.name)
-        digest = hashlib.sha256(function.code_sha256.encode()).hexdigest()[:16]
-        task_root = function.folder or self._folder / "code" / digest
+        task_root = function.folder or self._unpacked("code", function.package)
+        layers = self._unpacked("layers", *function.layers) if function.layers else None
         with self._lock:
             if self._template is None or self._runtime_folder is None:
                 self._runtime_folder = make_runtime_folder(self._folder / "runtime")
                 self._template = RuntimeTemplate(self._runtime_folder, OF_PYTHON)
-            template = self._template
-            if not task_root.exists():
-                unpack(function.code, task_root)
+            template, runtime_folder = self._template, self._runtime_folder
         return ExecutionEnvironment(
             function,
             task_root,
-            self._runtime_folder,
+            layers,
+            runtime_folder,
             self._folder / "environments" / uuid.uuid4().hex,
             self._log_stream(function, session),
             {**self._variables, **self._context.permissions.credentials(session)},
             template,
         )
+
+    def _unpacked(self, kind: str, *packages: Path) -> Path:
+        """The folder that *packages* are unpacked in, one over the other, once for each content."""
+        digest = hashlib.sha256("\n".join(package.name for package in packages).encode()).hexdigest()[:16]
+        folder = self._folder / kind / digest
+        with self._unpacking:
+            if not folder.exists():
+                unpack(folder, *(package.read_bytes() for package in packages))
+        return folder
 
     def _log_stream(self, function: FunctionVersion, session: RoleSession) -> LogStream:
         """The environment's log; a role that may not write there has none, as on AWS."""
@@ -442,52 +345,11 @@ class Functions:
         return LogStream(self._logs, region, group, function.version, may_write)
 
 
-def _check_code(code: dict[str, Any]) -> None:
-    if code.get("ZipFile"):
-        check_package(base64.b64decode(code["ZipFile"]))
-
-
-def _parameters(request: Request) -> dict[str, Any]:
-    try:
-        parameters = json.loads(request.get_data(cache=True) or b"{}")
-    except ValueError:
-        parameters = None
-    if not isinstance(parameters, dict):
-        raise AwsError("InvalidRequestContentException", "Could not parse request body into json", Type="User")
-    return parameters
-
-
-def _with_body(request: Request, parameters: dict[str, Any]) -> Request:
-    body = json.dumps(parameters).encode()
-    return Request({**request.environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))})
-
-
-def _require_json(payload: bytes) -> None:
-    try:
-        json.loads(payload)
-    except (UnicodeDecodeError, ValueError) as error:
-        raise AwsError(
-            "InvalidRequestContentException",
-            f"Could not parse request body into json: {error}",
-            Type="User",
-        ) from None
-
-
-def _decode_client_context(text: str | None) -> str | None:
-    if text is None:
-        return None
-    try:
-        decoded = base64.b64decode(text, validate=True).decode()
-        json.loads(decoded)
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        raise AwsError(
-            "InvalidRequestContentException",
-            "Client context must be a valid Base64-encoded JSON object.",
-            Type="User",
-        ) from None
-    return decoded
-
-
-def _trace_id() -> str:
-    root = f"1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}"
-    return f"Root={root};Parent={uuid.uuid4().hex[:16]};Sampled=0"
+def _throttled() -> AwsError:
+    return AwsError(
+        "TooManyRequestsException",
+        "Rate Exceeded.",
+        429,
+        Type="User",
+        Reason="ReservedFunctionConcurrentInvocationLimitExceeded",
+    )

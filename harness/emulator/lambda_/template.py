@@ -72,7 +72,12 @@ class RuntimeTemplate:
         self._usable = sys.platform == "linux" and hasattr(os, "pidfd_open")
 
     def start(
-        self, handler: str, task_root: Path, own: Mapping[str, str], environment: Mapping[str, str], descriptor: int
+        self,
+        handler: str,
+        roots: Sequence[Path],
+        own: Mapping[str, str],
+        environment: Mapping[str, str],
+        descriptor: int,
     ) -> CopiedProcess | None:
         """A process that runs *handler*, or None where one of its own is needed.
 
@@ -81,7 +86,7 @@ class RuntimeTemplate:
 
         Args:
             handler: as Lambda names it.
-            task_root: folder of the deployment package, in which it runs.
+            roots: folders of modules that the function brings; it runs in the first, the deployment package's.
             own: the function's own variables.
             environment: all variables, those among them.
             descriptor: for its output; it has the same number there.
@@ -91,12 +96,12 @@ class RuntimeTemplate:
         with self._lock:
             try:
                 channel = self._connect()
-                if self._brings_its_own(task_root):
+                if self._bring_their_own(roots):
                     return None
                 request = {
                     "handler": handler,
                     "environment": dict(environment),
-                    "folder": str(task_root),
+                    "folder": str(roots[0]),
                     "paths": _folders(environment),
                     "descriptor": descriptor,
                 }
@@ -140,8 +145,9 @@ class RuntimeTemplate:
             threading.Thread(target=self._read, args=(self._channel,), name="runtime-template", daemon=True).start()
         return self._channel
 
-    def _brings_its_own(self, task_root: Path) -> bool:
-        return any(path.name.partition(".")[0] in self._modules for path in task_root.iterdir())
+    def _bring_their_own(self, roots: Sequence[Path]) -> bool:
+        paths = (path for root in roots if root.is_dir() for path in root.iterdir())
+        return any(path.name.partition(".")[0] in self._modules for path in paths)
 
     def _read(self, channel: socket.socket) -> None:
         while True:

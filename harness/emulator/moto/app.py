@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import re
-import sys
 import threading
-import types
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -35,7 +32,6 @@ class MotoApp:
         from moto.core import config
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        _import_lambda_without_dynamodb()
         config.default_user_config["stepfunctions"] = {"execute_state_machine": True}
         self._dispatcher = DomainDispatcherApplication(create_backend_app)
         # moto lists its own source folder and tries hundreds of patterns for each request, to find the same again: half
@@ -85,38 +81,6 @@ class MotoApp:
         moto_api_backend.reset()
 
 
-class _Later:
-    """Backends of a service, imported when somebody asks for one."""
-
-    def __init__(self, module: str, name: str) -> None:
-        self._module = module
-        self._name = name
-
-    def __getitem__(self, account_id: str) -> Any:
-        return getattr(importlib.import_module(self._module), self._name)[account_id]
-
-
-def _import_lambda_without_dynamodb() -> None:
-    """moto's Lambda imports DynamoDB, a tenth of a second, for event sources: it gets it when it needs it."""
-    placed = []
-    for module, name in _FOR_EVENT_SOURCES.items():
-        if module not in sys.modules:
-            placeholder = types.ModuleType(module)
-            setattr(placeholder, name, _Later(module, name))
-            sys.modules[module] = placeholder
-            placed.append(module)
-    try:
-        import moto.awslambda.models  # noqa: F401
-    finally:
-        for module in placed:
-            # Whoever uses them imports the real ones.
-            del sys.modules[module]
-
-
-_FOR_EVENT_SOURCES = {
-    "moto.dynamodb": "dynamodb_backends",
-    "moto.dynamodbstreams": "dynamodbstreams_backends",
-}
 _OF_MOTO = ("/moto-api", "/favicon.ico", "/latest/")
 """Paths that moto answers for itself, or as an instance's metadata."""
 _PUBLIC_TARGETS = ("AWSCognitoIdentityService.", "AWSCognitoIdentityProviderService.")

@@ -1,0 +1,92 @@
+"""What the operations of Lambda's control plane share."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.emulator.context import EmulatorContext
+from harness.emulator.door.call import Call
+from harness.emulator.door.validation import check
+from harness.emulator.lambda_.codes import Codes
+from harness.emulator.lambda_.live_code import LiveCode
+from harness.emulator.lambda_.records import Configuration, Function, Store, new_revision
+from harness.emulator.lambda_.references import Reference, reference_of
+from harness.emulator.lambda_.refusals import function_not_found
+from harness.emulator.services import Operation
+
+
+def _nobody(function: Function) -> None:
+    pass
+
+
+@dataclass
+class ControlPlane:
+    """The records, and what is around them.
+
+    Attributes:
+        context: the emulator's surroundings.
+        store: all records.
+        codes: packages of functions and layers.
+        live: finds functions whose code is a folder.
+        layers: folders that stand for layers of others, by ARN.
+        changed: told of a function whose next environment differs.
+        deleted: told of a function that is gone.
+    """
+
+    context: EmulatorContext
+    store: Store
+    codes: Codes
+    live: LiveCode
+    layers: Mapping[str, str] = field(default_factory=dict)
+    changed: Callable[[Function], None] = _nobody
+    deleted: Callable[[Function], None] = _nobody
+
+    def function(self, call: Call) -> tuple[Reference, Function]:
+        """The function that *call* is about, which has the qualifier that it names.
+
+        Raises:
+            AwsError: no such function or qualifier.
+        """
+        reference = reference_of(call)
+        function = self.store.function(reference)
+        if reference.qualifier is not None and not function.has(reference.qualifier):
+            raise function_not_found(reference.arn)
+        return reference, function
+
+    def code_location(self, digest: str) -> str:
+        """Where a package can be loaded from; AWS gives an address of S3 that was signed beforehand."""
+        return f"{self.context.endpoint_url}/_harness/functions/code/{digest}"
+
+
+def under_way(configuration: Configuration, **status: str) -> Configuration:
+    """A configuration as the answer to the request that changes it has it."""
+    return {**copy.deepcopy(configuration), **status}
+
+
+CREATING = {"State": "Pending", "StateReason": "The function is being created.", "StateReasonCode": "Creating"}
+UPDATING = {
+    "LastUpdateStatus": "InProgress",
+    "LastUpdateStatusReason": "The function is being created.",
+    "LastUpdateStatusReasonCode": "Creating",
+}
+
+
+def settled(configuration: Configuration) -> None:
+    """Have a configuration be as it is once the change is done, in place: that takes no time here."""
+    configuration.update(State="Active", LastUpdateStatus="Successful", RevisionId=new_revision())
+
+
+def table(operations: Mapping[str, Operation], checked: bool = True) -> dict[str, Operation]:
+    """*operations*, each of which first holds the request against the service's model."""
+
+    def held(operation: Operation) -> Operation:
+        def call_checked(call: Call) -> Mapping[str, Any]:
+            check("lambda", call.operation, call.parameters)
+            return operation(call)
+
+        return call_checked
+
+    return {name: held(operation) if checked else operation for name, operation in operations.items()}

@@ -1,0 +1,188 @@
+"""Invoke and its kin.
+
+https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+https://docs.aws.amazon.com/lambda/latest/api/API_InvokeWithResponseStream.html
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from harness.emulator.access.sessions import Actor
+from harness.emulator.door.call import Call
+from harness.emulator.door.errors import AwsError
+from harness.emulator.lambda_.invocation import FunctionVersion, Invocation, Outcome
+from harness.emulator.lambda_.references import reference_of
+from harness.emulator.limits import EVENT_REQUEST
+from harness.emulator.services import Operation
+
+
+class Runner(Protocol):
+    """Who runs functions."""
+
+    def prepare(
+        self,
+        name: str,
+        qualifier: str | None,
+        payload: bytes,
+        region: str,
+        request_id: str,
+        client_context: str | None = None,
+        session: Actor | None = None,
+    ) -> tuple[Invocation, FunctionVersion]: ...
+
+    def run(self, function: FunctionVersion, invocation: Invocation) -> Outcome: ...
+
+    def submit(self, function: FunctionVersion, invocation: Invocation, qualifier: str | None) -> None: ...
+
+
+class Invoking:
+    """The operations that run functions.
+
+    Args:
+        runner: who runs them.
+    """
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    def operations(self) -> dict[str, Operation]:
+        """By name."""
+        return {
+            "Invoke": self.invoke,
+            "InvokeAsync": self.invoke_async,
+            "InvokeWithResponseStream": self.invoke_streaming,
+        }
+
+    def invoke(self, call: Call) -> Mapping[str, Any]:
+        """Invoke a function: wait for it, hand its event over, or see whether it could be."""
+        kind = call.parameters.get("InvocationType") or "RequestResponse"
+        payload = _bytes(call.parameters.get("Payload"))
+        if kind == "Event" and len(payload) > EVENT_REQUEST.most:
+            raise EVENT_REQUEST.refusal()
+        invocation, function = self._prepare(call, payload)
+        if kind == "DryRun":
+            return {"StatusCode": 204, "ExecutedVersion": function.version}
+        if kind == "Event":
+            self._runner.submit(function, invocation, reference_of(call).qualifier)
+            return {"StatusCode": 202, "Payload": b""}
+        outcome = self._runner.run(function, invocation)
+        answer: dict[str, Any] = {
+            "StatusCode": 200,
+            "ExecutedVersion": function.version,
+            "Payload": outcome.payload,
+        }
+        if outcome.error:
+            answer["FunctionError"] = "Unhandled"
+        if call.parameters.get("LogType") == "Tail":
+            answer["LogResult"] = base64.b64encode(outcome.log_tail).decode()
+        return answer
+
+    def invoke_async(self, call: Call) -> Mapping[str, Any]:
+        """Hand an event over, as one did before Invoke could."""
+        invocation, function = self._prepare(call, _bytes(call.parameters.get("InvokeArgs")))
+        self._runner.submit(function, invocation, reference_of(call).qualifier)
+        return {"Status": 202}
+
+    def invoke_streaming(self, call: Call) -> Mapping[str, Any]:
+        """Invoke a function and give its answer in pieces; AWS's Python runtime writes it as one."""
+        invocation, function = self._prepare(call, _bytes(call.parameters.get("Payload")))
+        outcome = self._runner.run(function, invocation)
+        done: dict[str, Any] = {}
+        if outcome.error:
+            said = json.loads(outcome.payload)
+            done = {"ErrorCode": said.get("errorType"), "ErrorDetails": outcome.payload.decode()}
+        if call.parameters.get("LogType") == "Tail":
+            done["LogResult"] = base64.b64encode(outcome.log_tail).decode()
+        events: list[dict[str, Any]] = [] if outcome.error else [{"PayloadChunk": {"Payload": outcome.payload}}]
+        return {
+            "StatusCode": 200,
+            "ExecutedVersion": function.version,
+            "ResponseStreamContentType": "application/vnd.amazon.eventstream",
+            "EventStream": [*events, {"InvokeComplete": done}],
+        }
+
+    def _prepare(self, call: Call, payload: bytes) -> tuple[Invocation, FunctionVersion]:
+        given = call.parameters
+        return self._runner.prepare(
+            str(given["FunctionName"]),
+            given.get("Qualifier"),
+            payload,
+            call.region,
+            call.request_id,
+            given.get("ClientContext"),
+            call.caller,
+        )
+
+
+def _bytes(payload: Any) -> bytes:
+    if payload is None:
+        return b""
+    if isinstance(payload, (bytes, bytearray)):
+        return bytes(payload)
+    return payload.encode() if isinstance(payload, str) else bytes(payload.read())
+
+
+def checked_payload(payload: bytes) -> bytes:
+    """An event, ``{}`` where there is none.
+
+    Raises:
+        AwsError: it is no JSON.
+    """
+    if not payload:
+        return b"{}"
+    try:
+        json.loads(payload)
+    except (UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise AwsError(
+            "InvalidRequestContentException",
+            f"Could not parse request body into json: {_in_javas_words(payload, error)}",
+            Type="User",
+        ) from None
+    return payload
+
+
+def _in_javas_words(payload: bytes, error: Exception) -> str:
+    """AWS's front end tells what Jackson, its JSON parser, says."""
+    redacted = "\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: 1, column: "
+    if isinstance(error, UnicodeDecodeError):
+        byte, before = payload[error.start], payload[: error.start].decode("latin-1").strip()
+        if before:
+            return f"Could not parse payload into json: Invalid UTF-8 start byte 0x{byte:x}{redacted}{error.start + 2}]"
+        return (
+            f"Could not parse payload into json: Unexpected character ((CTRL-CHAR, code {byte})): expected a valid "
+            f"value (JSON String, Number, Array, Object or token 'null', 'true' or 'false'){redacted}{error.start + 1}]"
+        )
+    return str(error)
+
+
+def client_context_of(text: str | None) -> str | None:
+    """JSON text out of a request's base64.
+
+    Raises:
+        AwsError: it is none.
+    """
+    if text is None:
+        return None
+    try:
+        decoded = base64.b64decode(text, validate=True).decode()
+        json.loads(decoded)
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        raise AwsError(
+            "InvalidRequestContentException",
+            "Client context must be a valid Base64-encoded JSON object.",
+            Type="User",
+        ) from None
+    return decoded
+
+
+def trace_id() -> str:
+    """A trace that is not sampled."""
+    root = f"1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}"
+    return f"Root={root};Parent={uuid.uuid4().hex[:16]};Sampled=0"

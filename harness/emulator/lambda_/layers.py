@@ -1,0 +1,260 @@
+"""Layers: published, described, shared, and used by functions.
+
+https://docs.aws.amazon.com/lambda/latest/dg/chapter-layers.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.emulator.door.call import Call
+from harness.emulator.door.errors import AwsError
+from harness.emulator.lambda_.control_plane import ControlPlane, table
+from harness.emulator.lambda_.paging import page
+from harness.emulator.lambda_.records import Layer, LayerVersion, Policy, now_text
+from harness.emulator.lambda_.refusals import conflict, invalid, not_found, stale_revision, validation
+from harness.emulator.services import Operation
+
+_ARN = re.compile(r"arn:aws[a-zA-Z-]*:lambda:([^:]+):(\d{12}):layer:([a-zA-Z0-9_-]+)(?::(\d+))?")
+_MOST = 5
+_NO_POLICY = "No policy is associated with the given resource."
+
+
+def layers_of(plane: ControlPlane, arns: Sequence[str], call: Call) -> list[dict[str, Any]]:
+    """The layers that a function asks for, as its configuration has them.
+
+    Raises:
+        AwsError: too many, two of the same, of another region, or not there.
+    """
+    if len(arns) > _MOST:
+        raise invalid(f"Cannot reference more than {_MOST} layers.")
+    seen: dict[str, str] = {}
+    found = []
+    for arn in arns:
+        match = _ARN.fullmatch(arn)
+        if match is None or match[4] is None:
+            raise invalid(f"Layer version {arn} does not exist.")
+        region, account, name, number = match.groups()
+        if region != call.region:
+            raise invalid(
+                f"Layers are not in the same region as the function. Layers are expected to be in region {call.region}."
+            )
+        version = _version(plane, region, account, name, int(number))
+        if version is None and account != call.account:
+            raise AwsError(
+                "NotImplemented", f"not emulated: layer {arn}, of another account; publish it here under your own", 501
+            )
+        if version is None:
+            raise invalid(f"Layer version {arn} does not exist.")
+        layer = arn.rpartition(":")[0]
+        if layer in seen:
+            raise invalid(
+                "Two different versions of the same layer are not allowed to be referenced in the same function. "
+                f"{seen[layer]} and {arn} are versions of the same layer."
+            )
+        seen[layer] = arn
+        found.append({"Arn": arn, "CodeSize": version.size})
+    return found
+
+
+def digest_of(plane: ControlPlane, arn: str) -> str | None:
+    """The package of a layer's version; None once it is deleted."""
+    match = _ARN.fullmatch(arn)
+    version = _version(plane, match[1], match[2], match[3], int(match[4])) if match and match[4] else None
+    return version.digest if version is not None else None
+
+
+def _version(plane: ControlPlane, region: str, account: str, name: str, number: int) -> LayerVersion | None:
+    layer = plane.store.layers.get((region, name))
+    return layer.versions.get(number) if layer is not None and layer.account == account else None
+
+
+class Layers:
+    """The operations on layers.
+
+    Args:
+        plane: the records.
+    """
+
+    def __init__(self, plane: ControlPlane) -> None:
+        self._plane = plane
+        self._store = plane.store
+
+    def operations(self) -> dict[str, Operation]:
+        """By name."""
+        return table(
+            {
+                "AddLayerVersionPermission": self.add_permission,
+                "DeleteLayerVersion": self.delete,
+                "GetLayerVersion": self.get,
+                "GetLayerVersionByArn": self.get_by_arn,
+                "GetLayerVersionPolicy": self.get_policy,
+                "ListLayerVersions": self.list_versions,
+                "ListLayers": self.list_layers,
+                "PublishLayerVersion": self.publish,
+                "RemoveLayerVersionPermission": self.remove_permission,
+            }
+        )
+
+    def publish(self, call: Call) -> Mapping[str, Any]:
+        """Publish a version."""
+        given = call.parameters
+        name = str(given["LayerName"]).rpartition("layer:")[2]
+        package = self._plane.codes.take(given.get("Content") or {}, call.region, call.caller)
+        with self._store.lock:
+            layer = self._store.layers.setdefault((call.region, name), Layer(call.region, call.account, name))
+            layer.last += 1
+            version = layer.versions[layer.last] = LayerVersion(
+                f"{layer.arn}:{layer.last}",
+                layer.arn,
+                layer.last,
+                str(given.get("Description") or ""),
+                now_text(),
+                given.get("CompatibleRuntimes"),
+                given.get("CompatibleArchitectures"),
+                given.get("LicenseInfo"),
+                package.digest,
+                package.size,
+            )
+        return self._described(version)
+
+    def get(self, call: Call) -> Mapping[str, Any]:
+        """Describe a version."""
+        if int(call.parameters["VersionNumber"]) < 1:
+            raise invalid("Layer Version Cannot be less than 1")
+        _, version = self._find(call)
+        if version is None:
+            raise not_found("The resource you requested does not exist.")
+        return self._described(version)
+
+    def get_by_arn(self, call: Call) -> Mapping[str, Any]:
+        """Describe a version by its ARN."""
+        match = _ARN.fullmatch(str(call.parameters["Arn"]))
+        version = _version(self._plane, match[1], match[2], match[3], int(match[4] or 0)) if match else None
+        if version is None:
+            raise not_found("The resource you requested does not exist.")
+        return self._described(version)
+
+    def delete(self, call: Call) -> Mapping[str, Any]:
+        """Delete a version; nothing happens where there is none."""
+        if int(call.parameters["VersionNumber"]) < 1:
+            raise invalid("Layer Version Cannot be less than 1")
+        with self._store.lock:
+            layer = self._store.layers.get((call.region, self._name(call)))
+            if layer is not None:
+                layer.versions.pop(int(call.parameters["VersionNumber"]), None)
+        return {}
+
+    def list_versions(self, call: Call) -> Mapping[str, Any]:
+        """List a layer's versions, the latest first."""
+        layer = self._store.layers.get((call.region, self._name(call)))
+        versions = sorted(layer.versions.values(), key=lambda each: -each.version) if layer else []
+        return page(call, "LayerVersions", [self._listed(each) for each in versions if _fits(each, call)])
+
+    def list_layers(self, call: Call) -> Mapping[str, Any]:
+        """List layers, each with its latest version."""
+        found = []
+        for (region, name), layer in sorted(self._store.layers.items()):
+            versions = [each for each in layer.versions.values() if _fits(each, call)]
+            if region == call.region and versions:
+                latest = max(versions, key=lambda each: each.version)
+                found.append({"LayerName": name, "LayerArn": layer.arn, "LatestMatchingVersion": self._listed(latest)})
+        return page(call, "Layers", found)
+
+    def add_permission(self, call: Call) -> Mapping[str, Any]:
+        """Share a version."""
+        given = call.parameters
+        if given["Action"] != "lambda:GetLayerVersion":
+            pattern = "satisfy regular expression pattern: lambda:GetLayerVersion"
+            raise validation(f"'{given['Action']}'", "action", pattern)
+        arn, version = self._find(call)
+        if version is None:
+            raise not_found(f"Layer version {arn} does not exist.")
+        with self._store.lock:
+            policy = version.policy or Policy()
+            self._check_revision(call, policy)
+            if any(statement["Sid"] == given["StatementId"] for statement in policy.statements):
+                raise conflict(
+                    f"The statement id ({given['StatementId']}) provided already exists. Please provide a new "
+                    "statement id, or remove the existing statement."
+                )
+            principal = str(given["Principal"])
+            who = f"arn:aws:iam::{principal}:root" if principal.isdigit() else principal
+            statement: dict[str, Any] = {
+                "Sid": given["StatementId"],
+                "Effect": "Allow",
+                "Principal": who if who == "*" else {"AWS": who},
+                "Action": given["Action"],
+                "Resource": version.arn,
+            }
+            if given.get("OrganizationId"):
+                statement["Condition"] = {"StringEquals": {"aws:PrincipalOrgID": given["OrganizationId"]}}
+            version.policy = Policy([*policy.statements, statement])
+            return {"Statement": json.dumps(statement), "RevisionId": version.policy.revision}
+
+    def remove_permission(self, call: Call) -> Mapping[str, Any]:
+        """Share a version no longer."""
+        arn, version = self._find(call)
+        if version is None:
+            raise not_found(f"Layer version {arn} does not exist.")
+        with self._store.lock:
+            policy = version.policy or Policy()
+            self._check_revision(call, policy)
+            sid = call.parameters["StatementId"]
+            left = [statement for statement in policy.statements if statement["Sid"] != sid]
+            if len(left) == len(policy.statements):
+                raise not_found(f"Statement {sid} is not found in resource policy.")
+            version.policy = Policy(left) if left else None
+        return {}
+
+    def get_policy(self, call: Call) -> Mapping[str, Any]:
+        """With whom a version is shared."""
+        arn, version = self._find(call)
+        if version is None:
+            raise not_found(f"Layer version {arn} does not exist.")
+        if version.policy is None:
+            raise not_found(_NO_POLICY)
+        document = {"Version": "2012-10-17", "Id": "default", "Statement": version.policy.statements}
+        return {"Policy": json.dumps(document), "RevisionId": version.policy.revision}
+
+    @staticmethod
+    def _check_revision(call: Call, policy: Policy) -> None:
+        if call.parameters.get("RevisionId") not in (None, policy.revision):
+            raise stale_revision("GetLayerPolicy")
+
+    @staticmethod
+    def _name(call: Call) -> str:
+        return str(call.parameters["LayerName"]).rpartition("layer:")[2]
+
+    def _find(self, call: Call) -> tuple[str, LayerVersion | None]:
+        name, number = self._name(call), int(call.parameters["VersionNumber"])
+        arn = f"arn:aws:lambda:{call.region}:{call.account}:layer:{name}:{number}"
+        return arn, _version(self._plane, call.region, call.account, name, number)
+
+    @staticmethod
+    def _listed(version: LayerVersion) -> dict[str, Any]:
+        return {
+            "LayerVersionArn": version.arn,
+            "Version": version.version,
+            "Description": version.description,
+            "CreatedDate": version.created,
+            "CompatibleRuntimes": version.runtimes,
+            "CompatibleArchitectures": version.architectures,
+            "LicenseInfo": version.license,
+        }
+
+    def _described(self, version: LayerVersion) -> dict[str, Any]:
+        sha256 = self._plane.codes.code_sha256(version.digest)
+        location = self._plane.code_location(version.digest)
+        content = {"CodeSha256": sha256, "CodeSize": version.size, "Location": location}
+        return {**self._listed(version), "LayerArn": version.layer_arn, "Content": content}
+
+
+def _fits(version: LayerVersion, call: Call) -> bool:
+    runtime, architecture = (call.parameters.get(key) for key in ("CompatibleRuntime", "CompatibleArchitecture"))
+    return (runtime is None or runtime in (version.runtimes or ())) and (
+        architecture is None or architecture in (version.architectures or ())
+    )

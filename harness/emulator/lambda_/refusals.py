@@ -1,0 +1,58 @@
+"""Lambda's errors in its own words and shapes.
+
+https://docs.aws.amazon.com/lambda/latest/api/CommonErrors.html
+"""
+
+from __future__ import annotations
+
+from harness.emulator.door.errors import AwsError
+
+
+def not_found(message: str) -> AwsError:
+    """``ResourceNotFoundException``."""
+    return AwsError("ResourceNotFoundException", message, 404, Type="User")
+
+
+def function_not_found(arn: str) -> AwsError:
+    """A function, or one of its versions, that is not there."""
+    return not_found(f"Function not found: {arn}")
+
+
+def alias_not_found(arn: str) -> AwsError:
+    """An alias that is not there, where a qualifier can only be one."""
+    return not_found(f"Cannot find alias arn: {arn}")
+
+
+def invalid(message: str) -> AwsError:
+    """``InvalidParameterValueException``."""
+    return AwsError("InvalidParameterValueException", message, 400, Type="User")
+
+
+def conflict(message: str) -> AwsError:
+    """``ResourceConflictException``."""
+    return AwsError("ResourceConflictException", message, 409, Type="User")
+
+
+def validation(value: str, member: str, constraint: str) -> AwsError:
+    """``ValidationException`` for one member of a request."""
+    return AwsError(
+        "ValidationException",
+        f"1 validation error detected: Value {value} at '{member}' failed to satisfy constraint: "
+        f"Member must {constraint}",
+    )
+
+
+def stale_revision(operations: str) -> AwsError:
+    """``PreconditionFailedException``: somebody else changed it first."""
+    return AwsError(
+        "PreconditionFailedException",
+        "The Revision Id provided does not match the latest Revision Id. "
+        f"Call the {operations} API to retrieve the latest Revision Id",
+        412,
+        Type="User",
+    )
+
+
+def not_emulated(what: str) -> AwsError:
+    """What this emulator does not do, by name; no SDK tries it again."""
+    return AwsError("NotImplemented", f"not emulated: {what}", 501)

@@ -1,0 +1,218 @@
+"""Versions and aliases.
+
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-aliases.html
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from harness.emulator.door.call import Call
+from harness.emulator.lambda_.configuration import listed
+from harness.emulator.lambda_.control_plane import ControlPlane, table
+from harness.emulator.lambda_.paging import page
+from harness.emulator.lambda_.records import Configuration, Function, new_revision
+from harness.emulator.lambda_.references import LATEST, Reference, reference_of
+from harness.emulator.lambda_.refusals import (
+    alias_not_found,
+    conflict,
+    function_not_found,
+    invalid,
+    not_found,
+    stale_revision,
+    validation,
+)
+from harness.emulator.services import Operation
+
+_REVISIONS = "GetFunction/GetAlias"
+_NOT_COMPARED = frozenset(
+    {"Version", "FunctionArn", "RevisionId", "LastModified", "Description", "SnapStart", "LastUpdateStatus", "State"}
+)
+"""What may differ between ``$LATEST`` and a version that is the same."""
+
+
+def publish(function: Function, description: str | None = None) -> tuple[Configuration, bool]:
+    """Publish ``$LATEST``, where it is not what was published last.
+
+    Returns:
+        The version's configuration, and whether it is new.
+    """
+    last = str(function.next_version - 1)
+    latest = function.latest
+    if last in function.versions and _compared(function.versions[last]) == _compared(latest):
+        return function.versions[last], False
+    number = str(function.next_version)
+    function.next_version += 1
+    made = copy.deepcopy(latest)
+    made |= {"Version": number, "FunctionArn": f"{function.arn}:{number}", "RevisionId": new_revision()}
+    if description is not None:
+        made["Description"] = description
+    if made["SnapStart"]["ApplyOn"] == "PublishedVersions":
+        made["SnapStart"]["OptimizationStatus"] = "On"
+    function.versions[number] = made
+    function.code[number] = function.code[LATEST]
+    function.touch()
+    return made, True
+
+
+def _compared(configuration: Configuration) -> Configuration:
+    return {name: value for name, value in configuration.items() if name not in _NOT_COMPARED}
+
+
+class Versions:
+    """The operations on versions and aliases.
+
+    Args:
+        plane: the records.
+    """
+
+    def __init__(self, plane: ControlPlane) -> None:
+        self._plane = plane
+        self._store = plane.store
+
+    def operations(self) -> dict[str, Operation]:
+        """By name."""
+        return table(
+            {
+                "CreateAlias": self.create_alias,
+                "DeleteAlias": self.delete_alias,
+                "GetAlias": self.get_alias,
+                "ListAliases": self.list_aliases,
+                "ListVersionsByFunction": self.list_versions,
+                "PublishVersion": self.publish_version,
+                "UpdateAlias": self.update_alias,
+            }
+        )
+
+    def publish_version(self, call: Call) -> Mapping[str, Any]:
+        """Publish ``$LATEST``."""
+        _, function = self._function(call)
+        given = call.parameters
+        with self._store.lock:
+            latest = function.latest
+            if given.get("RevisionId") not in (None, "", latest["RevisionId"]):
+                raise stale_revision(_REVISIONS)
+            if given.get("CodeSha256") not in (None, "", latest["CodeSha256"]):
+                raise invalid(
+                    f"CodeSHA256 ({given['CodeSha256']}) is different from current CodeSHA256 in $LATEST "
+                    f"({latest['CodeSha256']}). Please try again with the CodeSHA256 in $LATEST."
+                )
+            made, _ = publish(function, given.get("Description"))
+            return dict(made)
+
+    def list_versions(self, call: Call) -> Mapping[str, Any]:
+        """List the versions, ``$LATEST`` first."""
+        _, function = self._function(call)
+        found = [
+            {**listed(configuration), "FunctionArn": f"{function.arn}:{version}"}
+            for version, configuration in function.versions.items()
+        ]
+        return page(call, "Versions", found)
+
+    def create_alias(self, call: Call) -> Mapping[str, Any]:
+        """Name a version."""
+        given = call.parameters
+        reference, function = self._function(call)
+        name = str(given["Name"])
+        with self._store.lock:
+            target = Reference(reference.region, reference.account, reference.name, str(given["FunctionVersion"]))
+            if target.qualifier not in function.versions:
+                raise function_not_found(target.arn)
+            if name in function.aliases:
+                raise conflict(f"Alias already exists: {function.aliases[name]['AliasArn']}")
+            alias: dict[str, Any] = {
+                "AliasArn": f"{function.arn}:{name}",
+                "Name": name,
+                "FunctionVersion": target.qualifier,
+                "Description": given.get("Description") or "",
+                "RevisionId": new_revision(),
+            }
+            self._route(function, alias, given.get("RoutingConfig"))
+            function.aliases[name] = alias
+            return dict(alias)
+
+    def update_alias(self, call: Call) -> Mapping[str, Any]:
+        """Have an alias name another version."""
+        given = call.parameters
+        _, function = self._function(call)
+        name = str(given["Name"])
+        with self._store.lock:
+            alias = function.aliases.get(name)
+            if alias is None:
+                raise not_found(f"Alias not found: {function.arn}:{name}")
+            if given.get("RevisionId") not in (None, alias["RevisionId"]):
+                raise stale_revision(_REVISIONS)
+            changed = dict(alias)
+            version = given.get("FunctionVersion")
+            if version:
+                if version not in function.versions:
+                    raise function_not_found(f"{function.arn}:{version}")
+                changed["FunctionVersion"] = version
+            if given.get("Description") is not None:
+                changed["Description"] = given["Description"]
+            if given.get("RoutingConfig") is not None:
+                self._route(function, changed, given["RoutingConfig"])
+            changed["RevisionId"] = new_revision()
+            function.aliases[name] = changed
+            self._plane.changed(function)
+            return dict(changed)
+
+    def get_alias(self, call: Call) -> Mapping[str, Any]:
+        """Describe an alias."""
+        _, function = self._function(call)
+        name = str(call.parameters["Name"])
+        if name not in function.aliases:
+            raise alias_not_found(f"{function.arn}:{name}")
+        return dict(function.aliases[name])
+
+    def delete_alias(self, call: Call) -> Mapping[str, Any]:
+        """Take a version's name away; nothing happens where there is no such alias."""
+        _, function = self._function(call)
+        name = str(call.parameters["Name"])
+        with self._store.lock:
+            if function.aliases.pop(name, None) is not None:
+                function.policies.pop(name, None)
+                function.provisioned.pop(name, None)
+                function.event_invoke.pop(name, None)
+        return {}
+
+    def list_aliases(self, call: Call) -> Mapping[str, Any]:
+        """List the aliases, those of one version where it is named."""
+        _, function = self._function(call)
+        version = call.parameters.get("FunctionVersion")
+        found = [
+            dict(alias)
+            for _, alias in sorted(function.aliases.items())
+            if version is None or alias["FunctionVersion"] == version
+        ]
+        return page(call, "Aliases", found)
+
+    def _function(self, call: Call) -> tuple[Reference, Function]:
+        reference = reference_of(call)
+        return reference, self._store.function(Reference(reference.region, reference.account, reference.name))
+
+    @staticmethod
+    def _route(function: Function, alias: dict[str, Any], routing: Mapping[str, Any] | None) -> None:
+        """Have an alias lead to a second version now and then."""
+        weights = dict((routing or {}).get("AdditionalVersionWeights") or {})
+        if not weights:
+            alias.pop("RoutingConfig", None)
+            return
+        if len(weights) > 1:
+            raise invalid("Number of items in AdditionalVersionWeights cannot be greater than 1")
+        ((version, weight),) = weights.items()
+        if alias["FunctionVersion"] == LATEST:
+            raise invalid("$LATEST is not supported for an alias pointing to more than 1 version")
+        if version == alias["FunctionVersion"]:
+            raise invalid(
+                f"Invalid function version {version}. Function version {version} is already included in routing "
+                "configuration."
+            )
+        if not 0 <= float(weight) <= 1:
+            raise validation(f"'{{{version}={weight}}}'", "routingConfig.additionalVersionWeights", "be from 0 to 1")
+        if version not in function.versions:
+            raise function_not_found(f"{function.arn}:{version}")
+        alias["RoutingConfig"] = {"AdditionalVersionWeights": {version: float(weight)}}
