@@ -126,6 +126,8 @@ def _mocked_map(run: Run, state: Map, items: list[Json] | None) -> Payload:
 
 def _items(run: Run, state: Map) -> list[Json]:
     items = run.effective.value if state.items is None else run.value(state.items, run.effective.value)
+    if state.distributed and isinstance(items, dict):
+        items = [{"Key": key, "Value": value} for key, value in items.items()]
     if isinstance(items, list):
         if not state.jsonata:
             run.note("afterItemsPath", dumps(items))

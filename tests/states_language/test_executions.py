@@ -411,3 +411,15 @@ def test_variables_have_a_limit():
     grow = {"Type": "Pass", "Assign": {"v": "x" * 262_144}, "End": True}
     execution = run({"A": grow})
     assert (execution.status, execution.error) == ("FAILED", "States.DataLimitExceeded")
+
+
+@pytest.mark.parametrize("mode", ["INLINE", "DISTRIBUTED"])
+def test_a_distributed_map_goes_through_an_object_by_pairs(mode):
+    config = {"ProcessorConfig": {"Mode": mode, **({"ExecutionType": "EXPRESS"} if mode == "DISTRIBUTED" else {})}}
+    flow = {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}, **config}
+    execution = Execution(machine({"M": {"Type": "Map", "ItemProcessor": flow, "End": True}}), {"a": 1})
+    effects = execution.start(0.0)
+    if mode == "INLINE":
+        assert execution.cause.endswith('Reference path "$" must point to array.')
+    else:
+        assert effects[0].items == [{"Key": "a", "Value": 1}]
