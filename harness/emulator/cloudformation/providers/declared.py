@@ -146,7 +146,10 @@ class Declared(Provider):
         for operation, names in self.afterwards.items():
             given = {self.renamed.get(name, name): work.properties[name] for name in names if name in work.properties}
             if given:
-                asked, _ = fit(self.service, operation, given)
+                asked, left = fit(self.service, operation, given)
+                for name in left:  # a property that has the operation's members in itself
+                    if isinstance(given.get(name), Mapping):
+                        asked |= fit(self.service, operation, given[name])[0]
                 work.call(self.service, operation, **self._identified(work, operation, self.by, made), **asked)
         for name, operation in self.undone.items():
             if name in before and name not in work.properties:
