@@ -250,7 +250,7 @@ class Emulator:
             services.add(self._stacks)
             self._deliveries = Deliveries(services, self._permissions, self._account_id)
             self.patches.apply([tagged_elsewhere(services.tagged), *delivery_patches(self._deliveries)])
-            self._schedules = Schedules(context)
+            self._schedules = Schedules(context, self._deliveries, self._clock.now)
             control = Control(
                 self._functions,
                 self._sagemaker,
@@ -416,6 +416,7 @@ class Emulator:
             "servicequotas": self._quotas.handler_for,
             "pricing": lambda _: no_prices,
             "scheduler": lambda _: schedules.request,
+            "events": lambda _: schedules.request,
         }
 
     def _release(self) -> None:

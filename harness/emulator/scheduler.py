@@ -1,4 +1,4 @@
-"""EventBridge Scheduler: moto keeps schedules, this carries out one-time ones whose target is an AWS API call.
+"""EventBridge Scheduler and scheduled rules: moto keeps them, this carries out what is due, by the emulator's clock.
 
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
 """
@@ -9,41 +9,50 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
+from typing import Any
 
 from werkzeug import Request, Response
 
 from harness.emulator.access.sessions import RoleSession
-
-if TYPE_CHECKING:
-    from harness.emulator.context import EmulatorContext
+from harness.emulator.context import EmulatorContext
+from harness.emulator.door.call import Call, boto3_name
+from harness.emulator.events import rules
+from harness.emulator.events.deliveries import Deliveries
+from harness.emulator.events.expressions import Expression, read_expression
+from harness.emulator.moto.schedules import Scheduled, scheduled
 
 logger = logging.getLogger(__name__)
 
-_ONCE = re.compile(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)")
-_CALL = re.compile(r"arn:aws:scheduler:::aws-sdk:([a-z0-9]+):([a-zA-Z0-9]+)")
+_CALL = re.compile(r"arn:aws:scheduler:::aws-sdk:([a-z0-9-]+):([a-zA-Z0-9]+)")
+_NAMES = {"sfn": "stepfunctions", "eventbridge": "events", "cloudwatchlogs": "logs"}
 _LOOK = 1.0
 """Seconds between two looks at what is due; AWS promises a minute."""
 
 
 class Schedules:
-    """Answers EventBridge Scheduler.
+    """Carries out schedules.
 
     Args:
         context: the emulator's surroundings.
+        deliveries: hand events over to the targets of rules.
+        now: the time by the emulator's clock.
     """
 
-    def __init__(self, context: EmulatorContext) -> None:
+    def __init__(self, context: EmulatorContext, deliveries: Deliveries, now: Callable[[], datetime]) -> None:
         self._context = context
+        self._deliveries = deliveries
+        self._now = now
         self._closed = threading.Event()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._seen: dict[str, tuple[str, datetime, datetime]] = {}
+        """By ARN, the expression, when it was first seen, and when it was last looked at."""
 
     def request(self, request: Request, request_id: str, region: str) -> Response:
-        """Answer one request, with moto; from the first on, what is due is carried out."""
+        """Answer one request to EventBridge or its Scheduler, with moto; from the first on, what is due is done."""
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._watch, name="schedules", daemon=True)
@@ -58,42 +67,93 @@ class Schedules:
 
     def _watch(self) -> None:
         while not self._closed.wait(_LOOK):
-            for region, group, schedule in list(self._due(datetime.now(UTC))):
+            now = self._now()
+            for each in list(scheduled(self._context.account_id)):
                 try:
-                    self._carry_out(schedule, region)
+                    self._look(each, now)
                 except Exception as error:  # tried again, as on AWS
-                    logger.warning("schedule %s: %s", schedule.name, error)
-                    continue
-                # A one-time schedule happens once, whether it is kept or not.
-                if schedule.action_after_completion == "DELETE":
-                    group.schedules.pop(schedule.name, None)
-                else:
-                    schedule.state = "DISABLED"
+                    logger.warning("schedule %s: %s", each.name, error)
 
-    def _due(self, now: datetime) -> Iterator[tuple[str, Any, Any]]:
-        from moto.scheduler.models import scheduler_backends
+    def _look(self, each: Scheduled, now: datetime) -> None:
+        expression = read_expression(each.expression, each.timezone)
+        text, begun, since = self._seen.get(each.arn, ("", now, now))
+        if text != each.expression:
+            begun = since = now
+        if expression is None or not self._is_due(each, expression, begun, since, now):
+            self._seen[each.arn] = (each.expression, begun, now)
+            return
+        for target in each.targets:
+            if each.group is None:
+                self._send(each, target, now)
+            else:
+                self._carry_out(each, target)
+        self._seen[each.arn] = (each.expression, begun, now)
+        if expression.once:
+            each.done()
 
-        for region, backend in list(scheduler_backends[self._context.account_id].items()):
-            for group in list(backend.schedule_groups.values()):
-                for schedule in list(group.schedules.values()):
-                    once = _ONCE.fullmatch(schedule.schedule_expression)
-                    if once is None or schedule.state == "DISABLED":  # moto forgets it in updates
-                        continue
-                    zone = ZoneInfo(schedule.schedule_expression_timezone)
-                    if datetime.fromisoformat(once[1]).replace(tzinfo=zone) <= now:
-                        yield region, group, schedule
+    @staticmethod
+    def _is_due(each: Scheduled, expression: Expression, begun: datetime, since: datetime, now: datetime) -> bool:
+        if (each.start is not None and now < each.start) or (each.end is not None and now > each.end):
+            return False
+        return expression.is_due(begun, since, now)
 
-    def _carry_out(self, schedule: Any, region: str) -> None:
-        from botocore import xform_name
+    def _send(self, rule: Scheduled, target: Mapping[str, Any], now: datetime) -> None:
+        event = {
+            "version": "0",
+            "id": str(uuid.uuid4()),
+            "detail-type": "Scheduled Event",
+            "source": "aws.events",
+            "account": self._context.account_id,
+            "time": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "region": rule.region,
+            "resources": [rule.arn],
+            "detail": {},
+        }
+        if not rules.deliver(self._deliveries, rule.arn, event, target):
+            raise NotImplementedError(f"not emulated: target {target['Arn']}")
 
-        call = _CALL.fullmatch(schedule.target["Arn"])
-        if call is None:
-            raise NotImplementedError(f"not emulated: target {schedule.target['Arn']}")
-        service, operation = call[1], call[2][0].upper() + call[2][1:]
-        session = RoleSession(schedule.target["RoleArn"], schedule.name)
-        permissions = self._context.permissions
-        source = f"arn:aws:scheduler:{region}:{self._context.account_id}:schedule-group/{schedule.group_name}"
-        if not permissions.trusts(session.role, "scheduler.amazonaws.com", source):
+    def _carry_out(self, schedule: Scheduled, target: Mapping[str, Any]) -> None:
+        session = RoleSession(target["RoleArn"], schedule.name)
+        source = f"arn:aws:scheduler:{schedule.region}:{self._context.account_id}:schedule-group/{schedule.group}"
+        if not self._context.permissions.trusts(session.role, "scheduler.amazonaws.com", source):
             raise PermissionError(f"{session.role} does not let scheduler.amazonaws.com take it on")
-        client = self._context.clients.get(service, region, session)
-        getattr(client, xform_name(operation))(**json.loads(schedule.target.get("Input") or "{}"))
+        service, operation, parameters = _call_of(target)
+        account = self._context.account_id
+        self._context.services.call(Call(service, operation, parameters, schedule.region, account, session))
+
+
+def _call_of(target: Mapping[str, Any]) -> tuple[str, str, Mapping[str, Any]]:
+    """The call that a schedule's target is: service, operation, parameters.
+
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html
+    """
+    arn, given = str(target["Arn"]), target.get("Input") or "{}"
+    if match := _CALL.fullmatch(arn):
+        return _NAMES.get(match[1], boto3_name(match[1])), match[2][0].upper() + match[2][1:], json.loads(given)
+    service = arn.split(":")[2]
+    if service == "lambda":
+        return "lambda", "Invoke", {"FunctionName": arn, "InvocationType": "Event", "Payload": given.encode()}
+    if service == "states":
+        return "stepfunctions", "StartExecution", {"stateMachineArn": arn, "input": given}
+    if service == "sqs":
+        parts = arn.split(":")
+        group = (target.get("SqsParameters") or {}).get("MessageGroupId")
+        grouped = {"MessageGroupId": group} if group else {}
+        address = f"https://sqs.{parts[3]}.amazonaws.com/{parts[4]}/{parts[5]}"
+        return (
+            "sqs",
+            "SendMessage",
+            {"QueueUrl": address, "MessageBody": given, **grouped},
+        )
+    if service == "sns":
+        return "sns", "Publish", {"TopicArn": arn, "Message": given}
+    if service == "events":
+        told = target.get("EventBridgeParameters") or {}
+        entry = {
+            "EventBusName": arn,
+            "Detail": given,
+            "Source": told.get("Source"),
+            "DetailType": told.get("DetailType"),
+        }
+        return "events", "PutEvents", {"Entries": [entry]}
+    raise NotImplementedError(f"not emulated: target {arn}")

@@ -163,6 +163,19 @@ def test_rules_send_events_to_functions_and_machines(clients, function, queue):
     assert len(ran) == 1
 
 
+def test_scheduled_rules_go_by_the_test_clock(clients, clock, function, queue):
+    name = f"r-{uuid.uuid4().hex[:8]}"
+    rule = clients["events"].put_rule(Name=name, ScheduleExpression="rate(1 hour)")["RuleArn"]
+    allow(clients, function, "events.amazonaws.com", rule)
+    clients["events"].put_targets(Rule=name, Targets=[{"Id": "f", "Arn": function}])
+    assert received(clients, queue, 2) is None  # it has been seen by now
+    clock.advance(3600)
+    event = received(clients, queue)
+    clients["events"].remove_targets(Rule=name, Ids=["f"])
+    clients["events"].delete_rule(Name=name)
+    assert (event["detail-type"], event["resources"]) == ("Scheduled Event", [rule])
+
+
 @pytest.mark.parametrize(
     ("target", "expected"),
     [
