@@ -25,6 +25,9 @@ CARRIED_OUT = {
     *("CreateTrainingJob", "DescribeTrainingJob", "DeleteTrainingJob", "StopTrainingJob", "ListTrainingJobs"),
     *("CreateProcessingJob", "DescribeProcessingJob", "StopProcessingJob", "ListProcessingJobs"),
     *("CreateTransformJob", "DescribeTransformJob", "StopTransformJob", "ListTransformJobs"),
+    *("CreatePipeline", "UpdatePipeline", "DeletePipeline", "DescribePipeline", "ListPipelines"),
+    *("StartPipelineExecution", "StopPipelineExecution", "DescribePipelineExecution", "ListPipelineExecutions"),
+    *("DescribePipelineDefinitionForExecution", "ListPipelineExecutionSteps", "ListPipelineParametersForExecution"),
 }
 
 

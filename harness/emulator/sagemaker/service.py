@@ -28,6 +28,7 @@ from harness.emulator.sagemaker.jobs import Jobs
 from harness.emulator.sagemaker.kept import KEPT
 from harness.emulator.sagemaker.model_server import ModelRequest
 from harness.emulator.sagemaker.models import create_model
+from harness.emulator.sagemaker.pipelines.service import Pipelines
 from harness.emulator.sagemaker.processing.service import processing_jobs
 from harness.emulator.sagemaker.program import Programs
 from harness.emulator.sagemaker.stub import Script, ScriptError
@@ -74,6 +75,7 @@ class SageMaker:
         self._jobs = TrainingJobs(context, training_options, programs)
         self._processing = processing_jobs(context, programs)
         self._transforms = transform_jobs(context, programs)
+        self._pipelines = Pipelines(context)
         self.operations: Mapping[str, Operation] = {
             "CreateModel": lambda call: create_model(context, call, keeper.call),
             "CreateEndpointConfig": self._endpoints.create_config,
@@ -86,6 +88,7 @@ class SageMaker:
             **self._jobs.operations,
             **self._processing.operations,
             **self._transforms.operations,
+            **self._pipelines.operations,
         }
 
     def start(self) -> None:
@@ -198,6 +201,7 @@ class SageMaker:
 
     def close(self) -> None:
         """Stop all jobs and model servers, and write waiting capture records."""
+        self._pipelines.close()
         for jobs in self._keepers().values():
             jobs.close()
         self._endpoints.close()

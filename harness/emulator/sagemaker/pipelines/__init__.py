@@ -1,0 +1,1 @@
+"""Pipelines whose steps are the jobs that run here."""

@@ -1,0 +1,225 @@
+"""CreatePipeline, StartPipelineExecution and their kin.
+
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreatePipeline.html
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import string
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from harness.emulator.context import EmulatorContext
+from harness.emulator.door.call import Call
+from harness.emulator.door.errors import AwsError
+from harness.emulator.door.validation import check
+from harness.emulator.sagemaker.execution_role import ExecutionRole
+from harness.emulator.sagemaker.names import arn_of, refusal
+from harness.emulator.sagemaker.pipelines.definition import parameters_of, parse
+from harness.emulator.sagemaker.pipelines.execution import Ask, Execution
+from harness.emulator.services import Operation
+
+PATIENCE = 5.0
+"""Seconds for which DescribePipelineExecution waits for the end before it answers; the SDK asks every 30."""
+_LETTERS = string.ascii_lowercase + string.digits
+
+
+class Pipelines:
+    """All pipelines and their executions.
+
+    Args:
+        context: the emulator's surroundings.
+    """
+
+    def __init__(self, context: EmulatorContext) -> None:
+        self._context = context
+        self._pipelines: dict[tuple[str, str], dict[str, Any]] = {}
+        self._executions: dict[str, Execution] = {}
+        self._lock = threading.Lock()
+        operations: dict[str, Callable[[Call], Mapping[str, Any]]] = {
+            "CreatePipeline": self.create,
+            "UpdatePipeline": self.update,
+            "DeletePipeline": self.delete,
+            "DescribePipeline": self.describe,
+            "ListPipelines": self.list,
+            "StartPipelineExecution": self.start,
+            "StopPipelineExecution": self.stop,
+            "DescribePipelineExecution": self.describe_execution,
+            "DescribePipelineDefinitionForExecution": self.describe_definition,
+            "ListPipelineExecutions": self.list_executions,
+            "ListPipelineExecutionSteps": self.list_steps,
+            "ListPipelineParametersForExecution": self.list_parameters,
+        }
+        self.operations: Mapping[str, Operation] = {
+            name: self._checked(name, operation) for name, operation in operations.items()
+        }
+
+    def create(self, call: Call) -> dict[str, Any]:
+        """Keep a pipeline whose every step can be run here."""
+        given, name = call.parameters, call.parameters["PipelineName"]
+        arn = arn_of("pipeline", name, call.region, self._context.account_id)
+        text = _definition_of(given)
+        parse(text)
+        ExecutionRole(self._context, given["RoleArn"]).require(arn)
+        now = datetime.now(UTC)
+        with self._lock:
+            if (call.region, name) in self._pipelines:
+                raise refusal(f"Pipeline names must be unique within an AWS account and region: {arn}")
+            self._pipelines[call.region, name] = {
+                "PipelineArn": arn,
+                "PipelineName": name,
+                "PipelineDisplayName": given.get("PipelineDisplayName", name),
+                "PipelineDefinition": text,
+                "PipelineDescription": given.get("PipelineDescription"),
+                "RoleArn": given["RoleArn"],
+                "PipelineStatus": "Active",
+                "CreationTime": now,
+                "LastModifiedTime": now,
+            }
+        return {"PipelineArn": arn}
+
+    def update(self, call: Call) -> dict[str, Any]:
+        """Change a pipeline; executions under way go on as they began."""
+        pipeline, given = self._find(call), dict(call.parameters)
+        if "PipelineDefinition" in given:
+            parse(_definition_of(given))
+        names = ("PipelineDisplayName", "PipelineDefinition", "PipelineDescription", "RoleArn")
+        pipeline.update({name: given[name] for name in names if name in given}, LastModifiedTime=datetime.now(UTC))
+        return {"PipelineArn": pipeline["PipelineArn"]}
+
+    def delete(self, call: Call) -> dict[str, Any]:
+        """Forget a pipeline."""
+        pipeline = self._find(call)
+        with self._lock:
+            self._pipelines.pop((call.region, pipeline["PipelineName"]), None)
+        return {"PipelineArn": pipeline["PipelineArn"]}
+
+    def describe(self, call: Call) -> dict[str, Any]:
+        """Answer DescribePipeline."""
+        return {name: value for name, value in self._find(call).items() if value is not None}
+
+    def list(self, call: Call) -> dict[str, Any]:
+        """Answer ListPipelines."""
+        names = ("PipelineArn", "PipelineName", "PipelineDisplayName", "RoleArn", "CreationTime", "LastModifiedTime")
+        beginning = call.parameters.get("PipelineNamePrefix", "")
+        found = [
+            {name: pipeline[name] for name in names}
+            for (region, name), pipeline in self._pipelines.items()
+            if region == call.region and name.startswith(beginning)
+        ]
+        return {"PipelineSummaries": found}
+
+    def start(self, call: Call) -> dict[str, Any]:
+        """Start an execution."""
+        given, pipeline = call.parameters, self._find(call)
+        definition = parse(pipeline["PipelineDefinition"])
+        parameters = parameters_of(definition, given.get("PipelineParameters") or [])
+        arn = f"{pipeline['PipelineArn']}/execution/{''.join(secrets.choice(_LETTERS) for _ in range(12))}"
+        told = {
+            "PipelineArn": pipeline["PipelineArn"],
+            "PipelineExecutionDisplayName": given.get("PipelineExecutionDisplayName"),
+            "PipelineExecutionDescription": given.get("PipelineExecutionDescription"),
+        }
+        execution = Execution(arn, definition, parameters, told, self._ask(pipeline["RoleArn"], call.region))
+        with self._lock:
+            self._executions[arn] = execution
+        execution.start()
+        return {"PipelineExecutionArn": arn}
+
+    def stop(self, call: Call) -> dict[str, Any]:
+        """Stop an execution."""
+        execution = self._execution(call)
+        if execution.ended.is_set():
+            raise refusal(f"Pipeline execution with ARN {execution.arn} is in status {execution.status}.")
+        execution.stop()
+        return {"PipelineExecutionArn": execution.arn}
+
+    def describe_execution(self, call: Call) -> dict[str, Any]:
+        """Answer DescribePipelineExecution, after :data:`PATIENCE` seconds at most while it goes on."""
+        execution = self._execution(call)
+        execution.ended.wait(PATIENCE)
+        answer = {
+            **execution.told,
+            "PipelineExecutionArn": execution.arn,
+            "PipelineExecutionStatus": execution.status,
+            "FailureReason": execution.failure_reason,
+            "CreationTime": execution.created,
+            "LastModifiedTime": execution.modified,
+        }
+        return {name: value for name, value in answer.items() if value is not None}
+
+    def describe_definition(self, call: Call) -> dict[str, Any]:
+        """The definition with which an execution began."""
+        execution = self._execution(call)
+        return {"PipelineDefinition": json.dumps(execution.definition), "CreationTime": execution.created}
+
+    def list_executions(self, call: Call) -> dict[str, Any]:
+        """Answer ListPipelineExecutions, the latest first."""
+        arn = self._find(call)["PipelineArn"]
+        found = [
+            {
+                "PipelineExecutionArn": execution.arn,
+                "StartTime": execution.created,
+                "PipelineExecutionStatus": execution.status,
+            }
+            for execution in self._executions.values()
+            if execution.told["PipelineArn"] == arn
+        ]
+        return {"PipelineExecutionSummaries": found[::-1]}
+
+    def list_steps(self, call: Call) -> dict[str, Any]:
+        """Answer ListPipelineExecutionSteps, the latest first unless asked otherwise."""
+        steps = [dict(step) for step in self._execution(call).steps]
+        ascending = call.parameters.get("SortOrder") == "Ascending"
+        return {"PipelineExecutionSteps": steps if ascending else steps[::-1]}
+
+    def list_parameters(self, call: Call) -> dict[str, Any]:
+        """The parameters of an execution, as texts."""
+        execution = self._execution(call)
+        return {"PipelineParameters": [{"Name": k, "Value": str(v)} for k, v in execution.parameters.items()]}
+
+    def close(self) -> None:
+        """Have no execution begin another step."""
+        for execution in self._executions.values():
+            execution.stop()
+
+    def _checked(self, name: str, operation: Operation) -> Operation:
+        def checked(call: Call) -> Mapping[str, Any]:
+            check("sagemaker", name, call.parameters)
+            return operation(call)
+
+        return checked
+
+    def _find(self, call: Call) -> dict[str, Any]:
+        name = str(call.parameters["PipelineName"]).rpartition("/")[2]
+        pipeline = self._pipelines.get((call.region, name))
+        if pipeline is None:
+            arn = arn_of("pipeline", name, call.region, self._context.account_id)
+            raise AwsError("ResourceNotFound", f"Pipeline '{arn}' does not exist.")
+        return pipeline
+
+    def _execution(self, call: Call) -> Execution:
+        arn = call.parameters["PipelineExecutionArn"]
+        execution = self._executions.get(arn)
+        if execution is None:
+            raise AwsError("ResourceNotFound", f"Pipeline execution '{arn}' does not exist.")
+        return execution
+
+    def _ask(self, role: str, region: str) -> Ask:
+        session = ExecutionRole(self._context, role).session
+
+        def ask(service: str, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+            call = Call(service, operation, parameters, region, self._context.account_id, session)
+            return self._context.services.call(call)
+
+        return ask
+
+
+def _definition_of(given: Mapping[str, Any]) -> str:
+    if "PipelineDefinition" not in given:
+        raise refusal("not emulated: PipelineDefinitionS3Location. Give the PipelineDefinition.")
+    return str(given["PipelineDefinition"])

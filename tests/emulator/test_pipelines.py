@@ -1,0 +1,212 @@
+"""SageMaker pipelines: their steps are the jobs that run here, and what cannot be run is refused when it is made."""
+
+import json
+import time
+import uuid
+
+import boto3
+import pytest
+
+from tests.emulator.acting import refused
+from tests.emulator.packages import package
+from tests.emulator.pictures import picture
+
+pytestmark = pytest.mark.local
+
+
+@pytest.fixture(scope="module")
+def sagemaker(target):
+    return boto3.client("sagemaker")
+
+
+@pytest.fixture(scope="module")
+def bucket(target):
+    s3, name = boto3.client("s3"), f"pipelines-{uuid.uuid4().hex[:8]}"
+    s3.create_bucket(Bucket=name)
+    for number in range(2):
+        s3.put_object(Bucket=name, Key=f"in/{number}.png", Body=picture(number, number))
+    return name
+
+
+@pytest.fixture(scope="module")
+def function(target, role):
+    functions, name = boto3.client("lambda"), f"pipelines-{uuid.uuid4().hex[:8]}"
+    code = 'def lambda_handler(event, context):\n    return {"score": event["value"] * 2, "text": "done"}\n'
+    answer = functions.create_function(
+        FunctionName=name,
+        Runtime="python3.12",
+        Role=role,
+        Handler="lambda_function.lambda_handler",
+        Code={"ZipFile": package(code)},
+    )
+    yield answer["FunctionArn"]
+    functions.delete_function(FunctionName=name)
+
+
+def create(sagemaker, role, steps, parameters=()):
+    name = f"pipeline-{uuid.uuid4().hex[:8]}"
+    definition = {"Version": "2020-12-01", "Parameters": list(parameters), "Steps": steps}
+    sagemaker.create_pipeline(
+        PipelineName=name, ClientRequestToken="x" * 32, RoleArn=role, PipelineDefinition=json.dumps(definition)
+    )
+    return name
+
+
+def run(sagemaker, name, **parameters):
+    given = [{"Name": key, "Value": value} for key, value in parameters.items()]
+    arn = sagemaker.start_pipeline_execution(PipelineName=name, ClientRequestToken="x" * 32, PipelineParameters=given)[
+        "PipelineExecutionArn"
+    ]
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        execution = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+        if execution["PipelineExecutionStatus"] not in ("Executing", "Stopping"):
+            steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn, SortOrder="Ascending")
+            return execution, steps["PipelineExecutionSteps"]
+    raise AssertionError("still under way")
+
+
+def condition_steps(function):
+    return [
+        {
+            "Name": "Decide",
+            "Type": "Condition",
+            "Arguments": {
+                "Conditions": [
+                    {
+                        "Type": "GreaterThanOrEqualTo",
+                        "LeftValue": {"Get": "Steps.Score.OutputParameters['score']"},
+                        "RightValue": {"Get": "Parameters.Least"},
+                    }
+                ],
+                "IfSteps": [],
+                "ElseSteps": [
+                    {
+                        "Name": "Stop",
+                        "Type": "Fail",
+                        "Arguments": {
+                            "ErrorMessage": {
+                                "Std:Join": {
+                                    "On": " ",
+                                    "Values": ["only", {"Get": "Steps.Score.OutputParameters['score']"}],
+                                }
+                            }
+                        },
+                    }
+                ],
+            },
+        },
+        {
+            "Name": "Score",
+            "Type": "Lambda",
+            "FunctionArn": function,
+            "Arguments": {"value": 3},
+            "OutputParameters": [{"OutputName": "score", "OutputType": "Integer"}],
+        },
+    ]
+
+
+PARAMETERS = [{"Name": "Least", "Type": "Integer", "DefaultValue": 6}]
+
+
+def test_a_condition_chooses(sagemaker, role, function):
+    name = create(sagemaker, role, condition_steps(function), PARAMETERS)
+    execution, steps = run(sagemaker, name)
+    assert execution["PipelineExecutionStatus"] == "Succeeded", steps
+    assert [(step["StepName"], step["StepStatus"]) for step in steps] == [
+        ("Score", "Succeeded"),
+        ("Decide", "Succeeded"),
+    ]
+    assert steps[0]["Metadata"]["Lambda"]["OutputParameters"] == [{"Name": "score", "Value": "6"}]
+    assert steps[1]["Metadata"]["Condition"] == {"Outcome": "True"}
+    execution, steps = run(sagemaker, name, Least="7")
+    assert execution["PipelineExecutionStatus"] == "Failed"
+    assert execution["FailureReason"] == "Step failure: One or multiple steps failed."
+    assert (steps[-1]["StepName"], steps[-1]["FailureReason"]) == ("Stop", "only 6")
+    listed = sagemaker.list_pipeline_executions(PipelineName=name)["PipelineExecutionSummaries"]
+    assert [item["PipelineExecutionStatus"] for item in listed] == ["Failed", "Succeeded"]
+
+
+def test_a_model_is_made_transforms_and_is_registered(sagemaker, role, bucket):
+    image = "stub:1"
+    steps = [
+        {
+            "Name": "Make",
+            "Type": "Model",
+            "Arguments": {"ExecutionRoleArn": role, "PrimaryContainer": {"Image": image}},
+        },
+        {
+            "Name": "Transform",
+            "Type": "Transform",
+            "Arguments": {
+                "ModelName": {"Get": "Steps.Make.ModelName"},
+                "TransformInput": {
+                    "ContentType": "image/png",
+                    "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/in/"}},
+                },
+                "TransformOutput": {
+                    "S3OutputPath": {"Std:Join": {"On": "/", "Values": [f"s3://{bucket}", {"Get": "Parameters.Where"}]}}
+                },
+                "TransformResources": {"InstanceCount": 1, "InstanceType": "ml.m5.large"},
+            },
+        },
+        {
+            "Name": "Register",
+            "Type": "RegisterModel",
+            "DependsOn": ["Transform"],
+            "Arguments": {
+                "ModelPackageGroupName": f"group-{bucket}",
+                "InferenceSpecification": {
+                    "Containers": [{"Image": image}],
+                    "SupportedContentTypes": ["image/png"],
+                    "SupportedResponseMIMETypes": ["application/json"],
+                },
+                "ModelApprovalStatus": "PendingManualApproval",
+            },
+        },
+    ]
+    name = create(sagemaker, role, steps, [{"Name": "Where", "Type": "String"}])
+    execution, shown = run(sagemaker, name, Where="there")
+    assert execution["PipelineExecutionStatus"] == "Succeeded", shown
+    written = boto3.client("s3").list_objects_v2(Bucket=bucket, Prefix="there/")["Contents"]
+    assert [item["Key"] for item in written] == ["there/0.png.out", "there/1.png.out"]
+    assert [list(step["Metadata"]) for step in shown] == [["Model"], ["TransformJob"], ["RegisterModel"]]
+
+
+def test_a_job_that_fails_fails_the_execution(sagemaker, role, bucket):
+    arguments = {
+        "RoleArn": role,
+        "AppSpecification": {
+            "ImageUri": "763104351884.dkr.ecr.us-east-1.amazonaws.com/tensorflow-training:2.13.0-cpu-py310",
+            "ContainerEntrypoint": ["true"],
+        },
+        "ProcessingResources": {
+            "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+        },
+    }
+    steps = [
+        {"Name": "First", "Type": "Processing", "Arguments": arguments},
+        {"Name": "Then", "Type": "Fail", "DependsOn": ["First"], "Arguments": {"ErrorMessage": "not come to"}},
+    ]
+    execution, shown = run(sagemaker, create(sagemaker, role, steps))
+    assert execution["PipelineExecutionStatus"] == "Failed"
+    assert [step["StepName"] for step in shown] == ["First"]
+    assert "harness sagemaker prepare tensorflow" in shown[0]["FailureReason"]
+
+
+def test_what_cannot_be_run_is_refused_when_it_is_made(sagemaker, role, function):
+    def attempt(*steps):
+        return refused(create, sagemaker=sagemaker, role=role, steps=list(steps))
+
+    assert attempt({"Name": "Tune", "Type": "Tuning", "Arguments": {}}) == (
+        "ValidationException",
+        "not emulated: pipeline steps of type Tuning (step Tune)",
+    )
+    wanting = {"Name": "A", "Type": "Fail", "DependsOn": ["B"], "Arguments": {"ErrorMessage": "x"}}
+    assert "refers to B, which is no step" in attempt(wanting)[1]
+    name = create(sagemaker, role, condition_steps(function), PARAMETERS)
+    token = {"PipelineName": name, "ClientRequestToken": "x" * 32}
+    code, words = refused(
+        sagemaker.start_pipeline_execution, **token, PipelineParameters=[{"Name": "Other", "Value": "1"}]
+    )
+    assert (code, words) == ("ValidationException", "Unknown parameter(s) found in the request: ['Other']")
