@@ -124,7 +124,7 @@ class _Replay:
         elif kind in _TIMED_OUT or kind == "ExecutionTimedOut":
             self._end_wait(event, limit=True)
         elif kind in _SUCCEEDED or kind in _FAILED or kind == "TaskSubmitted":
-            self._answer(event, _reply(event))
+            self._answer(event, self._given(event) if kind == "MapRunSucceeded" else _reply(event))
         elif kind in ("LambdaFunctionStarted", "TaskStarted"):
             pass  # comes of itself
         elif kind == "ActivityStarted":
@@ -137,6 +137,12 @@ class _Replay:
                 self._resolve(effect.id, MapRunStarted(details.get("mapRunArn", "")), event, stays=True)
         else:
             self._end_wait(event, limit=False)
+
+    def _given(self, event: dict[str, Any]) -> Reply:
+        """What a Map Run came to: its own event does not tell, what the state gave does."""
+        after = (each for each in self._recorded.events if each["previousEventId"] == event["id"])
+        output = next((_details(each)["output"] for each in after if each["type"] == "MapStateExited"), "null")
+        return Result(loads(output), output)
 
     def _answer(self, event: dict[str, Any], reply: Reply) -> None:
         effect_id = self._effect_of(event)

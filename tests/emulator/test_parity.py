@@ -269,3 +269,32 @@ def test_long_waits_errors_without_a_type_and_time_outs_replay_at_once(clock, st
     began = time.monotonic()
     assert differences(recorded.events, replay(recorded)) == []
     assert time.monotonic() - began < 5
+
+
+def test_differences_are_told_where_they_are():
+    def history(output):
+        return [{"id": 1, "type": "TaskSucceeded", "taskSucceededEventDetails": {"output": output}}]
+
+    long = {"a": list(range(200)), "b": {"c": 1}}
+    assert differences(history(json.dumps(long)), history(json.dumps({**long, "b": {"c": 2}}))) == [
+        "event 1 (TaskSucceeded): taskSucceededEventDetails.output.b.c: AWS 1, here 2"
+    ]
+    [told] = differences(history("x" * 500 + "y"), history("x" * 500 + "z"))
+    assert 'xy", here "...' in told
+    assert told.endswith('xz"')
+    ids = [history(json.dumps({"id": str(uuid.uuid4())})) for _ in "ab"]
+    assert not differences(*ids)
+
+
+def test_a_map_run_replays_with_what_its_state_gave(states, execute, tmp_path):
+    processor = {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "B",
+        "States": {"B": {"Type": "Pass", "End": True}},
+    }
+    definition = {"StartAt": "A", "States": {"A": {"Type": "Map", "ItemProcessor": processor, "End": True}}}
+    arn, _ = execute(definition, [1, 2])
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps(record(states, arn)))
+    recorded = read_export(path)
+    assert not differences(recorded.events, replay(recorded))
