@@ -11,7 +11,7 @@ from harness.states_language.effects import Failure, Json, MapRunStarted, Result
 from harness.states_language.errors import EvaluationError
 from harness.states_language.fields import Scope
 from harness.states_language.machine import Limit, Map, Parallel
-from harness.states_language.running import Run
+from harness.states_language.run import Run
 from harness.states_language.strands import Ended, Position, Progress, StateFailed, Strand
 from harness.states_language.text import Payload, dumps
 

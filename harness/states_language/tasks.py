@@ -24,7 +24,7 @@ from harness.states_language.effects import (
 )
 from harness.states_language.errors import EvaluationError
 from harness.states_language.machine import Task
-from harness.states_language.running import Run, too_large
+from harness.states_language.run import Run, too_large
 from harness.states_language.strands import TURN, StateFailed
 from harness.states_language.text import MAX_PAYLOAD, Payload, dumps, size
 
