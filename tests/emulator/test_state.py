@@ -259,3 +259,27 @@ def states_role(client):
     trust = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     return client("iam").create_role(RoleName="states", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+
+
+def test_stacks_outlive_a_restart_and_can_be_changed_after_it(tmp_path):
+    def template(value):
+        allow = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        trust = {"Version": "2012-10-17", "Statement": [allow]}
+        properties = {"AssumeRolePolicyDocument": trust, "Description": value}
+        role = {"Type": "AWS::IAM::Role", "Properties": properties}
+        return json.dumps({"Resources": {"Role": role}, "Outputs": {"Name": {"Value": {"Ref": "Role"}}}})
+
+    with emulator(tmp_path) as client:
+        cfn = client("cloudformation")
+        cfn.create_stack(StackName="kept", TemplateBody=template("one"), Capabilities=["CAPABILITY_IAM"])
+        before = cfn.describe_stacks(StackName="kept")["Stacks"][0]
+        assert before["StackStatus"] == "CREATE_COMPLETE"
+    with emulator(tmp_path) as client:
+        cfn = client("cloudformation")
+        after = cfn.describe_stacks(StackName="kept")["Stacks"][0]
+        assert (after["Outputs"], after["CreationTime"]) == (before["Outputs"], before["CreationTime"])
+        cfn.update_stack(StackName="kept", TemplateBody=template("two"), Capabilities=["CAPABILITY_IAM"])
+        name = after["Outputs"][0]["OutputValue"]
+        assert client("iam").get_role(RoleName=name)["Role"]["Description"] == "two"
+        cfn.delete_stack(StackName="kept")
+        assert cfn.describe_stacks()["Stacks"] == []

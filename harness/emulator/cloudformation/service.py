@@ -26,6 +26,7 @@ from harness.emulator.cloudformation.graph import check_references, in_order
 from harness.emulator.cloudformation.providers.base import Caller, Provider
 from harness.emulator.cloudformation.providers.catalogue import PROVIDERS
 from harness.emulator.cloudformation.providers.custom import CustomResource, Skipped, Unsupported
+from harness.emulator.cloudformation.records import record_of, stack_of
 from harness.emulator.cloudformation.stack import ChangeSet, Stack, Wanted, now
 from harness.emulator.cloudformation.transforms import names_of, transform
 from harness.emulator.door.call import Call
@@ -111,11 +112,16 @@ class Stacks:
         """Nothing is buffered."""
 
     def kept(self) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
-        """Stacks do not outlive a restart."""
-        return ()
+        """Stacks, without their change sets."""
+        return [("stack", stack.id, record_of(stack)) for stack in list(self._stacks.values())]
 
     def restore(self, kind: str, key: str, record: Mapping[str, Any]) -> None:
-        """Nothing was kept."""
+        """Take back a stack.
+
+        Raises:
+            ValueError: the record is none of a stack.
+        """
+        self._stacks[key] = stack_of(record)
 
     def close(self) -> None:
         """Stop between two resources what is under way."""
