@@ -107,7 +107,8 @@ def _lowest(config: pytest.Config) -> float:
 
 def is_meant(machine: str, asked: str) -> bool:
     """Whether *asked*, a name, a pattern (``orders-*``) or a logical id of a template, means a state machine."""
-    generated = rf"(?:.+-)?{re.escape(asked)}-[0-9A-Za-z]{{8,}}"  # by CloudFormation: stack, logical id, made up
+    # As CloudFormation makes one up: the stack's name, the logical id, letters and digits.
+    generated = rf"(?:.+-)?{re.escape(asked)}-(?=[A-Za-z]*[0-9])[0-9A-Za-z]{{8,}}"
     return fnmatchcase(machine, asked) or re.fullmatch(generated, machine) is not None
 
 

@@ -134,10 +134,18 @@ def test_a_choice_that_nothing_matches_fails_as_on_aws(cover):
 
 @pytest.mark.parametrize(
     ("asked", "meant"),
-    [("Orders", True), ("shop-*", True), ("shop-Orders-1A2B3C4D5E6F", True), ("Order", False), ("shop", False)],
+    [
+        ("Orders", True),
+        ("shop-*", True),
+        ("shop-Orders-1A2B3C4D5E6F", True),
+        ("shop-Orders", True),
+        ("Order", False),
+        ("shop", False),
+    ],
 )
 def test_a_machine_is_named_by_name_pattern_or_logical_id(asked, meant):
     assert is_meant("shop-Orders-1A2B3C4D5E6F", asked) is meant
+    assert not is_meant(f"{asked}-withoutAnything", asked) or "*" in asked
 
 
 SUITE = """
