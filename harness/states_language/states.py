@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from harness.states_language import timestamps
-from harness.states_language.choice import OPERATORS, Condition, Rule, compile_condition
-from harness.states_language.diagnostics import DUPLICATE, INVALID_JSONATA, MISSING, UNSUPPORTED_JSONATA, Diagnostics
+from harness.states_language.diagnostics import DUPLICATE, MISSING, Diagnostics
 from harness.states_language.effects import Json
-from harness.states_language.errors import SyntaxFault, UnsupportedFault
 from harness.states_language.fields import (
     Evaluator,
-    compile_jsonata,
-    compile_named,
     compile_path,
-    compile_reference,
-    compile_template,
     constant,
-    is_intrinsic,
     is_jsonata,
 )
 from harness.states_language.machine import (
-    Catcher,
     Choice,
     Fail,
     Flow,
@@ -32,12 +24,13 @@ from harness.states_language.machine import (
     Map,
     Parallel,
     Pass,
-    Retrier,
     State,
     Succeed,
     Task,
     Wait,
 )
+from harness.states_language.state_fields import MAX_TIMEOUT, is_whole
+from harness.states_language.state_rules import StateRules
 
 _TYPES = ("Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map")
 _JSONPATH_ONLY = (
@@ -60,7 +53,6 @@ _JSONPATH_ONLY = (
 _JSONATA_ONLY = ("Arguments", "Output", "Items")
 _NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,80}")
 
-MAX_TIMEOUT = 99_999_999
 _READER_CONFIG = {
     "InputType": ("CSV", "JSON", "JSONL", "PARQUET", "MANIFEST"),
     "CSVDelimiter": ("COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"),
@@ -129,19 +121,8 @@ class FlowReader:
         return Flow(start_at=scope["StartAt"], states=read)
 
 
-class StateReader:
+class StateReader(StateRules):
     """Reads one state."""
-
-    def __init__(
-        self, flow: FlowReader, name: str, state: Json, at: str, targets: list[tuple[str, str, str | None]]
-    ) -> None:
-        self._flow = flow
-        self._name = name
-        self._state: dict[str, Json] = state if isinstance(state, dict) else {}
-        self._is_object = isinstance(state, dict)
-        self._at = at
-        self._targets = targets
-        self._jsonata = flow.jsonata
 
     def read(self) -> State | None:
         """Return the state, or None where it is none; then something has been found."""
@@ -213,7 +194,7 @@ class StateReader:
             evaluate = self._compiled(value, name)
         else:
             evaluate = constant(value)
-            if name == "Seconds" and (not _whole(value) or not 0 <= value <= MAX_TIMEOUT):
+            if name == "Seconds" and (not is_whole(value) or not 0 <= value <= MAX_TIMEOUT):
                 self._wrong("The value for the field 'Seconds' must be a non-negative integer", at)
             if name == "Timestamp" and timestamps.parse(value) is None:
                 self._wrong("String does not match RFC3339 timestamp", at)
@@ -370,124 +351,6 @@ class StateReader:
             if plain == "states":
                 self._wrong("Variable name 'states' is reserved", f"{at}/{name}")
 
-    def _retrier(self, item: Json, at: str) -> Retrier | None:
-        if not isinstance(item, dict) or not self._errors(item, at):
-            return None
-        for name, least in (("IntervalSeconds", 1), ("MaxAttempts", 0), ("MaxDelaySeconds", 1)):
-            if name in item and (not _whole(item[name]) or not least <= item[name] <= MAX_TIMEOUT):
-                self._wrong(f"The value for the field '{name}' must be an integer of at least {least}", f"{at}/{name}")
-                return None
-        backoff = item.get("BackoffRate", 2.0)
-        if not isinstance(backoff, int | float) or backoff < 1:
-            self._wrong("The value for the field 'BackoffRate' must be at least 1.0", f"{at}/BackoffRate")
-            return None
-        if item.get("JitterStrategy", "NONE") not in ("FULL", "NONE"):
-            words = "The field 'JitterStrategy' should have one of these values: [FULL, NONE]"
-            self._wrong(words, f"{at}/JitterStrategy")
-        return Retrier(
-            errors=tuple(item["ErrorEquals"]),
-            interval=item.get("IntervalSeconds", 1),
-            max_attempts=item.get("MaxAttempts", 3),
-            backoff=backoff,
-            max_delay=item.get("MaxDelaySeconds"),
-            full_jitter=item.get("JitterStrategy") == "FULL",
-        )
-
-    def _catcher(self, item: Json, at: str) -> Catcher | None:
-        if not isinstance(item, dict) or not self._errors(item, at):
-            return None
-        if "Next" not in item:
-            self._wrong("These fields are required: [Next]", at)
-            return None
-        place = at.removeprefix(self._at + "/")
-        self._leads(f"{place}/Next", item["Next"])
-        path: tuple[str | int, ...] | None = ()
-        if not self._jsonata and "ResultPath" in item:
-            path = self._result_path(item["ResultPath"], f"{at}/ResultPath")
-        return Catcher(
-            errors=tuple(item["ErrorEquals"]),
-            next=item["Next"],
-            result_path=path,
-            output=self._any(item["Output"], f"{place}/Output") if "Output" in item else None,
-            assign=self._any(item["Assign"], f"{place}/Assign") if "Assign" in item else None,
-        )
-
-    def _errors(self, item: Mapping[str, Json], at: str) -> bool:
-        errors = item.get("ErrorEquals")
-        if errors is None:
-            self._wrong("These fields are required: [ErrorEquals]", at)
-            return False
-        if not isinstance(errors, list) or not errors or not all(isinstance(name, str) for name in errors):
-            self._wrong("Value cannot be empty", f"{at}/ErrorEquals")
-            return False
-        return True
-
-    def _rule(self, item: Json, at: str) -> Rule | None:
-        if not isinstance(item, dict):
-            self._wrong("Value must be a JSON object", at)
-            return None
-        place = at.removeprefix(self._at + "/")
-        if "Next" not in item:
-            self._wrong("These fields are required: [Next]", at)
-            return None
-        self._leads(f"{place}/Next", item["Next"])
-        condition: Condition
-        if self._jsonata:
-            if "Condition" not in item:
-                self._wrong("These fields are required: [Condition]", at)
-                return None
-            condition = self._any(item["Condition"], f"{place}/Condition")
-        else:
-            if not self._comparison(item, at):
-                return None
-            try:
-                condition = compile_condition(item)
-            except SyntaxFault as fault:
-                self._wrong("Value is not a valid JSONPath", f"{at}{fault}")
-                return None
-        return Rule(
-            condition=condition,
-            next=item["Next"],
-            assign=self._any(item["Assign"], f"{place}/Assign") if "Assign" in item else None,
-            output=self._any(item["Output"], f"{place}/Output") if "Output" in item else None,
-        )
-
-    def _comparison(self, rule: Json, at: str, depth: int = 0) -> bool:
-        if not isinstance(rule, dict) or depth > 50:
-            self._wrong("Value must be a JSON object", at)
-            return False
-        combined = [name for name in ("Not", "And", "Or") if name in rule]
-        operators = [name for name in rule if name in OPERATORS]
-        if len(combined) + len(operators) != 1:
-            self._wrong("Exactly one comparison operator is required", at)
-            return False
-        if operators:
-            if not isinstance(rule.get("Variable"), str):
-                self._wrong("These fields are required: [Variable]", at)
-                return False
-            return self._operand(operators[0], rule[operators[0]], f"{at}/{operators[0]}")
-        name = combined[0]
-        if name == "Not":
-            return self._comparison(rule["Not"], f"{at}/Not", depth + 1)
-        if not isinstance(rule[name], list) or not rule[name]:
-            self._wrong("Value cannot be empty", f"{at}/{name}")
-            return False
-        found = [self._comparison(part, f"{at}/{name}[{index}]", depth + 1) for index, part in enumerate(rule[name])]
-        return all(found)
-
-    def _operand(self, name: str, value: Json, at: str) -> bool:
-        if name.startswith("Is") or name == "BooleanEquals":
-            good, words = isinstance(value, bool), "Value must be a boolean"
-        elif name.endswith("Path") or name.startswith("String"):
-            good, words = isinstance(value, str), "Value must be a string"
-        elif name.startswith("Numeric"):
-            good, words = isinstance(value, int | float) and not isinstance(value, bool), "Value must be a number"
-        else:
-            good, words = timestamps.parse(value) is not None, "String does not match RFC3339 timestamp"
-        if not good:
-            self._wrong(words, at)
-        return good
-
     def _reader(self, given: Json) -> dict[str, Evaluator | Limit]:
         config = given.get("ReaderConfig") if isinstance(given, dict) else None
         for name, allowed in _READER_CONFIG.items():
@@ -530,24 +393,6 @@ class StateReader:
             )
         return self._any(value, f"{field}/{name}")
 
-    def _limit(self, name: str, least: int = 0, whole: bool = True) -> Limit | None:
-        state, path = self._state, f"{name}Path"
-        if path in state:
-            if name in state:
-                self._wrong(f"Only one of these fields is allowed: [{name}, {path}]", self._at)
-            return Limit(evaluate=self._path(path), field=name, path=state[path])
-        if name not in state:
-            return None
-        value = state[name]
-        if self._jsonata and is_jsonata(value):
-            return Limit(evaluate=self._compiled(value, name), field=name)
-        good = _whole(value) if whole else isinstance(value, int | float) and not isinstance(value, bool)
-        if not good or not least <= value <= (MAX_TIMEOUT if whole else 100):
-            kind = "integer" if whole else "number"
-            words = f"The value for the field '{name}' must be a {'positive' if least else 'non-negative'} {kind}"
-            self._wrong(words, f"{self._at}/{name}")
-        return Limit(evaluate=constant(value), field=name)
-
     def _resource(self, resource: Json, at: str) -> None:
         if not isinstance(resource, str) or not resource.startswith("arn:"):
             self._wrong(
@@ -569,89 +414,3 @@ class StateReader:
                 "resource is not available in this region.",
                 at,
             )
-
-    # Fields
-
-    def _any(self, value: Json, field: str) -> Evaluator:
-        """Compile a template or a field of JSONata."""
-        if self._jsonata:
-            return self._compiled(value, field)
-        try:
-            return compile_template(value)
-        except SyntaxFault as fault:
-            self._wrong(
-                f"The value for the field '{fault}' must be a valid JSONPath or a valid intrinsic function call",
-                f"{self._at}/{field}",
-            )
-            return constant(None)
-
-    def _compiled(self, value: Json, field: str) -> Evaluator:
-        try:
-            return compile_jsonata(value, field)
-        except SyntaxFault as fault:
-            code = UNSUPPORTED_JSONATA if isinstance(fault, UnsupportedFault) else INVALID_JSONATA
-            for words in fault.args:
-                self._flow.found.add(words, f"{self._at}/{fault.field}", code)
-            return constant(None)
-
-    def _guarded(self, compile_it: Callable[[], Evaluator], name: str, field: str = "") -> Evaluator:
-        try:
-            return compile_it()
-        except SyntaxFault:
-            at = f"{self._at}/{field}/{name}" if field else f"{self._at}/{name}"
-            self._wrong("Value is not a valid JSONPath", at)
-            return constant(None)
-
-    def _path(self, name: str) -> Evaluator:
-        value = self._state[name]
-        if not isinstance(value, str) or not value.startswith("$"):
-            if isinstance(value, str) and is_intrinsic(value):
-                return self._named(name)
-            self._wrong("Value is not a valid JSONPath", f"{self._at}/{name}")
-            return constant(None)
-        return self._guarded(lambda: compile_path(value, name), name)
-
-    def _named(self, name: str) -> Evaluator:
-        value = self._state[name]
-        if not isinstance(value, str):
-            self._wrong("Value is not a valid JSONPath", f"{self._at}/{name}")
-            return constant(None)
-        return self._guarded(lambda: compile_named(value, name), name)
-
-    def _literal(self, name: str, kind: type) -> Evaluator | None:
-        if name not in self._state:
-            return None
-        value = self._state[name]
-        if not isinstance(value, kind):
-            self._wrong("Value must be a string", f"{self._at}/{name}")
-            return None
-        return self._compiled(value, name) if self._jsonata else constant(value)
-
-    def _result_path(self, value: Json, at: str) -> tuple[str | int, ...] | None:
-        if value is None:
-            return None
-        try:
-            return compile_reference(value)
-        except (SyntaxFault, AttributeError, TypeError):
-            self._wrong("Value is not a Reference Path", at)
-            return ()
-
-    def _items(self, name: str) -> list[tuple[int, Json]]:
-        value = self._state.get(name, [])
-        return list(enumerate(value)) if isinstance(value, list) else []
-
-    def _require(self, name: str) -> bool:
-        if name not in self._state:
-            self._wrong(f"These fields are required: [{name}]", self._at)
-            return False
-        return True
-
-    def _leads(self, place: str, target: Json) -> None:
-        self._targets.append((f"{self._at}/{place}", str(target), self._name))
-
-    def _wrong(self, message: str, at: str) -> None:
-        self._flow.found.add(message, at)
-
-
-def _whole(value: Json) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
