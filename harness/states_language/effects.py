@@ -131,8 +131,7 @@ class RunMap(Effect):
     Attributes:
         items: the items where the state has them itself; None where *reader* says where they are.
         reader: the ``ItemReader``, evaluated: Resource, ReaderConfig, Parameters or Arguments.
-        selector: gives an item's input: ``selector(index, item, key)``; raises as any evaluation. ``Map.Item.Source``
-            is in its reach.
+        selector: gives an item's input: ``selector(index, item, key, source)``; raises as any evaluation.
         batcher: the ``ItemBatcher``, evaluated (MaxItemsPerBatch, MaxInputBytesPerBatch, BatchInput), or None.
         writer: the ``ResultWriter``, evaluated (Resource, Parameters or Arguments, WriterConfig), or None.
         processor: the state machine of the children.

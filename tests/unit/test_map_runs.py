@@ -202,6 +202,23 @@ def test_what_cannot_be_read_fails_the_reader(config, body, cause):
     assert host.kept["status"] == "FAILED"
 
 
+@pytest.mark.parametrize(
+    "where, source",
+    [
+        ({"items": [1]}, "STATE_DATA"),
+        (
+            {"reader": {"Resource": "arn:aws:states:::s3:getObject", "Parameters": {"Bucket": "b", "Key": "k"}}},
+            "S3://b/k",
+        ),
+    ],
+)
+def test_items_say_where_they_come_from(where, source):
+    host = Host()
+    made = driver(host, Bucket(k=b"[1]"), selector=lambda index, item, key, source: [index, item, key, source], **where)
+    finish_all(made, host)
+    assert host.replies[1] == Result([[0, 1, None, source]])
+
+
 def test_results_are_written_with_what_was_not_started():
     host, s3 = Host(), Bucket()
     writer = {

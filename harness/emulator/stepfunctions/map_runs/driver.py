@@ -194,9 +194,27 @@ def _selected(effect: RunMap, items: list[Json]) -> Iterator[Json]:
     if effect.selector is None:
         yield from items
         return
+    source = _source(effect)
     for index, item in enumerate(items):
         key = item["Key"] if isinstance(item, dict) and item.keys() == {"Key", "Value"} else None
-        yield effect.selector(index, item, key)
+        yield effect.selector(index, item, key, source)
+
+
+def _source(effect: RunMap) -> str | None:
+    """What ``Map.Item.Source`` says of every item; None where each has its own object, which is not told here.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html
+    """
+    if effect.items is not None:
+        return "STATE_DATA"
+    reader = effect.reader or {}
+    config = reader.get("ReaderConfig") or {}
+    given = reader.get("Parameters") or reader.get("Arguments") or {}
+    if str(reader.get("Resource", "")).endswith(":listObjectsV2"):
+        return None if config.get("Transformation") == "LOAD_AND_FLATTEN" else f"S3://{given.get('Bucket')}"
+    if config.get("ManifestType") or config.get("InputType") == "MANIFEST":
+        return None
+    return f"S3://{given.get('Bucket')}/{given.get('Key')}"
 
 
 def _results(
