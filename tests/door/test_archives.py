@@ -65,7 +65,11 @@ def test_a_tar_that_is_none_is_refused_without_memory_for_it(tmp_path, kind):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("data", [b"", b"no archive", gzip.compress(b"no archive"), gzip.compress(b"x" * 2000)[:30]])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"no archive", gzip.compress(b"no archive"), gzip.compress(b"x" * 2000)[:30]],
+    ids=["nothing", "no archive", "no tar", "cut off"],
+)
 def test_what_is_no_tar_is_refused(tmp_path, data):
     with pytest.raises(ModelDataError, match="Failed to extract model data archive"):
         fetch_model(Bucket(data), "s3://b/model.tar.gz", tmp_path / "model")

@@ -10,12 +10,6 @@ pytestmark = pytest.mark.local
 
 ROOT = Path(__file__).parents[2]
 IMPORTS_MOTO = "harness/emulator/moto"
-STILL_IMPORT_MOTO = {
-    # Goes with moto's Lambda and its CloudFormation.
-    "harness/emulator/cloudformation/stacks.py",
-    "harness/emulator/lambda_/service.py",
-    "harness/emulator/scheduler.py",
-}
 UPPER = (
     "commands",
     "dashboard",
@@ -63,7 +57,7 @@ def test_only_one_room_imports_moto():
         if any(within(name, "moto") for name in imports(path))
     }
     outside = {name for name in importers if not name.startswith(IMPORTS_MOTO)}
-    assert outside - STILL_IMPORT_MOTO == set()
+    assert outside == set()
 
 
 @pytest.mark.parametrize("room", FORBIDDEN)
