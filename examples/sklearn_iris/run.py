@@ -19,7 +19,7 @@ np.savetxt("features.csv", iris.data, delimiter=",", fmt="%1.3f")
 rows = session.upload_data("iris.csv", key_prefix="iris/rows")
 features = session.upload_data("features.csv", key_prefix="iris/features")
 
-processor = SKLearnProcessor(VERSION, role, "ml.m5.xlarge", 1, sagemaker_session=session)
+processor = SKLearnProcessor(VERSION, role, 1, "ml.m5.xlarge", sagemaker_session=session)
 processor.run(
     str(HERE / "prepare.py"),
     inputs=[ProcessingInput(rows, "/opt/ml/processing/input")],

@@ -173,6 +173,19 @@ def test_a_model_is_made_transforms_and_is_registered(sagemaker, role, bucket):
     assert [list(step["Metadata"]) for step in shown] == [["Model"], ["TransformJob"], ["RegisterModel"]]
 
 
+def test_a_definition_may_lie_in_s3(sagemaker, role, bucket):
+    steps = [{"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "as it was told"}}]
+    boto3.client("s3").put_object(Bucket=bucket, Key="definition.json", Body=json.dumps({"Steps": steps}).encode())
+    name = f"pipeline-{uuid.uuid4().hex[:8]}"
+    sagemaker.create_pipeline(
+        PipelineName=name,
+        ClientRequestToken="x" * 32,
+        RoleArn=role,
+        PipelineDefinitionS3Location={"Bucket": bucket, "ObjectKey": "definition.json"},
+    )
+    assert run(sagemaker, name)[1][0]["FailureReason"] == "as it was told"
+
+
 def test_a_job_that_fails_fails_the_execution(sagemaker, role, bucket):
     arguments = {
         "RoleArn": role,

@@ -130,6 +130,15 @@ def test_a_name_is_taken_once(sagemaker, bucket, completed):
             {"ResourceConfig": {"InstanceType": "ml.p3.2xlarge", "InstanceCount": 2, "VolumeSizeInGB": 10}},
             "not emulated: training on more than one instance",
         ),
+        (
+            {
+                "AlgorithmSpecification": {
+                    "TrainingImage": "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1",
+                    "TrainingInputMode": "File",
+                }
+            },
+            "not emulated: the built-in algorithm kmeans",
+        ),
         ({"EnableManagedSpotTraining": True}, "Invalid MaxWaitTimeInSeconds"),
     ],
 )

@@ -14,6 +14,16 @@ _FRAMEWORKS = ("sagemaker-scikit-learn", "sagemaker-xgboost", "pytorch-", "tenso
 """How the names of AWS's framework containers begin."""
 
 
+_NOT_HERE = frozenset(
+    {
+        *("blazingtext", "factorization-machines", "forecasting-deepar", "image-classification-neo", "ipinsights"),
+        *("kmeans", "knn", "lda", "linear-learner", "ntm", "object-detection", "object2vec", "pca"),
+        *("randomcutforest", "semantic-segmentation", "seq2seq"),
+    }
+)
+"""AWS's other built-in algorithms: their images are AWS's alone, with Docker or without."""
+
+
 class ImageKind(Enum):
     """How an image is run."""
 
@@ -38,3 +48,9 @@ def kind_of(image: str) -> ImageKind:
     if repository.startswith(_STUB):
         return ImageKind.STUB
     return ImageKind.FRAMEWORK if repository.startswith(_FRAMEWORKS) else ImageKind.CONTAINER
+
+
+def not_emulated(image: str) -> str | None:
+    """The name of the built-in algorithm that *image* is, where it is one that nothing here runs."""
+    repository = repository_of(image)
+    return repository if repository in _NOT_HERE and ".dkr.ecr." in image else None

@@ -13,6 +13,7 @@ from harness.emulator.door.call import Call
 from harness.emulator.door.validation import check
 from harness.emulator.moto.sagemaker import backend_of
 from harness.emulator.sagemaker.execution_role import ExecutionRole
+from harness.emulator.sagemaker.images import not_emulated
 from harness.emulator.sagemaker.model_data import split_model_uri
 from harness.emulator.sagemaker.names import arn_of, refusal
 from harness.emulator.services import Operation
@@ -43,6 +44,9 @@ def create_model(context: EmulatorContext, call: Call, keep: Operation) -> Mappi
     container = container_of(parameters)
     if container is None:
         raise refusal("You must provide either PrimaryContainer or Containers.")
+    algorithm = not_emulated(str(container.get("Image", "")))
+    if algorithm is not None:
+        raise refusal(f"not emulated: the built-in algorithm {algorithm}")
     role = ExecutionRole(context, parameters["ExecutionRoleArn"])
     role.require(arn_of("model", name, region, context.account_id))
     uri = model_data_of(container)

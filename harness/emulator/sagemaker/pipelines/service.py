@@ -62,7 +62,7 @@ class Pipelines:
         """Keep a pipeline whose every step can be run here."""
         given, name = call.parameters, call.parameters["PipelineName"]
         arn = arn_of("pipeline", name, call.region, self._context.account_id)
-        text = _definition_of(given)
+        text = self._definition_of(call)
         parse(text)
         ExecutionRole(self._context, given["RoleArn"]).require(arn)
         now = datetime.now(UTC)
@@ -85,8 +85,9 @@ class Pipelines:
     def update(self, call: Call) -> dict[str, Any]:
         """Change a pipeline; executions under way go on as they began."""
         pipeline, given = self._find(call), dict(call.parameters)
-        if "PipelineDefinition" in given:
-            parse(_definition_of(given))
+        if "PipelineDefinition" in given or "PipelineDefinitionS3Location" in given:
+            given["PipelineDefinition"] = self._definition_of(call)
+            parse(given["PipelineDefinition"])
         names = ("PipelineDisplayName", "PipelineDefinition", "PipelineDescription", "RoleArn")
         pipeline.update({name: given[name] for name in names if name in given}, LastModifiedTime=datetime.now(UTC))
         return {"PipelineArn": pipeline["PipelineArn"]}
@@ -209,6 +210,20 @@ class Pipelines:
             raise AwsError("ResourceNotFound", f"Pipeline execution '{arn}' does not exist.")
         return execution
 
+    def _definition_of(self, call: Call) -> str:
+        """The definition, out of the request or from where in S3 it says, read as who asks."""
+        place = call.parameters.get("PipelineDefinitionS3Location")
+        if place is None:
+            if "PipelineDefinition" not in call.parameters:
+                raise refusal("You must provide PipelineDefinition or PipelineDefinitionS3Location.")
+            return str(call.parameters["PipelineDefinition"])
+        wanted = {"Bucket": place["Bucket"], "Key": place["ObjectKey"]}
+        if "VersionId" in place:
+            wanted["VersionId"] = place["VersionId"]
+        read = Call("s3", "GetObject", wanted, call.region, call.account, call.caller)
+        body = self._context.services.call(read)["Body"]
+        return bytes(body).decode("utf-8", "replace")
+
     def _ask(self, role: str, region: str) -> Ask:
         session = ExecutionRole(self._context, role).session
 
@@ -217,9 +232,3 @@ class Pipelines:
             return self._context.services.call(call)
 
         return ask
-
-
-def _definition_of(given: Mapping[str, Any]) -> str:
-    if "PipelineDefinition" not in given:
-        raise refusal("not emulated: PipelineDefinitionS3Location. Give the PipelineDefinition.")
-    return str(given["PipelineDefinition"])

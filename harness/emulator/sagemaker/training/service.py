@@ -13,7 +13,7 @@ from harness.emulator.door.errors import AwsError
 from harness.emulator.door.validation import check
 from harness.emulator.moto.sagemaker import backend_of
 from harness.emulator.sagemaker.execution_role import ExecutionRole
-from harness.emulator.sagemaker.images import ImageKind, kind_of
+from harness.emulator.sagemaker.images import ImageKind, kind_of, not_emulated
 from harness.emulator.sagemaker.job_lists import page
 from harness.emulator.sagemaker.names import arn_of, refusal
 from harness.emulator.sagemaker.program import Programs
@@ -176,6 +176,9 @@ class TrainingJobs:
             raise refusal("You must specify exactly one of AlgorithmName and TrainingImage in AlgorithmSpecification.")
         if specification.get("AlgorithmName"):
             raise refusal("not emulated: AlgorithmName. Name a TrainingImage.")
+        algorithm = not_emulated(specification["TrainingImage"])
+        if algorithm is not None:
+            raise refusal(f"not emulated: the built-in algorithm {algorithm}")
         for channel in parameters.get("InputDataConfig") or []:
             source = channel["DataSource"].get("S3DataSource") or {}
             if source.get("S3DataType") == "AugmentedManifestFile":
