@@ -82,6 +82,17 @@ def modelled_errors(service: str, operation: str) -> Mapping[str, int]:
     return MappingProxyType(found)
 
 
+@lru_cache(256)
+def message_member(service: str, code: str) -> str | None:
+    """What the message of error *code* is called in the service's model, None where it does not say."""
+    try:
+        shape = service_model(service).shape_for_error_code(code)
+    except Exception:  # a signing name without a model
+        return None
+    members = getattr(shape, "members", None) or {}
+    return next((name for name in members if name.lower() == "message"), None)
+
+
 def documented_errors(service: str, operation: str) -> Mapping[str, int]:
     """HTTP statuses by error code, of the errors in the operation's model and of those that every service has."""
     return {**_LIKE_ANYBODY, **modelled_errors(service, operation)}

@@ -14,6 +14,7 @@ from werkzeug.exceptions import BadRequest
 
 from harness.emulator.access.permissions import Permissions
 from harness.emulator.apigateway.requests import is_front_door
+from harness.emulator.aws_models import message_member
 from harness.emulator.clients import OWN_ACCESS_KEY
 from harness.emulator.door.answers import answer
 from harness.emulator.door.boundary import CONTROL_PREFIX, PAGE_PREFIX
@@ -215,7 +216,11 @@ def _refused(error: AwsError, service: str, request_id: str) -> Response:
     """An error in the protocol of *service*."""
     if protocol_of(service) in _XML:
         return xml_error_response(error, request_id)
-    return error_response(error, request_id, "Message" if service in _MESSAGE_IN_CAPITALS else "message")
+    return error_response(error, request_id, message_member(service, error.code) or _message_of(service))
+
+
+def _message_of(service: str) -> str:
+    return "Message" if service in _MESSAGE_IN_CAPITALS else "message"
 
 
 def json_members(request: Request) -> dict[str, Any]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from botocore.model import Shape
 
 _LONGEST_LIST = 10
+_SCALARS = ("string", "integer", "long", "float", "double")
 
 
 def check(service: str, operation: str, parameters: Mapping[str, Any]) -> None:
@@ -54,12 +55,23 @@ def _faults(shape: Shape, value: Any, where: str) -> Iterator[str]:
                 yield from _faults(shape.members[name], member, _below(where, name))
     elif kind == "list" and isinstance(value, list):
         yield from _size_faults(shape, value, where)
+        if shape.member.type_name in _SCALARS:
+            if any(any(_faults(shape.member, member, where)) for member in value):
+                constraint = f"satisfy constraint: [{_constraints(shape.member)}]"
+                yield _fault(f"'{_java(shape, value)}'", where, constraint)
+            return
         for number, member in enumerate(value, 1):
             yield from _faults(shape.member, member, f"{where}.{number}.member")
     elif kind == "map" and isinstance(value, Mapping):
         yield from _size_faults(shape, value, where)
-        for member in value.values():
-            yield from _faults(shape.value, member, f"{where}.member")
+        for what, part, members in (("keys", shape.key, value.keys()), ("value", shape.value, value.values())):
+            if part.type_name in _SCALARS:
+                if any(any(_faults(part, member, where)) for member in members):
+                    words = f"failed to satisfy constraint: Map {what} must satisfy constraint: [{_constraints(part)}]"
+                    yield f"Value '{_java(shape, value)}' at '{where}' {words}"
+            else:
+                for member in members:
+                    yield from _faults(part, member, f"{where}.member")
     elif kind == "string" and isinstance(value, str):
         if shape.enum:
             if value not in shape.enum:
@@ -91,11 +103,30 @@ def _size_faults(shape: Shape, value: Any, where: str) -> Iterator[str]:
         yield _fault(shown, where, f"have length less than or equal to {high}")
 
 
+def _constraints(shape: Shape) -> str:
+    """All that is asked of a member of a list or map, in the order in which AWS tells it."""
+    if getattr(shape, "enum", None):
+        return f"Member must satisfy enum value set: [{', '.join(shape.enum)}], Member must not be null"
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    text = shape.type_name == "string"
+    what = "length" if text else "value"
+    said = []
+    if high is not None:
+        said.append(f"Member must have {what} less than or equal to {high}")
+    if low is not None:
+        said.append(f"Member must have {what} greater than or equal to {low}")
+    if pattern := shape.metadata.get("pattern"):
+        said.append(f"Member must satisfy regular expression pattern: {pattern}")
+    return ", ".join([*said, *([] if text else ["Member must not be null"])])
+
+
 def _java(shape: Any, value: Any) -> str:
     """*value* as Java prints it, which AWS's words quote."""
     if isinstance(value, Mapping) and shape.type_name == "structure":
         members = (f"{name}={_java(shape.members[name], member)}" for name, member in value.items())
         return f"{shape.name}({', '.join(members)})"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}={_java(shape.value, each)}" for key, each in value.items()) + "}"
     if isinstance(value, list):
         return f"[{', '.join(_java(shape.member, each) for each in value)}]"
     return str(value)

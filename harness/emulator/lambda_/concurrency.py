@@ -58,7 +58,7 @@ class Concurrency:
         reference = reference_of(call)
         if reference.qualifier is not None:
             raise invalid(_UNQUALIFIED)
-        function = self._store.function(reference)
+        function = self._store.function(Reference(reference.region, reference.account, reference.name, LATEST))
         wanted = int(call.parameters["ReservedConcurrentExecutions"])
         with self._store.lock:
             others = sum(each.reserved or 0 for each in self._store.in_region(call.region) if each is not function)

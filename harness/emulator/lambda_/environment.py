@@ -209,6 +209,10 @@ class ExecutionEnvironment:
         return [*found, self._runtime_folder]
 
     def _kill(self) -> None:
+        # What has left the group, a daemon, is still below the process.
+        for pid in _descendants(self._process.pid):
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
@@ -295,6 +299,14 @@ class ExecutionEnvironment:
     def _as_on_aws(self, text: str) -> str:
         packages = _PACKAGES.format(runtime=self.function.runtime)
         return text.replace(str(self._task_root), _TASK_ROOT).replace(str(self._runtime_folder), packages)
+
+
+def _descendants(pid: int) -> list[int]:
+    """Numbers of the processes below *pid*."""
+    try:
+        return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+    except psutil.Error:
+        return []
 
 
 _SIGNAL_WORDS: dict[int, str] = {

@@ -180,8 +180,9 @@ class FunctionSettings:
             "AuthType": given["AuthType"],
             "CreationTime": now,
             "LastModifiedTime": now,
-            "InvokeMode": given.get("InvokeMode") or "BUFFERED",
         }
+        if given.get("InvokeMode"):
+            config["InvokeMode"] = given["InvokeMode"]
         if given.get("Cors"):
             config["Cors"] = given["Cors"]
         function.urls[key] = config

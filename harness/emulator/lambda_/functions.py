@@ -140,7 +140,7 @@ class Functions:
         if reference.qualifier == LATEST:
             raise invalid("$LATEST version cannot be deleted without deleting the function.")
         if function is None:
-            raise function_not_found(reference.arn if reference.is_version else reference.function_arn)
+            raise function_not_found(reference.function_arn)
         if reference.is_alias:
             raise invalid("Deletion of aliases is not currently supported.")
         with self._store.lock:
@@ -244,7 +244,8 @@ class Functions:
             function.live = changed.live
             if given.get("Publish"):
                 published, _ = publish(function)
-                answer |= {"Version": published["Version"], "FunctionArn": published["FunctionArn"]}
+                answer = under_way(published, **CREATING)
+                answer.pop("LastUpdateStatus", None)
             settled(function.latest)
             self._plane.codes.forget(self._store.digests())
         self._plane.changed(function)

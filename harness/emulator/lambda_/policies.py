@@ -84,8 +84,7 @@ class Policies:
             raise not_found(f"No policy found for: {reference.function_arn}")
         reference, function = self._find(call)
         key = "" if reference.qualifier in (None, LATEST) else str(reference.qualifier)
-        if reference.qualifier is not None and not function.has(reference.qualifier):
-            raise function_not_found(reference.arn)
+        function.require(reference)
         with self._store.lock:
             policy = function.policies.get(key)
             sid = call.parameters["StatementId"]

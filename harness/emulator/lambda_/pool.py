@@ -11,6 +11,8 @@ from harness.emulator.lambda_.environment import ExecutionEnvironment
 from harness.emulator.lambda_.invocation import FunctionVersion
 
 _PATIENCE = 0.5
+_IDLE, _KEPT, _LOOK = 20.0, 2, 5.0
+"""Seconds after which all idle environments of a version but so many end, and seconds between two looks."""
 
 
 class EnvironmentPool:
@@ -41,6 +43,9 @@ class EnvironmentPool:
         self._claimed: dict[tuple[object, ...], int] = {}
         """Invocations that wait for one of those."""
         self._closed = False
+        self._idle_since: dict[ExecutionEnvironment, float] = {}
+        self._ended = threading.Event()
+        self._sweeper: threading.Thread | None = None
 
     def start_ahead(self, function: FunctionVersion) -> None:
         """Start an environment, for the next invocation, where there is none yet."""
@@ -88,6 +93,7 @@ class EnvironmentPool:
 
     def close(self) -> None:
         """End all environments."""
+        self._ended.set()
         with self._lock:
             self._closed = True
             environments = list(self._all)
@@ -156,6 +162,8 @@ class EnvironmentPool:
             wanted = self._current.get((function.arn, function.version)) == function.revision
             if environment.alive and wanted and not self._closed:
                 self._idle.setdefault(function.revision, []).append(environment)
+                self._idle_since[environment] = time.monotonic()
+                self._sweep_later()
             else:
                 self._forget(environment)
             self._freed_at[function.revision] = time.monotonic()
@@ -163,5 +171,21 @@ class EnvironmentPool:
 
     def _forget(self, environment: ExecutionEnvironment) -> None:
         self._all.discard(environment)
+        self._idle_since.pop(environment, None)
         self._count[environment.function.revision] -= 1
         threading.Thread(target=environment.close, daemon=True).start()
+
+    def _sweep_later(self) -> None:
+        """Watch for environments that a burst has left."""
+        if self._sweeper is None or not self._sweeper.is_alive():
+            self._sweeper = threading.Thread(target=self._sweep, name="idle-environments", daemon=True)
+            self._sweeper.start()
+
+    def _sweep(self) -> None:
+        while not self._ended.wait(_LOOK):
+            now = time.monotonic()
+            with self._lock:
+                for idle in self._idle.values():
+                    # The most recently used is at the end, and is handed out first.
+                    while len(idle) > _KEPT and now - self._idle_since.get(idle[0], now) > _IDLE:
+                        self._forget(idle.pop(0))

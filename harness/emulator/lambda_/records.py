@@ -89,7 +89,8 @@ class Function:
             AwsError: ``ResourceNotFoundException``.
         """
         if reference.qualifier is not None and not self.has(reference.qualifier):
-            raise (alias_not_found if reference.is_alias else function_not_found)(reference.arn)
+            can_be_alias = reference.is_alias and "$" not in reference.qualifier
+            raise (alias_not_found if can_be_alias else function_not_found)(reference.arn)
 
     def version_of(self, qualifier: str | None) -> str:
         """The version that a qualifier names; an alias's own one, without its routing."""

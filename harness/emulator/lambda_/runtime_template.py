@@ -16,16 +16,36 @@ _OWN_FOLDER = sys.path.pop(0)  # first of all, so that nothing is imported from 
 _PYTHONS_OWN = sys.path[1:]  # behind the folder of the runtime's packages
 
 import contextlib  # noqa: E402
+import ctypes  # noqa: E402
 import gc  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
 import runpy  # noqa: E402
 import select  # noqa: E402
+import signal  # noqa: E402
 import socket  # noqa: E402
 import time  # noqa: E402
+from collections.abc import Iterable  # noqa: E402
 from typing import Any  # noqa: E402
 
 _LONGEST_REQUEST = 1 << 20
+_CHILD_SUBREAPER = 36
+
+
+def _adopt_orphans() -> None:
+    """Have what daemons fork stay below this process, so that whoever ends it finds them."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _end_orphans(copies: Iterable[int]) -> None:
+    """End what a copy that has ended has left behind: it is a child of this process now."""
+    own = os.getpid()
+    with contextlib.suppress(OSError), open(f"/proc/{own}/task/{own}/children") as file:  # noqa: PTH123
+        for pid in set(map(int, file.read().split())) - set(copies):
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
 
 
 def _load() -> None:
@@ -49,6 +69,7 @@ def _serve(channel: socket.socket) -> dict[str, Any]:
                 os.close(descriptor)
                 pid = copies.pop(descriptor)
                 status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+                _end_orphans(copies.values())
                 channel.send(json.dumps({"ended": pid, "status": status}).encode())
                 continue
             data, outputs, _, _ = socket.recv_fds(channel, _LONGEST_REQUEST, 1)
@@ -73,6 +94,7 @@ def _become(request: dict[str, Any]) -> None:
     """Take on the surroundings of a function's process."""
     with contextlib.suppress(OSError):
         os.setpgid(0, 0)
+    _adopt_orphans()
     output, descriptor = request["output"], request["descriptor"]
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (output, 1), (output, 2), (output, descriptor)):
@@ -93,6 +115,7 @@ def _become(request: dict[str, Any]) -> None:
 if __name__ == "__main__":
     _channel = socket.socket(fileno=int(sys.argv[1]))
     _load()
+    _adopt_orphans()
     _channel.send(json.dumps({"modules": sorted({name.partition(".")[0] for name in sys.modules})}).encode())
     _become(_serve(_channel))
     runpy.run_module("awslambdaric", run_name="__main__", alter_sys=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import sys
 import threading
 import time
 import uuid
@@ -23,6 +24,7 @@ from harness.emulator.aws_models import documented_errors, service_error
 from harness.emulator.context import EmulatorContext
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.validation import check
 from harness.emulator.lambda_.asynchronous import AsynchronousInvocations, EventSettings
 from harness.emulator.lambda_.codes import Codes
 from harness.emulator.lambda_.concurrency import Concurrency
@@ -221,6 +223,8 @@ class Lambda:
         own = policies_about(function, reference.qualifier) if function is not None and there else ()
         self._context.permissions.check(session, "lambda:InvokeFunction", reference.arn, resource_policies=own)
         if function is None or not there:
+            named = {"FunctionName": reference.name, "Qualifier": reference.qualifier}
+            check("lambda", "Invoke", named)
             raise function_not_found(f"{reference.function_arn}:{reference.qualifier or LATEST}")
         return function
 
@@ -304,6 +308,14 @@ class Lambda:
     def _start(self, function: FunctionVersion) -> ExecutionEnvironment:
         if not function.runtime.startswith("python"):
             raise not_emulated(f"runtime {function.runtime or 'of container images'}, of function {function.name}")
+        here = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        if function.runtime != here:
+            logger.warning(
+                "not emulated: %s. Function %s runs on %s, this emulator's own Python: what differs between them shows",
+                function.runtime,
+                function.name,
+                here,
+            )
         session = RoleSession(function.role, function.name)
         task_root = function.folder or self._unpacked("code", function.package)
         layers = self._unpacked("layers", *function.layers) if function.layers else None
