@@ -16,7 +16,8 @@ from typing import Any
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
 from harness.emulator.stepfunctions.arns import check_arn, check_name
-from harness.emulator.stepfunctions.machines import check_tags, moment
+from harness.emulator.stepfunctions.machine_records import moment
+from harness.emulator.stepfunctions.machines import check_tags
 from harness.emulator.stepfunctions.pages import page_of
 from harness.emulator.stepfunctions.scheduler import Scheduler
 from harness.emulator.stepfunctions.store import Store

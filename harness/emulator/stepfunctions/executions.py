@@ -17,11 +17,19 @@ from harness.emulator.door.errors import AwsError
 from harness.emulator.stepfunctions.arns import check_arn, check_name, qualifier_of
 from harness.emulator.stepfunctions.clock import Timeline
 from harness.emulator.stepfunctions.definitions import Definitions
-from harness.emulator.stepfunctions.execution_logs import DATA, ExecutionLogs
+from harness.emulator.stepfunctions.descriptions import (
+    as_step_functions_local,
+    data_of,
+    item_of,
+    redrivable,
+    shown_event,
+)
+from harness.emulator.stepfunctions.execution_logs import ExecutionLogs
 from harness.emulator.stepfunctions.inputs import read_input
 from harness.emulator.stepfunctions.integrations.reach import Caller
 from harness.emulator.stepfunctions.integrations.registry import SESSION_NAME
-from harness.emulator.stepfunctions.machines import Machine, Machines, Revision, moment
+from harness.emulator.stepfunctions.machine_records import Machine, Revision, moment
+from harness.emulator.stepfunctions.machines import Machines
 from harness.emulator.stepfunctions.mocks import MockError, Mocks
 from harness.emulator.stepfunctions.pages import position_of, size_of, token_of
 from harness.emulator.stepfunctions.run import Driver, Run
@@ -201,7 +209,7 @@ class Executions:
 
     def _tell(self, run: Run) -> None:
         if not run.express:
-            self._events.tell(run.kept, _redrivable(run.kept))
+            self._events.tell(run.kept, redrivable(run.kept))
 
     def left(self, run: Run) -> None:
         """Have a state machine be gone that is being deleted, once nothing runs it."""
@@ -303,7 +311,7 @@ class Executions:
                 "billedMemoryUsedInMB": 64,
                 "billedDurationInMilliseconds": max(100, math.ceil(took * 10) * 100),
             },
-            **_data(kept, call.parameters.get("includedData"), with_output=True),
+            **data_of(kept, call.parameters.get("includedData"), with_output=True),
         }
         for member in ("error", "cause", "traceHeader"):
             if member in kept.members:
@@ -325,8 +333,8 @@ class Executions:
             "status": kept.status,
             "startDate": moment(kept.started),
             "redriveCount": kept.redrives,
-            **_data(kept, call.parameters.get("includedData")),
-            **_redrivable(kept),
+            **data_of(kept, call.parameters.get("includedData")),
+            **redrivable(kept),
         }
         times = {"stopDate": kept.stopped, "redriveDate": kept.redriven}
         answer |= {member: moment(seconds) for member, seconds in times.items() if seconds is not None}
@@ -382,7 +390,7 @@ class Executions:
             status=given.get("statusFilter"),
             redriven=redriven,
         )
-        answer: dict[str, Any] = {"executions": [_item(kept) for kept in found]}
+        answer: dict[str, Any] = {"executions": [item_of(kept) for kept in found]}
         if further is not None:
             answer["nextToken"] = token_of(further)
         return answer
@@ -411,12 +419,12 @@ class Executions:
         else:
             events = self._store.history(arn)
         if "testCase" in kept.members:
-            events = [_as_step_functions_local(event) for event in events]
+            events = [as_step_functions_local(event) for event in events]
         first, most = position_of(given) or 0, size_of(given)
         if given.get("reverseOrder"):
             events = events[::-1]
         with_data = given.get("includeExecutionData", True)
-        answer: dict[str, Any] = {"events": [_shown(event, with_data) for event in events[first:][:most]]}
+        answer: dict[str, Any] = {"events": [shown_event(event, with_data) for event in events[first:][:most]]}
         if first + most < len(events):
             answer["nextToken"] = token_of(first + most)
         return answer
@@ -527,54 +535,3 @@ class _Begun:
     def __init__(self, kept: Kept) -> None:
         self.kept = kept
         self.arn = kept.arn
-
-
-def _item(kept: Kept) -> dict[str, Any]:
-    item: dict[str, Any] = {
-        "executionArn": kept.arn,
-        "stateMachineArn": kept.machine,
-        "name": kept.name,
-        "status": kept.status,
-        "startDate": moment(kept.started),
-        "redriveCount": kept.redrives,
-    }
-    times = {"stopDate": kept.stopped, "redriveDate": kept.redriven}
-    item |= {member: moment(seconds) for member, seconds in times.items() if seconds is not None}
-    names = {"stateMachineVersionArn": kept.version, "stateMachineAliasArn": kept.alias, "mapRunArn": kept.map_run}
-    return item | {member: value for member, value in names.items() if value is not None}
-
-
-def _data(kept: Kept, included: str | None, *, with_output: bool = False) -> dict[str, Any]:
-    """Input and output of an execution, as far as they are asked for."""
-    shown = included != "METADATA_ONLY"
-    answer: dict[str, Any] = {"inputDetails": {"included": shown}}
-    if "output" in kept.members or with_output:
-        answer["outputDetails"] = {"included": shown}
-    if shown:
-        answer |= {member: kept.members[member] for member in ("input", "output") if member in kept.members}
-    return answer
-
-
-def _redrivable(kept: Kept) -> dict[str, str]:
-    if kept.status in ("RUNNING", "SUCCEEDED"):
-        reason = f"Execution is {kept.status} and cannot be redriven"
-        return {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": reason}
-    return {"redriveStatus": "REDRIVABLE" if kept.map_run is None else "REDRIVABLE_BY_MAP_RUN"}
-
-
-def _as_step_functions_local(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Step Functions Local, whose test cases these are, names a task of an SDK otherwise than AWS."""
-    for name, details in event.items():
-        if isinstance(details, Mapping) and str(details.get("resourceType")).startswith("aws-sdk:"):
-            sdk, _, service = details["resourceType"].partition(":")
-            return {**event, name: {**details, "resourceType": sdk, "resource": f"{service}:{details['resource']}"}}
-    return event
-
-
-def _shown(event: Mapping[str, Any], with_data: bool) -> dict[str, Any]:
-    shown: dict[str, Any] = {**event, "timestamp": moment(event["timestamp"])}
-    if not with_data:
-        for name, details in event.items():
-            if name.endswith("EventDetails") and isinstance(details, Mapping):
-                shown[name] = {member: value for member, value in details.items() if member not in DATA}
-    return shown

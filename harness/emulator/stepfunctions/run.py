@@ -19,7 +19,7 @@ from harness.emulator.stepfunctions.integrations.reach import Caller
 from harness.emulator.stepfunctions.integrations.registry import POLL_SECONDS, Integrations
 from harness.emulator.stepfunctions.integrations.resource import parse_resource
 from harness.emulator.stepfunctions.layers import Intercepted, Layer
-from harness.emulator.stepfunctions.machines import Revision
+from harness.emulator.stepfunctions.machine_records import Revision
 from harness.emulator.stepfunctions.scheduler import Scheduler
 from harness.emulator.stepfunctions.store import Kept
 from harness.emulator.stepfunctions.told import Told

@@ -12,14 +12,8 @@ from typing import Any
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
 from harness.emulator.stepfunctions.arns import check_arn, machine_of, qualifier_of
-from harness.emulator.stepfunctions.machines import (
-    Alias,
-    Machine,
-    Machines,
-    Revision,
-    does_not_exist,
-    moment,
-)
+from harness.emulator.stepfunctions.machine_records import Alias, Machine, Revision, moment
+from harness.emulator.stepfunctions.machines import Machines, does_not_exist
 from harness.emulator.stepfunctions.pages import page_of
 
 _INITIAL = "INITIAL"
