@@ -19,11 +19,25 @@ if TYPE_CHECKING:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.option("--target", help="Where AWS answers.  [default: the emulator that runs for this folder, else a new one]")
 @click.option("--output", type=click.Path(dir_okay=False), help="Executed notebook.  [default: NAME.executed.ipynb]")
-def run(script: str, arguments: tuple[str, ...], target: str | None, output: str | None) -> None:
+@click.option("--set", "settings_of", multiple=True, metavar="NAME=VALUE", help="Parameter of a notebook; repeatable.")
+@click.option("--allow-errors", is_flag=True, help="Go on behind a cell that fails.")
+def run(
+    script: str,
+    arguments: tuple[str, ...],
+    target: str | None,
+    output: str | None,
+    settings_of: tuple[str, ...],
+    allow_errors: bool,
+) -> None:
     """Run a Python SCRIPT or notebook, unmodified, against a target."""
 
     from harness.scripts import run_notebook, run_script, target_environment
 
+    parameters = {name: value for name, _, value in (given.partition("=") for given in settings_of)}
+    if wrong := [given for given in settings_of if not given.partition("=")[0].isidentifier() or "=" not in given]:
+        raise click.UsageError(f"--set takes NAME=VALUE, not {wrong[0]!r}")
+    if (parameters or allow_errors) and not script.endswith(".ipynb"):
+        raise click.UsageError("--set and --allow-errors are for notebooks")
     settings = targeted(target)
     if settings.target == "aws":
         raise click.ClickException("what a script costs on AWS nobody can tell: run it there with python itself.")
@@ -34,13 +48,18 @@ def run(script: str, arguments: tuple[str, ...], target: str | None, output: str
             code = run_script(path, arguments, environment)
         else:
             executed = Path(output) if output else path.with_suffix(".executed.ipynb")
-            failure = run_notebook(
-                path, executed, environment, lambda cell, count: click.echo(f"cell {cell} of {count}", err=True)
+            failures = run_notebook(
+                path,
+                executed,
+                environment,
+                lambda cell, count: click.echo(f"cell {cell} of {count}", err=True),
+                parameters,
+                allow_errors,
             )
             click.echo(f"wrote {executed}", err=True)
-            if failure is not None:
+            for failure in failures:
                 click.echo(failure, err=True)
-            code = 1 if failure is not None else 0
+            code = 1 if failures and not allow_errors else 0
     sys.exit(code)
 
 

@@ -213,13 +213,13 @@ def test_a_model_of_other_settings_is_refused(train, job, given, words):
     job.with_lists()
     save_artifact(random_artifact(), job.channel("model"), batch=8)
     code, _ = train(job.configure(**given))
-    assert code == 1 and words in job.failure and job.failure.startswith("ClientError: ")
+    assert code == 2 and words in job.failure and job.failure.startswith("ClientError: ")
 
 
 def test_a_job_without_validation_fails_in_the_words_of_aws(train, job):
     job.channel("train")
     code, messages = train(job.configure())
-    assert code == 1
+    assert code == 2
     assert job.failure.startswith("ClientError: Unable to initialize the algorithm. Failed to validate input data")
     assert "'validation' is a required property" in job.failure
     assert messages[-1].startswith("Customer Error: ")
@@ -233,13 +233,20 @@ def test_fewer_images_than_a_batch_are_refused_in_the_words_of_aws(train, job):
 def test_a_wrong_hyperparameter_fails_the_job(train, job):
     code, messages = train(job.with_lists().configure(epoch=3))
     reason = "Additional hyperparameters are not allowed ('epoch' was unexpected) (caused by ValidationError)"
-    assert (code, job.failure) == (1, f"ClientError: {reason}")
+    assert (code, job.failure) == (2, f"ClientError: {reason}")
     assert messages[-1] == f"Customer Error: {reason}"
 
 
 def test_pretrained_weights_are_told_to_be_missing(train, job):
-    train(job.with_lists().configure(use_pretrained_model=1, num_layers=18))
+    code, _ = train(job.with_lists().configure(use_pretrained_model=1, num_layers=18))
+    assert code == 2
     assert "ImageNet weights" in job.failure and "'model' channel" in job.failure
+
+
+def test_recipes_of_our_own_go_on_without_pretrained_weights_and_say_so(train, job):
+    code, messages = train(job.with_lists().configure(use_pretrained_model=1, num_layers=18), recipe="linear")
+    assert code == 0
+    assert any("'linear' goes on with weights of its own" in message for message in messages)
 
 
 def test_what_nobody_foresaw_is_the_algorithms_error(train, job, monkeypatch):
@@ -258,7 +265,7 @@ def test_training_that_diverges_says_so(torch, train, job):
     broken.parameters["fc_weight"][:] = 3e38
     save_artifact(broken, job.channel("model"), batch=8)
     code, _ = train(job.configure(), recipe="fast")
-    assert code == 1 and "training diverged" in job.failure
+    assert code == 2 and "training diverged" in job.failure
 
 
 def test_sigterm_ends_a_job_with_its_best_model(torch, job):

@@ -172,7 +172,7 @@ def test_a_failing_program_fails_the_job_with_its_reason(sagemaker, bucket):
     assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Failed"
     assert job["FailureReason"].startswith("ClientError: ")
     assert "num_classes" in job["FailureReason"]
-    assert job["FailureReason"].endswith(", exit code: 1")
+    assert job["FailureReason"].endswith(", exit code: 2")
     assert job["SecondaryStatusTransitions"][-1]["StatusMessage"] == job["FailureReason"]
     assert problems("sagemaker", "DescribeTrainingJob", job) == []
 

@@ -59,12 +59,31 @@ def test_a_notebook_is_written_with_its_results_even_when_a_cell_fails(tmp_path)
     done = run("work.ipynb", cwd=tmp_path)
     assert done.returncode == 1
     assert "cell 1 of 3" in done.stderr
+    assert "cell 2, line 1: raise ValueError('as it should')" in done.stderr
     assert "ValueError: as it should" in done.stderr
     assert "Traceback (most recent call last):\n  File" not in done.stderr  # the notebook's own, not ours
     executed = json.loads((tmp_path / "work.executed.ipynb").read_text())
     assert "".join(executed["cells"][0]["outputs"][0]["text"]) == "123456789012\n"
     assert executed["cells"][1]["outputs"][0]["ename"] == "ValueError"
     assert executed["cells"][2]["outputs"] == []
+
+
+@pytest.mark.long
+def test_a_notebook_s_parameters_are_set_and_errors_passed_over(tmp_path):
+    (tmp_path / "work.ipynb").write_text(notebook("a = 1", "raise ValueError('one')", "print(bucket, count)"))
+    given = ("--set", "bucket=b", "--set", "count=3", "--allow-errors")
+    done = run(*given, "work.ipynb", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "cell 3, line 1: raise ValueError('one')" in done.stderr
+    executed = json.loads((tmp_path / "work.executed.ipynb").read_text())
+    assert "".join(executed["cells"][3]["outputs"][0]["text"]) == "b 3\n"
+
+
+def test_what_is_no_parameter_is_named(tmp_path):
+    (tmp_path / "work.ipynb").write_text("{}")
+    done = run("--set", "bucket", "work.ipynb", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--set takes NAME=VALUE, not 'bucket'" in done.stderr
 
 
 def test_what_is_no_notebook_is_named(tmp_path):

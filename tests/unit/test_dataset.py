@@ -87,6 +87,14 @@ def test_a_seed_gives_the_same_pictures_and_another_gives_others(archive, tmp_pa
     assert (other.train.images != archive.train.images).any()
 
 
+def test_a_drawn_archive_has_every_member_of_the_real_one(archive_path):
+    with tarfile.open(archive_path) as archive:
+        assert {name.rpartition("/")[2] for name in archive.getnames()} == {"meta", "test", "train", "file.txt~"}
+        names = pickle.load(archive.extractfile("cifar-100-python/meta"), encoding="bytes")
+    fine, coarse = names[b"fine_label_names"], names[b"coarse_label_names"]
+    assert (len(fine), len(coarse), fine[8], fine[48]) == (100, 20, b"bicycle", b"motorcycle")
+
+
 def test_the_real_data_set_is_read(real_data):
     dataset = from_folder(real_data / "cifar-vehicles")
     assert (len(dataset.train), len(dataset.test)) == (1000, 200)

@@ -51,7 +51,7 @@ def run_training(root: Path, recipe: str = AWS, seed: int = 0) -> int:
         seed: of everything random; the same seed, data and machine give the same model.
 
     Returns:
-        the program's exit code: 0, or 1 with the reason in ``output/failure``.
+        the program's exit code: 0, or with the reason in ``output/failure`` 2 for the customer's errors, 1 for others.
     """
     container = Container(root)
     print("Docker entrypoint called with argument(s): train", flush=True)
@@ -64,7 +64,7 @@ def run_training(root: Path, recipe: str = AWS, seed: int = 0) -> int:
         else:
             logger.error(log_line(error))
         container.write_failure(failure_reason(error))
-        return 1
+        return 2 if isinstance(error, CustomerError) else 1
     return 0
 
 
@@ -132,10 +132,13 @@ def _parent_model(
     logger.info("multi_label: %d", hyperparameters.multi_label)
     if "model" not in container.channels():
         if hyperparameters.use_pretrained_model:
-            raise CustomerError(
+            missing = (
                 "use_pretrained_model=1 needs the ImageNet weights that ship inside AWS's container; they are not "
-                "available here. Seed the job with a trained model through the 'model' channel instead."
+                "available here."
             )
+            if recipe == AWS:
+                raise CustomerError(f"{missing} Seed the job with a trained model through the 'model' channel instead.")
+            logger.info(f"{missing} The recipe '{recipe}' goes on with weights of its own.")
         logger.info("Performing random weight initialization")
         return None
     folder = container.channel("model")

@@ -16,6 +16,20 @@ import numpy as np
 
 FOLDER = "cifar-100-python"
 PARTS = ("train", "test")
+FINE_LABELS = """
+    apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can
+    castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin
+    elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard
+    lobster man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear
+    pickup_truck pine_tree plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark
+    shrew skunk skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone
+    television tiger tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm
+"""
+COARSE_LABELS = """
+    aquatic_mammals fish flowers food_containers fruit_and_vegetables household_electrical_devices household_furniture
+    insects large_carnivores large_man-made_outdoor_things large_natural_outdoor_scenes large_omnivores_and_herbivores
+    medium_mammals non-insect_invertebrates people reptiles small_mammals trees vehicles_1 vehicles_2
+"""
 MAX_MEMBER = 512 << 20
 """Bytes that one file in the archive may have; the real ones have at most 155 MB."""
 _COLUMNS = 3 * 32 * 32
@@ -109,11 +123,18 @@ def write_archive(path: Path, archive: Archive) -> None:
                 b"coarse_labels": [19 if label == 41 else 18 for label in part.labels],
                 b"data": np.ascontiguousarray(part.images, dtype=np.uint8),
             }
-            data = pickle.dumps(document, protocol=2)
-            entry = tarfile.TarInfo(f"{FOLDER}/{part.name}")
-            entry.size = len(data)
-            tar.addfile(entry, io.BytesIO(data))
+            _add(tar, part.name, pickle.dumps(document, protocol=2))
+        names = {b"fine_label_names": FINE_LABELS, b"coarse_label_names": COARSE_LABELS}
+        listed = {key: [name.encode() for name in named.split()] for key, named in names.items()}
+        _add(tar, "meta", pickle.dumps(listed, protocol=2))
+        _add(tar, "file.txt~", b"")
     scratch.replace(path)
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    entry = tarfile.TarInfo(f"{FOLDER}/{name}")
+    entry.size = len(data)
+    tar.addfile(entry, io.BytesIO(data))
 
 
 class _Unpickler(pickle.Unpickler):
