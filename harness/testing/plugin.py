@@ -131,6 +131,8 @@ def target(pytestconfig: pytest.Config, harness_settings: Settings) -> Iterator[
         except TargetError as error:
             pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)  # once, not once a test
         begin(pytestconfig, target.control_url)
+        if not target.is_local:
+            _guard_money(target, harness_settings)
         yield target
         collect(pytestconfig, target.control_url)
 
@@ -185,6 +187,16 @@ def faults(control: ControlApi, request: pytest.FixtureRequest) -> Iterator[Faul
             lines = [f"... {len(lines) - _MOST_STRIKES} before these", *lines[-_MOST_STRIKES:]]
         request.node.add_report_section("teardown", "faults", "\n".join(lines) or "none struck")
         request.node.user_properties.append(("faults", len(struck)))
+
+
+def _guard_money(target: Target, settings: Settings) -> None:
+    """Have what tests ask of boto3's default session priced before it is asked for."""
+    import boto3
+
+    from harness.cloud.guard import MoneyGuard
+
+    boto3.setup_default_session()
+    MoneyGuard(boto3.DEFAULT_SESSION, settings, target.region or settings.region)
 
 
 def _named(request: pytest.FixtureRequest) -> Callable[[str], str] | None:

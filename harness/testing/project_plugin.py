@@ -21,6 +21,7 @@ def stack(
     """The project's stack, deployed: ``stack["LogicalId"]`` has names and ARNs, ``stack.outputs`` the outputs."""
     import boto3
 
+    from harness.cloud.guard import MoneyGuard
     from harness.project.configuration import read_configuration
     from harness.project.plan import deploy_project, destroy_project, plan_project
     from harness.project.stack import StackFailure
@@ -32,6 +33,7 @@ def stack(
         plan = plan_project(read_configuration(pytestconfig.rootpath), session)
         if not target.is_local:
             _require_consent(target, harness_settings, plan.by_the_hour())
+            MoneyGuard(session, harness_settings, session.region_name)
         deployed = deploy_project(plan, session, is_local=target.is_local)
     except (TemplateError, StackFailure) as error:
         pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)  # once, not once a test
