@@ -59,6 +59,8 @@ class ServedModel:
     """Takes each line of the program's output."""
     frameworks: FrameworkEnvironments | None = None
     """The environments that stand in for AWS's framework containers."""
+    reach: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Variables by which a process reaches the emulator."""
 
 
 class ProcessServer:
@@ -183,6 +185,7 @@ class ProcessServer:
             take,
             serves=True,
             frameworks=self._model.frameworks,
+            reach=self._model.reach,
         )
         built_in = kind_of(self._model.image) is ImageKind.BUILT_IN
         try:

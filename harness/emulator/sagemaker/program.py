@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -47,6 +47,8 @@ class ProgramSpec:
     """Whether it listens for requests."""
     frameworks: FrameworkEnvironments | None = None
     """The environments that stand in for AWS's framework containers."""
+    reach: Mapping[str, str] = field(default_factory=dict)
+    """Variables by which a process reaches the emulator; a container has another loopback address than this machine."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Programs:
     variables: Mapping[str, str]
     """Lead boto3 to the emulator."""
 
-    def environment(self, session: RoleSession, region: str) -> dict[str, str]:
+    def reach(self, session: RoleSession, region: str) -> dict[str, str]:
         """The variables by which a program reaches the emulator, as *session*."""
         acting = self.permissions.credentials(session)
         return {**self.variables, **acting, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
@@ -114,7 +116,7 @@ class ProcessProgram:
 
     def __init__(self, spec: ProgramSpec, command: Sequence[str], variables: Mapping[str, str]) -> None:
         output = self._output = ProcessOutput(spec.on_line)
-        environment = {**program_variables(os.environ, str(spec.root)), **spec.environment, **variables}
+        environment = {**program_variables(os.environ, str(spec.root)), **spec.reach, **spec.environment, **variables}
         first = environment.pop("PATH_FIRST", None)
         if first is not None:
             environment["PATH"] = os.pathsep.join((first, environment.get("PATH", os.defpath)))

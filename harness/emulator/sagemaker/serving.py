@@ -49,16 +49,17 @@ def model_server(
         raise RuntimeError(
             f"The role '{model.execution_role_arn}' does not have {lacking} permission for the image: '{image}'."
         )
-    own = {"SAGEMAKER_REGION": region, **(container.get("Environment") or {}), **(variables or {})}
+    given = {**(container.get("Environment") or {}), **(variables or {})}
     return ProcessServer(
         ServedModel(
             variant,
             image,
-            programs.environment(role.session, region) | own,
+            {"SAGEMAKER_REGION": region, "AWS_REGION": region, **given},
             model_data_of(container),
             folder,
             role.client("s3", region),
             put_line,
             programs.frameworks,
+            programs.reach(role.session, region),
         )
     )

@@ -165,7 +165,7 @@ class ProcessingRunner:
             tuple(application.get("ContainerArguments") or ()),
             self._root,
             {
-                **self._programs.environment(self._role.session, job.region),
+                "AWS_REGION": job.region,
                 "PROCESSING_JOB_NAME": job.name,
                 "PROCESSING_JOB_ARN": job.arn,
                 **(parameters.get("Environment") or {}),
@@ -173,6 +173,7 @@ class ProcessingRunner:
             self._log,
             tuple(application.get("ContainerEntrypoint") or ()),
             frameworks=self._programs.frameworks,
+            reach=self._programs.reach(self._role.session, job.region),
         )
         program = self._program = start_program(spec)
         limit = (parameters.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds", _LONGEST)

@@ -206,10 +206,11 @@ class JobRunner:
             job.image,
             tuple(specification.get("ContainerArguments") or ("train",)),
             self._root,
-            self._programs.environment(self._role.session, job.region) | container_environment(job, job.region),
+            container_environment(job, job.region),
             self._take_line,
             tuple(specification.get("ContainerEntrypoint") or ()),
             frameworks=self._programs.frameworks,
+            reach=self._programs.reach(self._role.session, job.region),
         )
         if self._role.cannot_pull(job.image):
             raise ProgramError(
