@@ -1,4 +1,4 @@
-"""Step Functions through boto3: what moto's engine alone does not do as AWS does."""
+"""Step Functions through boto3: names, outputs and failures of executions."""
 
 import json
 import time
