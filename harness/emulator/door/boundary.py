@@ -94,10 +94,10 @@ class Boundary:
         path = environ.get("PATH_INFO", "")
         if path == PAGE_PREFIX or path.startswith(f"{PAGE_PREFIX}/"):
             return None  # it has rules of its own: harness.dashboard.guard
-        allowed = self.allowed_origin(environ)
-        if allowed is None and _from_a_page(environ):
+        control = path.startswith(CONTROL_PREFIX)  # no page's, whatever is allowed
+        if _from_a_page(environ) and (control or self.allowed_origin(environ) is None):
             return Refusal(403, "requests from web pages are refused; see --allow-origin")
-        if path.startswith(CONTROL_PREFIX):
+        if control:
             return self._control_refusal(environ, path)
         if _FUNCTION_URL in name or is_front_door(name, path):
             return None  # who may call a function by its URL, signed or not, is the function's to say; so for an API

@@ -7,6 +7,7 @@ import logging
 import re
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from werkzeug import Request, Response
@@ -19,6 +20,7 @@ from harness.emulator.clients import OWN_ACCESS_KEY
 from harness.emulator.door.answers import answer
 from harness.emulator.door.boundary import CONTROL_PREFIX, PAGE_PREFIX
 from harness.emulator.door.call import Call, boto3_name, is_known, protocol_of, read_call, refuse_unknown
+from harness.emulator.door.cors import answer_page
 from harness.emulator.door.errors import AwsError, error_response, explained, xml_error_response
 from harness.emulator.door.regions import check_region, not_emulated
 from harness.emulator.door.s3_requests import answer_s3
@@ -27,6 +29,7 @@ from harness.emulator.in_process import OWN
 from harness.emulator.moto.app import access_key_of, region_of, service_of
 from harness.emulator.moto.bucket_faults import under_faults
 from harness.emulator.moto.overlooked import complete_object, refuse_overlooked
+from harness.emulator.moto.s3_cors import cors_rules
 from harness.emulator.services import Services
 
 logger = logging.getLogger(__name__)
@@ -121,7 +124,10 @@ class Gateway:
             mounted = {**environ, "SCRIPT_NAME": PAGE_PREFIX, "PATH_INFO": path.removeprefix(PAGE_PREFIX) or "/"}
             return self.page(mounted, start_response)
         request = Request(environ)
-        response = self.answer(request)
+        if "Origin" in request.headers:  # it is allowed by name, or would not have come as far
+            response = answer_page(request, self.answer, partial(cors_rules, self._account_id))
+        else:
+            response = self.answer(request)
         if self.page is not None and request.headers.get("Sec-Fetch-Dest") in _DOCUMENTS:
             # An object out of a bucket that a browser shows as a page has this very origin, the mounted page's: its
             # scripts must not drive that one. No SDK sends this header.
