@@ -113,7 +113,7 @@ ZIPS = {
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_a_package_that_cannot_be_is_refused(tmp_path, kind):
     with pytest.raises(AwsError) as refused:
-        unpack(ZIPS[kind], tmp_path / "task")
+        unpack(tmp_path / "task", ZIPS[kind])
     assert refused.value.code == "InvalidParameterValueException" and refused.value.status == 400
     assert refused.value.message.startswith("Could not unzip uploaded file.")
     assert not list(tmp_path.iterdir())
