@@ -263,7 +263,9 @@ class Emulator:
                 self._quotas,
             )
             gateway.connect(services, self._permissions, self._account_id, self._handlers(), control.answer)
-            gateway.front_doors = FrontDoors(services.call, self._account_id, self._region).answer
+            apis = FrontDoors(services.call, self._account_id, self._region)
+            urls = self._functions.urls()
+            gateway.front_doors = lambda request: urls.answer(request) or apis.answer(request)
             for service in services.all():
                 service.start()
             self._server.start()

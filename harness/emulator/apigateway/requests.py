@@ -79,8 +79,9 @@ def read(request: Request, region: str) -> Asked | None:
 
 
 def is_front_door(host: str, path: str) -> bool:
-    """Whether what is asked for is an API, and who may call it is the API's to say."""
-    return ".execute-api." in host or _PATH.fullmatch(path) is not None
+    """Whether what is asked for is an API or a function's URL, whose own it is to say who may call it."""
+    by_host = ".execute-api." in host or ".lambda-url." in host
+    return by_host or path.startswith("/_aws/lambda-url/") or _PATH.fullmatch(path) is not None
 
 
 def answer(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Response:

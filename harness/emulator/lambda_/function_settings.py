@@ -175,7 +175,7 @@ class FunctionSettings:
         number = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(32))
         now = now_text()
         config = {
-            "FunctionUrl": f"{self._plane.context.endpoint_url}/_harness/lambda-url/{number}/",
+            "FunctionUrl": f"{self._plane.context.endpoint_url}/_aws/lambda-url/{number}/",
             "FunctionArn": reference.arn,
             "AuthType": given["AuthType"],
             "CreationTime": now,

@@ -22,7 +22,7 @@ from harness.emulator.lambda_.control_plane import CREATING, UPDATING, ControlPl
 from harness.emulator.lambda_.layers import layers_of
 from harness.emulator.lambda_.live_code import package
 from harness.emulator.lambda_.paging import page
-from harness.emulator.lambda_.records import Function, now_text
+from harness.emulator.lambda_.records import MOST_TAGS, Function, now_text
 from harness.emulator.lambda_.references import LATEST, Reference, check_new_name, reference_of
 from harness.emulator.lambda_.refusals import conflict, function_not_found, invalid, stale_revision
 from harness.emulator.lambda_.versions import publish
@@ -70,12 +70,14 @@ class Functions:
         reference = Reference(reference.region, reference.account, reference.name)
         self._check_role(str(given["Role"]), reference)
         with self._change(reference):
-            if self._store.find(reference) is not None:
-                raise conflict(f"Function already exist: {reference.name}")
             configuration = new_configuration(given, reference.name, reference.function_arn, call.region)
             if "Layers" in given:
                 configuration["Layers"] = layers_of(self._plane, given["Layers"], call)
             vpc_config(self._plane, configuration, given, call)
+            if self._store.find(reference) is not None:
+                raise conflict(f"Function already exist: {reference.name}")
+            if len(given.get("Tags") or ()) > MOST_TAGS:
+                raise invalid("Number of tags exceeds resource tag limit.")
             function = Function(call.region, call.account, reference.name, {LATEST: configuration})
             self._take_code(function, given.get("Code") or {}, call)
             function.tags = {str(key): str(value) for key, value in (given.get("Tags") or {}).items()}
@@ -242,6 +244,7 @@ class Functions:
             function.versions[LATEST] = changed.latest
             function.code[LATEST] = changed.code[LATEST]
             function.live = changed.live
+            function.is_changed = True
             if given.get("Publish"):
                 published, _ = publish(function)
                 answer = under_way(published, **CREATING)

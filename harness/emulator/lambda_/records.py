@@ -18,6 +18,8 @@ from typing import Any
 from harness.emulator.lambda_.references import LATEST, Reference
 from harness.emulator.lambda_.refusals import alias_not_found, function_not_found
 
+MOST_TAGS = 50
+"""Of a resource."""
 Configuration = dict[str, Any]
 """botocore's ``FunctionConfiguration``."""
 
@@ -67,6 +69,8 @@ class Function:
     live: dict[str, Any] | None = None
     """The ``Code`` that names a folder, where the code is live."""
     next_version: int = 1
+    is_changed: bool = True
+    """Whether ``$LATEST`` was changed since it was published last."""
 
     @property
     def arn(self) -> str:

@@ -19,6 +19,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from werkzeug import Request
+
 from harness.emulator.access.sessions import Actor, RoleSession
 from harness.emulator.aws_models import documented_errors, service_error
 from harness.emulator.context import EmulatorContext
@@ -32,6 +34,7 @@ from harness.emulator.lambda_.control_plane import ControlPlane
 from harness.emulator.lambda_.environment import OF_PYTHON, ExecutionEnvironment
 from harness.emulator.lambda_.event_mappings import EventMappings
 from harness.emulator.lambda_.function_settings import FunctionSettings
+from harness.emulator.lambda_.function_urls import FunctionUrls
 from harness.emulator.lambda_.functions import Functions
 from harness.emulator.lambda_.invocation import FunctionVersion, Invocation, Outcome
 from harness.emulator.lambda_.invoking import Invoking, checked_payload, client_context_of, trace_id
@@ -50,6 +53,7 @@ from harness.emulator.lambda_.template import RuntimeTemplate
 from harness.emulator.lambda_.versions import Versions
 from harness.emulator.limits import INVOCATION_REQUEST, INVOCATION_RESPONSE
 from harness.emulator.logs.role_log import may_log
+from harness.emulator.moto.app import access_key_of
 from harness.emulator.services import Operation
 from harness.emulator.stepfunctions.clock import Clock
 
@@ -140,6 +144,15 @@ class Lambda:
         """ARN, type and tags of the region's functions."""
         for function in list(self._store.in_region(region)):
             yield function.arn, "lambda:function", function.tags
+
+    def urls(self) -> FunctionUrls:
+        """What answers requests to functions' URLs."""
+        permissions = self._context.permissions
+
+        def caller(request: Request) -> Actor | None:
+            return permissions.session_of(access_key_of(request.headers.get("Authorization", "")))
+
+        return FunctionUrls(self._store, self._context.services.call, permissions, caller)
 
     def process_ids(self) -> list[int]:
         """Process numbers of all running environments, for those who look at or kill them."""

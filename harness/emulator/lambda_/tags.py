@@ -16,7 +16,7 @@ from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
 from harness.emulator.lambda_.control_plane import ControlPlane, table
 from harness.emulator.lambda_.paging import page
-from harness.emulator.lambda_.records import now_text
+from harness.emulator.lambda_.records import MOST_TAGS, now_text
 from harness.emulator.lambda_.references import Reference, reference_of
 from harness.emulator.lambda_.refusals import conflict, function_not_found, invalid, not_found, validation
 from harness.emulator.services import Operation
@@ -27,7 +27,6 @@ _PATTERN = (
     r"code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-"
     r"[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|capacity-provider:[a-zA-Z0-9-_]+)"
 )
-_MOST = 50
 
 
 class Tags:
@@ -66,7 +65,7 @@ class Tags:
         found = self._of(call)
         if not given:
             raise invalid("An error occurred and the request cannot be processed.")
-        if len({*found, *given}) > _MOST:
+        if len({*found, *given}) > MOST_TAGS:
             raise invalid("Number of tags exceeds resource tag limit.")
         found.update(given)
         self._touch(call)

@@ -28,10 +28,6 @@ from harness.emulator.lambda_.refusals import (
 from harness.emulator.services import Operation
 
 _REVISIONS = "GetFunction/GetAlias"
-_NOT_COMPARED = frozenset(
-    {"Version", "FunctionArn", "RevisionId", "LastModified", "Description", "SnapStart", "LastUpdateStatus", "State"}
-)
-"""What may differ between ``$LATEST`` and a version that is the same."""
 
 
 def publish(function: Function, description: str | None = None) -> tuple[Configuration, bool]:
@@ -42,7 +38,7 @@ def publish(function: Function, description: str | None = None) -> tuple[Configu
     """
     last = str(function.next_version - 1)
     latest = function.latest
-    if last in function.versions and _compared(function.versions[last]) == _compared(latest):
+    if last in function.versions and not function.is_changed:
         return function.versions[last], False
     number = str(function.next_version)
     function.next_version += 1
@@ -54,12 +50,9 @@ def publish(function: Function, description: str | None = None) -> tuple[Configu
         made["SnapStart"]["OptimizationStatus"] = "On"
     function.versions[number] = made
     function.code[number] = function.code[LATEST]
+    function.is_changed = False
     function.touch()
     return made, True
-
-
-def _compared(configuration: Configuration) -> Configuration:
-    return {name: value for name, value in configuration.items() if name not in _NOT_COMPARED}
 
 
 class Versions:
@@ -115,10 +108,11 @@ class Versions:
     def create_alias(self, call: Call) -> Mapping[str, Any]:
         """Name a version."""
         given = call.parameters
-        reference, function = self._function(call)
+        reference = reference_of(call)
+        target = Reference(reference.region, reference.account, reference.name, str(given["FunctionVersion"]))
+        function = self._store.function(target)
         name = str(given["Name"])
         with self._store.lock:
-            target = Reference(reference.region, reference.account, reference.name, str(given["FunctionVersion"]))
             if target.qualifier not in function.versions:
                 raise function_not_found(target.arn)
             if name in function.aliases:

@@ -1,0 +1,153 @@
+"""Lambda's control plane through boto3: versions, aliases, layers, policies, URLs and queues."""
+
+import io
+import json
+import os
+import signal
+import urllib.error
+import urllib.request
+import uuid
+import zipfile
+
+import boto3
+import psutil
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.emulator.packages import package
+
+pytestmark = pytest.mark.local
+
+ECHO = "def lambda_handler(event, context):\n    return event\n"
+VERSION = "import os\ndef lambda_handler(event, context):\n    return os.environ['AWS_LAMBDA_FUNCTION_VERSION']\n"
+
+
+@pytest.fixture(scope="module")
+def client(target):
+    return boto3.client("lambda")
+
+
+@pytest.fixture
+def deploy(client, role):
+    made = []
+
+    def make(source=ECHO, **settings):
+        name = f"service-{uuid.uuid4().hex[:8]}"
+        client.create_function(
+            FunctionName=name,
+            Role=role,
+            Code={"ZipFile": package(source)},
+            **{"Runtime": "python3.12", "Handler": "lambda_function.lambda_handler", **settings},
+        )
+        made.append(name)
+        return name
+
+    yield make
+    for name in made:
+        client.delete_function(FunctionName=name)
+
+
+def answer(client, name, event=None, **arguments):
+    return json.loads(client.invoke(FunctionName=name, Payload=json.dumps(event or {}), **arguments)["Payload"].read())
+
+
+def test_a_new_function_is_pending_and_then_active(client, role):
+    name = f"service-{uuid.uuid4().hex[:8]}"
+    made = client.create_function(
+        FunctionName=name,
+        Runtime="python3.12",
+        Role=role,
+        Handler="lambda_function.lambda_handler",
+        Code={"ZipFile": package(ECHO)},
+    )
+    assert (made["State"], made["StateReasonCode"]) == ("Pending", "Creating")
+    assert client.get_function(FunctionName=name)["Configuration"]["State"] == "Active"
+    client.delete_function(FunctionName=name)
+
+
+def test_versions_do_not_change_and_the_same_code_is_published_once(client, deploy):
+    name = deploy(VERSION)
+    first = client.publish_version(FunctionName=name)
+    assert client.publish_version(FunctionName=name)["Version"] == first["Version"] == "1"
+    client.update_function_configuration(FunctionName=name, Description="changed")
+    assert client.publish_version(FunctionName=name)["Version"] == "2"
+    assert client.get_function_configuration(FunctionName=name, Qualifier="1")["Description"] == ""
+    assert answer(client, name, Qualifier="1") == "1"
+
+
+def test_an_alias_leads_to_both_of_its_versions(client, deploy):
+    name = deploy(VERSION)
+    client.publish_version(FunctionName=name)
+    client.update_function_configuration(FunctionName=name, Description="two")
+    client.publish_version(FunctionName=name)
+    routing = {"AdditionalVersionWeights": {"2": 0.5}}
+    client.create_alias(FunctionName=name, Name="live", FunctionVersion="1", RoutingConfig=routing)
+    assert {answer(client, f"{name}:live") for _ in range(40)} == {"1", "2"}
+
+
+def test_a_stale_revision_is_refused(client, deploy):
+    name = deploy()
+    with pytest.raises(ClientError) as error:
+        client.update_function_configuration(FunctionName=name, Timeout=9, RevisionId=str(uuid.uuid4()))
+    assert error.value.response["Error"]["Code"] == "PreconditionFailedException"
+    assert error.value.response["Type"] == "User"
+
+
+def test_a_layer_is_imported_and_its_later_one_wins(client, deploy):
+    arns = []
+    for text in ("one", "two"):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("python/layered.py", f"TEXT = {text!r}\n")
+        name = f"layer-{text}-{uuid.uuid4().hex[:8]}"
+        published = client.publish_layer_version(LayerName=name, Content={"ZipFile": buffer.getvalue()})
+        arns.append(published["LayerVersionArn"])
+    name = deploy("import layered\ndef lambda_handler(event, context):\n    return layered.TEXT\n", Layers=arns)
+    assert answer(client, name) == "two"
+
+
+def test_another_runtime_is_refused_by_name(client, deploy):
+    name = deploy(Runtime="java21")
+    with pytest.raises(ClientError) as error:
+        client.invoke(FunctionName=name)
+    assert error.value.response["Error"]["Message"].startswith("not emulated: runtime java21")
+
+
+def test_a_url_asks_for_permission_and_answers(client, deploy):
+    name = deploy("def lambda_handler(event, context):\n    return {'path': event['rawPath']}\n")
+    url = client.create_function_url_config(FunctionName=name, AuthType="NONE")["FunctionUrl"]
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(f"{url}a/b")
+    client.add_permission(
+        FunctionName=name,
+        StatementId="url",
+        Action="lambda:InvokeFunctionUrl",
+        Principal="*",
+        FunctionUrlAuthType="NONE",
+    )
+    with urllib.request.urlopen(f"{url}a/b") as response:
+        assert json.load(response) == {"path": "/a/b"}
+
+
+DAEMON = """
+import os, time
+def lambda_handler(event, context):
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        time.sleep(60)
+        os._exit(0)
+    return pid
+"""
+
+
+def test_a_daemon_ends_with_its_environment(client, deploy):
+    name = deploy(DAEMON)
+    daemon = psutil.Process(answer(client, name))
+    client.update_function_configuration(FunctionName=name, Timeout=9)
+    client.invoke(FunctionName=name)
+    try:
+        daemon.wait(5)
+    except psutil.TimeoutExpired:
+        os.kill(daemon.pid, signal.SIGKILL)
+        raise
