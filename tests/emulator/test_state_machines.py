@@ -228,6 +228,18 @@ def test_an_activity_is_worked_on(clock, states, create):
     assert finish(states, execution)[0]["error"] == "States.Timeout"
 
 
+def test_a_token_whose_call_has_failed_is_waited_for_no_longer(control, states, create):
+    parameters = {"FunctionName": "f", "Payload": {"token.$": "$$.Task.Token"}}
+    task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "Parameters": parameters}
+    arn = create({"StartAt": "Ask", "States": {"Ask": {**task, "End": True}}})
+    control.post("tasks/script", {"answers": [{"service": "lambda", "target": "f", "error": "Odd", "cause": "x"}]})
+    answer, events = finish(states, states.start_execution(stateMachineArn=arn)["executionArn"])
+    assert answer["error"] == "Odd"
+    (scheduled,) = [event["taskScheduledEventDetails"] for event in events if event["type"] == "TaskScheduled"]
+    token = json.loads(scheduled["parameters"])["Payload"]["token"]
+    assert refusal(states.send_task_success, taskToken=token, output="1")[0] == "TaskTimedOut"
+
+
 def test_a_definition_is_validated(states):
     good = states.validate_state_machine_definition(definition=json.dumps(PASS))
     assert (good["result"], good["diagnostics"]) == ("OK", [])

@@ -169,6 +169,8 @@ class Driver:
             return
         if not isinstance(reply, _INTERMEDIATE):
             del run.undo[effect.id]
+        if isinstance(effect, CallResource) and effect.token is not None and isinstance(reply, Failure):
+            self._tokens.drop(effect.token)  # what was not begun is not waited for
         moment = run.timeline.now() if now is None else now
         self._step(run, run.told.reply(effect.id, reply, moment))
 
@@ -226,9 +228,10 @@ class Driver:
     # Calls
 
     def _call(self, run: Run, effect: CallResource) -> None:
-        run.undo[effect.id] = lambda: None
-        if effect.token is not None:
-            self._tokens.announce(effect.token)
+        token = effect.token
+        run.undo[effect.id] = (lambda: None) if token is None else (lambda: self._tokens.drop(token))
+        if token is not None:
+            self._tokens.announce(token)
         for layer in self._layers:
             try:
                 intercepted = layer(run, effect)
