@@ -283,3 +283,38 @@ def test_stacks_outlive_a_restart_and_can_be_changed_after_it(tmp_path):
         assert client("iam").get_role(RoleName=name)["Role"]["Description"] == "two"
         cfn.delete_stack(StackName="kept")
         assert cfn.describe_stacks()["Stacks"] == []
+
+
+@pytest.mark.long
+def test_pipelines_and_transform_jobs_outlive_a_restart(tmp_path):
+    steps = [{"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "as it was told"}}]
+    with emulator(tmp_path) as client:
+        sagemaker, s3, role = client("sagemaker"), client("s3"), ROLE
+        s3.create_bucket(Bucket="kept-jobs")
+        s3.put_object(Bucket="kept-jobs", Key="in/a.png", Body=b"\x89PNG\r\n\x1a\n")
+        sagemaker.create_pipeline(
+            PipelineName="kept",
+            ClientRequestToken="x" * 32,
+            RoleArn=role,
+            PipelineDefinition=json.dumps({"Steps": steps}),
+        )
+        sagemaker.create_model(ModelName="kept", ExecutionRoleArn=role, PrimaryContainer={"Image": "stub:1"})
+        source = {"S3DataType": "S3Prefix", "S3Uri": "s3://kept-jobs/in/"}
+        sagemaker.create_transform_job(
+            TransformJobName="kept",
+            ModelName="kept",
+            TransformInput={"DataSource": {"S3DataSource": source}},
+            TransformOutput={"S3OutputPath": "s3://kept-jobs/out"},
+            TransformResources={"InstanceCount": 1, "InstanceType": "ml.m5.large"},
+        )
+        before = sagemaker.describe_transform_job(TransformJobName="kept")
+        described = sagemaker.describe_pipeline(PipelineName="kept")
+    with emulator(tmp_path) as client:
+        sagemaker = client("sagemaker")
+        after = sagemaker.describe_transform_job(TransformJobName="kept")
+        assert after["TransformJobStatus"] == "Completed"
+        for answer in (before, after):
+            del answer["ResponseMetadata"]
+        assert after == before
+        again = sagemaker.describe_pipeline(PipelineName="kept")
+        assert again["PipelineDefinition"] == described["PipelineDefinition"]

@@ -48,7 +48,7 @@ def framework_of(image: str) -> Framework | None:
     found = _REPOSITORIES.get(repository)
     if found is None:
         return None
-    version = _VERSION.search(image)
+    version = re.search(rf"{found.distribution}(\d+\.\d+(?:\.\d+)?)", image) or _VERSION.search(image)
     return Framework(found.name, found.module, found.distribution, version[1] if version else "")
 
 

@@ -183,10 +183,15 @@ class SageMaker:
         for kind, jobs in self._keepers().items():
             for job in jobs.jobs():
                 yield kind, f"{job.region}/{job.name}", job.record()
+        for key, record in self._pipelines.kept():
+            yield "pipeline", key, record
 
     def restore(self, kind: str, key: str, record: Mapping[str, Any]) -> None:
         """Take back what :meth:`kept` gave: jobs with their ends."""
-        self._keepers()[kind].restore(record)
+        if kind == "pipeline":
+            self._pipelines.restore(key, record)
+        else:
+            self._keepers()[kind].restore(record)
 
     def _keepers(self) -> dict[str, TrainingJobs | Jobs]:
         return {"training-job": self._jobs, "processing-job": self._processing, "transform-job": self._transforms}

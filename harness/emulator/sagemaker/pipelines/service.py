@@ -9,7 +9,7 @@ import json
 import secrets
 import string
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -182,6 +182,18 @@ class Pipelines:
         """The parameters of an execution, as texts."""
         execution = self._execution(call)
         return {"PipelineParameters": [{"Name": k, "Value": str(v)} for k, v in execution.parameters.items()]}
+
+    def kept(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """The pipelines, by region and name; their executions end with the emulator."""
+        with self._lock:
+            pipelines = dict(self._pipelines)
+        for (region, name), pipeline in pipelines.items():
+            yield f"{region}/{name}", dict(pipeline)
+
+    def restore(self, key: str, record: Mapping[str, Any]) -> None:
+        """Take back a pipeline that was kept."""
+        region, _, name = key.partition("/")
+        self._pipelines[region, name] = dict(record)
 
     def close(self) -> None:
         """Have no execution begin another step."""

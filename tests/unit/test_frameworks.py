@@ -1,0 +1,60 @@
+"""Which Python stands in for which of AWS's framework containers."""
+
+import stat
+
+import pytest
+
+from harness.emulator.sagemaker.frameworks import (
+    Framework,
+    FrameworkEnvironments,
+    MissingFrameworkError,
+    framework_of,
+)
+
+pytestmark = pytest.mark.local
+
+NOWHERE = Framework("sklearn", "no_such_module", "no-such-distribution", "1.2")
+
+
+def environment(folder, version):
+    """An environment whose Python has every distribution, in *version*."""
+    python = folder / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f"#!/bin/sh\necho {version}\n")
+    python.chmod(python.stat().st_mode | stat.S_IXUSR)
+    return python
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        ("sagemaker-scikit-learn:1.2-1-cpu-py3", ("sklearn", "1.2")),
+        ("sagemaker-xgboost:1.7-1", ("xgboost", "1.7")),
+        ("pytorch-training:2.1.0-gpu-py310", ("pytorch", "2.1.0")),
+        ("pytorch-inference:2.1-cpu-py310", ("pytorch", "2.1")),
+        ("huggingface-pytorch-inference:2.1.0-transformers4.37.0-cpu", ("huggingface", "4.37.0")),
+    ],
+)
+def test_images_are_read(image, expected):
+    found = framework_of(f"123456789012.dkr.ecr.us-east-1.amazonaws.com/{image}")
+    assert (found.name, found.version) == expected
+
+
+def test_other_images_are_no_frameworks():
+    assert framework_of("my-image:1") is None
+
+
+def test_the_version_asked_for_comes_first(tmp_path):
+    wanted = environment(tmp_path / "sklearn==1.2", "1.2.2")
+    environment(tmp_path / "sklearn==1.4", "1.4.0")
+    assert FrameworkEnvironments(None, tmp_path).python_for(NOWHERE) == (wanted, "1.2.2")
+    own = environment(tmp_path / "own", "0.9")
+    assert FrameworkEnvironments(tmp_path / "own", tmp_path).python_for(NOWHERE) == (own, "0.9")
+    assert FrameworkEnvironments(own, tmp_path).python_for(NOWHERE) == (own, "0.9")
+
+
+def test_where_there_is_none_the_remedy_is_named(tmp_path):
+    with pytest.raises(MissingFrameworkError, match=r"harness sagemaker prepare sklearn==1\.2"):
+        FrameworkEnvironments(None, tmp_path).python_for(NOWHERE)
+    with pytest.raises(MissingFrameworkError, match=r"HARNESS_SAGEMAKER_ENV\) lacks no-such-distribution"):
+        FrameworkEnvironments(tmp_path / "gone", tmp_path).python_for(NOWHERE)
