@@ -9,6 +9,7 @@ import uuid
 import boto3
 import pytest
 
+from tests.emulator.acting import refused
 from tests.emulator.pictures import ended
 
 pytest.importorskip("sklearn")
@@ -220,6 +221,29 @@ def test_a_processing_job_fails_with_its_program(sagemaker, role, bucket):
     assert job["ProcessingJobStatus"] == "Failed"
     assert job["FailureReason"] == "AlgorithmError: done, exit code: 3"
     assert "Contents" not in boto3.client("s3").list_objects_v2(Bucket=bucket, Prefix=job["ProcessingJobName"])
+
+
+def test_a_processing_job_is_stopped_and_keeps_what_it_wrote(sagemaker, role, bucket):
+    name = f"stopped-{uuid.uuid4().hex[:8]}"
+    output = {"S3Uri": f"s3://{bucket}/{name}", "LocalPath": "/opt/ml/processing/out", "S3UploadMode": "Continuous"}
+    sagemaker.create_processing_job(
+        ProcessingJobName=name,
+        RoleArn=role,
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "out", "S3Output": output}]},
+        ProcessingResources={"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}},
+        AppSpecification={
+            "ImageUri": IMAGE,
+            "ContainerEntrypoint": ["/bin/sh", "-c", "echo a > /opt/ml/processing/out/a; exec sleep 60"],
+        },
+    )
+    s3, deadline = boto3.client("s3"), time.monotonic() + 30
+    while "Contents" not in s3.list_objects_v2(Bucket=bucket, Prefix=name):
+        assert time.monotonic() < deadline
+    sagemaker.stop_processing_job(ProcessingJobName=name)
+    job = sagemaker.describe_processing_job(ProcessingJobName=name)
+    assert job["ProcessingJobStatus"] == "Stopped"
+    code, words = refused(sagemaker.stop_processing_job, ProcessingJobName=name)
+    assert (code, "in status Stopped" in words) == ("ValidationException", True)
 
 
 def test_what_is_nowhere_installed_fails_naming_the_remedy(sagemaker, role, bucket):
