@@ -151,3 +151,25 @@ def test_a_daemon_ends_with_its_environment(client, deploy):
     except psutil.TimeoutExpired:
         os.kill(daemon.pid, signal.SIGKILL)
         raise
+
+
+def test_a_queue_reaches_the_function_but_for_what_its_filters_leave_out(client, deploy):
+    sqs = boto3.client("sqs")
+    source, target = (sqs.create_queue(QueueName=f"{name}-{uuid.uuid4().hex[:8]}")["QueueUrl"] for name in ("a", "b"))
+    told = (
+        "import boto3\ndef lambda_handler(event, context):\n    for record in event['Records']:\n"
+        f"        boto3.client('sqs').send_message(QueueUrl={target!r}, MessageBody=record['body'])\n"
+    )
+    arn = sqs.get_queue_attributes(QueueUrl=source, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = json.dumps({"body": {"kind": ["wanted"], "n": [{"numeric": [">", 1]}]}})
+    mapping = client.create_event_source_mapping(
+        FunctionName=deploy(told, Timeout=10),
+        EventSourceArn=arn,
+        BatchSize=1,
+        FilterCriteria={"Filters": [{"Pattern": pattern}]},
+    )
+    for body in ({"kind": "other", "n": 5}, {"kind": "wanted", "n": 1}, {"kind": "wanted", "n": 2}):
+        sqs.send_message(QueueUrl=source, MessageBody=json.dumps(body))
+    found = sqs.receive_message(QueueUrl=target, WaitTimeSeconds=10)["Messages"]
+    client.delete_event_source_mapping(UUID=mapping["UUID"])
+    assert [json.loads(message["Body"]) for message in found] == [{"kind": "wanted", "n": 2}]

@@ -18,6 +18,7 @@ from harness.emulator.access.sessions import RoleSession
 from harness.emulator.door.call import Call
 from harness.emulator.lambda_.control_plane import ControlPlane, table
 from harness.emulator.lambda_.paging import page
+from harness.emulator.lambda_.patterns import matches
 from harness.emulator.lambda_.records import Function
 from harness.emulator.lambda_.references import Reference, reference_of
 from harness.emulator.lambda_.refusals import conflict, invalid, not_found, validation
@@ -270,6 +271,13 @@ class EventMappings:
                 return False
             if not found and (datetime.now(UTC).timestamp() >= until or self._closed.wait(_LOOK)):
                 break
+        wanted = [message for message in messages if _is_wanted(_record(message, mapping), mapping)]
+        for message in messages:
+            if message not in wanted:  # what the filters leave out is gone, as on AWS
+                client.delete_message(QueueUrl=address, ReceiptHandle=message["ReceiptHandle"])
+        messages = wanted
+        if not messages:
+            return True
         event = {"Records": [_record(message, mapping) for message in messages]}
         payload = json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()
         answer = self._invoke(str(mapping["FunctionArn"]), payload)
@@ -301,6 +309,18 @@ def _record(message: Mapping[str, Any], mapping: Mapping[str, Any]) -> dict[str,
         "eventSourceARN": mapping["EventSourceArn"],
         "awsRegion": str(mapping["EventSourceArn"]).split(":")[3],
     }
+
+
+def _is_wanted(record: Mapping[str, Any], mapping: Mapping[str, Any]) -> bool:
+    """Whether a mapping's filters, if it has any, let a record through."""
+    filters = (mapping.get("FilterCriteria") or {}).get("Filters") or ()
+    if not filters:
+        return True
+    try:
+        body = json.loads(record["body"])
+    except ValueError:
+        body = record["body"]
+    return any(matches(json.loads(each.get("Pattern") or "{}"), {**record, "body": body}) for each in filters)
 
 
 def _failures(answer: bytes, mapping: Mapping[str, Any]) -> set[str] | None:

@@ -1,0 +1,68 @@
+"""Patterns by which event source mappings choose records.
+
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+_COMPARED: Mapping[str, Callable[[float, float], bool]] = {
+    "=": lambda value, limit: value == limit,
+    ">": lambda value, limit: value > limit,
+    ">=": lambda value, limit: value >= limit,
+    "<": lambda value, limit: value < limit,
+    "<=": lambda value, limit: value <= limit,
+}
+_ABSENT = object()
+
+
+def matches(pattern: Mapping[str, Any], value: Any) -> bool:
+    """Whether *value*, JSON, is as *pattern* says."""
+    for name, wanted in pattern.items():
+        if name == "$or":
+            if not any(matches(each, value) for each in wanted):
+                return False
+            continue
+        found = value.get(name, _ABSENT) if isinstance(value, Mapping) else _ABSENT
+        if isinstance(wanted, Mapping):
+            if not matches(wanted, None if found is _ABSENT else found):
+                return False
+        elif not _any(wanted, found):
+            return False
+    return True
+
+
+def _any(rules: Sequence[Any], found: Any) -> bool:
+    values = found if isinstance(found, list) and found else [found]
+    return any(_fits(rule, value) for rule in rules for value in values)
+
+
+def _fits(rule: Any, value: Any) -> bool:
+    if not isinstance(rule, Mapping):
+        return (type(rule) is type(value) and bool(rule == value)) or _same_number(rule, value)
+    ((kind, given),) = rule.items()
+    if kind == "exists":
+        return (value is not _ABSENT) is bool(given)
+    if value is _ABSENT:
+        return False
+    match kind:
+        case "anything-but":
+            return not any(_fits(each, value) for each in (given if isinstance(given, list) else [given]))
+        case "numeric":
+            pairs = zip(given[::2], given[1::2], strict=True)
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            return number and all(_COMPARED[sign](value, limit) for sign, limit in pairs)
+        case "prefix" | "suffix" | "equals-ignore-case":
+            if not isinstance(value, str):
+                return False
+            if kind == "equals-ignore-case":
+                return value.lower() == str(given).lower()
+            return value.startswith(given) if kind == "prefix" else value.endswith(given)
+    raise ValueError(f"not emulated: {kind} in a filter pattern")
+
+
+def _same_number(rule: Any, value: Any) -> bool:
+    numbers = all(isinstance(each, (int, float)) and not isinstance(each, bool) for each in (rule, value))
+    return numbers and bool(rule == value)
