@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from email.message import Message
+from io import BufferedIOBase
 from typing import BinaryIO
 
 LONGEST = 5 << 30
@@ -26,7 +27,7 @@ class BodyError(Exception):
         self.status = status
 
 
-def read_body(stream: BinaryIO, headers: Message) -> bytes:
+def read_body(stream: BinaryIO | BufferedIOBase, headers: Message) -> bytes:
     """The body of a request whose head has been read.
 
     Raises:
@@ -48,7 +49,7 @@ def read_body(stream: BinaryIO, headers: Message) -> bytes:
     return bytes(whole)
 
 
-def _chunks(stream: BinaryIO) -> bytes:
+def _chunks(stream: BinaryIO | BufferedIOBase) -> bytes:
     whole = bytearray()
     while True:
         size = _SIZE.fullmatch(stream.readline(_LONGEST_LINE))
@@ -69,7 +70,7 @@ def _chunks(stream: BinaryIO) -> bytes:
     raise BodyError("the body ends too early")
 
 
-def _read(stream: BinaryIO, length: int, whole: bytearray) -> None:
+def _read(stream: BinaryIO | BufferedIOBase, length: int, whole: bytearray) -> None:
     if len(whole) + length > LONGEST:
         raise BodyError(f"the body is longer than {LONGEST} bytes", 413)
     while length:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from harness.emulator.door.body import BodyError, read_body
 from harness.emulator.door.heads import QuickHead
 from harness.emulator.lambda_.invocation import Invocation
 
@@ -95,6 +96,19 @@ class _Handler(QuickHead):
     wbufsize = 1 << 16
     server: _Server
 
+    def parse_request(self) -> bool:
+        """Read the head; a web page that has found the port is refused, or it would take invocations away."""
+        if not super().parse_request():
+            return False
+        names = self.headers.get_all("Host", [])
+        if names != [f"127.0.0.1:{self.server.server_port}"] or {"origin", "sec-fetch-site"} & {
+            name.lower() for name in self.headers
+        }:
+            self.close_connection = True
+            self.send_error(403)
+            return False
+        return True
+
     def do_GET(self) -> None:
         api = self.server.api
         if self.path != f"{_PREFIX}invocation/next":
@@ -116,7 +130,12 @@ class _Handler(QuickHead):
         self._answer(200, invocation.payload, headers)
 
     def do_POST(self) -> None:
-        body = self._read_body()
+        try:
+            body = read_body(self.rfile, self.headers)
+        except BodyError as error:
+            self.close_connection = True
+            self.send_error(error.status)
+            return
         events = self.server.api._events
         parts = self.path.removeprefix(_PREFIX).split("/")
         match parts:
@@ -131,16 +150,6 @@ class _Handler(QuickHead):
                 self._answer(202, b'{"status":"OK"}')
             case _:
                 self._answer(404, b"{}")
-
-    def _read_body(self) -> bytes:
-        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
-            blocks = []
-            while size := int(self.rfile.readline().split(b";")[0], 16):
-                blocks.append(self.rfile.read(size))
-                self.rfile.readline()
-            self.rfile.readline()
-            return b"".join(blocks)
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         fields = {"Content-Type": "application/json", "Content-Length": str(len(body)), **(headers or {})}
