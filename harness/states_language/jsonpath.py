@@ -10,6 +10,7 @@ https://docs.aws.amazon.com/step-functions/latest/dg/amazon-states-language-path
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -20,6 +21,8 @@ from harness.states_language.jsonpath_functions import FUNCTIONS
 
 MOST = 200_000
 """Places that a path may find."""
+SECONDS = 1.0
+"""That a step may take."""
 _ROOT = re.compile(r"\$(\$|[A-Za-z_]\w*)?")
 _NAME = re.compile(r"[^.\[\]()'\"*?@,\s$][^.\[\]()'\"*?@,]*|\$[^.\[\]()'\"*?@,\s]+")
 _CALL = re.compile(r"([a-z]+)\(\)")
@@ -101,9 +104,11 @@ class Path:
 
     def _all(self, value: Json, position: int, top: Json) -> list[Json]:
         found = [value]
+        ends = time.monotonic() + SECONDS
         for step in self.steps[position:]:
             after: list[Json] = []
             for each in found:
+                _hold(ends)
                 if isinstance(step, Step):
                     for member in step.find(each, top):
                         after.append(member)
@@ -115,6 +120,7 @@ class Path:
                 elif isinstance(each, list) and -len(each) <= step < len(each):
                     after.append(each[step])
             found = after
+        _hold(ends)  # also where a path within a filter took the time, and counts as leading nowhere
         return found
 
     def _nothing(self, position: int) -> EvaluationError:
@@ -222,6 +228,11 @@ def _compile_within(text: str, start: int) -> tuple[Path, int]:
     return compile(f"${text[start + 1 : position]}"), position
 
 
+def _hold(ends: float) -> None:
+    if time.monotonic() > ends:
+        raise EvaluationError("States.Runtime", "The evaluation of the path takes too long")
+
+
 def _members(value: Json, top: Json) -> Iterator[Json]:
     if isinstance(value, dict):
         yield from value.values()
@@ -231,7 +242,9 @@ def _members(value: Json, top: Json) -> Iterator[Json]:
 
 def _filtered(predicate: Predicate) -> Find:
     def find(value: Json, top: Json) -> Iterator[Json]:
+        ends = time.monotonic() + SECONDS
         for member in value if isinstance(value, list) else [value] if isinstance(value, dict) else []:
+            _hold(ends)
             if predicate(member, top):
                 yield member
 
@@ -274,7 +287,9 @@ def _anywhere(step: str | int | Step) -> Step:
 
     def find(value: Json, top: Json) -> Iterator[Json]:
         waiting = [value]
+        ends = time.monotonic() + SECONDS
         while waiting:
+            _hold(ends)
             next_ = waiting.pop()
             yield from here(next_, top)
             if isinstance(next_, dict):

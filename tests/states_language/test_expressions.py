@@ -272,3 +272,12 @@ def test_nothing_but_the_language_s_own_errors(text):
                 expression.evaluate({"input": DOCUMENT}, VARIABLES, Random(1))
         except EvaluationError:
             pass
+
+
+@pytest.mark.parametrize("text", ["$.l[?(@.a nin $..a)]", "$..[?(@.a nin $..a)]", "$..*..*..*..*[?(@..no)]"])
+def test_paths_that_would_take_for_ever_fail(text, monkeypatch):
+    monkeypatch.setattr(jsonpath, "SECONDS", 0.1)
+    began = time.monotonic()
+    with pytest.raises(EvaluationError):
+        jsonpath.compile(text).evaluate({"l": [{"a": i, "b": [[[i]]]} for i in range(4000)]}, {}, {})
+    assert time.monotonic() - began < 2
