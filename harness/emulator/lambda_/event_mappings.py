@@ -236,8 +236,9 @@ class EventMappings:
             try:
                 client = self._client(mapping)
                 if not address:
-                    name = mapping["EventSourceArn"].split(":")[5]
-                    address = client.get_queue_url(QueueName=name)["QueueUrl"]
+                    parts = mapping["EventSourceArn"].split(":")
+                    own = self._plane.context.clients.get("sqs", parts[3])  # a role needs no permission to find it
+                    address = own.get_queue_url(QueueName=parts[5])["QueueUrl"]
                 if not self._deliver(client, address, mapping):
                     self._closed.wait(_LOOK)
             except Exception as error:
