@@ -160,7 +160,7 @@ class ExecutionEnvironment:
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
             "AWS_LAMBDA_FUNCTION_VERSION": function.version,
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency" if function.is_provisioned else "on-demand",
             "AWS_LAMBDA_LOG_GROUP_NAME": self._log.group,
             "AWS_LAMBDA_LOG_STREAM_NAME": self._log.name,
             "AWS_LAMBDA_RUNTIME_API": self._api.address,

@@ -37,6 +37,8 @@ class FunctionVersion:
     """The folder that it runs from, where its code is live; *package* is then as it was deployed."""
     layers: tuple[Path, ...] = ()
     """Packages of its layers; what a later one brings takes the place of what an earlier one does."""
+    is_provisioned: bool = False
+    """Whether provisioned concurrency is configured for it."""
     reserved: int | None = None
     """How many of its invocations may run at once."""
 
@@ -54,6 +56,7 @@ class FunctionVersion:
             self.memory_mb,
             self.role,
             self.layers,
+            self.is_provisioned,
         )
 
 

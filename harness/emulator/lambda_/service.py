@@ -298,6 +298,7 @@ class Lambda:
             role=str(found["Role"]),
             folder=folder,
             layers=tuple(codes.path(digest) for digest in layers if digest),
+            is_provisioned=any(function.version_of(qualifier) == version for qualifier in function.provisioned),
             reserved=function.reserved,
         )
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.emulator.door.call import Call
+from harness.emulator.door.errors import AwsError
 from harness.emulator.lambda_.configuration import listed
 from harness.emulator.lambda_.control_plane import ControlPlane, table
 from harness.emulator.lambda_.paging import page
@@ -199,7 +200,8 @@ class Versions:
             raise invalid("Number of items in AdditionalVersionWeights cannot be greater than 1")
         ((version, weight),) = weights.items()
         if alias["FunctionVersion"] == LATEST:
-            raise invalid("$LATEST is not supported for an alias pointing to more than 1 version")
+            words = "$LATEST is not supported for an alias pointing to more than 1 version"
+            raise AwsError("InvalidParameterValueException", words)
         if version == alias["FunctionVersion"]:
             raise invalid(
                 f"Invalid function version {version}. Function version {version} is already included in routing "
