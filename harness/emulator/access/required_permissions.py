@@ -172,9 +172,6 @@ _STATES_ARNS = {"stateMachineArn", "executionArn", "activityArn", "mapRunArn", "
 _STATES_OF_NO_RESOURCE = {
     "ListActivities",
     "ListStateMachines",
-    "SendTaskFailure",
-    "SendTaskHeartbeat",
-    "SendTaskSuccess",
     "ValidateStateMachineDefinition",
 }
 
