@@ -162,7 +162,7 @@ def test_a_stub_can_be_scripted(runtime, create, control):
         ({"error": {"message": "no"}}, "'error' must have an HTTP 'status'"),
         ({"error": {"status": 200}}, "from 400 to 599"),
         ({"delay": -1}, "'delay' must be"),
-        ([], "a script is a JSON object"),
+        ([], "the body is no JSON object"),
     ],
 )
 def test_a_script_that_cannot_be_followed_is_refused(create, control, script, message):

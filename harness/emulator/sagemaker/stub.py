@@ -50,8 +50,6 @@ class Script:
         Raises:
             ScriptError: naming the member that cannot be followed.
         """
-        if not isinstance(document, Mapping):
-            raise ScriptError("a script is a JSON object")
         if unknown := sorted(document.keys() - {"answers", "by_image", "error", "delay"}):
             raise ScriptError(f"a script has no {', '.join(map(repr, unknown))}")
         answers, by_image = document.get("answers", []), document.get("by_image", {})
