@@ -23,6 +23,8 @@ MOST_EXECUTIONS = 10_000
 """Executions that the index holds of a state machine, the newest."""
 PAGE = 50
 STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
+_EXPRESS = "StateMachineTypeNotSupported"
+"""What ListExecutions says of an Express machine: its executions are in its logs alone."""
 _LIST_PAGE = 1000
 _READ_AT_ONCE = 200
 """Failures whose reasons are read before an answer; the rest follows in the background."""
@@ -245,7 +247,7 @@ class ExecutionIndex:
             try:
                 answer = self._states.list_executions(stateMachineArn=machine_arn, maxResults=most, **token)
             except ClientError as error:
-                if error.response["Error"]["Code"] in ("StateMachineDoesNotExist", "InvalidToken"):
+                if error.response["Error"]["Code"] in ("StateMachineDoesNotExist", "InvalidToken", _EXPRESS):
                     break
                 raise
             rows = [_row(item) for item in answer["executions"]]

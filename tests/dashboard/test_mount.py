@@ -1,6 +1,7 @@
 """Where the page is served: by `harness dashboard`, and on the emulator's own port."""
 
 import hashlib
+import json
 import re
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import urllib.error
 import urllib.request
 
+import boto3
 import pytest
 from werkzeug import Response
 from werkzeug.test import Client
@@ -43,6 +45,18 @@ def test_the_page_is_made_when_it_is_asked_for(mounted, gateway):
     answer = mounted.get("/_harness/dashboard/", base_url=LOOPBACK)
     assert answer.status_code == 200
     assert gateway.page._page is not None
+
+
+def test_an_express_machine_whose_executions_nobody_lists_is_shown(mounted, role):
+    states = boto3.client("stepfunctions")
+    definition = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}})
+    made = states.create_state_machine(
+        name="quick", type="EXPRESS", definition=definition, roleArn="arn:aws:iam::123456789012:role/everything"
+    )
+    try:
+        assert mounted.get("/_harness/dashboard/", base_url=LOOPBACK).status_code == 200
+    finally:
+        states.delete_state_machine(stateMachineArn=made["stateMachineArn"])
 
 
 def test_its_addresses_are_below_where_it_is_mounted(mounted):

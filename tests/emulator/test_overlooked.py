@@ -35,7 +35,7 @@ def test_an_event_says_of_which_account_it_is(target):
     events.put_rule(Name="overlooked", EventPattern=json.dumps({"source": ["overlooked"]}))
     events.put_targets(Rule="overlooked", Targets=[{"Id": "1", "Arn": arn}])
     events.put_events(Entries=[{"Source": "overlooked", "DetailType": "d", "Detail": "{}"}])
-    (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"]
     assert json.loads(message["Body"])["account"] == "123456789012"
     events.remove_targets(Rule="overlooked", Ids=["1"])
     events.delete_rule(Name="overlooked")
