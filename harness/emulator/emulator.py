@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from harness.emulator.scheduler import Schedules
     from harness.emulator.services import Keeper, Service, Services
     from harness.emulator.stepfunctions.api import StepFunctions
-    from harness.emulator.stepfunctions.integrations.reach import Reach
 
 SERVICES = {
     "s3": ("s3",),
@@ -192,6 +191,7 @@ class Emulator:
         from harness.emulator.scheduler import Schedules
         from harness.emulator.services import Services
         from harness.emulator.stepfunctions.api import StepFunctions
+        from harness.emulator.stepfunctions.integrations.reach import by_services
 
         if not self._running.acquire(blocking=False):
             raise RuntimeError("this process runs an emulator already, and moto keeps one account to a process")
@@ -242,7 +242,7 @@ class Emulator:
             self._sagemaker = SageMaker(context, ("--recipe", self._recipe), self._frameworks, self.environment())
             self._identity = Identity(context)
             file = self._state_file("stepfunctions.sqlite")
-            self._states = StepFunctions(context, self._reach(services), self._clock, self._script, file, self._mocks)
+            self._states = StepFunctions(context, by_services(services), self._clock, self._script, file, self._mocks)
             services.add(self._functions)
             services.add(self._states)
             services.add(self._sagemaker)
@@ -395,15 +395,6 @@ class Emulator:
         break_seal(path)
         self._sealed.append(path)
         return path
-
-    def _reach(self, services: Services) -> Reach:
-        from harness.emulator.lambda_.direct import invoking_directly
-        from harness.emulator.stepfunctions.integrations.reach import by_services
-
-        assert self._functions is not None
-        reach = by_services(services)
-        is_local = self._services is None or "lambda" in self._services
-        return invoking_directly(self._functions, reach) if is_local else reach
 
     def _handlers(self) -> dict[str, Callable[[Request], Handler | None]]:
         functions, sagemaker, identity = self._functions, self._sagemaker, self._identity
