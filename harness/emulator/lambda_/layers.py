@@ -193,7 +193,7 @@ class Layers:
             if given.get("OrganizationId"):
                 statement["Condition"] = {"StringEquals": {"aws:PrincipalOrgID": given["OrganizationId"]}}
             version.policy = Policy([*policy.statements, statement])
-            return {"Statement": json.dumps(statement), "RevisionId": version.policy.revision}
+            return {"Statement": json.dumps(statement, separators=(",", ":")), "RevisionId": version.policy.revision}
 
     def remove_permission(self, call: Call) -> Mapping[str, Any]:
         """Share a version no longer."""
@@ -218,7 +218,7 @@ class Layers:
         if version.policy is None:
             raise not_found(_NO_POLICY)
         document = {"Version": "2012-10-17", "Id": "default", "Statement": version.policy.statements}
-        return {"Policy": json.dumps(document), "RevisionId": version.policy.revision}
+        return {"Policy": json.dumps(document, separators=(",", ":")), "RevisionId": version.policy.revision}
 
     @staticmethod
     def _check_revision(call: Call, policy: Policy) -> None:

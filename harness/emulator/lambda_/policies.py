@@ -23,7 +23,8 @@ _NO_POLICY = "No policy is associated with the given resource."
 
 def policy_document(policy: Policy) -> str:
     """A policy as GetPolicy answers it."""
-    return json.dumps({"Version": "2012-10-17", "Id": "default", "Statement": policy.statements})
+    document = {"Version": "2012-10-17", "Id": "default", "Statement": policy.statements}
+    return json.dumps(document, separators=(",", ":"))
 
 
 def policies_about(function: Function, qualifier: str | None) -> tuple[str, ...]:
