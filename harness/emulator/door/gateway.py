@@ -206,6 +206,9 @@ class Gateway:
         handler = find(request) if find else None
         try:
             response = self._fallback(request) if handler is None else handler(request, request_id, region)
+        except ModuleNotFoundError as error:
+            words = f"not emulated: {service} needs the Python package {error.name}: pip install 'moto[{signed_for}]'"
+            raise AwsError("NotImplemented", words, 501) from None
         except NotImplementedError:  # moto's word for an operation that it lacks
             raise not_emulated(service, call.operation if call is not None else request.path) from None
         if call is not None and changes:
