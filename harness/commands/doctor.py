@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 _PACKAGE = "aws-ml-harness"
 _SHOWN = ("boto3", "botocore", "moto", "awslambdaric", "numpy", "pandas", "matplotlib")
 _EXTRAS = {
-    "aws": "deployments of SAM templates, and the aws target",
     "compose": "the compose target",
     "sagemaker": "SageMaker's Python SDK",
+    "sagemaker-frameworks": "scripts for scikit-learn's and XGBoost's containers, without Docker",
     "serve": "models that are served fast",
     "train": "training by the recipes aws and fast",
     "notebook": "harness run NOTEBOOK.ipynb",

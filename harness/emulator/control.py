@@ -95,7 +95,7 @@ class Control:
             case "GET" | "POST" | "DELETE", ["faults", *_]:
                 return self._answer_faults(request, path.split("/")[1:])
             case "GET", ["traces"]:
-                return json_response({"traces": self._traces.kept()})
+                return json_response({"on": self._traces.on, "traces": self._traces.kept()})
             case "POST", ["traces"]:
                 self._traces.on = bool(json_members(request).get("on"))
                 return json_response({"on": self._traces.on})

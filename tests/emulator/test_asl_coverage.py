@@ -66,7 +66,7 @@ def cover(target, role, control, clock):
         name = f"cover-{uuid.uuid4().hex[:8]}"
         machine = states.create_state_machine(name=name, definition=json.dumps(definition), roleArn=role)
         control.post("tasks/script", {"answers": [{"service": "lambda", "target": "f", **each} for each in answers]})
-        was_on = bool(control.get("traces")["traces"])
+        was_on = control.get("traces")["on"]
         control.post("traces", {"on": True})
         ended = []
         for event in events:
