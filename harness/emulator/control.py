@@ -97,7 +97,10 @@ class Control:
             case "GET", ["traces"]:
                 return json_response({"on": self._traces.on, "traces": self._traces.kept()})
             case "POST", ["traces"]:
-                self._traces.on = bool(json_members(request).get("on"))
+                on = json_members(request).get("on")
+                if not isinstance(on, bool):
+                    raise BadRequest("on is neither true nor false")
+                self._traces.on = on
                 return json_response({"on": self._traces.on})
             case "POST", ["mocks"]:
                 try:

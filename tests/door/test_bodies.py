@@ -183,8 +183,10 @@ def test_odd_json_is_refused_by_lambda(target, path):
         assert_refused(*post(target, path, body, **signed("lambda")), body)
 
 
-def test_odd_json_is_refused_by_the_control_api(target):
+def test_odd_json_is_refused_by_the_control_api(target, control):
+    was_on = control.get("traces")["on"]
     for path in ("clock", "faults", "traces", "tasks/script", "endpoints/none/script"):
         for body in BODIES:
             status, said = post(target, f"/_harness/{path}", body, **{"Content-Type": "application/json"})
             assert status < 500 and b"Traceback" not in said, (path, body[:40], said[:200])
+    assert control.get("traces")["on"] is was_on

@@ -1,0 +1,42 @@
+"""A burst of invocations leaves a few idle environments, not one for each."""
+
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from tests.emulator.packages import package
+
+pytestmark = pytest.mark.long
+
+ROLE = "arn:aws:iam::123456789012:role/everything"
+SLOW = "import time\n\ndef lambda_handler(event, context):\n    time.sleep(2)\n"
+BURST = 30
+FEW = 4
+
+
+def test_a_burst_of_slow_invocations_leaves_few_environments(target, role, control):
+    client = boto3.client("lambda", config=Config(max_pool_connections=BURST))
+    name = f"burst-{uuid.uuid4().hex[:8]}"
+    client.create_function(
+        FunctionName=name,
+        Runtime="python3.12",
+        Handler="lambda_function.lambda_handler",
+        Role=ROLE,
+        Timeout=60,
+        Code={"ZipFile": package(SLOW)},
+    )
+    before = set(control.get("functions/processes")["processes"])
+    with ThreadPoolExecutor(BURST) as pool:
+        list(pool.map(lambda _: client.invoke(FunctionName=name), range(BURST)))
+    burst = set(control.get("functions/processes")["processes"]) - before
+    assert len(burst) > FEW
+    deadline = time.monotonic() + 60
+    while len(burst & set(control.get("functions/processes")["processes"])) > FEW:
+        assert time.monotonic() < deadline, "they are still there after a minute"
+        time.sleep(0.5)
+    assert client.invoke(FunctionName=name)["StatusCode"] == 200
+    client.delete_function(FunctionName=name)
