@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.emulator.door.validation import check
 from harness.emulator.lambda_.records import Configuration, runtime_version_arn
-from harness.emulator.lambda_.refusals import invalid, validation
+from harness.emulator.lambda_.refusals import invalid
 from harness.emulator.lambda_.runtimes import OF_SNAP_START, check_runtime
 from harness.emulator.limits import FUNCTION_MEMORY, FUNCTION_STORAGE, FUNCTION_TIMEOUT, FUNCTION_VARIABLES
 
@@ -172,13 +172,6 @@ def _logging(configuration: Configuration, given: Mapping[str, Any]) -> dict[str
         for level in ("ApplicationLogLevel", "SystemLogLevel"):
             found[level] = given.get(level) or before.get(level) or "INFO"
     return found
-
-
-def check_architectures(architectures: Any) -> None:
-    """Refuse more than one architecture, and those that there are not."""
-    shown = f"'[{', '.join(map(str, architectures))}]'"
-    if len(architectures) != 1:
-        raise validation(shown, "architectures", "have length less than or equal to 1")
 
 
 def listed(configuration: Configuration) -> Configuration:

@@ -93,10 +93,6 @@ class Run:
         """Of the execution."""
         return self.kept.arn
 
-    def context_of(self, effect: CallResource) -> str:
-        """``machine/state``, as faults name it."""
-        return f"{self.revision.name}/{effect.state}"
-
 
 class Maps(Protocol):
     """Carries out Distributed Maps."""
