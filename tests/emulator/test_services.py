@@ -45,7 +45,8 @@ def only_lambda(folder, *options, **variables):
         stderr=subprocess.STDOUT,
         text=True,
     )
-    url = re.search(r"http://\S+:\d+", process.stdout.readline())[0]
+    # A warning may come first: of a function that runs on another Python than it asks for.
+    url = next(found[0] for line in process.stdout if (found := re.search(r"http://\S+:\d+", line)))
     session = boto3.session.Session(aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
     config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
     try:
