@@ -56,6 +56,8 @@ UNSEEN_HERE = {
     # SageMaker's own metrics, which are not emulated.
     ("scones-sagemaker-execution", "cloudwatch:PutMetricData"),
     ("scones-sagemaker-execution", "logs:DescribeLogStreams"),
+    # AWS asks for it when logging is switched off.
+    ("scones-image-classification", "logs:DeleteLogDelivery"),
     # A Map Run that is stopped or resumed, items that are a prefix's objects, results that AWS writes in parts.
     *(
         (role, action)
