@@ -243,11 +243,11 @@ class Emulator:
             self._identity = Identity(context)
             file = self._state_file("stepfunctions.sqlite")
             self._states = StepFunctions(context, by_services(services), self._clock, self._script, file, self._mocks)
-            services.add(self._functions)
-            services.add(self._states)
-            services.add(self._sagemaker)
+            services.add(self._functions, self._is_here("lambda"))
+            services.add(self._states, self._is_here("stepfunctions"))
+            services.add(self._sagemaker, self._is_here("sagemaker"))
             self._stacks = Stacks(context, services.call, self._skip_unsupported)
-            services.add(self._stacks)
+            services.add(self._stacks, self._services is None)
             self._deliveries = Deliveries(services, self._permissions, self._account_id)
             self.patches.apply([tagged_elsewhere(services.tagged), *delivery_patches(self._deliveries)])
             self._schedules = Schedules(context, self._deliveries, self._clock.now)
@@ -377,6 +377,9 @@ class Emulator:
         assert self._clients is not None
         names = {_SIGNING_NAMES.get(name, name): name for name in SERVICES}
         return self._clients.endpoint_for(names.get(signing_name, signing_name))
+
+    def _is_here(self, service: str) -> bool:
+        return self._services is None or service in self._services
 
     def _signing_names(self) -> frozenset[str] | None:
         if self._services is None:

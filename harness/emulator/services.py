@@ -67,14 +67,17 @@ class Services:
         self.check = check
         self._others = others
         self._services: dict[str, Service] = {}
+        self._here: dict[str, Service] = {}
 
-    def add(self, service: Service) -> None:
-        """Have *service* answer."""
+    def add(self, service: Service, here: bool = True) -> None:
+        """Have *service* answer, unless others answer for it: it is not *here*, and only ends with the rest."""
         self._services[service.name] = service
+        if here:
+            self._here[service.name] = service
 
     def has(self, service: str) -> bool:
         """Whether *service*, by boto3's name, is ours."""
-        return service in self._services
+        return service in self._here
 
     def all(self) -> tuple[Service, ...]:
         """The services that are ours, in the order in which they were added."""
@@ -87,7 +90,7 @@ class Services:
 
     def is_kept_by_moto(self, call: Call) -> bool:
         """Whether moto answers *call*, for a service of ours as well."""
-        service = self._services.get(call.service)
+        service = self._here.get(call.service)
         return service is None or call.operation in service.kept_by_moto
 
     def call(self, call: Call) -> Mapping[str, Any]:
@@ -96,7 +99,7 @@ class Services:
         Raises:
             AwsError: as AWS refuses, or 501 ``NotImplemented`` for an operation that is not emulated.
         """
-        service = self._services.get(call.service)
+        service = self._here.get(call.service)
         if service is None or call.operation in service.kept_by_moto:
             return self._others(call)  # checked where it arrives
         self.check(call)

@@ -35,10 +35,10 @@ def lambda_handler(event, context):
 
 
 @contextlib.contextmanager
-def only_lambda(folder, *options, **variables):
-    """Clients of an emulator of Lambda alone, in a process of its own."""
+def only_lambda(folder, *options, services="lambda", **variables):
+    """Clients of an emulator of Lambda alone, or of other *services*, in a process of its own."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "harness", "up", "--port", "0", "--services", "lambda", *options],
+        [sys.executable, "-m", "harness", "up", "--port", "0", "--services", services, *options],
         cwd=folder,
         env={**OUTSIDE, **variables},
         stdout=subprocess.PIPE,
@@ -135,6 +135,33 @@ def test_a_role_that_iam_does_not_have_is_refused(tmp_path, elsewhere, role):
     with only_lambda(tmp_path, **elsewhere) as client, pytest.raises(ClientError) as refused:
         create(client("lambda"), f"{role}-not")
     assert "cannot be assumed by Lambda" in str(refused.value)
+
+
+@pytest.mark.long
+def test_step_functions_alone_invokes_functions_that_are_elsewhere(tmp_path, elsewhere, bucket):
+    iam = boto3.client("iam")
+    name = f"services-{uuid.uuid4().hex[:8]}"
+    principals = {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]}
+    document = {"Version": "2012-10-17", "Statement": [{**TRUST, "Principal": principals}]}
+    both = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(document))["Role"]["Arn"]
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=json.dumps(policy))
+    create(boto3.client("lambda"), both, name)
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": name, "Payload": {"bucket": bucket, "key": "text"}},
+        "End": True,
+    }
+    with only_lambda(tmp_path, services="stepfunctions", **elsewhere) as client:
+        states = client("stepfunctions")
+        definition = json.dumps({"StartAt": "Read", "States": {"Read": task}})
+        machine = states.create_state_machine(name="reads", definition=definition, roleArn=both)["stateMachineArn"]
+        arn = states.start_execution(stateMachineArn=machine)["executionArn"]
+        while (ended := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
+            pass
+    assert json.loads(ended.get("output", "{}")).get("Payload") == "from elsewhere", ended
+    boto3.client("lambda").delete_function(FunctionName=name)
 
 
 @pytest.mark.long
