@@ -8,6 +8,7 @@ from harness.emulator.sagemaker.frameworks import (
     Framework,
     FrameworkEnvironments,
     MissingFrameworkError,
+    framework_command,
     framework_of,
 )
 
@@ -58,3 +59,12 @@ def test_where_there_is_none_the_remedy_is_named(tmp_path):
         FrameworkEnvironments(None, tmp_path).python_for(NOWHERE)
     with pytest.raises(MissingFrameworkError, match=r"HARNESS_SAGEMAKER_ENV\) lacks no-such-distribution"):
         FrameworkEnvironments(tmp_path / "gone", tmp_path).python_for(NOWHERE)
+
+
+@pytest.mark.parametrize(("version", "noted"), [("1.2.2", False), ("1.9.1", True)])
+def test_a_version_that_differs_from_the_container_s_is_noted(tmp_path, version, noted):
+    own = environment(tmp_path / "own", version)
+    image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
+    found = framework_command(FrameworkEnvironments(own, tmp_path), image, tmp_path / "job" / "ml", ("train",))
+    words = f"[harness] AWS's container has scikit-learn 1.2; this process has {version}."
+    assert (words in found.notes) is noted
