@@ -19,7 +19,6 @@ from harness.emulator.identity import ACCESS_KEY_ID
 from harness.emulator.logs.writer import LogWriter
 from harness.emulator.moto.patches import Patches
 from harness.emulator.process.scratch import ScratchFolder
-from harness.emulator.process.seal import break_seal, seal
 from harness.emulator.process.state import private_file
 from harness.emulator.process.variables import local_variables
 from harness.emulator.quotas import Quotas, no_prices
@@ -137,7 +136,6 @@ class Emulator:
         self._claimed: StateFolder | None = None
         self._kept: StateFolder | None = None
         self._authority: CertificateAuthority | None = None
-        self._sealed: list[Path] = []
         self._scratch: ScratchFolder | None = None
         self._folder: Path | None = None
         self._gateway: Gateway | None = None
@@ -394,10 +392,7 @@ class Emulator:
     def _state_file(self, name: str) -> Path | None:
         if self._state is None:
             return None
-        path = private_file(self._state, name)
-        break_seal(path)
-        self._sealed.append(path)
-        return path
+        return private_file(self._state, name)
 
     def _handlers(self) -> dict[str, Callable[[Request], Handler | None]]:
         functions, sagemaker, identity = self._functions, self._sagemaker, self._identity
@@ -443,9 +438,6 @@ class Emulator:
             self._functions = self._sagemaker = self._states = self._identity = None
             self._stacks = self._schedules = self._ours = None
             self._logs = self._server = self._gateway = None
-            for path in self._sealed:
-                seal(path)
-            self._sealed.clear()
             if self._claimed is not None:
                 self._claimed.close()
             self._claimed = self._kept = None

@@ -1,11 +1,13 @@
 """``harness up --state``: what was there before a restart is there after it."""
 
+import contextlib
 import json
 import os
 import pickle
 import re
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -19,6 +21,8 @@ from botocore.config import Config
 
 from harness.emulator.process import state
 from harness.emulator.process.records import Record
+from harness.emulator.process.state import StateError
+from harness.emulator.stepfunctions.store import Kept, Store
 from tests import beside
 from tests.emulator.pictures import IMAGE, ROLE, load, picture, request, run
 
@@ -253,6 +257,39 @@ def test_executions_outlive_a_restart_and_a_changed_byte_is_refused(tmp_path, re
     path.write_bytes(data)
     assert "stepfunctions.sqlite is damaged" in refused()
     assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize("column", ["status", "record", "history", "number", "started"])
+def test_an_execution_that_was_changed_after_a_crash_is_named(tmp_path, column):
+    path = tmp_path / "stepfunctions.sqlite"
+    store = Store(path)
+    kept = Kept("arn:aws:states:us-east-1:123456789012:execution:m:one", "m", started=1.5, members={"input": "{}"})
+    assert store.begin(kept)
+    store.put("machine", "arn:machine", {"name": "m"})
+    kept.status, kept.stopped = "SUCCEEDED", 2.5
+    store.end(kept, [{"id": 1}])
+    store.close()
+    path.with_name("stepfunctions.sqlite.sha256").unlink()
+    again = Store(path)
+    assert again.history(kept.arn) == [{"id": 1}]
+    again.close()
+    path.with_name("stepfunctions.sqlite.sha256").unlink()
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        file.execute(f"UPDATE executions SET {column} = 7")
+        file.commit()
+    with pytest.raises(StateError, match=rf"is damaged \(executions {kept.arn} is not as it was written\)"):
+        Store(path)
+
+
+def test_executions_of_another_format_are_refused(tmp_path):
+    path = tmp_path / "stepfunctions.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        file.execute("CREATE TABLE resources (arn TEXT)")
+        file.commit()
+    before = path.read_bytes()
+    with pytest.raises(StateError, match="written by another release; remove it"):
+        Store(path)
+    assert path.read_bytes() == before
 
 
 def states_role(client):

@@ -1,7 +1,7 @@
 """A seal on a file that a service writes by itself: whether it is as an orderly stop has left it.
 
 A database changes while it is used, so it is sealed when it is closed, and the seal is taken off when it is opened.
-After a crash there is none, and the database's own checks are all there is.
+After a crash there is none: what is found then, the checks of the database and of its rows find.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import contextlib
 import hashlib
 import os
 from pathlib import Path
-
-from harness.emulator.process.state import StateError
 
 
 def seal(path: Path) -> None:
@@ -23,19 +21,18 @@ def seal(path: Path) -> None:
             file.write(digest)
 
 
-def break_seal(path: Path) -> None:
-    """Look whether *path* is as it was sealed, and take the seal off.
-
-    Raises:
-        StateError: it is not.
-    """
+def is_sealed(path: Path) -> bool | None:
+    """Whether *path* is as it was sealed; None where it has no seal."""
     try:
         noted = _seal_of(path).read_bytes().decode("latin-1")
     except FileNotFoundError:
-        return
-    if noted != _digest(path):
-        raise StateError(f"{path} is damaged (it is not as it was written); remove it and its seal to start afresh")
-    _seal_of(path).unlink()
+        return None
+    return noted == _digest(path)
+
+
+def take_off(path: Path) -> None:
+    """Take the seal of *path* off, before it is changed."""
+    _seal_of(path).unlink(missing_ok=True)
 
 
 def _seal_of(path: Path) -> Path:

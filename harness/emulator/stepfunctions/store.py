@@ -1,6 +1,7 @@
 """What Step Functions keeps: one SQLite file for resources, executions that run and that have ended, and histories.
 
 Without a file's name the file has none either: it is the operating system's to remove, whatever ends the emulator.
+Each row carries a checksum of its own, and an orderly stop leaves one of the whole file beside it.
 """
 
 from __future__ import annotations
@@ -14,19 +15,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.emulator.process.seal import is_sealed, seal, take_off
 from harness.emulator.process.state import StateError
+from harness.emulator.stepfunctions.checksums import checksum, damaged_row
 
+_FORMAT = 1
 _TABLES = """
-CREATE TABLE IF NOT EXISTS resources (arn TEXT PRIMARY KEY, kind TEXT, body TEXT);
-CREATE TABLE IF NOT EXISTS revisions (id TEXT PRIMARY KEY, machine TEXT, body TEXT);
+CREATE TABLE IF NOT EXISTS resources (arn TEXT PRIMARY KEY, kind TEXT, body TEXT, checksum BLOB);
+CREATE TABLE IF NOT EXISTS revisions (id TEXT PRIMARY KEY, machine TEXT, body TEXT, checksum BLOB);
 CREATE TABLE IF NOT EXISTS executions (
     arn TEXT PRIMARY KEY, machine TEXT, version TEXT, alias TEXT, map_run TEXT, status TEXT, started REAL, stopped REAL,
-    redrives INTEGER, redriven REAL, number INTEGER, record BLOB, history BLOB);
+    redrives INTEGER, redriven REAL, number INTEGER, record BLOB, history BLOB, checksum BLOB);
 CREATE INDEX IF NOT EXISTS by_machine ON executions (machine, number);
 CREATE INDEX IF NOT EXISTS by_map_run ON executions (map_run, number) WHERE map_run IS NOT NULL;
-CREATE TABLE IF NOT EXISTS tokens (token TEXT PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS tokens (token TEXT PRIMARY KEY, checksum BLOB);
 """
-_COLUMNS = "arn, machine, version, alias, map_run, status, started, stopped, redrives, redriven"
+_TABLE_NAMES = ("resources", "revisions", "executions", "tokens")
+_COLUMNS = "arn, machine, version, alias, map_run, status, started, stopped, redrives, redriven, number"
 
 
 @dataclass
@@ -44,6 +49,7 @@ class Kept:
         stopped: the same, or None.
         redrives: how many there were.
         redriven: when the last one was, or None.
+        number: its place among all executions, given when it begins.
         members: ``input``, ``output``, ``error``, ``cause``, ``revision`` and what else there is.
     """
 
@@ -57,6 +63,7 @@ class Kept:
     stopped: float | None = None
     redrives: int = 0
     redriven: float | None = None
+    number: int = 0
     members: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -72,18 +79,21 @@ class Store:
         path: of the file; None keeps nothing longer than the emulator runs.
 
     Raises:
-        StateError: another emulator uses the file, or it is none.
+        StateError: another emulator uses the file, another release wrote it, or it is damaged.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         self._lock = threading.Lock()
+        self._path = path
+        whole = path is None or is_sealed(path)
         self._file = sqlite3.connect(path or "", timeout=0.0, check_same_thread=False, isolation_level=None)
         journal = "OFF" if path is None else "WAL"
-        settings = (
-            f"locking_mode=EXCLUSIVE; PRAGMA synchronous=OFF; PRAGMA cache_size=-4000; PRAGMA journal_mode={journal}"
-        )
+        settings = f"PRAGMA synchronous=OFF; PRAGMA cache_size=-4000; PRAGMA journal_mode={journal}"
         try:
-            self._file.executescript(f"PRAGMA {settings};{_TABLES}")
+            self._file.execute("PRAGMA locking_mode=EXCLUSIVE")
+            if path is not None:
+                self._look_at(path, whole)
+            self._file.executescript(f"{settings}; PRAGMA user_version={_FORMAT}; {_TABLES}")
         except sqlite3.OperationalError as error:
             self._file.close()
             folder = path.parent if path is not None else None
@@ -93,13 +103,32 @@ class Store:
         except sqlite3.DatabaseError as error:
             self._file.close()
             raise StateError(f"{path} is damaged ({error}); remove it to start afresh") from None
+        except StateError:
+            self._file.close()
+            raise
+        if path is not None:
+            take_off(path)
         self._number: int = self._file.execute("SELECT coalesce(max(number), 0) FROM executions").fetchone()[0]
+
+    def _look_at(self, path: Path, whole: bool | None) -> None:
+        """Refuse a file of another format, and one with a row, or a byte elsewhere, that has changed."""
+        (tables,) = self._file.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        (written,) = self._file.execute("PRAGMA user_version").fetchone()
+        if tables and written != _FORMAT:
+            raise StateError(f"{path} was written by another release; remove it to start afresh")
+        if not tables or whole:
+            return
+        row = damaged_row(self._file, _TABLE_NAMES)
+        if row is not None:
+            raise StateError(f"{path} is damaged ({row} is not as it was written); remove it to start afresh")
+        if whole is False:
+            raise StateError(f"{path} is damaged (it is not as it was written); remove it to start afresh")
 
     # Resources: machines, versions, aliases, activities, Map Runs
 
     def put(self, kind: str, arn: str, body: Mapping[str, Any]) -> None:
         """Keep a resource as it is now."""
-        self._do("INSERT OR REPLACE INTO resources VALUES (?, ?, ?)", (arn, kind, json.dumps(body)))
+        self._put("REPLACE", "resources", (arn, kind, json.dumps(body)))
 
     def remove(self, arn: str) -> None:
         """Forget a resource."""
@@ -112,7 +141,7 @@ class Store:
 
     def put_revision(self, number: str, machine: str, body: Mapping[str, Any]) -> None:
         """Keep what a state machine was, for the executions that run it."""
-        self._do("INSERT OR REPLACE INTO revisions VALUES (?, ?, ?)", (number, machine, json.dumps(body)))
+        self._put("REPLACE", "revisions", (number, machine, json.dumps(body)))
 
     def revision(self, number: str) -> dict[str, Any] | None:
         """What a state machine was."""
@@ -125,26 +154,18 @@ class Store:
         """Keep an execution that begins; False where there is one of that name already."""
         with self._lock:
             self._number += 1
-            done = self._file.execute(
-                "INSERT OR IGNORE INTO executions VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", (*self._row(kept), b"")
-            )
-            return done.rowcount == 1
+            kept.number = self._number
+            return self._file.execute(*_insertion("IGNORE", "executions", _row(kept, b""))).rowcount == 1
 
     def end(self, kept: Kept, events: Sequence[Mapping[str, Any]]) -> None:
-        """Keep an execution as it is now, and its history."""
-        self._do(
-            "UPDATE executions SET status = ?, stopped = ?, redrives = ?, redriven = ?, record = ?, history = ? "
-            "WHERE arn = ?",
-            (
-                kept.status,
-                kept.stopped,
-                kept.redrives,
-                kept.redriven,
-                _packed(kept.members),
-                _packed(list(events)),
-                kept.arn,
-            ),
-        )
+        """Keep an execution as it is now, and its history; nothing where it was forgotten meanwhile."""
+        row = _row(kept, _packed(list(events)))
+        columns = f"{_COLUMNS}, record, history, checksum"
+        with self._lock:
+            self._file.execute(
+                f"UPDATE executions SET ({columns}) = ({', '.join('?' * (len(row) + 1))}) WHERE arn = ?",
+                (*row, checksum(row), kept.arn),
+            )
 
     def execution(self, arn: str) -> Kept | None:
         """An execution without its history."""
@@ -190,10 +211,10 @@ class Store:
         if redriven is not None:
             asked += f" AND redrives {'>' if redriven else '='} 0"
         rows = self._all(
-            f"SELECT {_COLUMNS}, number FROM executions WHERE {asked} ORDER BY number DESC LIMIT {int(most) + 1}",
+            f"SELECT {_COLUMNS} FROM executions WHERE {asked} ORDER BY number DESC LIMIT {int(most) + 1}",
             values,
         )
-        return [_kept((*row[:-1], None)) for row in rows[:most]], rows[most - 1][-1] if len(rows) > most else None
+        return [_kept((*row, None)) for row in rows[:most]], rows[most - 1][-1] if len(rows) > most else None
 
     def left_running(self) -> list[str]:
         """ARNs of executions that run, or did when the emulator stopped."""
@@ -208,32 +229,22 @@ class Store:
 
     def spend(self, token: str) -> None:
         """Remember that *token* was one."""
-        self._do("INSERT OR IGNORE INTO tokens VALUES (?)", (token,))
+        self._put("IGNORE", "tokens", (token,))
 
     def is_spent(self, token: str) -> bool:
         """Whether it was one."""
         return bool(self._all("SELECT 1 FROM tokens WHERE token = ?", (token,)))
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and seal it."""
         with self._lock:
             self._file.close()
+            if self._path is not None:
+                seal(self._path)
 
-    def _row(self, kept: Kept) -> tuple[Any, ...]:
-        return (
-            kept.arn,
-            kept.machine,
-            kept.version,
-            kept.alias,
-            kept.map_run,
-            kept.status,
-            kept.started,
-            kept.stopped,
-            kept.redrives,
-            kept.redriven,
-            self._number,
-            _packed(kept.members),
-        )
+    def _put(self, otherwise: str, table: str, row: Sequence[Any]) -> None:
+        with self._lock:
+            self._file.execute(*_insertion(otherwise, table, row))
 
     def _do(self, statement: str, values: Sequence[Any]) -> None:
         with self._lock:
@@ -242,6 +253,28 @@ class Store:
     def _all(self, statement: str, values: Sequence[Any]) -> list[Any]:
         with self._lock:
             return self._file.execute(statement, values).fetchall()
+
+
+def _insertion(otherwise: str, table: str, row: Sequence[Any]) -> tuple[str, Sequence[Any]]:
+    return f"INSERT OR {otherwise} INTO {table} VALUES ({', '.join('?' * (len(row) + 1))})", (*row, checksum(row))
+
+
+def _row(kept: Kept, history: bytes) -> tuple[Any, ...]:
+    return (
+        kept.arn,
+        kept.machine,
+        kept.version,
+        kept.alias,
+        kept.map_run,
+        kept.status,
+        kept.started,
+        kept.stopped,
+        kept.redrives,
+        kept.redriven,
+        kept.number,
+        _packed(kept.members),
+        history,
+    )
 
 
 def _kept(row: Sequence[Any]) -> Kept:
