@@ -108,3 +108,28 @@ def test_no_more_files_is_said_in_words():
         refusal = explained(OSError(number, "Too many open files"))
         assert refusal.status == 503 and "ulimit -n" in refusal.message
     assert explained(ValueError("x")).code == "InternalFailure"
+
+
+def test_what_moto_fails_over_is_refused_in_words_and_not_tried_again():
+    """boto3 tries a 500 again and again; AWS refuses these at once."""
+    refused = {
+        ("sns", "publish"): {"TopicArn": "xxx", "Message": "m"},
+        ("sagemaker", "list_tags"): {"ResourceArn": "xxx"},
+        ("dynamodb", "execute_statement"): {"Statement": "xxx"},
+        ("s3", "put_bucket_acl"): {"Bucket": "none-of-this-name"},
+    }
+    said = {}
+    for (service, operation), parameters in refused.items():
+        with pytest.raises(ClientError) as caught:
+            getattr(boto3.client(service), operation)(**parameters)
+        error = caught.value.response["Error"]
+        said[operation] = caught.value.response["ResponseMetadata"]["HTTPStatusCode"], error["Code"], error["Message"]
+    assert said["publish"] == (
+        400,
+        "InvalidParameter",
+        "Invalid parameter: TopicArn Reason: An ARN must have at least 6 elements, not 1",
+    )
+    assert said["list_tags"][:2] == (400, "ValidationException") and "'xxx' at 'resourceArn'" in said["list_tags"][2]
+    assert said["execute_statement"][:2] == (501, "NotImplemented")
+    assert said["execute_statement"][2].startswith("not emulated: dynamodb.ExecuteStatement with these parameters")
+    assert said["put_bucket_acl"][0] in (400, 404, 501)

@@ -28,6 +28,7 @@ from harness.emulator.faults import Faults
 from harness.emulator.in_process import OWN
 from harness.emulator.moto.app import access_key_of, region_of, service_of
 from harness.emulator.moto.bucket_faults import under_faults
+from harness.emulator.moto.crashes import refusal
 from harness.emulator.moto.overlooked import complete_object, refuse_overlooked
 from harness.emulator.moto.s3_cors import cors_rules
 from harness.emulator.services import Services
@@ -39,6 +40,8 @@ Observer = Callable[[str, Call | None, Request, Response], None]
 Handler = Callable[[Request, str, str], Response]
 """Answers a request, given its id and region."""
 
+UNREADABLE = (RecursionError, UnicodeDecodeError, json.JSONDecodeError)
+"""What moto and the like raise, which read bodies themselves."""
 _MESSAGE_IN_CAPITALS = ("lambda", "sagemaker", "sagemaker-runtime")
 _XML = ("query", "ec2", "rest-xml")
 _READS = re.compile(r"\.(Describe|List|Get)[A-Z]")
@@ -166,7 +169,7 @@ class Gateway:
             return self._dispatch(service, signed_for, request, authorization, request_id, changes)
         except AwsError as error:
             return _refused(error, service, request_id)
-        except (RecursionError, UnicodeDecodeError, json.JSONDecodeError):  # moto and the like read bodies themselves
+        except UNREADABLE:
             words = "Could not parse the request body as JSON."
             return _refused(AwsError("SerializationException", words), service, request_id)
         except Exception as error:
@@ -211,6 +214,13 @@ class Gateway:
             raise AwsError("NotImplemented", words, 501) from None
         except NotImplementedError:  # moto's word for an operation that it lacks
             raise not_emulated(service, call.operation if call is not None else request.path) from None
+        except (AwsError, OSError, *UNREADABLE):
+            raise
+        except Exception:
+            if call is None:
+                raise
+            logger.warning("%s.%s failed", service, call.operation, exc_info=True)
+            raise refusal(call) from None
         if call is not None and changes:
             self._tell(service, call, request, response)
         return response

@@ -42,23 +42,26 @@ def answer_s3(request: Request, proceed: Callable[[Request], Response], request_
         _check(request)
         try:
             return proceed(request)
-        except (KeyError, TypeError, IndexError, AttributeError, ValueError):
-            stumbled = _stumbled(request)
-            if stumbled is None:
-                raise
-            raise stumbled from None
+        except (AwsError, OSError, NotImplementedError):
+            raise
+        except Exception:
+            logger.warning("moto failed over %s %s", request.method, request.path, exc_info=True)
+            raise _stumbled(request) from None
     except AwsError as error:
         return s3_error_response(error, request.path, request_id)
     except NotImplementedError:  # moto's word for what it lacks
-        what = f"{request.method} {request.path}?{'&'.join(request.args)}".rstrip("?")
-        return s3_error_response(not_emulated("s3", what), request.path, request_id)
+        return s3_error_response(not_emulated("s3", _asked(request)), request.path, request_id)
     except Exception as error:
         logger.exception("%s %s failed", request.method, request.path)
         return s3_error_response(explained(error), request.path, request_id)
 
 
-def _stumbled(request: Request) -> AwsError | None:
-    """What S3 says of a request over which moto stumbles, where it is known over what."""
+def _asked(request: Request) -> str:
+    return f"{request.method} {request.path}?{'&'.join(request.args)}".rstrip("?")
+
+
+def _stumbled(request: Request) -> AwsError:
+    """What S3 says of a request over which moto fails, where it is known over what; else that it is not emulated."""
     query = request.args
     if _documents(request):
         return _malformed()
@@ -71,7 +74,7 @@ def _stumbled(request: Request) -> AwsError | None:
     if "continuation-token" in query:
         words = "The continuation token provided is incorrect"
         return AwsError("InvalidArgument", words, ArgumentName="continuation-token")
-    return None
+    return not_emulated("s3", f"{_asked(request)} with this content (the log says what moto made of it)")
 
 
 def _documents(request: Request) -> set[str]:

@@ -44,8 +44,10 @@ def refuse_overlooked(call: Call) -> None:
                     "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: "
                     "-/_+=.@!",
                 )
-        case "sns", "Publish":
-            _refuse_publish(call)
+        case "sns", _:
+            _refuse_broken_arns(call)
+            if call.operation == "Publish":
+                _refuse_publish(call)
         case "dynamodb", _:
             name = call.parameters.get("TableName")
             if isinstance(name, str) and not name.startswith("arn:") and not _TABLE_NAME.fullmatch(name):
@@ -54,6 +56,13 @@ def refuse_overlooked(call: Call) -> None:
                     f"1 validation error detected: Value '{name}' at 'tableName' failed to satisfy constraint: "
                     "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+",
                 )
+
+
+def _refuse_broken_arns(call: Call) -> None:
+    for name, value in call.parameters.items():
+        if name.endswith("Arn") and isinstance(value, str) and (parts := value.count(":") + 1) < 6:
+            words = f"Invalid parameter: {name} Reason: An ARN must have at least 6 elements, not {parts}"
+            raise AwsError("InvalidParameter", words)
 
 
 def _refuse_publish(call: Call) -> None:

@@ -216,7 +216,7 @@ class Pipelines:
         return pipeline
 
     def _execution(self, call: Call) -> Execution:
-        arn = call.parameters["PipelineExecutionArn"]
+        arn = call.parameters.get("PipelineExecutionArn", "")
         execution = self._executions.get(arn)
         if execution is None:
             raise AwsError("ResourceNotFound", f"Pipeline execution '{arn}' does not exist.")

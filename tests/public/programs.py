@@ -1,0 +1,94 @@
+"""Runs programs that each exit with 0 where the emulator is right, and prints a table.
+
+    python -m tests.public.programs FOLDER [PATTERN]
+
+Those that name ``AWS_ENDPOINT_URL`` have an emulator to themselves and the environment that ``harness env`` prints; the
+others start ``$HARNESS`` themselves.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+HARNESS = str(Path(sysconfig.get_path("scripts")) / "harness")
+LONGEST = 240
+"""Seconds that a program may take."""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("pattern", nargs="?", default="*.py")
+    given = parser.parse_args()
+    programs = sorted(given.folder.glob(given.pattern))
+    if not programs:
+        parser.error(f"{given.folder} has no program called {given.pattern}")
+    table = Table("program", "exit", "seconds")
+    failed = []
+    for program in programs:
+        began = time.monotonic()
+        code, said = run(program)
+        table.add_row(program.stem, str(code), f"{time.monotonic() - began:.1f}")
+        print(f"{program.stem}: {code}", flush=True)
+        if code != 0:
+            failed.append(program.stem)
+            print(said, flush=True)
+    Console().print(table)
+    print(
+        f"{len(programs) - len(failed)} of {len(programs)} programs exit with 0; not so: {', '.join(failed) or 'none'}"
+    )
+    sys.exit(bool(failed))
+
+
+def run(program):
+    """The exit code of *program* and the end of what it said."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "HARNESS_"))}
+    with contextlib.ExitStack() as stack:
+        environment = clean | {"HARNESS": HARNESS}
+        if "AWS_ENDPOINT_URL" in program.read_text():
+            environment |= stack.enter_context(emulator(clean))
+        try:
+            done = subprocess.run(
+                [sys.executable, program],
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=LONGEST,
+            )
+        except subprocess.TimeoutExpired as late:
+            said = late.stdout or b""
+            return f"none within {LONGEST} s", said[-4000:].decode(errors="replace")
+        return done.returncode, done.stdout[-4000:]
+
+
+@contextlib.contextmanager
+def emulator(clean):
+    """The environment that leads to an emulator of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(
+            [HARNESS, "up", "--port", "0"], cwd=folder, env=clean, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        try:
+            assert process.stdout is not None
+            next(line for line in process.stdout if b"http://" in line)
+            told = [HARNESS, "env", "--shell", "json"]
+            yield json.loads(subprocess.run(told, cwd=folder, env=clean, stdout=subprocess.PIPE, check=True).stdout)
+        finally:
+            process.terminate()
+            process.communicate()
+
+
+if __name__ == "__main__":
+    main()
