@@ -29,6 +29,8 @@ pytestmark = [pytest.mark.long, pytest.mark.processes]
 COUNT = 500
 ROUNDS = 10
 SEED = 20261126
+UNSAVED = 6
+"""Seconds: captures are written each second, the state every two, and this machine may have more to do."""
 SERVICES = ["lambda.amazonaws.com", "states.amazonaws.com", "sagemaker.amazonaws.com"]
 ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 TRUST = [{"Effect": "Allow", "Principal": {"Service": SERVICES}, "Action": "sts:AssumeRole"}]
@@ -154,7 +156,8 @@ class Caller(threading.Thread):
         super().__init__()
         self._runtime = process.client("sagemaker-runtime")
         self._prefix = prefix
-        self.answered = set()
+        self.answered = {}
+        """By name, when the answer was there."""
         self.over = threading.Event()
 
     def run(self):
@@ -165,7 +168,7 @@ class Caller(threading.Thread):
             with contextlib.suppress(ClientError, BotoCoreError):
                 given = {"EndpointName": "chaos", "ContentType": "image/png", "Body": PICTURE}
                 self._runtime.invoke_endpoint(**given, InferenceId=name)["Body"].read()
-                self.answered.add(name)
+                self.answered[name] = time.monotonic()
 
 
 def test_what_was_answered_is_captured_whatever_ends_the_emulator(tmp_path):
@@ -184,7 +187,7 @@ def test_what_was_answered_is_captured_whatever_ends_the_emulator(tmp_path):
         process.stop(chosen.choice([signal.SIGTERM, signal.SIGHUP, signal.SIGINT]))
         caller.over.set()
         caller.join()
-        answered |= caller.answered
+        answered |= caller.answered.keys()
         process.start()
     in_service(process)
     states = process.client("stepfunctions")
@@ -203,3 +206,25 @@ def test_what_was_answered_is_captured_whatever_ends_the_emulator(tmp_path):
     process.stop(signal.SIGTERM)
     assert len(ended) == COUNT and len(succeeded) > COUNT / 4 and len(answered) > ROUNDS, causes
     assert not (answered | succeeded) - set(captured)
+
+
+def test_a_kill_costs_no_more_than_the_last_seconds(tmp_path):
+    process = Process(tmp_path)
+    deploy(process)
+    in_service(process)
+    caller = Caller(process, "killed")
+    caller.start()
+    began = time.monotonic()
+    while not caller.answered or time.monotonic() - began < 2 * UNSAVED:
+        assert caller.is_alive() and time.monotonic() - began < 60
+        caller.over.wait(0.05)
+    process.process.kill()
+    killed = time.monotonic()
+    process.process.communicate()
+    caller.over.set()
+    caller.join()
+    process.start()
+    captured = {record.inference_id for record in read_s3(process.client("s3"), "s3://chaos/captures").records}
+    process.stop(signal.SIGTERM)
+    due = {name for name, answered in caller.answered.items() if answered < killed - UNSAVED}
+    assert len(due) > 10 and not due - captured
