@@ -50,7 +50,8 @@ def _check(http_response, parsed, model, **_):
     if http_response.status_code >= 300:
         return
     service = model.service_model.service_name
-    found = problems(service, model.name, {**parsed, "Body": b""} if "Body" in parsed else parsed)
+    body: object = {} if model.has_event_stream_output else b""
+    found = problems(service, model.name, {**parsed, "Body": body} if "Body" in parsed else parsed)
     if service == "sagemaker" and http_response.content:
         found += unknown_members(service, model.name, json.loads(http_response.content))
     assert not found, found

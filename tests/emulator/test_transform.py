@@ -7,7 +7,7 @@ from pathlib import Path
 
 import boto3
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.emulator.sagemaker.transform.batches import Batching, Processing, TransformError
@@ -125,6 +125,7 @@ def test_what_cannot_be_is_refused(sagemaker, model, bucket):
     assert "must not exceed 100 MB" in attempt(MaxPayloadInMB=60, MaxConcurrentTransforms=2)[1]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # cores are shared
 @given(
     st.lists(st.text("ab1,é", min_size=1, max_size=20).map(str.encode)),
     st.booleans(),

@@ -132,7 +132,8 @@ def _event_stream(shape: Shape, events: Iterable[Mapping[str, Mapping[str, Any]]
     for event in events:
         for name, members in event.items():
             of = shape.members[name]
-            headers = {":message-type": "event", ":event-type": name}
+            kind = "exception" if of.metadata.get("exception") else "event"
+            headers = {":message-type": kind, f":{kind}-type": name}
             body = b""
             payload = next((m for m, s in of.members.items() if s.serialization.get("eventpayload")), None)
             if payload is not None:

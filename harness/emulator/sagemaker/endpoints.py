@@ -8,8 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,11 +19,13 @@ from harness.emulator.door.validation import check
 from harness.emulator.moto.sagemaker import backend_of, backends_of
 from harness.emulator.sagemaker.capture import CaptureConfig
 from harness.emulator.sagemaker.execution_role import ExecutionRole
+from harness.emulator.sagemaker.hosting.asynchronous import AsyncConfig
 from harness.emulator.sagemaker.model_server import ModelServer
+from harness.emulator.sagemaker.models import container_of_model, is_multi_model
 from harness.emulator.sagemaker.names import arn_of, refusal
 from harness.emulator.sagemaker.program import Programs
-from harness.emulator.sagemaker.running import RunningEndpoint, Variant
-from harness.emulator.sagemaker.serving import model_server
+from harness.emulator.sagemaker.running import RunningEndpoint, Shadow, Variant
+from harness.emulator.sagemaker.serving import hosted, model_server
 from harness.emulator.sagemaker.stub import StubServer
 from harness.emulator.services import Operation
 
@@ -63,44 +64,6 @@ class Endpoints:
         self._lock = threading.RLock()
 
     # Actions
-
-    def create_config(self, call: Call) -> Mapping[str, Any]:
-        """Answer CreateEndpointConfig."""
-        parameters, region = call.parameters, call.region
-        check("sagemaker", "CreateEndpointConfig", parameters)
-        backend = self._backend(region)
-        name = parameters["EndpointConfigName"]
-        if name in backend.endpoint_configs:
-            raise refusal(
-                f'Cannot create already existing endpoint configuration "{self._arn("endpoint-config", name, region)}".'
-            )
-        names = [variant["VariantName"] for variant in parameters["ProductionVariants"]]
-        if len(set(names)) != len(names):
-            raise refusal("Production variant names must be unique within an endpoint configuration.")
-        for variant in parameters["ProductionVariants"]:
-            if "ServerlessConfig" in variant:
-                raise refusal("not emulated: serverless inference")
-            model = variant.get("ModelName", "")
-            if model not in backend._models:
-                raise refusal(f'Could not find model "{self._arn("model", model, region)}".')
-        if parameters.get("AsyncInferenceConfig"):
-            raise refusal("not emulated: asynchronous inference")
-        if parameters.get("ShadowProductionVariants"):
-            raise refusal("not emulated: shadow variants")
-        given = parameters["ProductionVariants"]
-        # moto knows instance types of years ago only; those of today are checked above, by the service model.
-        known = [{**variant, "InstanceType": "ml.m5.large"} for variant in given]
-        answer = self._keep(replace(call, parameters={**parameters, "ProductionVariants": known}))
-        config = backend.endpoint_configs.get(name)
-        if config is not None:
-            for kept, variant in zip(config.production_variants, given, strict=True):
-                kept["InstanceType"] = variant["InstanceType"]
-            config.arn = config.endpoint_config_arn  # moto has a tuple there, which the tagging API would show
-        return answer
-
-    def describe_config(self, call: Call) -> dict[str, Any]:
-        """Answer DescribeEndpointConfig, without the empty members that moto shows."""
-        return {name: value for name, value in self._keep(call).items() if value not in ({}, [], None)}
 
     def create(self, call: Call) -> dict[str, Any]:
         """Answer CreateEndpoint."""
@@ -180,6 +143,7 @@ class Endpoints:
                 answer["FailureReason"] = endpoint.failure_reason
             if endpoint.data_capture_config:
                 answer["DataCaptureConfig"] = _capture_summary(endpoint.data_capture_config)
+            answer |= self._more(endpoint, region)
         return answer
 
     def delete(self, call: Call) -> Mapping[str, Any]:
@@ -241,8 +205,8 @@ class Endpoints:
             for (_, running_name), endpoint in self._running.items():
                 if running_name == name:
                     for variant in endpoint.variants:
-                        if isinstance(variant.server, StubServer):
-                            return variant.server
+                        if variant.server.stub is not None:
+                            return variant.server.stub
         return None
 
     def overview(self) -> list[dict[str, Any]]:
@@ -282,23 +246,20 @@ class Endpoints:
         previous: RunningEndpoint | None = None
         try:
             config = self._require_config(endpoint.endpoint_config_name, region)
-            for variant in config["ProductionVariants"]:
-                model = self._backend(region)._models.get(variant["ModelName"])
-                if model is None:
-                    missing = self._arn("model", variant["ModelName"], region)
-                    raise RuntimeError(f'Could not find model "{missing}".')
-                role = ExecutionRole(self._context, model.execution_role_arn)
-                server = self._model_server(name, variant, model, role, region)
-                weight = float(variant.get("InitialVariantWeight", 1.0))
-                variants.append(Variant(variant["VariantName"], weight, server, role.session))
+            given = config["ProductionVariants"]
+            shadows = config.get("ShadowProductionVariants") or []
+            for variant in (*given, *shadows):
+                variants.append(self._variant(name, variant, region))
             for started in variants:
                 started.server.start()
             running = RunningEndpoint(
                 name,
                 region,
                 self._context.account_id,
-                tuple(variants),
+                tuple(variants[: len(given)]),
                 CaptureConfig.read(config.get("DataCaptureConfig")),
+                AsyncConfig.read(config.get("AsyncInferenceConfig")),
+                _shadow(variants[0], variants[len(given) :]),
             )
             with self._lock:
                 if self._backend(region).endpoints.get(name) is not endpoint or endpoint.endpoint_status == "Deleting":
@@ -326,16 +287,26 @@ class Endpoints:
         if previous is not None:
             previous.close()
 
-    def _model_server(
-        self, endpoint: str, variant: Mapping[str, Any], model: Any, role: ExecutionRole, region: str
-    ) -> ModelServer:
+    def _variant(self, endpoint: str, variant: Mapping[str, Any], region: str) -> Variant:
+        """A variant that is not started."""
+        model = self._backend(region)._models.get(variant["ModelName"])
+        if model is None:
+            raise RuntimeError(f'Could not find model "{self._arn("model", variant["ModelName"], region)}".')
+        role = ExecutionRole(self._context, model.execution_role_arn)
         words = role.cannot_be_taken_on(self._arn("endpoint", endpoint, region))
         if words is not None:
             raise RuntimeError(f"{words}.")
-        stream = f"{variant['VariantName']}/i-{uuid.uuid4().hex[:17]}"
-        put = role.log(region, f"/aws/sagemaker/Endpoints/{endpoint}", stream)
-        folder = self._context.folder / "endpoints" / uuid.uuid4().hex
-        return model_server(variant["VariantName"], model, role, region, self._programs, folder, put)
+        name = variant["VariantName"]
+        put = role.log(region, f"/aws/sagemaker/Endpoints/{endpoint}", f"{name}/i-{uuid.uuid4().hex[:17]}")
+
+        def make(model_data: str | None = None) -> ModelServer:
+            folder = self._context.folder / "endpoints" / uuid.uuid4().hex
+            return model_server(name, model, role, region, self._programs, folder, put, model_data=model_data)
+
+        container, s3 = container_of_model(model), role.client("s3", region)
+        server = hosted(variant, container, make, s3, put, self._programs.frameworks)
+        weight = float(variant.get("InitialVariantWeight", 1.0))
+        return Variant(name, weight, server, role.session, is_multi_model(container))
 
     # Look-ups
 
@@ -357,6 +328,19 @@ class Endpoints:
             raise refusal(f'Could not find endpoint configuration "{self._arn("endpoint-config", name, region)}".')
         return dict(config.response_object)
 
+    def _more(self, endpoint: Any, region: str) -> dict[str, Any]:
+        """What an endpoint's configuration has besides production variants."""
+        config = self._backend(region).endpoint_configs.get(endpoint.endpoint_config_name)
+        found: dict[str, Any] = {}
+        asynchronous = getattr(config, "async_inference_config", None)
+        if asynchronous:
+            found["AsyncInferenceConfig"] = asynchronous
+        shadows = getattr(config, "shadow_production_variants", None)
+        if shadows:
+            summaries = endpoint._process_production_variants(shadows)
+            found["ShadowProductionVariants"] = [_variant_summary(each, "") for each in summaries]
+        return found
+
     def _model_image(self, endpoint: Any, variant_name: str, region: str) -> str:
         config = self._backend(region).endpoint_configs.get(endpoint.endpoint_config_name)
         for variant in config.production_variants if config else ():
@@ -364,6 +348,12 @@ class Endpoints:
             if variant["VariantName"] == variant_name and model is not None:
                 return str((model.primary_container or {}).get("Image", ""))
         return ""
+
+
+def _shadow(production: Variant, shadows: Sequence[Variant]) -> Shadow | None:
+    if not shadows:
+        return None
+    return Shadow(shadows[0], min(1.0, shadows[0].weight / production.weight if production.weight else 0.0))
 
 
 def _variant_summary(variant: Mapping[str, Any], image: str) -> dict[str, Any]:

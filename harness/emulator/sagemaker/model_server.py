@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from harness.emulator.limits import ENDPOINT_SECONDS
+
+if TYPE_CHECKING:
+    from harness.emulator.sagemaker.stub import StubServer
 
 
 @dataclass(frozen=True)
@@ -14,6 +20,10 @@ class ModelRequest:
     content_type: str
     accept: str
     custom_attributes: str | None = None
+    target_model: str | None = None
+    """Which model of a multi-model variant is asked."""
+    seconds: float = ENDPOINT_SECONDS.most
+    """How long the answer may take."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +36,22 @@ class ModelAnswer:
     custom_attributes: str | None = None
 
 
+@dataclass(frozen=True)
+class Streamed:
+    """A container's answer, read as it comes."""
+
+    status: int
+    content_type: str
+    custom_attributes: str | None
+    parts: Iterator[bytes] = field(repr=False)
+
+    def whole(self) -> ModelAnswer:
+        """The answer once all of it has come."""
+        return ModelAnswer(self.status, b"".join(self.parts), self.content_type, self.custom_attributes)
+
+
 class ModelTimeout(Exception):
-    """The model did not answer within a minute."""
+    """The model did not answer in time."""
 
 
 class ModelUnreachable(Exception):
@@ -54,6 +78,13 @@ class ModelServer(Protocol):
             ModelTimeout: no answer in time.
             ModelUnreachable: no answer at all.
         """
+
+    def stream(self, request: ModelRequest) -> Streamed:
+        """Answer a request in parts. As :meth:`invoke` otherwise."""
+
+    @property
+    def stub(self) -> StubServer | None:
+        """The stub that answers, None where a model does."""
 
     def close(self) -> None:
         """Let go of everything it holds."""

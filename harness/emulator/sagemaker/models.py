@@ -13,7 +13,7 @@ from harness.emulator.door.call import Call
 from harness.emulator.door.validation import check
 from harness.emulator.moto.sagemaker import backend_of
 from harness.emulator.sagemaker.execution_role import ExecutionRole
-from harness.emulator.sagemaker.images import not_emulated
+from harness.emulator.sagemaker.images import ImageKind, kind_of, not_emulated
 from harness.emulator.sagemaker.model_data import split_model_uri
 from harness.emulator.sagemaker.names import arn_of, refusal
 from harness.emulator.services import Operation
@@ -50,7 +50,12 @@ def create_model(context: EmulatorContext, call: Call, keep: Operation) -> Mappi
     role = ExecutionRole(context, parameters["ExecutionRoleArn"])
     role.require(arn_of("model", name, region, context.account_id))
     uri = model_data_of(container)
-    if uri is not None:
+    if is_multi_model(container):
+        if uri is None:
+            raise refusal("ModelDataUrl is required for containers of mode MultiModel.")
+        if kind_of(str(container.get("Image", ""))) is ImageKind.CONTAINER:
+            raise refusal("not emulated: multi-model containers but of AWS's frameworks and built-in algorithms")
+    elif uri is not None:
         _require_model_data(role.client("s3", region), uri, parameters["ExecutionRoleArn"], region)
     answer = keep(call)
     model = backend._models.get(name)
@@ -63,6 +68,17 @@ def container_of(parameters: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The one container of a model, from CreateModel's request."""
     containers = parameters.get("Containers") or []
     return parameters.get("PrimaryContainer") or (containers[0] if containers else None)
+
+
+def container_of_model(model: Any) -> Mapping[str, Any]:
+    """The one container of a model, from moto's record."""
+    found: Mapping[str, Any] = model.primary_container or (model.containers or [{}])[0]
+    return found
+
+
+def is_multi_model(container: Mapping[str, Any]) -> bool:
+    """Whether a container serves many models, its model data being the prefix below which they are."""
+    return container.get("Mode") == "MultiModel"
 
 
 def model_data_of(container: Mapping[str, Any]) -> str | None:

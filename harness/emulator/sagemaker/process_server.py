@@ -12,12 +12,11 @@ import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.emulator.limits import ENDPOINT_SECONDS
 from harness.emulator.sagemaker.frameworks import FrameworkEnvironments
 from harness.emulator.sagemaker.images import ImageKind, kind_of
 from harness.emulator.sagemaker.model_data import fetch_model
@@ -26,6 +25,7 @@ from harness.emulator.sagemaker.model_server import (
     ModelRequest,
     ModelTimeout,
     ModelUnreachable,
+    Streamed,
 )
 from harness.emulator.sagemaker.program import ProgramError, ProgramSpec, RunningProgram, start_program
 
@@ -37,6 +37,7 @@ START_LIMIT = 480.0
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ProductionVariant.html
 """
 _PING_LIMIT = 2.0
+_PART = 1 << 20
 _PING_PAUSE = 0.02
 _STOP_GRACE = 10.0
 _LONGEST_PAUSE = 30.0
@@ -67,6 +68,7 @@ class ProcessServer:
     """Serves a model with its image's ``serve`` program."""
 
     is_stub = False
+    stub = None
 
     def __init__(self, model: ServedModel) -> None:
         self._model = model
@@ -107,15 +109,26 @@ class ProcessServer:
 
     def invoke(self, request: ModelRequest) -> ModelAnswer:
         """Pass a request on to ``POST /invocations``."""
+        try:
+            return self.stream(request).whole()
+        except TimeoutError:
+            raise ModelTimeout from None
+        except (OSError, http.client.HTTPException) as error:
+            raise ModelUnreachable(f"the model's process gave no answer: {error or type(error).__name__}") from None
+
+    def stream(self, request: ModelRequest) -> Streamed:
+        """Pass a request on to ``POST /invocations``, and its answer as it comes."""
         headers = {"Content-Type": request.content_type, "Accept": request.accept}
         if request.custom_attributes is not None:
             headers["X-Amzn-SageMaker-Custom-Attributes"] = request.custom_attributes
         while True:
             connection, reused = self._connection()
+            connection.timeout = request.seconds
+            if connection.sock is not None:
+                connection.sock.settimeout(request.seconds)
             try:
                 connection.request("POST", "/invocations", request.body, headers)
                 answer = connection.getresponse()
-                body = answer.read()
             except TimeoutError:
                 connection.close()
                 raise ModelTimeout from None
@@ -125,16 +138,27 @@ class ProcessServer:
                     # A server may end a connection that was idle, and this request has not reached it then.
                     continue
                 raise ModelUnreachable(f"the model's process gave no answer: {error or type(error).__name__}") from None
-            if answer.will_close:
-                connection.close()
-            else:
-                self._idle.append(connection)
-            return ModelAnswer(
+            return Streamed(
                 answer.status,
-                body,
                 answer.headers.get("Content-Type") or "application/octet-stream",
                 answer.headers.get("X-Amzn-SageMaker-Custom-Attributes"),
+                self._parts(connection, answer),
             )
+
+    def _parts(self, connection: http.client.HTTPConnection, answer: http.client.HTTPResponse) -> Iterator[bytes]:
+        whole = False
+        try:
+            while part := answer.read1(_PART):
+                yield part
+            if answer.length:
+                raise http.client.IncompleteRead(b"", answer.length)
+            whole = True
+        finally:
+            answer.close()
+            if whole and not answer.will_close:
+                self._idle.append(connection)
+            else:
+                connection.close()
 
     def close(self) -> None:
         """End the program and remove its files."""
@@ -156,7 +180,7 @@ class ProcessServer:
         address = self._address
         if address is None:
             raise ModelUnreachable("the model's process is gone and is being started anew")
-        return http.client.HTTPConnection(*address, timeout=ENDPOINT_SECONDS.most), False
+        return http.client.HTTPConnection(*address), False
 
     def _drop_connections(self) -> None:
         while self._idle:

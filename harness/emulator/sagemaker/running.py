@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import random
 import signal
-import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from harness.emulator.access.sessions import RoleSession
@@ -16,42 +17,28 @@ from harness.emulator.door.errors import AwsError
 from harness.emulator.faults import Strike
 from harness.emulator.limits import ENDPOINT_SECONDS
 from harness.emulator.sagemaker.capture import CaptureConfig, Captured, CaptureWriter
+from harness.emulator.sagemaker.gate import Gate
+from harness.emulator.sagemaker.hosting.asynchronous import AsyncConfig
 from harness.emulator.sagemaker.model_server import (
     ModelAnswer,
     ModelRequest,
     ModelServer,
     ModelTimeout,
     ModelUnreachable,
+    Streamed,
 )
 
+logger = logging.getLogger(__name__)
 
-class Gate:
-    """Counts requests under way, so that what serves them is closed only when none is left."""
 
-    def __init__(self) -> None:
-        self._count = 0
-        self._closed = False
-        self._changed = threading.Condition()
+@dataclass(frozen=True)
+class Shadow:
+    """A variant that is asked as well, and whose answers nobody gets."""
 
-    def enter(self) -> bool:
-        """Let one request in; False once the gate is closed."""
-        with self._changed:
-            if not self._closed:
-                self._count += 1
-            return not self._closed
-
-    def leave(self) -> None:
-        """One request is over."""
-        with self._changed:
-            self._count -= 1
-            if not self._count:
-                self._changed.notify_all()
-
-    def close(self, timeout: float) -> None:
-        """Let nobody in any more, and wait until all are out, for *timeout* seconds at most."""
-        with self._changed:
-            self._closed = True
-            self._changed.wait_for(lambda: not self._count, timeout)
+    variant: Variant
+    share: float
+    """Of the requests, from 0 to 1."""
+    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "shadow"), repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -63,6 +50,7 @@ class Variant:
     server: ModelServer = field(repr=False)
     role: RoleSession
     """As which it writes captures."""
+    multi_model: bool = False
     gate: Gate = field(default_factory=Gate, repr=False, compare=False)
 
 
@@ -75,6 +63,9 @@ class RunningEndpoint:
     account_id: str
     variants: tuple[Variant, ...]
     capture: CaptureConfig | None
+    asynchronous: AsyncConfig | None = None
+    """Set where it is asked by InvokeEndpointAsync alone."""
+    shadow: Shadow | None = None
 
     def choose(self, target: str | None) -> Variant:
         """The variant for one request: the one asked for, or one at random by weight.
@@ -112,6 +103,34 @@ class RunningEndpoint:
         Raises:
             AwsError: ``ModelError`` (424) when the model answers an error, too late, or not at all.
         """
+        if self.shadow is not None and random.random() < self.shadow.share:
+            self.shadow.pool.submit(self._shadow, self.shadow.variant, request, inference_id, writer)
+        return self._answer(variant, request, inference_id, writer, strike)
+
+    def stream(self, variant: Variant, request: ModelRequest) -> Streamed:
+        """One invocation of a variant, its answer as it comes; such answers are not captured.
+
+        Raises:
+            AwsError: ``ModelError`` (424) when the model answers an error, too late, or not at all.
+        """
+        try:
+            answer = variant.server.stream(request)
+        except ModelTimeout:
+            raise self._model_error("server", 0, ENDPOINT_SECONDS.message) from None
+        except ModelUnreachable as error:
+            raise self._model_error("server", 500, str(error)) from None
+        if answer.status >= 400:
+            raise self._refused(answer.whole())
+        return answer
+
+    def _answer(
+        self,
+        variant: Variant,
+        request: ModelRequest,
+        inference_id: str | None,
+        writer: CaptureWriter,
+        strike: Strike | None,
+    ) -> ModelAnswer:
         now = time.time()
         try:
             answer = variant.server.invoke(request) if strike is None else _struck(variant.server, request, strike)
@@ -120,29 +139,31 @@ class RunningEndpoint:
         except ModelUnreachable as error:
             raise self._model_error("server", 500, str(error)) from None
         if answer.status >= 400:
-            kind = "client" if answer.status < 500 else "server"
-            raise self._model_error(kind, answer.status, answer.body.decode("utf-8", "replace"))
-        if self.capture is not None and self.capture.samples():
-            writer.put(
-                Captured(
-                    self.capture,
-                    self.region,
-                    self.name,
-                    variant.name,
-                    request,
-                    answer,
-                    inference_id,
-                    now,
-                    variant.role,
-                )
-            )
+            raise self._refused(answer)
+        capture = self.capture
+        if capture is not None and capture.samples():
+            name, role = variant.name, variant.role
+            writer.put(Captured(capture, self.region, self.name, name, request, answer, inference_id, now, role))
         return answer
+
+    def _shadow(self, variant: Variant, request: ModelRequest, inference_id: str | None, writer: CaptureWriter) -> None:
+        try:
+            self._answer(variant, request, inference_id, writer, None)
+        except AwsError as error:
+            logger.warning("shadow variant %s of endpoint %s: %s", variant.name, self.name, error.message)
 
     def close(self) -> None:
         """Let requests under way finish, then stop all model servers."""
         for variant in self.variants:
             variant.gate.close(ENDPOINT_SECONDS.most)
             variant.server.close()
+        if self.shadow is not None:
+            self.shadow.pool.shutdown()
+            self.shadow.variant.server.close()
+
+    def _refused(self, answer: ModelAnswer) -> AwsError:
+        kind = "client" if answer.status < 500 else "server"
+        return self._model_error(kind, answer.status, answer.body.decode("utf-8", "replace"))
 
     def _model_error(self, kind: str, status: int, message: str) -> AwsError:
         console = f"https://{self.region}.console.aws.amazon.com/cloudwatch/home?region={self.region}"

@@ -6,43 +6,29 @@ Runtime: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_I
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import unquote
 
 from werkzeug import Request, Response
 
-from harness.emulator.aws_models import service_error
 from harness.emulator.clients import Clients
 from harness.emulator.context import EmulatorContext
-from harness.emulator.door.errors import AwsError
 from harness.emulator.door.gateway import json_members, json_response
-from harness.emulator.limits import ENDPOINT_BODY
-from harness.emulator.moto.app import access_key_of
 from harness.emulator.sagemaker.capture import CaptureWriter
+from harness.emulator.sagemaker.endpoint_configs import EndpointConfigs
 from harness.emulator.sagemaker.endpoints import Endpoints
 from harness.emulator.sagemaker.frameworks import FrameworkEnvironments
 from harness.emulator.sagemaker.jobs import Jobs
 from harness.emulator.sagemaker.kept import KEPT
-from harness.emulator.sagemaker.model_server import ModelRequest
 from harness.emulator.sagemaker.models import create_model
 from harness.emulator.sagemaker.pipelines.service import Pipelines
 from harness.emulator.sagemaker.processing.service import processing_jobs
 from harness.emulator.sagemaker.program import Programs
+from harness.emulator.sagemaker.runtime import Runtime
 from harness.emulator.sagemaker.stub import Script, ScriptError
 from harness.emulator.sagemaker.training.service import TrainingJobs
 from harness.emulator.sagemaker.transform.service import transform_jobs
 from harness.emulator.services import Operation
-
-_INVOCATION = re.compile(r"^/endpoints/([^/]+)/(invocations|async-invocations|invocations-response-stream)$")
-_NOT_EMULATED = {
-    "async-invocations": "asynchronous inference",
-    "invocations-response-stream": "response streaming",
-}
-_MODEL_ERRORS = ("ModelError", "ModelTimeout")
-"""Faults that the model commits, not the service; the second is a minute without an answer, without the wait."""
 
 
 class SageMaker:
@@ -72,14 +58,16 @@ class SageMaker:
             context.endpoint_url, None, context.region, context.account_id, context.permissions, context.moto
         )
         self._endpoints = Endpoints(context, self._captures.flush, keeper.call, programs)
+        self._runtime = Runtime(context, self._endpoints, self._captures)
+        configs = EndpointConfigs(context, keeper.call)
         self._jobs = TrainingJobs(context, training_options, programs)
         self._processing = processing_jobs(context, programs)
         self._transforms = transform_jobs(context, programs)
         self._pipelines = Pipelines(context)
         self.operations: Mapping[str, Operation] = {
             "CreateModel": lambda call: create_model(context, call, keeper.call),
-            "CreateEndpointConfig": self._endpoints.create_config,
-            "DescribeEndpointConfig": self._endpoints.describe_config,
+            "CreateEndpointConfig": configs.create,
+            "DescribeEndpointConfig": configs.describe,
             "CreateEndpoint": self._endpoints.create,
             "DescribeEndpoint": self._endpoints.describe,
             "UpdateEndpoint": self._endpoints.update,
@@ -95,55 +83,12 @@ class SageMaker:
         """Nothing to start: what was kept is restored."""
 
     def runtime(self, request: Request, request_id: str, region: str) -> Response:
-        """Answer InvokeEndpoint.
+        """Answer SageMaker Runtime's operations.
 
         Raises:
             AwsError: as the operation documents.
         """
-        match = _INVOCATION.match(request.path)
-        if match is None or match[2] in _NOT_EMULATED:
-            what = _NOT_EMULATED.get(match[2] if match else "", request.path)
-            raise AwsError("ValidationError", f"not emulated: {what}")
-        body = request.get_data(cache=True)
-        if len(body) > ENDPOINT_BODY.most:
-            raise ENDPOINT_BODY.refusal()
-        headers = request.headers
-        name, target = unquote(match[1]), headers.get("X-Amzn-SageMaker-Target-Variant")
-        self._context.permissions.check(
-            self._context.permissions.session_of(access_key_of(headers.get("Authorization", ""))),
-            "sagemaker:InvokeEndpoint",
-            f"arn:aws:sagemaker:{region}:{self._context.account_id}:endpoint/{name.lower()}",
-        )
-        strike = self._context.faults.strike("endpoint", name)
-        if strike is not None and strike.error and strike.error not in _MODEL_ERRORS:
-            time.sleep(strike.latency)
-            raise service_error("sagemaker-runtime", "InvokeEndpoint", strike.error, strike.message, strike.status)
-        while True:
-            endpoint = self._endpoints.find(name, region)
-            variant = endpoint.choose(target)
-            if variant.gate.enter():  # closed only when an update or a deletion came between
-                break
-        try:
-            answer = endpoint.invoke(
-                variant,
-                ModelRequest(
-                    body,
-                    headers.get("Content-Type") or "application/octet-stream",
-                    headers.get("Accept") or "*/*",
-                    headers.get("X-Amzn-SageMaker-Custom-Attributes"),
-                ),
-                headers.get("X-Amzn-SageMaker-Inference-Id"),
-                self._captures,
-                strike,
-            )
-        finally:
-            variant.gate.leave()
-        shown = answer.body if strike is None or strike.truncate is None else answer.body[: strike.truncate]
-        response = Response(shown, 200, {"x-amzn-RequestId": request_id}, content_type=answer.content_type)
-        response.headers["x-Amzn-Invoked-Production-Variant"] = variant.name
-        if answer.custom_attributes is not None:
-            response.headers["X-Amzn-SageMaker-Custom-Attributes"] = answer.custom_attributes
-        return response
+        return self._runtime.answer(request, request_id, region)
 
     def api(self, request: Request) -> Response:
         """Answer the emulator's own API.
@@ -209,5 +154,6 @@ class SageMaker:
         self._pipelines.close()
         for jobs in self._keepers().values():
             jobs.close()
+        self._runtime.close()
         self._endpoints.close()
         self._captures.close()

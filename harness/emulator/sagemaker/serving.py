@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.emulator.sagemaker.execution_role import ExecutionRole
+from harness.emulator.sagemaker.frameworks import FrameworkEnvironments, framework_of
+from harness.emulator.sagemaker.hosting.multi_model import MultiModelServer
+from harness.emulator.sagemaker.hosting.serverless import ServerlessServer
 from harness.emulator.sagemaker.images import ImageKind, kind_of
 from harness.emulator.sagemaker.model_server import ModelServer
-from harness.emulator.sagemaker.models import model_data_of
+from harness.emulator.sagemaker.models import container_of_model, is_multi_model, model_data_of
 from harness.emulator.sagemaker.process_server import ProcessServer, ServedModel
 from harness.emulator.sagemaker.program import Programs
 from harness.emulator.sagemaker.stub import StubServer
@@ -24,6 +27,7 @@ def model_server(
     folder: Path,
     put_line: Callable[[str], None],
     variables: Mapping[str, str] | None = None,
+    model_data: str | None = None,
 ) -> ModelServer:
     """The server of *model*, not started.
 
@@ -36,11 +40,12 @@ def model_server(
         folder: scratch folder, removed when the server is closed.
         put_line: takes each line of the program's output.
         variables: of the container, beside the model's own.
+        model_data: where the model is, in place of where its record says.
 
     Raises:
         RuntimeError: its role may not pull its image.
     """
-    container = model.primary_container or (model.containers or [{}])[0]
+    container = container_of_model(model)
     image = str(container.get("Image", ""))
     if kind_of(image) is ImageKind.STUB:
         return StubServer()
@@ -55,7 +60,7 @@ def model_server(
             variant,
             image,
             {"SAGEMAKER_REGION": region, "AWS_REGION": region, **given},
-            model_data_of(container),
+            model_data or model_data_of(container),
             folder,
             role.client("s3", region),
             put_line,
@@ -63,3 +68,38 @@ def model_server(
             programs.reach(role.session, region),
         )
     )
+
+
+def hosted(
+    variant: Mapping[str, Any],
+    container: Mapping[str, Any],
+    make: Callable[[str | None], ModelServer],
+    s3: Any,
+    put_line: Callable[[str], None],
+    frameworks: FrameworkEnvironments,
+) -> ModelServer:
+    """The server of a variant, of the kind that its configuration and its model's container ask for, not started.
+
+    Args:
+        variant: of an endpoint configuration.
+        container: of its model.
+        make: makes the server of one model, at the address that is given in place of the container's.
+        s3: boto3 client.
+        put_line: takes a line of the variant's log.
+        frameworks: the environments that stand in for AWS's framework containers.
+    """
+    if is_multi_model(container):
+        image = str(container.get("Image", ""))
+        framework = framework_of(image)
+        return MultiModelServer(
+            model_data_of(container) or "",
+            s3,
+            make,
+            kind_of(image) is ImageKind.STUB,
+            lambda: framework is None or frameworks.python_for(framework),
+        )
+    serverless = variant.get("ServerlessConfig")
+    if serverless:
+        provisioned = bool(serverless.get("ProvisionedConcurrency"))
+        return ServerlessServer(lambda: make(None), serverless["MaxConcurrency"], provisioned, put_line)
+    return make(None)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.emulator.limits import ENDPOINT_SECONDS
-from harness.emulator.sagemaker.model_server import ModelAnswer, ModelRequest, ModelTimeout
+from harness.emulator.sagemaker.model_server import ModelAnswer, ModelRequest, ModelTimeout, Streamed
 
 _IMAGE_SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 _SURE_SHARE = 0.75
@@ -86,6 +86,11 @@ class StubServer:
         self._script = Script()
         self._seen: deque[dict[str, Any]] = deque(maxlen=_SEEN)
 
+    @property
+    def stub(self) -> StubServer:
+        """Itself."""
+        return self
+
     def start(self) -> None:
         """Nothing to start."""
 
@@ -121,6 +126,11 @@ class StubServer:
             if delay >= ENDPOINT_SECONDS.most:
                 raise ModelTimeout
         return answer
+
+    def stream(self, request: ModelRequest) -> Streamed:
+        """The answer, in one part."""
+        answer = self.invoke(request)
+        return Streamed(answer.status, answer.content_type, answer.custom_attributes, iter((answer.body,)))
 
     def _decide(self, request: ModelRequest, digest: str) -> ModelAnswer:
         script = self._script
