@@ -207,6 +207,89 @@ def test_a_job_that_fails_fails_the_execution(sagemaker, role, bucket):
     assert "harness sagemaker prepare tensorflow" in shown[0]["FailureReason"]
 
 
+def lambda_step(name, function, value, **more):
+    outputs = [{"OutputName": "score", "OutputType": "Integer"}]
+    arguments = {"value": value}
+    return {
+        "Name": name,
+        "Type": "Lambda",
+        "Arguments": arguments,
+        "FunctionArn": function,
+        "OutputParameters": outputs,
+        **more,
+    }
+
+
+@pytest.fixture
+def queue(target):
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName=f"pipelines-{uuid.uuid4().hex[:8]}")["QueueUrl"]
+
+    def next_message():
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            found = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages")
+            if found:
+                return json.loads(found[0]["Body"])
+        raise AssertionError("no message")
+
+    yield url, next_message
+    sqs.delete_queue(QueueUrl=url)
+
+
+def test_a_callback_is_waited_for_beside_other_steps(sagemaker, role, function, queue):
+    url, next_message = queue
+    callback = {
+        "Name": "Ask",
+        "Type": "Callback",
+        "Arguments": {"number": {"Get": "Parameters.Number"}},
+        "SqsQueueUrl": url,
+        "OutputParameters": [{"OutputName": "answer", "OutputType": "Integer"}],
+    }
+    steps = [
+        callback,
+        lambda_step("Beside", function, 1),
+        lambda_step("After", function, {"Get": "Steps.Ask.OutputParameters['answer']"}),
+    ]
+    name = create(sagemaker, role, steps, [{"Name": "Number", "Type": "Integer", "DefaultValue": 7}])
+
+    def start():
+        answer = sagemaker.start_pipeline_execution(PipelineName=name, ClientRequestToken="x" * 32)
+        return answer["PipelineExecutionArn"]
+
+    def states(arn, **wanted):
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            listed = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn)["PipelineExecutionSteps"]
+            found = {step["StepName"]: step["StepStatus"] for step in listed}
+            if found == wanted:
+                return {step["StepName"]: step for step in listed}
+        raise AssertionError(found)
+
+    arn = start()
+    message = next_message()
+    assert message["arguments"] == {"number": 7}
+    assert message["pipelineExecutionArn"] == arn
+    waiting = states(arn, Ask="Executing", Beside="Succeeded")
+    assert waiting["Ask"]["Metadata"]["Callback"]["CallbackToken"] == message["token"]
+    outputs = [{"Name": "answer", "Value": "x"}]
+    answer = sagemaker.send_pipeline_execution_step_success(CallbackToken=message["token"], OutputParameters=outputs)
+    assert answer["PipelineExecutionArn"] == arn
+    states(arn, Ask="Succeeded", Beside="Succeeded", After="Succeeded")
+    code, _ = refused(sagemaker.send_pipeline_execution_step_success, CallbackToken=message["token"])
+    assert code == "ResourceNotFound"
+
+    arn = start()
+    sagemaker.send_pipeline_execution_step_failure(CallbackToken=next_message()["token"], FailureReason="nobody knows")
+    failed = states(arn, Ask="Failed", Beside="Succeeded")
+    assert failed["Ask"]["FailureReason"] == "nobody knows"
+
+    arn = start()
+    next_message()
+    sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken="x" * 32)
+    states(arn, Ask="Stopped", Beside="Succeeded")
+
+
 def test_what_cannot_be_run_is_refused_when_it_is_made(sagemaker, role, function):
     def attempt(*steps):
         return refused(create, sagemaker=sagemaker, role=role, steps=list(steps))

@@ -27,6 +27,7 @@ CARRIED_OUT = {
     *("CreateTransformJob", "DescribeTransformJob", "StopTransformJob", "ListTransformJobs"),
     *("CreatePipeline", "UpdatePipeline", "DeletePipeline", "DescribePipeline", "ListPipelines"),
     *("StartPipelineExecution", "StopPipelineExecution", "DescribePipelineExecution", "ListPipelineExecutions"),
+    *("SendPipelineExecutionStepSuccess", "SendPipelineExecutionStepFailure"),
     *("DescribePipelineDefinitionForExecution", "ListPipelineExecutionSteps", "ListPipelineParametersForExecution"),
 }
 

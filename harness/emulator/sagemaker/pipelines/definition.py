@@ -12,7 +12,15 @@ from typing import Any
 
 from harness.emulator.sagemaker.names import refusal
 
-STEPS = frozenset({"Processing", "Training", "Transform", "Model", "RegisterModel", "Condition", "Lambda", "Fail"})
+STEPS = frozenset(
+    {*("Processing", "Training", "Transform", "Model", "RegisterModel"), *("Condition", "Lambda", "Callback", "Fail")}
+)
+_CONDITIONS = frozenset(
+    {
+        *("Equals", "GreaterThan", "GreaterThanOrEqualTo", "LessThan", "LessThanOrEqualTo"),
+        *("In", "Not", "Or"),
+    }
+)
 _CONVERT = {"String": str, "Integer": int, "Float": float, "Boolean": bool}
 _PART = re.compile(r"\[(?:'([^']*)'|\"([^\"]*)\"|(\d+))\]|\.?([^.\[\]]+)")
 
@@ -45,11 +53,24 @@ def parse(text: str) -> Mapping[str, Any]:
         names.add(name)
         if kind not in STEPS:
             raise refusal(f"not emulated: pipeline steps of type {kind} (step {name})")
+        if kind == "Condition":
+            _check_conditions((step.get("Arguments") or {}).get("Conditions") or [], name)
+        if kind == "Callback" and not step.get("SqsQueueUrl"):
+            raise refusal(f"Invalid pipeline definition: step {name} needs a SqsQueueUrl.")
     for step in every(steps):
         for needed in needs(step):
             if needed not in names:
                 raise refusal(f"Invalid pipeline definition: step {step['Name']} refers to {needed}, which is no step.")
     return definition
+
+
+def _check_conditions(conditions: Sequence[Mapping[str, Any]], step: str) -> None:
+    for condition in conditions:
+        kind = condition.get("Type")
+        if kind not in _CONDITIONS:
+            raise refusal(f"not emulated: conditions of type {kind} (step {step})")
+        inner = [condition["Expression"]] if kind == "Not" else condition.get("Conditions") or []
+        _check_conditions(inner, step)
 
 
 def every(steps: Sequence[Step]) -> Iterator[Step]:

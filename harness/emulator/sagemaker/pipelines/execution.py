@@ -1,4 +1,4 @@
-"""One execution of a pipeline: its steps, one after the other in the order in which they need each other.
+"""One execution of a pipeline: each step begins once those are done that it needs.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/build-and-manage-steps.html
 """
@@ -10,10 +10,12 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from typing import Any
 
 from harness.emulator.door.errors import AwsError
+from harness.emulator.sagemaker.pipelines.callbacks import Callbacks, message
 from harness.emulator.sagemaker.pipelines.definition import Step, StepError, at, holds, needs, resolve
 
 logger = logging.getLogger(__name__)
@@ -22,6 +24,8 @@ Ask = Callable[[str, str, Mapping[str, Any]], Mapping[str, Any]]
 """Carries out an operation of a service as the pipeline's role."""
 _JOBS = {"Processing": "ProcessingJob", "Training": "TrainingJob", "Transform": "TransformJob"}
 _LONGEST_NAME = 63
+_AT_ONCE = 16
+"""Steps at once where the pipeline does not say."""
 
 
 class Execution:
@@ -33,6 +37,7 @@ class Execution:
         parameters: by name.
         told: the members of Describe that do not change.
         ask: carries out operations.
+        at_once: ``MaxParallelExecutionSteps``, None where it is not given.
     """
 
     def __init__(
@@ -42,6 +47,7 @@ class Execution:
         parameters: Mapping[str, Any],
         told: Mapping[str, Any],
         ask: Ask,
+        at_once: int | None = None,
     ) -> None:
         self.arn = arn
         self.definition = definition
@@ -54,7 +60,9 @@ class Execution:
         self._ask = ask
         self._id = arn.rpartition("/")[2]
         self._stop = threading.Event()
-        self._running: tuple[str, str] | None = None
+        self._at_once = at_once or _AT_ONCE
+        self._running: set[tuple[str, str]] = set()
+        self.callbacks = Callbacks()
         self._known: dict[str, Any] = {
             "Parameters": parameters,
             "Execution": {
@@ -76,13 +84,13 @@ class Execution:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop the job under way, and begin no other step."""
+        """Stop the jobs under way, and begin no other step."""
         if self.ended.is_set():
             return
         self.status = "Stopping"
         self._stop.set()
-        if self._running is not None:
-            kind, name = self._running
+        self.callbacks.stop()
+        for kind, name in tuple(self._running):
             try:
                 self._ask("sagemaker", f"Stop{kind}", {f"{kind}Name": name})
             except AwsError as error:  # it has ended meanwhile
@@ -106,21 +114,23 @@ class Execution:
 
     def _carry_out(self, steps: Sequence[Step]) -> bool:
         """Carry out steps as soon as those that they need are done; whether all went well."""
+        waiting, under_way, well = list(steps), set[Future[Sequence[Step] | None]](), True
         self._by_name.update({step["Name"]: step for step in steps})
-        waiting = list(steps)
-        well = True
-        while waiting and not self._stop.is_set():
-            ready = next((step for step in waiting if needs(step) <= self._known["Steps"].keys()), None)
-            if ready is None:
-                break  # what they need has failed, or was not come to
-            waiting.remove(ready)
-            more = self._step(ready)
-            if more is None:
-                well = False
-            else:
-                waiting += more
-                self._by_name.update({step["Name"]: step for step in more})
-        return well
+        with ThreadPoolExecutor(self._at_once, f"steps-{self._id}") as pool:
+            while True:
+                ready = [step for step in waiting if needs(step) <= self._known["Steps"].keys()]
+                for step in ready[: self._at_once - len(under_way)] if not self._stop.is_set() else ():
+                    waiting.remove(step)
+                    under_way.add(pool.submit(self._step, step))
+                if not under_way:
+                    return well  # what the others need has failed, or was not come to
+                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                for more in (future.result() for future in done):
+                    if more is None:
+                        well = False
+                    else:
+                        waiting += more
+                        self._by_name.update({step["Name"]: step for step in more})
 
     def _step(self, step: Step) -> Sequence[Step] | None:
         """Carry out one step; the steps that follow from its outcome, None where it has failed."""
@@ -169,6 +179,8 @@ class Execution:
             raise StepError(arguments["ErrorMessage"])
         if kind == "Lambda":
             return self._function(step, arguments, shown)
+        if kind == "Callback":
+            return self._callback(step, arguments, shown)
         if kind == "Model":
             name = self._name(step["Name"])
             arn = self._ask("sagemaker", "CreateModel", {**arguments, "ModelName": name})["ModelArn"]
@@ -188,7 +200,7 @@ class Execution:
         name = self._name(step)
         made = self._ask("sagemaker", f"Create{kind}", {**arguments, f"{kind}Name": name})
         shown["Metadata"] = {kind: {"Arn": made[f"{kind}Arn"]}}
-        self._running = (kind, name)
+        self._running.add((kind, name))
         try:
             if self._stop.is_set():
                 self._ask("sagemaker", f"Stop{kind}", {f"{kind}Name": name})
@@ -197,7 +209,7 @@ class Execution:
                 if job[f"{kind}Status"] not in ("InProgress", "Stopping"):
                     break
         finally:
-            self._running = None
+            self._running.discard((kind, name))
         if job[f"{kind}Status"] != "Completed":
             raise StepError(job.get("FailureReason") or f"ClientError: the job is {job[f'{kind}Status']}")
         return job
@@ -215,6 +227,24 @@ class Execution:
             raise StepError(f"ClientError: The function {arn} did not return {', '.join(missing)}")
         listed = [{"Name": name, "Value": str(value)} for name, value in outputs.items()]
         shown["Metadata"] = {"Lambda": {"Arn": arn, "OutputParameters": listed}}
+        return {"OutputParameters": outputs}
+
+    def _callback(self, step: Step, arguments: Mapping[str, Any], shown: dict[str, Any]) -> Mapping[str, Any]:
+        queue = resolve(step["SqsQueueUrl"], self._known)
+
+        def send(token: str) -> None:
+            body = message(token, self.arn, step["Name"], arguments)
+            self._ask("sqs", "SendMessage", {"QueueUrl": queue, "MessageBody": body})
+
+        def show(token: str) -> None:
+            shown["Metadata"] = {"Callback": {"CallbackToken": token, "SqsQueueUrl": queue}}
+
+        outputs = self.callbacks.wait_for(send, show)
+        wanted = [item["OutputName"] for item in step.get("OutputParameters") or []]
+        if missing := [name for name in wanted if name not in outputs]:
+            raise StepError(f"ClientError: The callback did not give {', '.join(missing)}")
+        listed = [{"Name": name, "Value": str(value)} for name, value in outputs.items()]
+        shown["Metadata"]["Callback"]["OutputParameters"] = listed
         return {"OutputParameters": outputs}
 
     def _property_file(self, reference: str) -> Any:

@@ -49,6 +49,8 @@ class Pipelines:
             "StartPipelineExecution": self.start,
             "StopPipelineExecution": self.stop,
             "DescribePipelineExecution": self.describe_execution,
+            "SendPipelineExecutionStepSuccess": self.succeed,
+            "SendPipelineExecutionStepFailure": self.fail,
             "DescribePipelineDefinitionForExecution": self.describe_definition,
             "ListPipelineExecutions": self.list_executions,
             "ListPipelineExecutionSteps": self.list_steps,
@@ -77,6 +79,7 @@ class Pipelines:
                 "PipelineDescription": given.get("PipelineDescription"),
                 "RoleArn": given["RoleArn"],
                 "PipelineStatus": "Active",
+                "ParallelismConfiguration": given.get("ParallelismConfiguration"),
                 "CreationTime": now,
                 "LastModifiedTime": now,
             }
@@ -88,7 +91,10 @@ class Pipelines:
         if "PipelineDefinition" in given or "PipelineDefinitionS3Location" in given:
             given["PipelineDefinition"] = self._definition_of(call)
             parse(given["PipelineDefinition"])
-        names = ("PipelineDisplayName", "PipelineDefinition", "PipelineDescription", "RoleArn")
+        names = (
+            *("PipelineDisplayName", "PipelineDefinition", "PipelineDescription", "RoleArn"),
+            "ParallelismConfiguration",
+        )
         pipeline.update({name: given[name] for name in names if name in given}, LastModifiedTime=datetime.now(UTC))
         return {"PipelineArn": pipeline["PipelineArn"]}
 
@@ -125,7 +131,9 @@ class Pipelines:
             "PipelineExecutionDisplayName": given.get("PipelineExecutionDisplayName"),
             "PipelineExecutionDescription": given.get("PipelineExecutionDescription"),
         }
-        execution = Execution(arn, definition, parameters, told, self._ask(pipeline["RoleArn"], call.region))
+        limits = given.get("ParallelismConfiguration") or pipeline.get("ParallelismConfiguration") or {}
+        ask = self._ask(pipeline["RoleArn"], call.region)
+        execution = Execution(arn, definition, parameters, told, ask, limits.get("MaxParallelExecutionSteps"))
         with self._lock:
             self._executions[arn] = execution
         execution.start()
@@ -138,6 +146,15 @@ class Pipelines:
             raise refusal(f"Pipeline execution with ARN {execution.arn} is in status {execution.status}.")
         execution.stop()
         return {"PipelineExecutionArn": execution.arn}
+
+    def succeed(self, call: Call) -> dict[str, Any]:
+        """Answer SendPipelineExecutionStepSuccess."""
+        given = {item["Name"]: item["Value"] for item in call.parameters.get("OutputParameters") or []}
+        return self._call_back(call, {"outputs": given})
+
+    def fail(self, call: Call) -> dict[str, Any]:
+        """Answer SendPipelineExecutionStepFailure."""
+        return self._call_back(call, {"failure": call.parameters.get("FailureReason")})
 
     def describe_execution(self, call: Call) -> dict[str, Any]:
         """Answer DescribePipelineExecution, after :data:`PATIENCE` seconds at most while it goes on."""
@@ -206,6 +223,12 @@ class Pipelines:
             return operation(call)
 
         return checked
+
+    def _call_back(self, call: Call, given: dict[str, Any]) -> dict[str, Any]:
+        for execution in tuple(self._executions.values()):
+            if execution.callbacks.end(call.parameters["CallbackToken"], given):
+                return {"PipelineExecutionArn": execution.arn}
+        raise AwsError("ResourceNotFound", "No pipeline execution waits for this callback token.")
 
     def _find(self, call: Call) -> dict[str, Any]:
         name = str(call.parameters["PipelineName"]).rpartition("/")[2]
