@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from json.encoder import encode_basestring
 from typing import NoReturn
 
@@ -17,7 +16,6 @@ MAX_PAYLOAD = 262_144
 MAX_DEPTH = 200
 """Arrays and objects within one another; deeper text is refused where it comes in."""
 
-_MAYBE_FLOAT = re.compile(r"\d(?:\.\d|[eE][-+]?\d)")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
@@ -29,7 +27,7 @@ def dumps(value: Json) -> str:
     """
     try:
         text = _encode(value)
-        return _slowly(value) if _MAYBE_FLOAT.search(text) else text
+        return _slowly(value) if _differs(value) else text
     except RecursionError:
         raise EvaluationError("States.Runtime", "The JSON value is nested too deeply.") from None
 
@@ -45,6 +43,22 @@ def number(value: float) -> str:
         if float(f"{mantissa}e{power}") == value:
             break
     return f"{mantissa}E{int(power)}"
+
+
+def _differs(value: Json) -> bool:
+    """Tell whether *value* holds a double that Java prints otherwise than Python."""
+    held = [value]
+    while held:
+        member = held.pop()
+        if type(member) is str:  # nearly all of them
+            continue
+        if isinstance(member, dict):
+            held.extend(member.values())
+        elif isinstance(member, list | tuple):
+            held.extend(member)
+        elif isinstance(member, float) and not (member == 0 or 1e-3 <= abs(member) < 1e7):
+            return True
+    return False
 
 
 def _slowly(value: Json) -> str:
