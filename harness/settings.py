@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
 
@@ -93,6 +93,10 @@ class Settings:
     """On the aws target: ``s3://...`` or a file with the ``model.tar.gz`` to serve, in place of training one."""
     data: str = ""
     """On the aws target: folder of the images to train on; empty for drawings."""
+    layers: str = ""
+    """Folders, or packages on PyPI, that stand for layers of other accounts: ``ARN=FOLDER;ARN=REQUIREMENT``."""
+    pythons: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Programs for functions, by runtime: ``HARNESS_PYTHON_3_12`` names that of ``python3.12``."""
     recordings: str = ""
     """Folder into which a test run writes its executions, as ``harness parity --record`` does; empty for none."""
     cache: Path = Path(".harness")
@@ -105,17 +109,17 @@ class Settings:
         Raises:
             SettingsError: naming the variable, its value and what was expected.
         """
-        values: dict[str, object] = {}
-        for field in fields(cls):
-            name = f"HARNESS_{field.name.upper()}"
-            text = environ.get(name) or environ.get(_OTHER_NAMES.get(field.name, ""))
-            if text is None or text == "":
+        values: dict[str, object] = {"pythons": _pythons(environ)}
+        for each in fields(cls):
+            name = f"HARNESS_{each.name.upper()}"
+            text = environ.get(name) or environ.get(_OTHER_NAMES.get(each.name, ""))
+            if text is None or text == "" or each.name in values:
                 continue
-            kind: Callable[[str], object] = type(getattr(cls, field.name))
+            kind: Callable[[str], object] = type(getattr(cls, each.name))
             try:
-                values[field.name] = kind(text)
+                values[each.name] = kind(text)
             except ValueError:
-                raise SettingsError(f"{name}={text!r}: expected {type(getattr(cls, field.name)).__name__}.") from None
+                raise SettingsError(f"{name}={text!r}: expected {type(getattr(cls, each.name)).__name__}.") from None
         settings = cls(**values)  # type: ignore[arg-type]
         if not 0 <= settings.threshold <= 1:
             raise SettingsError(f"HARNESS_THRESHOLD={settings.threshold}: expected a number from 0 to 1.")
@@ -136,6 +140,11 @@ class Settings:
         if not 0 <= settings.port <= 65535:
             raise SettingsError(f"HARNESS_PORT={settings.port}: expected a port from 0 to 65535.")
         return settings
+
+
+def _pythons(environ: Mapping[str, str]) -> dict[str, str]:
+    named = ((re.fullmatch(r"HARNESS_PYTHON_(\d+)_(\d+)", name), text) for name, text in environ.items())
+    return {f"python{match[1]}.{match[2]}": text for match, text in named if match and text}
 
 
 def surrounding_proxy(environ: Mapping[str, str]) -> str | None:

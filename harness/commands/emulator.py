@@ -23,6 +23,13 @@ from harness.commands.options import clear_errors, read_settings, running_contro
     type=click.Path(exists=True, file_okay=False),
     help="Functions with code s3://hot-reload/FOLDER run from this folder's FOLDER, as it is.",
 )
+@click.option(
+    "--layer",
+    "layers",
+    multiple=True,
+    metavar="ARN=FOLDER",
+    help="What stands for a layer of another account, by ARN or name: a folder, or a package on PyPI.",
+)
 @click.option("--allow-host", "hosts", multiple=True, help="A name, besides localhost, under which it may be asked.")
 @click.option("--allow-origin", "origins", multiple=True, help="A web page's origin that may ask, as its CORS allows.")
 def up(
@@ -31,6 +38,7 @@ def up(
     services: str | None,
     state: str | None,
     live: str | None,
+    layers: tuple[str, ...],
     hosts: tuple[str, ...],
     origins: tuple[str, ...],
 ) -> None:
@@ -48,6 +56,7 @@ def up(
             services=names,
             state=Path(state) if state else None,
             live=Path(live) if live else None,
+            layers=layers,
             page=MountedDashboard.beside if names is None else None,
             hosts=hosts,
             origins=origins,

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from harness.emulator.door.server import HttpServer
     from harness.emulator.events.deliveries import Deliveries
     from harness.emulator.identity import Identity
+    from harness.emulator.lambda_.provided import Provided
     from harness.emulator.lambda_.service import Lambda
     from harness.emulator.moto.app import MotoApp
     from harness.emulator.process.records import Record
@@ -78,6 +79,7 @@ class Emulator:
         enforce_policies: whether functions and state machines may do only what the policies of their roles allow.
         skip_unsupported: whether stacks leave out, with a note, types of resources that are not emulated.
         live: folder below which functions may run from the folders that are edited, or None.
+        provided: what the user has named for functions: Pythons, folders of layers; None for nothing.
         boundary: says who may ask; None for programs on this machine alone.
         mocks: a MockConfigFile of Step Functions Local, or None.
         state: folder in which buckets, roles, logs, models, jobs and endpoints outlive this emulator, or None.
@@ -110,6 +112,7 @@ class Emulator:
         enforce_policies: bool = True,
         skip_unsupported: bool = False,
         live: Path | None = None,
+        provided: Provided | None = None,
         mocks: Path | None = None,
         boundary: Boundary | None = None,
     ) -> None:
@@ -129,6 +132,7 @@ class Emulator:
         self._enforce_policies = enforce_policies
         self._skip_unsupported = skip_unsupported
         self._live = live
+        self._provided = provided
         self._mocks = mocks
         self._boundary = boundary or Boundary(host)
         self._permissions: Permissions | None = None
@@ -236,7 +240,7 @@ class Emulator:
                 services,
                 gateway.observers,
             )
-            self._functions = Lambda(context, self.environment(), self._clock, self._live)
+            self._functions = Lambda(context, self.environment(), self._clock, self._live, self._provided)
             self._sagemaker = SageMaker(context, ("--recipe", self._recipe), self._frameworks, self.environment())
             self._identity = Identity(context)
             file = self._state_file("stepfunctions.sqlite")

@@ -25,6 +25,7 @@ def embedded(settings: Settings, port: int = 0) -> Iterator[Target]:
     """
     from harness.emulator.door.boundary import Boundary
     from harness.emulator.emulator import Emulator
+    from harness.emulator.lambda_.provided import provided
     from harness.emulator.process.surroundings import without_surroundings
     from harness.emulator.sagemaker.frameworks import framework_environments
 
@@ -39,6 +40,7 @@ def embedded(settings: Settings, port: int = 0) -> Iterator[Target]:
         frameworks=framework_environments(settings),
         enforce_policies=settings.iam == "enforced",
         mocks=Path(settings.sfn_mock_config) if settings.sfn_mock_config else None,
+        provided=provided(settings),
         skip_unsupported=settings.unsupported == "skip",
         boundary=Boundary(settings.host, token=settings.control_token),
     )

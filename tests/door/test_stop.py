@@ -2,11 +2,12 @@
 
 import os
 import signal
+import sys
 import time
 
 import pytest
 
-from harness.emulator.lambda_.environment import OF_PYTHON
+from harness.emulator.lambda_.runtime import OF_PYTHON
 from harness.emulator.lambda_.template import RuntimeTemplate
 
 pytestmark = pytest.mark.local
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.local
 
 def test_a_template_that_is_stopped_is_not_waited_for(tmp_path, monkeypatch):
     monkeypatch.setattr("harness.emulator.lambda_.template._FAREWELL", 0.1)
-    template = RuntimeTemplate(tmp_path, OF_PYTHON)
+    template = RuntimeTemplate(sys.executable, tmp_path, OF_PYTHON)
     template._connect()
     os.kill(template._process.pid, signal.SIGSTOP)
     began = time.monotonic()

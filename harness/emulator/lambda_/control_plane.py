@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from harness.emulator.context import EmulatorContext
@@ -12,6 +12,7 @@ from harness.emulator.door.call import Call
 from harness.emulator.door.validation import check
 from harness.emulator.lambda_.codes import Codes
 from harness.emulator.lambda_.live_code import LiveCode
+from harness.emulator.lambda_.provided import Provided
 from harness.emulator.lambda_.records import Configuration, Function, Store, new_revision
 from harness.emulator.lambda_.references import Reference, reference_of
 from harness.emulator.lambda_.refusals import function_not_found
@@ -31,7 +32,8 @@ class ControlPlane:
         store: all records.
         codes: packages of functions and layers.
         live: finds functions whose code is a folder.
-        layers: folders that stand for layers of others, by ARN.
+        provided: what the user has named for functions.
+        remark: what is to be said of functions of a runtime; None where they run as on AWS.
         changed: told of a function whose next environment differs.
         deleted: told of a function that is gone.
     """
@@ -40,7 +42,8 @@ class ControlPlane:
     store: Store
     codes: Codes
     live: LiveCode
-    layers: Mapping[str, str] = field(default_factory=dict)
+    provided: Provided
+    remark: Callable[[str], str | None]
     changed: Callable[[Function], None] = _nobody
     deleted: Callable[[Function], None] = _nobody
 

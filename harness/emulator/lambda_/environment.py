@@ -11,7 +11,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -21,19 +20,16 @@ import psutil
 
 from harness.emulator.lambda_.invocation import FunctionVersion, Invocation, Outcome
 from harness.emulator.lambda_.logs import LogStream
+from harness.emulator.lambda_.runtime import Process, Runtime
 from harness.emulator.lambda_.runtime_api import RuntimeApi, RuntimeEvents
-from harness.emulator.lambda_.template import CopiedProcess, RuntimeTemplate
 from harness.emulator.logs.process_output import ProcessOutput
 
 INIT_LIMIT = 10.0
 """Seconds that the init phase may take before Lambda starts it anew on the invocation's time."""
 _WATCH_INTERVAL = 0.05
 _TASK_ROOT = "/var/task"
-_PACKAGES = "/var/lang/lib/{runtime}/site-packages"
-"""Where a function's code and its runtime's packages lie on AWS, which stack traces name."""
+"""Where a function's code lies on AWS, which stack traces name."""
 _MEMORY_BACKSTOP = 2 << 30
-OF_PYTHON = {"LANG": "en_US.UTF-8", "PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1", "TZ": ":UTC"}
-"""Variables that Python reads when it starts."""
 
 
 class ExecutionEnvironment:
@@ -43,11 +39,10 @@ class ExecutionEnvironment:
         function: what to run.
         task_root: folder of the unpacked deployment package, AWS's ``/var/task``.
         layers_root: folder of the unpacked layers, AWS's ``/opt``; None where the function has none.
-        runtime_folder: folder of the packages that AWS's runtime brings.
         folder: this environment's own folder, removed by :meth:`close`; ``TMPDIR`` lies in it.
         log: where its output goes.
         variables: environment variables that say where AWS answers and as whom.
-        template: what its process may be a copy of.
+        runtime: starts its process.
     """
 
     def __init__(
@@ -55,17 +50,15 @@ class ExecutionEnvironment:
         function: FunctionVersion,
         task_root: Path,
         layers_root: Path | None,
-        runtime_folder: Path,
         folder: Path,
         log: LogStream,
         variables: Mapping[str, str],
-        template: RuntimeTemplate,
+        runtime: Runtime,
     ) -> None:
         self.function = function
-        self._template = template
+        self._runtime = runtime
         self._task_root = task_root
         self._layers_root = layers_root
-        self._runtime_folder = runtime_folder
         self._folder = folder
         self._log = log
         self._output = ProcessOutput(lambda line: log.line(self._as_on_aws(line)))
@@ -147,10 +140,10 @@ class ExecutionEnvironment:
 
     # The process
 
-    def _start(self, variables: Mapping[str, str]) -> subprocess.Popen[bytes] | CopiedProcess:
+    def _start(self, variables: Mapping[str, str]) -> Process:
         scratch = self._folder / "tmp"
         scratch.mkdir(parents=True)
-        function = self.function
+        function, runtime = self.function, self._runtime
         environment = {
             **variables,
             **dict(function.variables),
@@ -166,47 +159,21 @@ class ExecutionEnvironment:
             "AWS_LAMBDA_RUNTIME_API": self._api.address,
             "AWS_REGION": function.region,
             "AWS_DEFAULT_REGION": function.region,
-            "LAMBDA_RUNTIME_DIR": str(self._runtime_folder),
+            "LAMBDA_RUNTIME_DIR": str(runtime.folder or ""),
             "LAMBDA_TASK_ROOT": str(self._task_root),
-            **OF_PYTHON,
-            "PYTHONPATH": os.pathsep.join(map(str, self._python_path())),
+            **runtime.variables(function, self._task_root, self._layers_root),
             "TMPDIR": str(scratch),
         }
-        if self._layers_root is not None:
-            environment["PATH"] = os.pathsep.join((str(self._layers_root / "bin"), OF_PYTHON["PATH"]))
-        process: subprocess.Popen[bytes] | CopiedProcess | None = self._template.start(
-            function.handler, self._python_path()[:-1], dict(function.variables), environment, self._output.descriptor
-        )
-        if process is None:
-            # -S leaves this machine's site-packages out: the handler sees what AWS's runtime brings, no more.
-            process = subprocess.Popen(
-                [sys.executable, "-S", "-s", "-m", "awslambdaric", function.handler],
-                cwd=self._task_root,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=self._output.descriptor,
-                stderr=self._output.descriptor,
-                pass_fds=(self._output.descriptor,),
-                start_new_session=True,
-            )
+        if self._layers_root is not None and "PATH" in environment:
+            environment["PATH"] = os.pathsep.join((str(self._layers_root / "bin"), environment["PATH"]))
+        process = runtime.start(function, self._task_root, environment, self._output.descriptor)
         self._output.start()
-        if hasattr(resource, "prlimit"):
+        if hasattr(resource, "prlimit") and runtime.limits_data:
             # The watch below sees memory every 50 ms; this stops an allocation that would not wait for it.
             limit = function.memory_mb * (1 << 20) + _MEMORY_BACKSTOP
             with contextlib.suppress(OSError, ValueError):
                 resource.prlimit(process.pid, resource.RLIMIT_DATA, (limit, limit))
         return process
-
-    def _python_path(self) -> list[Path]:
-        """Folders of modules, in AWS's order.
-
-        https://docs.aws.amazon.com/lambda/latest/dg/python-layers.html
-        """
-        found = [self._task_root]
-        if self._layers_root is not None:
-            python = self._layers_root / "python"
-            found += [python / "lib" / self.function.runtime / "site-packages", python]
-        return [*found, self._runtime_folder]
 
     def _kill(self) -> None:
         # What has left the group, a daemon, is still below the process.
@@ -215,6 +182,7 @@ class ExecutionEnvironment:
                 os.kill(pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
+        self._runtime.end(self._process)
 
     def _memory_mb(self) -> int:
         try:
@@ -297,8 +265,10 @@ class ExecutionEnvironment:
             self._done.set()
 
     def _as_on_aws(self, text: str) -> str:
-        packages = _PACKAGES.format(runtime=self.function.runtime)
-        return text.replace(str(self._task_root), _TASK_ROOT).replace(str(self._runtime_folder), packages)
+        text = text.replace(str(self._task_root), _TASK_ROOT)
+        if self._runtime.folder is None:
+            return text
+        return text.replace(str(self._runtime.folder), self._runtime.folder_on_aws(self.function))
 
 
 def _descendants(pid: int) -> list[int]:

@@ -19,7 +19,7 @@ from harness.emulator.lambda_.configuration import (
     new_configuration,
 )
 from harness.emulator.lambda_.control_plane import CREATING, UPDATING, ControlPlane, settled, table, under_way
-from harness.emulator.lambda_.layers import layers_of
+from harness.emulator.lambda_.layers import check_size, layers_of
 from harness.emulator.lambda_.live_code import package
 from harness.emulator.lambda_.paging import page
 from harness.emulator.lambda_.records import MOST_TAGS, Function, now_text
@@ -80,6 +80,7 @@ class Functions:
                 raise invalid("Number of tags exceeds resource tag limit.")
             function = Function(call.region, call.account, reference.name, {LATEST: configuration})
             self._take_code(function, given.get("Code") or {}, call)
+            check_size(self._plane, function)
             function.tags = {str(key): str(value) for key, value in (given.get("Tags") or {}).items()}
             function.code_signing = given.get("CodeSigningConfigArn")
             configuration["LastModified"] = now_text()
@@ -191,11 +192,15 @@ class Functions:
         reference, function = self._plane.function(call)
         return self.described(function, reference)
 
-    @staticmethod
-    def described(function: Function, reference: Reference) -> dict[str, Any]:
+    def described(self, function: Function, reference: Reference) -> dict[str, Any]:
         """The configuration of a version, under the ARN by which it was asked for."""
         found = function.versions[function.version_of(reference.qualifier)]
-        return {**found, "FunctionArn": reference.arn if reference.qualifier else function.arn}
+        answer = {**found, "FunctionArn": reference.arn if reference.qualifier else function.arn}
+        remark = self._plane.remark(str(found.get("Runtime") or ""))
+        if remark is not None:
+            said = {"ErrorCode": "NotEmulated", "Message": remark}
+            answer["RuntimeVersionConfig"] = {**(found.get("RuntimeVersionConfig") or {}), "Error": said}
+        return answer
 
     def list(self, call: Call) -> Mapping[str, Any]:
         """List the region's functions, or all versions of all."""
@@ -235,6 +240,7 @@ class Functions:
     def _replace(
         self, function: Function, changed: Function, given: Mapping[str, Any], status: Mapping[str, str]
     ) -> Mapping[str, Any]:
+        check_size(self._plane, changed)
         if given.get("DryRun"):
             return changed.latest
         changed.latest["LastModified"] = now_text()

@@ -10,6 +10,16 @@ from harness.emulator.faults import Strike
 
 
 @dataclass(frozen=True)
+class Image:
+    """A container image that is a function, and what its configuration says in place of the image's own."""
+
+    uri: str
+    entry_point: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    working_directory: str = ""
+
+
+@dataclass(frozen=True)
 class FunctionVersion:
     """A deployed function as its execution environments need it."""
 
@@ -41,6 +51,8 @@ class FunctionVersion:
     """Whether provisioned concurrency is configured for it."""
     reserved: int | None = None
     """How many of its invocations may run at once."""
+    image: Image | None = None
+    """Where it is a container image; it has no runtime and no package then."""
 
     @property
     def revision(self) -> tuple[object, ...]:
@@ -57,6 +69,7 @@ class FunctionVersion:
             self.role,
             self.layers,
             self.is_provisioned,
+            self.image,
         )
 
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from harness.emulator.door.call import Call
-from harness.emulator.door.errors import AwsError
 from harness.emulator.lambda_.control_plane import ControlPlane, table
+from harness.emulator.lambda_.package import unzipped_size
 from harness.emulator.lambda_.paging import page
-from harness.emulator.lambda_.records import Layer, LayerVersion, Policy, now_text
-from harness.emulator.lambda_.refusals import conflict, invalid, not_found, stale_revision, validation
+from harness.emulator.lambda_.records import Function, Layer, LayerVersion, Policy, now_text
+from harness.emulator.lambda_.references import LATEST
+from harness.emulator.lambda_.refusals import conflict, invalid, not_emulated, not_found, stale_revision, validation
+from harness.emulator.limits import FUNCTION_UNZIPPED
 from harness.emulator.services import Operation
 
 _ARN = re.compile(r"arn:aws[a-zA-Z-]*:lambda:([^:]+):(\d{12}):layer:([a-zA-Z0-9_-]+)(?::(\d+))?")
@@ -43,11 +46,13 @@ def layers_of(plane: ControlPlane, arns: Sequence[str], call: Call) -> list[dict
                 f"Layers are not in the same region as the function. Layers are expected to be in region {call.region}."
             )
         version = _version(plane, region, account, name, int(number))
-        if version is None and account != call.account:
-            raise AwsError(
-                "NotImplemented", f"not emulated: layer {arn}, of another account; publish it here under your own", 501
+        folder = plane.provided.layer(arn)
+        if version is None and folder is None and account != call.account:
+            raise not_emulated(
+                f"layer {arn}, of another account. Give a folder or a package of PyPI for it: "
+                f"harness up --layer {name}=FOLDER, or HARNESS_LAYERS={name}=FOLDER"
             )
-        if version is None:
+        if version is None and folder is None:
             raise invalid(f"Layer version {arn} does not exist.")
         layer = arn.rpartition(":")[0]
         if layer in seen:
@@ -56,15 +61,41 @@ def layers_of(plane: ControlPlane, arns: Sequence[str], call: Call) -> list[dict
                 f"{seen[layer]} and {arn} are versions of the same layer."
             )
         seen[layer] = arn
-        found.append({"Arn": arn, "CodeSize": version.size})
+        found.append({"Arn": arn, "CodeSize": version.size if version is not None else _size(folder)})
     return found
 
 
-def digest_of(plane: ControlPlane, arn: str) -> str | None:
-    """The package of a layer's version; None once it is deleted."""
+def check_size(plane: ControlPlane, function: Function) -> None:
+    """Refuse a function that is, with its layers, larger than Lambda unpacks.
+
+    Raises:
+        AwsError: ``InvalidParameterValueException``.
+    """
+    layers = function.latest.get("Layers") or ()
+    if not layers or function.latest["PackageType"] == "Image":
+        return
+    contents = [content_of(plane, str(each["Arn"])) for each in layers]
+    size = sum(unzipped_size(path) if path.is_file() else _size(path) for path in contents if path is not None)
+    if size > FUNCTION_UNZIPPED.most:
+        raise invalid(f"Layers consume more than the available size of {FUNCTION_UNZIPPED.most} bytes")
+    size += unzipped_size(plane.codes.path(function.code[LATEST]))
+    if size > FUNCTION_UNZIPPED.most:
+        raise invalid(
+            f"Function code combined with layers exceeds the maximum allowed size of {FUNCTION_UNZIPPED.most} bytes. "
+            f"The actual size is {size} bytes."
+        )
+
+
+def content_of(plane: ControlPlane, arn: str) -> Path | None:
+    """The package of a layer's version, or the folder that stands for it; None once it is deleted."""
     match = _ARN.fullmatch(arn)
     version = _version(plane, match[1], match[2], match[3], int(match[4])) if match and match[4] else None
-    return version.digest if version is not None else None
+    return plane.codes.path(version.digest) if version is not None else plane.provided.layer(arn)
+
+
+def _size(folder: Path | None) -> int:
+    files = folder.rglob("*") if folder is not None else ()
+    return sum(path.stat().st_size for path in files if path.is_file())
 
 
 def _version(plane: ControlPlane, region: str, account: str, name: str, number: int) -> LayerVersion | None:

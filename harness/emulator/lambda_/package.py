@@ -29,6 +29,7 @@ RUNTIME_DISTRIBUTIONS = (
 )
 """What AWS's Python runtimes bring with them. A handler that imports more fails there, and so it does here."""
 
+_PORTABLE_CLIENT = Path(__file__).with_name("portable_runtime_client.py")
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _OF_NAMES = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
 """What a system says of entries that cannot be: a file in a file, a name that no file can have."""
@@ -47,6 +48,12 @@ def check_package(code: bytes) -> None:
             raise _no_zip()  # Lambda knows no other, and others take memory as they please; none has a password
         if sum(entry.file_size for entry in archive.infolist()) > FUNCTION_UNZIPPED.most:
             raise FUNCTION_UNZIPPED.refusal()
+
+
+def unzipped_size(package: Path) -> int:
+    """Bytes of a package that was checked, once it is unpacked."""
+    with zipfile.ZipFile(package) as archive:
+        return sum(entry.file_size for entry in archive.infolist())
 
 
 def _check_directory(code: bytes) -> None:
@@ -114,8 +121,12 @@ def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, root: Path) -> No
         path.chmod(mode | stat.S_IRUSR | (stat.S_IXUSR if path.is_dir() else 0))
 
 
-def make_runtime_folder(folder: Path) -> Path:
+def make_runtime_folder(folder: Path, own: bool = True) -> Path:
     """A folder with links to just those packages that AWS's Python runtime has, for ``PYTHONPATH``.
+
+    Args:
+        folder: where.
+        own: whether the Python that runs this process will read it; what is compiled is of no use to another.
 
     Raises:
         importlib.metadata.PackageNotFoundError: awslambdaric or boto3 is not installed.
@@ -135,4 +146,6 @@ def make_runtime_folder(folder: Path) -> Path:
             link = folder / top
             if source.exists() and not link.exists():
                 link.symlink_to(source)
+    if not own:
+        (folder / "runtime_client.py").symlink_to(_PORTABLE_CLIENT)
     return folder

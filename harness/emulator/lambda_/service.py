@@ -5,10 +5,8 @@ https://docs.aws.amazon.com/lambda/latest/api/Welcome.html
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
-import sys
 import threading
 import time
 import uuid
@@ -21,7 +19,7 @@ from typing import Any
 
 from werkzeug import Request
 
-from harness.emulator.access.sessions import Actor, RoleSession
+from harness.emulator.access.sessions import Actor
 from harness.emulator.aws_models import documented_errors, service_error
 from harness.emulator.context import EmulatorContext
 from harness.emulator.door.call import Call
@@ -31,28 +29,26 @@ from harness.emulator.lambda_.asynchronous import AsynchronousInvocations, Event
 from harness.emulator.lambda_.codes import Codes
 from harness.emulator.lambda_.concurrency import Concurrency
 from harness.emulator.lambda_.control_plane import ControlPlane
-from harness.emulator.lambda_.environment import OF_PYTHON, ExecutionEnvironment
 from harness.emulator.lambda_.event_mappings import EventMappings
 from harness.emulator.lambda_.function_settings import FunctionSettings
 from harness.emulator.lambda_.function_urls import FunctionUrls
 from harness.emulator.lambda_.functions import Functions
-from harness.emulator.lambda_.invocation import FunctionVersion, Invocation, Outcome
+from harness.emulator.lambda_.interpreters import Interpreters
+from harness.emulator.lambda_.invocation import FunctionVersion, Image, Invocation, Outcome
 from harness.emulator.lambda_.invoking import Invoking, checked_payload, client_context_of, trace_id
-from harness.emulator.lambda_.layers import Layers, digest_of
+from harness.emulator.lambda_.layers import Layers, content_of
 from harness.emulator.lambda_.live_code import LiveCode, fingerprint
-from harness.emulator.lambda_.logs import LogStream
-from harness.emulator.lambda_.package import make_runtime_folder, unpack
 from harness.emulator.lambda_.policies import Policies, policies_about
 from harness.emulator.lambda_.pool import EnvironmentPool
+from harness.emulator.lambda_.provided import Provided
 from harness.emulator.lambda_.records import Function, Store
 from harness.emulator.lambda_.references import LATEST, Reference, reference_of
-from harness.emulator.lambda_.refusals import function_not_found, not_emulated
+from harness.emulator.lambda_.refusals import function_not_found
 from harness.emulator.lambda_.routing import version_for
+from harness.emulator.lambda_.starting import EnvironmentStarter
 from harness.emulator.lambda_.tags import Tags
-from harness.emulator.lambda_.template import RuntimeTemplate
 from harness.emulator.lambda_.versions import Versions
 from harness.emulator.limits import INVOCATION_REQUEST, INVOCATION_RESPONSE
-from harness.emulator.logs.role_log import may_log
 from harness.emulator.moto.app import access_key_of
 from harness.emulator.services import Operation
 from harness.emulator.stepfunctions.clock import Clock
@@ -68,23 +64,28 @@ class Lambda:
         variables: environment variables for handlers that say where AWS answers and as whom.
         clock: by which failed events wait to be tried again.
         live: folder below which functions may run from the folders that are edited.
+        provided: what the user has named for functions: Pythons, folders of layers.
     """
 
     name = "lambda"
     kept_by_moto: frozenset[str] = frozenset()
 
     def __init__(
-        self, context: EmulatorContext, variables: dict[str, str], clock: Clock, live: Path | None = None
+        self,
+        context: EmulatorContext,
+        variables: dict[str, str],
+        clock: Clock,
+        live: Path | None = None,
+        provided: Provided | None = None,
     ) -> None:
+        provided = provided or Provided()
         self._context = context
-        self._variables = variables
         self._folder = context.folder / "functions"
-        self._runtime_folder: Path | None = None
-        self._template: RuntimeTemplate | None = None
         self._lock = threading.Lock()
-        self._unpacking = threading.Lock()
         self._logs = context.logs
-        self._pool = EnvironmentPool(self._start, comfortable=max(4, 2 * (os.cpu_count() or 1)))
+        interpreters = Interpreters(provided.pythons)
+        self._starter = EnvironmentStarter(context, variables, self._folder, interpreters)
+        self._pool = EnvironmentPool(self._starter.start, comfortable=max(4, 2 * (os.cpu_count() or 1)))
         self._events = AsynchronousInvocations(self._run_event, context.clients, clock)
         self._live = LiveCode(live)
         self._running: Counter[str] = Counter()
@@ -92,7 +93,14 @@ class Lambda:
         self._store = Store()
         codes = Codes(self._folder / "packages", context.clients)
         self._plane = ControlPlane(
-            context, self._store, codes, self._live, changed=self._start_ahead, deleted=self._delete
+            context,
+            self._store,
+            codes,
+            self._live,
+            provided,
+            interpreters.remark,
+            changed=self._start_ahead,
+            deleted=self._delete,
         )
         self._mappings = EventMappings(self._plane, self._invoke_for_source)
         self.operations: Mapping[str, Operation] = {
@@ -122,8 +130,7 @@ class Lambda:
         self._mappings.close()
         self._events.close()
         self._pool.close()
-        if self._template is not None:
-            self._template.close()
+        self._starter.close()
 
     def kept(self) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
         """What outlives a restart: all records, and the packages that they use."""
@@ -279,7 +286,7 @@ class Lambda:
         found = function.versions[version]
         runtime = str(found.get("Runtime") or "")
         folder = self._live.folder_of(function.live) if function.live and version == LATEST else None
-        layers = [digest_of(self._plane, str(each["Arn"])) for each in found.get("Layers") or ()]
+        layers = [content_of(self._plane, str(each["Arn"])) for each in found.get("Layers") or ()]
         codes = self._plane.codes
         return FunctionVersion(
             arn=function.arn,
@@ -297,9 +304,10 @@ class Lambda:
             log_group=str(found["LoggingConfig"]["LogGroup"]),
             role=str(found["Role"]),
             folder=folder,
-            layers=tuple(codes.path(digest) for digest in layers if digest),
+            layers=tuple(path for path in layers if path is not None),
             is_provisioned=any(function.version_of(qualifier) == version for qualifier in function.provisioned),
             reserved=function.reserved,
+            image=_image(function.code[version], found) if found["PackageType"] == "Image" else None,
         )
 
     def _start_ahead(self, function: Function) -> None:
@@ -319,56 +327,15 @@ class Lambda:
         self._pool.retire(function.arn)
         self._logs.flush()
 
-    def _start(self, function: FunctionVersion) -> ExecutionEnvironment:
-        if not function.runtime.startswith("python"):
-            raise not_emulated(f"runtime {function.runtime or 'of container images'}, of function {function.name}")
-        here = f"python{sys.version_info.major}.{sys.version_info.minor}"
-        if function.runtime != here:
-            logger.warning(
-                "not emulated: %s. Function %s runs on %s, this emulator's own Python: what differs between them shows",
-                function.runtime,
-                function.name,
-                here,
-            )
-        session = RoleSession(function.role, function.name)
-        task_root = function.folder or self._unpacked("code", function.package)
-        layers = self._unpacked("layers", *function.layers) if function.layers else None
-        with self._lock:
-            if self._template is None or self._runtime_folder is None:
-                self._runtime_folder = make_runtime_folder(self._folder / "runtime")
-                self._template = RuntimeTemplate(self._runtime_folder, OF_PYTHON)
-            template, runtime_folder = self._template, self._runtime_folder
-        return ExecutionEnvironment(
-            function,
-            task_root,
-            layers,
-            runtime_folder,
-            self._folder / "environments" / uuid.uuid4().hex,
-            self._log_stream(function, session),
-            {**self._variables, **self._context.permissions.credentials(session)},
-            template,
-        )
 
-    def _unpacked(self, kind: str, *packages: Path) -> Path:
-        """The folder that *packages* are unpacked in, one over the other, once for each content."""
-        digest = hashlib.sha256("\n".join(package.name for package in packages).encode()).hexdigest()[:16]
-        folder = self._folder / kind / digest
-        with self._unpacking:
-            if not folder.exists():
-                unpack(folder, *(package.read_bytes() for package in packages))
-        return folder
-
-    def _log_stream(self, function: FunctionVersion, session: RoleSession) -> LogStream:
-        """The environment's log; a role that may not write there has none, as on AWS."""
-        region, group = function.region, function.log_group
-        is_there = False
-
-        def may_write(stream: str) -> bool:
-            nonlocal is_there
-            is_there = is_there or self._logs.has_group(region, group)
-            return may_log(self._context.permissions, session, region, group, stream, is_there)
-
-        return LogStream(self._logs, region, group, function.version, may_write)
+def _image(uri: str, configuration: Mapping[str, Any]) -> Image:
+    given = (configuration.get("ImageConfigResponse") or {}).get("ImageConfig") or {}
+    return Image(
+        uri,
+        tuple(given.get("EntryPoint") or ()),
+        tuple(given.get("Command") or ()),
+        str(given.get("WorkingDirectory") or ""),
+    )
 
 
 def _throttled() -> AwsError:

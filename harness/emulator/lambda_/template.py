@@ -56,12 +56,14 @@ class RuntimeTemplate:
     """One process that is copied; started with the first function.
 
     Args:
+        program: the Python that it runs on.
         runtime_folder: packages that AWS's runtime brings.
         variables: its own environment variables: what Python reads when it starts.
     """
 
-    def __init__(self, runtime_folder: Path, variables: Mapping[str, str]) -> None:
-        self._runtime_folder = runtime_folder
+    def __init__(self, program: str, runtime_folder: Path, variables: Mapping[str, str]) -> None:
+        self.program = program
+        self.runtime_folder = runtime_folder
         self._variables = {**variables, "PYTHONPATH": str(runtime_folder)}
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -133,7 +135,7 @@ class RuntimeTemplate:
             self._channel, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             with other:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-S", "-s", str(_PROGRAM), str(other.fileno())],
+                    [self.program, "-S", "-s", str(_PROGRAM), str(other.fileno())],
                     env=self._variables,
                     stdin=subprocess.DEVNULL,
                     pass_fds=(other.fileno(),),

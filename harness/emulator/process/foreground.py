@@ -13,6 +13,7 @@ from pathlib import Path
 from harness.emulator.door.boundary import PAGE_PREFIX, Boundary, is_loopback
 from harness.emulator.door.gateway import Page
 from harness.emulator.emulator import Emulator
+from harness.emulator.lambda_.provided import provided
 from harness.emulator.process.announcement import announced
 from harness.emulator.process.surroundings import leave_out_surroundings
 from harness.emulator.sagemaker.frameworks import framework_environments
@@ -62,6 +63,7 @@ def run_in_foreground(
     services: frozenset[str] | None,
     state: Path | None = None,
     live: Path | None = None,
+    layers: Iterable[str] = (),
     page: Callable[[str, Mapping[str, str], str], Page] | None = None,
     hosts: Iterable[str] = (),
     origins: Iterable[str] = (),
@@ -71,6 +73,7 @@ def run_in_foreground(
     Args:
         host, port, services, state, live: see :class:`Emulator`.
         settings: the rest of what it is told.
+        layers: what stands for layers of other accounts, see :func:`provided`.
         page: makes a WSGI application, given the emulator's address, its variables and *host*, which answers below
             :data:`PAGE_PREFIX`; None for no such page.
 
@@ -79,7 +82,7 @@ def run_in_foreground(
     Raises:
         OSError: the port is taken.
         RuntimeError: the state cannot be used, or could not be saved at the end.
-        ValueError: there is no such service, or a host or an origin is none.
+        ValueError: there is no such service, a host or an origin is none, or a layer cannot be had.
     """
     from rich.console import Console
 
@@ -102,6 +105,7 @@ def run_in_foreground(
         frameworks=framework_environments(settings),
         enforce_policies=settings.iam == "enforced",
         mocks=Path(settings.sfn_mock_config) if settings.sfn_mock_config else None,
+        provided=provided(settings, layers),
         skip_unsupported=settings.unsupported == "skip",
         state=state,
         live=live,

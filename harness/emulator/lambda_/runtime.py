@@ -1,0 +1,110 @@
+"""What starts the process of an execution environment: one class for each kind of runtime."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from harness.emulator.lambda_.invocation import FunctionVersion
+from harness.emulator.lambda_.template import CopiedProcess, RuntimeTemplate
+
+OF_PYTHON = {"LANG": "en_US.UTF-8", "PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1", "TZ": ":UTC"}
+"""Variables that Python reads when it starts."""
+_PACKAGES = "/var/lang/lib/{runtime}/site-packages"
+
+Process = subprocess.Popen[bytes] | CopiedProcess
+
+
+class Runtime(Protocol):
+    """Starts processes that ask the Runtime API for events."""
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that stands for the runtime's own; None where it has its own file system."""
+
+    @property
+    def limits_data(self) -> bool:
+        """Whether what a process allocates is near what it uses; V8 reserves as it likes."""
+
+    def folder_on_aws(self, function: FunctionVersion) -> str:
+        """What stack traces call that folder."""
+
+    def variables(self, function: FunctionVersion, task_root: Path, layers_root: Path | None) -> dict[str, str]:
+        """Environment variables of this kind of runtime."""
+
+    def start(
+        self, function: FunctionVersion, task_root: Path, environment: Mapping[str, str], descriptor: int
+    ) -> Process:
+        """Start a process that writes to *descriptor*.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+
+    def end(self, process: Process) -> None:
+        """End what :func:`os.killpg` on the process does not reach."""
+
+
+class PythonRuntime:
+    """Python, under AWS's own awslambdaric.
+
+    Args:
+        template: of what processes are copies where they can be.
+    """
+
+    limits_data = True
+
+    def __init__(self, template: RuntimeTemplate) -> None:
+        self._template = template
+        self.folder: Path | None = template.runtime_folder
+
+    def folder_on_aws(self, function: FunctionVersion) -> str:
+        return _PACKAGES.format(runtime=function.runtime)
+
+    def variables(self, function: FunctionVersion, task_root: Path, layers_root: Path | None) -> dict[str, str]:
+        paths = [*self._roots(function, task_root, layers_root), self._template.runtime_folder]
+        return {**OF_PYTHON, "PYTHONPATH": os.pathsep.join(map(str, paths))}
+
+    def start(
+        self, function: FunctionVersion, task_root: Path, environment: Mapping[str, str], descriptor: int
+    ) -> Process:
+        roots = [Path(path) for path in environment["PYTHONPATH"].split(os.pathsep)[:-1]]
+        copied = self._template.start(function.handler, roots, dict(function.variables), environment, descriptor)
+        if copied is not None:
+            return copied
+        # -S leaves this machine's site-packages out: the handler sees what AWS's runtime brings, no more.
+        command = [self._template.program, "-S", "-s", "-m", "awslambdaric", function.handler]
+        return start_process(command, task_root, environment, descriptor)
+
+    def end(self, process: Process) -> None:
+        pass
+
+    @staticmethod
+    def _roots(function: FunctionVersion, task_root: Path, layers_root: Path | None) -> list[Path]:
+        """Folders of modules that a function brings, in AWS's order.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/python-layers.html
+        """
+        if layers_root is None:
+            return [task_root]
+        python = layers_root / "python"
+        return [task_root, python / "lib" / function.runtime / "site-packages", python]
+
+
+def start_process(
+    command: list[str], folder: Path, environment: Mapping[str, str], descriptor: int
+) -> subprocess.Popen[bytes]:
+    """Start *command* in a group of its own, its output going to *descriptor*, which it also inherits."""
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=descriptor,
+        stderr=descriptor,
+        pass_fds=(descriptor,),
+        start_new_session=True,
+    )
