@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from harness.commands.options import clear_errors, targeted
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -21,6 +18,13 @@ if TYPE_CHECKING:
 @click.option("--output", type=click.Path(dir_okay=False), help="Executed notebook.  [default: NAME.executed.ipynb]")
 @click.option("--set", "settings_of", multiple=True, metavar="NAME=VALUE", help="Parameter of a notebook; repeatable.")
 @click.option("--allow-errors", is_flag=True, help="Go on behind a cell that fails.")
+@click.option(
+    "--map",
+    "maps",
+    multiple=True,
+    metavar="URL=FILE",
+    help="Answer a download from a file; `synthesized` stands for a drawn CIFAR-100. Repeatable.",
+)
 def run(
     script: str,
     arguments: tuple[str, ...],
@@ -28,10 +32,12 @@ def run(
     output: str | None,
     settings_of: tuple[str, ...],
     allow_errors: bool,
+    maps: tuple[str, ...],
 ) -> None:
     """Run a Python SCRIPT or notebook, unmodified, against a target."""
 
-    from harness.scripts import run_notebook, run_script, target_environment
+    from harness.programs.downloads import answered_downloads, read_maps
+    from harness.programs.scripts import run_script, target_environment
 
     parameters = {name: value for name, _, value in (given.partition("=") for given in settings_of)}
     if wrong := [given for given in settings_of if not given.partition("=")[0].isidentifier() or "=" not in given]:
@@ -42,25 +48,46 @@ def run(
     if settings.target == "aws":
         raise click.ClickException("what a script costs on AWS nobody can tell: run it there with python itself.")
     path = Path(script)
-    with clear_errors(), target_environment(settings) as (environment, where):
+    with (
+        clear_errors(),
+        target_environment(settings) as (environment, where),
+        answered_downloads(read_maps(maps), environment) as (environment, asked),
+    ):
         click.echo(f"running {path} against {where}", err=True)
         if path.suffix != ".ipynb":
             code = run_script(path, arguments, environment)
         else:
             executed = Path(output) if output else path.with_suffix(".executed.ipynb")
-            failures = run_notebook(
-                path,
-                executed,
-                environment,
-                lambda cell, count: click.echo(f"cell {cell} of {count}", err=True),
-                parameters,
-                allow_errors,
-            )
-            click.echo(f"wrote {executed}", err=True)
-            for failure in failures:
-                click.echo(failure, err=True)
-            code = 1 if failures and not allow_errors else 0
+            code = _run_notebook(path, executed, environment, parameters, allow_errors, settings.account_id)
+        for url, times in asked.items():
+            click.echo(f"--map: {url} was asked for {times} time{'s' * (times != 1)}", err=True)
     sys.exit(code)
+
+
+def _run_notebook(
+    path: Path,
+    executed: Path,
+    environment: Mapping[str, str],
+    parameters: Mapping[str, str],
+    allow_errors: bool,
+    account: str,
+) -> int:
+    """Run a notebook, say what happens; return the exit code."""
+    from harness.programs.notebooks import run_notebook
+
+    failures = run_notebook(
+        path,
+        executed,
+        environment,
+        lambda cell, count: click.echo(f"cell {cell} of {count}", err=True),
+        parameters,
+        allow_errors,
+        account,
+    )
+    click.echo(f"wrote {executed}", err=True)
+    for failure in failures:
+        click.echo(failure, err=True)
+    return 1 if failures and not allow_errors else 0
 
 
 @click.command()

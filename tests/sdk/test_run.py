@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from harness.programs.failures import failure, hints
+from harness.programs.scripts import COMMANDS
 from tests.conftest import harness
 
 pytestmark = [pytest.mark.local, pytest.mark.processes]
@@ -91,3 +93,82 @@ def test_what_is_no_notebook_is_named(tmp_path):
     done = run("broken.ipynb", cwd=tmp_path)
     assert done.returncode == 1
     assert "broken.ipynb is no notebook" in done.stderr
+
+
+@pytest.mark.long
+def test_downloads_are_answered_from_files_and_commands_are_those_of_the_kernel(tmp_path):
+    url = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
+    (tmp_path / "own.txt").write_text("mine")
+    first = f"""
+import io, tarfile, urllib.request, requests
+archive = requests.get("{url}").content
+assert urllib.request.urlopen("{url}").read() == archive
+print(sorted(tarfile.open(fileobj=io.BytesIO(archive)).getnames()))
+print(urllib.request.urlopen("http://example.test/own?a=1").read().decode())
+"""
+    commands = (
+        f"!curl -sSf -o archive.tgz {url}\n!python -c 'import sys; print(sys.prefix)'\nimport sys; print(sys.prefix)"
+    )
+    (tmp_path / "work.ipynb").write_text(notebook(first, commands))
+    maps = ("--map", f"{url}=synthesized", "--map", "http://example.test/own?a=1=own.txt")
+    done = run(*maps, "work.ipynb", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"--map: {url} was asked for 3 times" in done.stderr
+    executed = json.loads((tmp_path / "work.executed.ipynb").read_text())
+    said = ["".join("".join(output["text"]) for output in cell["outputs"]) for cell in executed["cells"]]
+    folder = "cifar-100-python"
+    assert said[0].splitlines() == [
+        str([f"{folder}/{name}" for name in ("file.txt~", "meta", "test", "train")]),
+        "mine",
+    ]
+    assert len(set(said[1].splitlines())) == 1  # the kernel's own interpreter
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [("nonsense", "--map takes URL=FILE"), ("https://host/file=gone.tgz", "there is no file gone.tgz")],
+)
+def test_what_is_no_map_is_named(given, said, tmp_path):
+    (tmp_path / "script.py").write_text("")
+    done = run("--map", given, "script.py", cwd=tmp_path)
+    assert done.returncode == 1
+    assert said in done.stderr
+
+
+def test_the_aws_cli_that_is_missing_says_how_to_get_it():
+    done = subprocess.run([str(COMMANDS / "aws"), "s3", "ls"], capture_output=True, text=True)
+    assert done.returncode == 127
+    assert "pip install 'aws-ml-harness[notebook]'" in done.stderr
+
+
+def test_an_error_below_rich_s_traceback_names_its_line():
+    cell = Cell("x = 1\nfail()", [{"data": {"text/plain": "Traceback\n in <module>:2\nValueError: no"}}])
+    told = failure(3, cell, {"ename": "ValueError", "evalue": "no", "traceback": []}, "123456789012")
+    assert told.splitlines()[0] == "cell 3, line 2: fail()"
+
+
+@pytest.mark.parametrize(
+    ("said", "source", "hint"),
+    [
+        ("ClientError: NoSuchBucket", "s3.get_object(Bucket='theirs')", "the bucket (theirs) is of another account"),
+        ("AccessDenied", "role = 'arn:aws:iam::999988887777:role/R'", "account 999988887777 is named here"),
+        ("URLError: no route", "get('https://host.test/a.tgz')", "https://host.test/a.tgz cannot be reached from here"),
+    ],
+)
+def test_what_a_local_run_lacks_is_explained(said, source, hint):
+    assert hint in "\n".join(hints(said, source, "123456789012"))
+
+
+def test_what_is_here_needs_no_hint():
+    assert hints("KeyError: 'x'", "'683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker'", "123456789012") == []
+
+
+class Cell:
+    """A notebook's cell, as far as a failure looks at it."""
+
+    def __init__(self, source, outputs):
+        self.source = source
+        self._outputs = outputs
+
+    def get(self, name, default):
+        return self._outputs

@@ -19,6 +19,7 @@ from harness.algorithms.image_classification.hyperparameters import Hyperparamet
 from harness.algorithms.image_classification.logs import TAB
 from harness.algorithms.image_classification.progress import SPEED_EVERY, Progress
 from harness.algorithms.image_classification.symbol import Symbol
+from harness.algorithms.image_classification.validation import counted_images, over_all
 
 LINEAR = "linear"
 Floats = npt.NDArray[np.float32]
@@ -86,6 +87,7 @@ def train_linear(
     epochs, batch = hyperparameters.epochs, min(_BATCH, len(train))
     steps = len(train) // batch
     progress = Progress(epochs * steps)
+    counted = counted_images(len(validation), hyperparameters.mini_batch_size)
     best = -1.0
     logger.info("Setting number of threads: %d", os.cpu_count() or 1)  # as many as NumPy's own library takes
     for epoch in range(epochs):
@@ -119,8 +121,12 @@ def train_linear(
         if progress.is_due():
             logger.info("Epoch[%d] Estimated remaining time: %s", epoch, progress.remaining())
         answer = _probabilities(held @ weight.T + bias, multi_label)
-        accuracy = _right(answer, validation.targets, multi_label) / len(validation)
+        chosen = next(counted)
+        accuracy = _right(answer[chosen], validation.targets[chosen], multi_label) / len(chosen)
         logger.info("Epoch[%d] Validation-accuracy=%f", epoch, accuracy)
+        if len(chosen) != len(validation):
+            share = _right(answer, validation.targets, multi_label) / len(validation)
+            logger.info(over_all(epoch, len(validation), share))
         if accuracy > best:
             best = accuracy
             logger.info("Storing the best model with validation accuracy: %f", accuracy)

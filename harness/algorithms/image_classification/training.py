@@ -21,6 +21,7 @@ from harness.algorithms.image_classification.metrics import Metrics
 from harness.algorithms.image_classification.plan import Plan
 from harness.algorithms.image_classification.progress import SPEED_EVERY, Progress
 from harness.algorithms.image_classification.torch_graph import SymbolModule
+from harness.algorithms.image_classification.validation import counted_images, over_all
 
 Save = Callable[[SymbolModule, int], str]
 """Stores a network after so many epochs, and tells the path for the log."""
@@ -69,6 +70,7 @@ class Trainer:
         self._optimizer = self.plan.optimizer(self.module)
         self._average = AveragedModule(self.module, self.plan.average)
         self._progress = Progress(self.plan.epochs * self.plan.steps)
+        self._counted = counted_images(len(self.validation), self.hyperparameters.mini_batch_size)
         self._order = _endless_order(len(self.train), self.random)
         epoch = -1
         try:
@@ -83,16 +85,22 @@ class Trainer:
         if self.best < 0 and self.hyperparameters.checkpoint_frequency is None and not self.stop():
             raise CustomerError("The loss is not a number: training diverged. Try a smaller learning_rate.")
 
-    def accuracy(self, dataset: ImageDataset) -> list[float]:
-        """The metrics of the averaged network on all of *dataset*."""
-        metrics = self._metrics()
+    def answers(self, dataset: ImageDataset) -> tuple[Tensor, Tensor]:
+        """Return the averaged network's logits and the targets of all of *dataset*, both images x classes."""
         module = self._average.module
         module.eval()
+        logits, targets = [], []
         with torch.inference_mode():
             for start in range(0, len(dataset), self.plan.batch):
                 indices = np.arange(start, min(start + self.plan.batch, len(dataset)))
-                pixels = self._to_device(dataset.batch(indices, centre_crop))
-                metrics.update(self._logits(module, pixels), self._targets(dataset, indices))
+                logits.append(self._logits(module, self._to_device(dataset.batch(indices, centre_crop))))
+                targets.append(self._targets(dataset, indices))
+        return torch.cat(logits), torch.cat(targets)
+
+    def accuracy(self, logits: Tensor, targets: Tensor) -> list[float]:
+        """Return the metrics of *logits*."""
+        metrics = self._metrics()
+        metrics.update(logits, targets)
         return metrics.values()
 
     def _train_epoch(self, epoch: int) -> None:
@@ -131,9 +139,13 @@ class Trainer:
 
     def _finish_epoch(self, epoch: int) -> bool:
         """Validate and store; whether early stopping ends the job here."""
-        values = self.accuracy(self.validation)
+        logits, targets = self.answers(self.validation)
+        counted = torch.from_numpy(next(self._counted)).to(logits.device)
+        values = self.accuracy(logits[counted], targets[counted])
         for name, value in zip(self._metrics().names, values, strict=True):
             self.logger.info("Epoch[%d] Validation-%s=%f", epoch, name, value)
+        if len(counted) != len(targets):
+            self.logger.info(over_all(epoch, len(targets), self.accuracy(logits, targets)[0]))
         if self._has_numbers():
             if self.hyperparameters.checkpoint_frequency is not None:
                 if (epoch + 1) % self.hyperparameters.checkpoint_frequency == 0:

@@ -13,13 +13,12 @@ import ipaddress
 import logging
 import selectors
 import socket
-from typing import TYPE_CHECKING
+import ssl
+from collections.abc import Callable
+from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from harness.emulator.door.certificates import CertificateAuthority
-
-if TYPE_CHECKING:
-    from harness.emulator.door.server import KeepAliveRequestHandler
 
 logger = logging.getLogger(__name__)
 
@@ -34,25 +33,54 @@ def is_aws(host: str) -> bool:
     return any(host == domain or host.endswith(f".{domain}") for domain in _AWS_DOMAINS)
 
 
+class Connection(Protocol):
+    """The handler of a request of :mod:`http.server`, which can go on under TLS."""
+
+    path: str
+    client_address: Any
+    connection: socket.socket
+    wfile: Any
+    close_connection: bool
+
+    def speak_tls(self, context: ssl.SSLContext) -> None:
+        """Go on with this connection under TLS."""
+
+    def send_error(self, code: int, message: str | None = None) -> None:
+        """Answer with an error."""
+
+    def send_response_only(self, code: int, message: str | None = None) -> None:
+        """Send a status line."""
+
+    def end_headers(self) -> None:
+        """End the head of an answer."""
+
+
 class ForwardProxy:
     """Answers ``CONNECT``.
 
     Args:
-        authority: makes the certificates for AWS's names.
+        authority: makes the certificates for the names that are answered here.
         upstream: ``http://[user:password@]host:port`` of the proxy that this machine needs to reach others, or None.
+        answered_here: says of a host's name whether a tunnel to it ends here; AWS's names do.
     """
 
-    def __init__(self, authority: CertificateAuthority, upstream: str | None = None) -> None:
+    def __init__(
+        self,
+        authority: CertificateAuthority,
+        upstream: str | None = None,
+        answered_here: Callable[[str], bool] = is_aws,
+    ) -> None:
         self._authority = authority
+        self._answered_here = answered_here
         self._upstream = urlsplit(upstream) if upstream else None
 
-    def connect(self, handler: KeepAliveRequestHandler) -> None:
+    def connect(self, handler: Connection) -> None:
         """Open the tunnel that *handler* was asked for, and serve it to its end when it leads elsewhere."""
         host, _, port = handler.path.rpartition(":")
         host = host.strip("[]")
         if not host or not port.isdigit() or int(port) > 65535:
             handler.send_error(400, "CONNECT needs host:port")
-        elif is_aws(host):
+        elif self._answered_here(host.rstrip(".").lower()):
             _established(handler)
             handler.speak_tls(self._authority.context_for(host.rstrip(".").lower()))
         elif not ipaddress.ip_address(handler.client_address[0]).is_loopback:
@@ -60,7 +88,7 @@ class ForwardProxy:
         else:
             self._pass_on(handler, host, int(port))
 
-    def _pass_on(self, handler: KeepAliveRequestHandler, host: str, port: int) -> None:
+    def _pass_on(self, handler: Connection, host: str, port: int) -> None:
         handler.close_connection = True
         try:
             other = self._dial(host, port)
@@ -95,7 +123,7 @@ class ForwardProxy:
         return connection
 
 
-def _established(handler: KeepAliveRequestHandler) -> None:
+def _established(handler: Connection) -> None:
     handler.send_response_only(200, "Connection established")
     handler.end_headers()
     handler.wfile.flush()

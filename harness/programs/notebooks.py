@@ -1,49 +1,15 @@
-"""``harness run``: a script or a notebook, unmodified, against a target."""
+"""A notebook, unmodified, in a kernel that is led to a target."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from harness.settings import Settings
-from harness.targets.target import with_variables
-
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_CELL_LINE = re.compile(r"^(?:Cell In\[\d+\]|Input In \[\d+\]).*?line (\d+)", re.MULTILINE)
-
-
-class ScriptError(RuntimeError):
-    """A script or notebook cannot be run; the message says why."""
-
-
-@contextlib.contextmanager
-def target_environment(settings: Settings) -> Iterator[tuple[dict[str, str], str]]:
-    """The environment of a child process that is led to the target, and in words where that is.
-
-    The emulator that runs for this folder is used; without one, the embedded target lives as long as the block.
-    """
-    from harness.emulator.process.announcement import find_announced
-    from harness.targets import open_target
-
-    announced = find_announced(settings.cache) if settings.target == "embedded" else None
-    if announced is not None:
-        yield with_variables(os.environ, announced), f"the emulator at {announced['AWS_ENDPOINT_URL']}"
-        return
-    with open_target(settings) as target:
-        yield with_variables(os.environ, target.environment), f"the {target.name} target"
-
-
-def run_script(script: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run a Python script; its exit code."""
-    return subprocess.call([sys.executable, str(script), *arguments], env=dict(environment))
+from harness.programs.failures import failure
+from harness.programs.scripts import ScriptError
 
 
 def run_notebook(
@@ -53,6 +19,7 @@ def run_notebook(
     on_cell: Callable[[int, int], None],
     parameters: Mapping[str, str] | None = None,
     allow_errors: bool = False,
+    account: str = "123456789012",
 ) -> list[str]:
     """Run a notebook and write it with its results to *output*, even when a cell fails.
 
@@ -64,9 +31,10 @@ def run_notebook(
         parameters: names to be set, as papermill does: in a cell of their own behind the one tagged ``parameters``,
             else before all others. A value is JSON, or else a text.
         allow_errors: whether to go on behind a cell that fails.
+        account: the number of the account that answers.
 
     Returns:
-        what each failing cell said, with the line at which it failed.
+        what each failing cell said, with the line at which it failed and hints.
 
     Raises:
         ScriptError: it is no notebook, or what runs notebooks is not installed.
@@ -88,6 +56,7 @@ def run_notebook(
     if parameters:
         _set_parameters(document, parameters, nbformat.v4.new_code_cell)
     cells = [index for index, cell in enumerate(document.cells) if cell.cell_type == "code"]
+    failures: list[str] = []
     client = NotebookClient(
         document,
         timeout=None,
@@ -97,15 +66,16 @@ def run_notebook(
         on_cell_start=lambda cell, cell_index: (
             on_cell(cells.index(cell_index) + 1, len(cells)) if cell_index in cells else None
         ),
+        on_cell_error=lambda cell, cell_index, execute_reply: failures.append(
+            failure(cells.index(cell_index) + 1, cell, execute_reply["content"], account)
+        ),
     )
-    failures = []
     try:
         client.execute(env=dict(environment))
     except CellExecutionError:
-        pass  # told below, with its place
+        pass  # told by on_cell_error, with its place
     except DeadKernelError as error:
         failures.append(str(error))
-    failures += _failures([document.cells[index] for index in cells])
     scratch = output.with_name(f".{output.name}.partial")
     nbformat.write(document, scratch)
     scratch.replace(output)
@@ -127,18 +97,3 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
-
-
-def _failures(cells: Sequence[Any]) -> list[str]:
-    """What the failing ones of *cells* said, in their order: where, the error, and the kernel's own traceback."""
-    found = []
-    for number, cell in enumerate(cells, start=1):
-        for output in cell.get("outputs", ()):
-            if output.output_type != "error":
-                continue
-            traceback = _COLOURS.sub("", "\n".join(output.traceback))
-            lines = cell.source.splitlines()
-            at = [int(line) for line in _CELL_LINE.findall(traceback) if 0 < int(line) <= len(lines)]
-            place = f"cell {number}" + (f", line {at[0]}: {lines[at[0] - 1].strip()}" if at else "")
-            found.append(f"{place}\n{traceback}")
-    return found

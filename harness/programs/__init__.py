@@ -1,0 +1,1 @@
+"""``harness run``: scripts and notebooks, unmodified, against a target."""
