@@ -20,7 +20,10 @@ from tests.service_model import problems, unknown_members
 from tests.validated import ValidatedSession
 
 # At the desk a few examples do; CI asks for hypothesis's own number with --hypothesis-profile default.
-hypothesis.settings.register_profile("few", max_examples=25)
+# How long an example takes says more about what else the machine does.
+calm = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("few", max_examples=25, **calm)
+hypothesis.settings.register_profile("many", max_examples=100, **calm)
 hypothesis.settings.load_profile("few")
 
 _UNDER_WAY = pytest.StashKey[Future]()
