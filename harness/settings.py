@@ -42,6 +42,8 @@ class Settings:
     bucket: str = "scones-unlimited"
     """Prefix of the bucket that holds images and captures; the account number is appended."""
     endpoint: str = "scones-image-classification"
+    capture_seconds: float = 60.0
+    """Seconds for which a Data Capture file gathers records before it is written, AWS's unless a test wants fewer."""
     capture_prefix: str = "data_capture"
     """S3 prefix below which the endpoint's Data Capture files are written."""
     training_instance: str = "ml.p3.2xlarge"
@@ -132,7 +134,11 @@ class Settings:
         for name, value in (("CONSENT", settings.consent), ("SPOT", settings.spot)):
             if value not in ("", "yes"):
                 raise SettingsError(f"HARNESS_{name}={value!r}: expected yes, or nothing.")
-        for name, number in (("MAX_COST", settings.max_cost), ("LIFETIME_HOURS", settings.lifetime_hours)):
+        for name, number in (
+            ("MAX_COST", settings.max_cost),
+            ("LIFETIME_HOURS", settings.lifetime_hours),
+            ("CAPTURE_SECONDS", settings.capture_seconds),
+        ):
             if not 0 <= number < float("inf"):
                 raise SettingsError(f"HARNESS_{name}={number}: expected a number, 0 or more.")
         if settings.aws_account and not re.fullmatch(r"\d{12}", settings.aws_account):

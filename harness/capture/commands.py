@@ -39,8 +39,10 @@ def opened(location: str, settings: Settings) -> Iterator[tuple[Place, EndpointC
     import boto3
 
     from harness.targets import open_standing_target
+    from harness.testing.control import write_out
 
-    with open_standing_target(settings):
+    with open_standing_target(settings) as target:
+        write_out(target)
         yield find_place(location, boto3.Session())
 
 

@@ -164,7 +164,7 @@ def await_s3(
 ) -> list[CaptureRecord]:
     """Read all capture files below an S3 URI, again and again until *count* records of the wanted kind are there.
 
-    On AWS a record can take minutes to appear; locally, about a second.
+    A record can take minutes to appear on AWS; locally a minute, or until somebody asks the emulator to flush.
 
     Args:
         s3: an S3 client.

@@ -281,6 +281,8 @@ def _add_captures(app: Flask, page: Dashboard) -> None:
         chosen = _chosen(_capturing(clients))
         if chosen is None:
             abort(404, "No endpoint of that name captures anything.")
+        if clients.control is not None:
+            clients.control.flush()
         reading = page.reader(chosen.captures).read()
         points = reading.points
         return {

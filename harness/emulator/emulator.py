@@ -75,6 +75,7 @@ class Emulator:
         upstream_proxy: the HTTP proxy by which this machine reaches other hosts, None where it needs none.
         authorities: PEM file of the certificate authorities that this machine trusts, None for the usual ones.
         recipe: how built-in algorithms train: ``aws``, ``fast``, ``linear``, or ``auto``, which is what is installed.
+        capture_seconds: for how long a Data Capture file gathers records.
         frameworks: the environments that stand in for SageMaker's framework containers, None for the usual ones.
         enforce_policies: whether functions and state machines may do only what the policies of their roles allow.
         skip_unsupported: whether stacks leave out, with a note, types of resources that are not emulated.
@@ -107,6 +108,7 @@ class Emulator:
         upstream_proxy: str | None = None,
         authorities: Path | None = None,
         recipe: str = "auto",
+        capture_seconds: float = 60.0,
         frameworks: FrameworkEnvironments | None = None,
         state: Path | None = None,
         enforce_policies: bool = True,
@@ -127,6 +129,7 @@ class Emulator:
         self._upstream_proxy = upstream_proxy
         self._authorities = authorities
         self._recipe = recipe
+        self._capture_seconds = capture_seconds
         self._frameworks = frameworks
         self._state = state
         self._enforce_policies = enforce_policies
@@ -241,7 +244,9 @@ class Emulator:
                 gateway.observers,
             )
             self._functions = Lambda(context, self.environment(), self._clock, self._live, self._provided)
-            self._sagemaker = SageMaker(context, ("--recipe", self._recipe), self._frameworks, self.environment())
+            self._sagemaker = SageMaker(
+                context, ("--recipe", self._recipe), self._frameworks, self.environment(), self._capture_seconds
+            )
             self._identity = Identity(context)
             file = self._state_file("stepfunctions.sqlite")
             self._states = StepFunctions(context, by_services(services), self._clock, self._script, file, self._mocks)

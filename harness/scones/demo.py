@@ -78,6 +78,7 @@ def run_demo(options: DemoOptions, settings: Settings, console: Console) -> Demo
 
     from harness.scones.endpoint import is_stub
     from harness.targets import open_target
+    from harness.testing.control import write_out
 
     if settings.target == "aws":
         raise ValueError("the demo is for this machine: on AWS, `harness deploy --target aws --executions 20`.")
@@ -96,6 +97,7 @@ def run_demo(options: DemoOptions, settings: Settings, console: Console) -> Demo
             console.rule(f"3  {options.executions} executions", align="left")
             rows = execute(options, scones, dataset, console)
             console.rule("4  What the endpoint captured", align="left")
+            write_out(target)
             records = await_s3(session.client("s3"), scones.capture_uri, len(rows))
             step(f"{len(records)} capture records in {len({record.source for record in records})} files")
             result = _write(options, settings, rows, records, dataset, stubs, scones, target.name)

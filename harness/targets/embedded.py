@@ -37,6 +37,7 @@ def embedded(settings: Settings, port: int = 0) -> Iterator[Target]:
         upstream_proxy=surrounding_proxy(os.environ),
         authorities=surrounding_authorities(os.environ),
         recipe=settings.recipe,
+        capture_seconds=settings.capture_seconds,
         frameworks=framework_environments(settings),
         enforce_policies=settings.iam == "enforced",
         mocks=Path(settings.sfn_mock_config) if settings.sfn_mock_config else None,

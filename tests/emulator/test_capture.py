@@ -2,13 +2,18 @@
 
 import base64
 import json
+import queue
 import re
+import time
 import uuid
+from types import SimpleNamespace
 
 import boto3
 import pytest
 
 from harness.capture.records import read_s3
+from harness.emulator.sagemaker.capture import MAX_FILE_BYTES, CaptureConfig, Captured, CaptureWriter
+from harness.emulator.sagemaker.model_server import ModelAnswer, ModelRequest
 
 pytestmark = pytest.mark.local
 
@@ -71,6 +76,10 @@ def create(target, bucket):
         )
         client.create_endpoint(EndpointName=name, EndpointConfigName=name)
         made.append(name)
+        deadline = time.monotonic() + 20
+        while client.describe_endpoint(EndpointName=name)["EndpointStatus"] != "InService":
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         return name
 
     yield make
@@ -240,3 +249,35 @@ def test_an_unreachable_bucket_loses_nothing_and_is_reported(s3, runtime, create
     for item in s3.list_objects_v2(Bucket=late)["Contents"]:
         s3.delete_object(Bucket=late, Key=item["Key"])
     s3.delete_bucket(Bucket=late)
+
+
+def test_a_file_gathers_the_records_of_a_minute(s3, runtime, bucket, create, control):
+    name = create()
+    for number in range(3):
+        runtime.invoke_endpoint(EndpointName=name, ContentType="image/png", Body=PNG + bytes([number]))
+    assert files(s3, bucket, name) == {}
+    control.flush()
+    (text,) = files(s3, bucket, name).values()
+    assert len(text.splitlines()) == 3
+
+
+def test_a_file_is_cut_at_its_size_and_at_its_age():
+    put = queue.Queue()
+    clients = SimpleNamespace(get=lambda *_, **__: SimpleNamespace(put_object=lambda **given: put.put(given["Body"])))
+    config = CaptureConfig("s3://bucket", 100, frozenset({"Input"}), frozenset(), frozenset())
+
+    def captured(size):
+        request, answer = ModelRequest(b"x" * size, "a/b", "*/*"), ModelAnswer(200, b"", "a/b")
+        return Captured(config, "us-east-1", "endpoint", "v", request, answer, None, time.time(), None)
+
+    by_size = CaptureWriter(clients, seconds=3600)
+    by_size.put(captured(10))
+    by_size.put(captured(MAX_FILE_BYTES))
+    assert len(put.get(timeout=10).splitlines()) == 2
+    by_size.close()
+    by_age = CaptureWriter(clients, seconds=0.2)
+    by_age.put(captured(10))
+    by_age.put(captured(10))
+    assert len(put.get(timeout=10).splitlines()) == 2
+    by_age.close()
+    assert put.empty()

@@ -30,7 +30,7 @@ COUNT = 500
 ROUNDS = 10
 SEED = 20261126
 UNSAVED = 6
-"""Seconds: captures are written each second, the state every two, and this machine may have more to do."""
+"""Seconds: captures are written each second here, the state every two, and this machine may have more to do."""
 SERVICES = ["lambda.amazonaws.com", "states.amazonaws.com", "sagemaker.amazonaws.com"]
 ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 TRUST = [{"Effect": "Allow", "Principal": {"Service": SERVICES}, "Action": "sts:AssumeRole"}]
@@ -70,7 +70,9 @@ class Process:
     def start(self):
         command = [sys.executable, "-m", "harness", "up", "--port", "0", "--state", "state"]
         out = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        self.process = subprocess.Popen(command, cwd=self._folder, env=OUTSIDE, **out)
+        self.process = subprocess.Popen(
+            command, cwd=self._folder, env=OUTSIDE | {"HARNESS_CAPTURE_SECONDS": "1"}, **out
+        )
         said = self.process.stdout.readline()
         while "http://" not in said:
             line = self.process.stdout.readline()

@@ -186,6 +186,7 @@ def test_captures_are_written_as_the_role(bucket, running_as, serving, control):
     assert said["EndpointStatus"] == "InService", said
     runtime, s3 = boto3.client("sagemaker-runtime"), boto3.client("s3")
     runtime.invoke_endpoint(EndpointName=said["EndpointName"], Body=b"\x89PNG\r\n\x1a\n", ContentType="image/png")
+    control.flush()
     deadline = time.monotonic() + 20
     while not (trouble := control.get("captures")["trouble"]):
         assert time.monotonic() < deadline

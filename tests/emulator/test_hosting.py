@@ -279,7 +279,7 @@ def test_an_answer_comes_in_parts(runtime, model, create):
     assert code == "ModelError"
 
 
-def test_a_shadow_is_asked_as_well(sagemaker, runtime, bucket, model, create):
+def test_a_shadow_is_asked_as_well(sagemaker, runtime, bucket, model, create, control):
     capture = {
         "EnableCapture": True,
         "InitialSamplingPercentage": 100,
@@ -293,10 +293,11 @@ def test_a_shadow_is_asked_as_well(sagemaker, runtime, bucket, model, create):
     assert [each["VariantName"] for each in described["ShadowProductionVariants"]] == ["shadow"]
     answer = runtime.invoke_endpoint(EndpointName=name, ContentType="application/x-image", Body=picture(0, 1))
     assert answer["InvokedProductionVariant"] == "main"
-    keys = until(lambda: _both(bucket, f"shadowed/{name}/"))
+    keys = until(lambda: _both(bucket, f"shadowed/{name}/", control))
     assert {key.split("/")[2] for key in keys} == {"main", "shadow"}
 
 
-def _both(bucket, prefix):
+def _both(bucket, prefix, control):
+    control.flush()  # a shadow is asked in the background
     found = boto3.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
     return [item["Key"] for item in found] if len(found) == 2 else None

@@ -16,6 +16,7 @@ import pytest
 from harness.capture.records import await_s3
 from harness.project.executions import failed_state, history, run, run_all
 from harness.project.install import package
+from harness.testing.control import write_out
 from tests.workflow.checks import THRESHOLD_STATE, assert_threshold_not_met
 from tests.workflow.conftest import SEED
 
@@ -148,7 +149,7 @@ def test_random_images_end_as_the_endpoint_decides(scones, images, states, setti
             assert_threshold_not_met(result, history(states, result.arn), confidence, settings.threshold)
 
 
-def test_every_execution_is_captured_once(scones, images, states, tell):
+def test_every_execution_is_captured_once(scones, images, states, target, tell):
     # Bytes after a PNG's end change nothing in the picture, and make each of these one of a kind.
     s3 = scones.session.client("s3")
     data = {f"{key}-{uuid.uuid4().hex}": images.data[key] + uuid.uuid4().bytes for key in images.keys[:10]}
@@ -156,6 +157,7 @@ def test_every_execution_is_captured_once(scones, images, states, tell):
         s3.put_object(Bucket=scones.bucket, Key=key, Body=image)
     results = list(run_all(states, scones.state_machine_arn, map(scones.event, data)))
     ours = set(data.values())
+    write_out(target)
     records = await_s3(
         s3,
         scones.capture_uri,

@@ -12,8 +12,8 @@ import random
 import threading
 import time
 import uuid
-from collections import deque
-from collections.abc import Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,10 @@ logger = logging.getLogger(__name__)
 
 MAX_PENDING_BYTES = 512 << 20
 """Bytes of bodies that may wait for S3. Past that the oldest are given up, and reported."""
+GATHERED_SECONDS = 60.0
+"""Seconds for which a file gathers records, from its first on; AWS's files hold some 56 s apart, none 75 s."""
+MAX_FILE_BYTES = 5 << 20
+"""Bytes of bodies after which a file is written before that."""
 _RETRY_PAUSE = 1.0
 
 
@@ -118,21 +122,21 @@ def _side(config: CaptureConfig, mode: str, content_type: str, body: bytes) -> d
 
 
 class CaptureWriter:
-    """Takes invocations and writes them to S3, some to a file, at an interval.
+    """Takes invocations and writes them to S3, some to a file: those of a minute, up to a size, as on AWS.
 
-    Taking costs an invocation an append to a queue. A bucket that cannot be reached loses nothing: the records wait,
+    Taking costs an invocation an append to a list. A bucket that cannot be reached loses nothing: the records wait,
     are tried again, and the trouble is logged and shown by :meth:`status`.
 
     Args:
         clients: where S3 answers.
-        interval: seconds between two writes.
+        seconds: for how long a file gathers records, from its first on.
     """
 
-    def __init__(self, clients: Clients, interval: float = 1.0) -> None:
+    def __init__(self, clients: Clients, seconds: float = GATHERED_SECONDS) -> None:
         self._clients = clients
-        self._interval = interval
-        self._queue: deque[Captured] = deque()
-        self._pending_bytes = 0
+        self._seconds = seconds
+        self._gathered: dict[_File, deque[Captured]] = {}
+        self._sizes: Counter[_File] = Counter()
         self._in_flight = 0
         self._lock = threading.Lock()
         self._writing = threading.Lock()
@@ -146,45 +150,80 @@ class CaptureWriter:
 
     def put(self, captured: Captured) -> None:
         """Take one invocation."""
+        key = _file_of(captured)
         with self._lock:
-            self._queue.append(captured)
-            self._pending_bytes += captured.size
-            while self._pending_bytes > MAX_PENDING_BYTES and len(self._queue) > 1:
-                self._pending_bytes -= self._queue.popleft().size
+            first = key not in self._gathered
+            self._gathered.setdefault(key, deque()).append(captured)
+            self._sizes[key] += captured.size
+            while self._sizes.total() > MAX_PENDING_BYTES and self._drop_oldest():
                 self._given_up += 1
-        self._wake.set()
+            full = self._sizes[key] >= MAX_FILE_BYTES
+        if first or full:
+            self._wake.set()
 
     def flush(self) -> bool:
-        """Write all that was taken before; gives whether that worked."""
+        """Write all that was taken before; return whether that worked."""
+        return self._write_those(lambda key: True)
+
+    def _write_those(self, chosen: Callable[[_File], bool]) -> bool:
+        """Write the files that *chosen* says; return whether that worked."""
         with self._writing:
             with self._lock:
-                taken = list(self._queue)
-                self._queue.clear()
-                self._pending_bytes = 0
-                self._in_flight = len(taken)
-            failed: list[Captured] = []
-            for key, group in _by_file(taken).items():
+                taken = {key: self._gathered.pop(key) for key in list(self._gathered) if chosen(key)}
+                for key in taken:
+                    del self._sizes[key]
+                self._in_flight = sum(map(len, taken.values()))
+            failed: dict[_File, deque[Captured]] = {}
+            for key, group in taken.items():
                 try:
                     self._write(key, group)
                     self._written += len(group)
                 except Exception as error:
-                    failed += group
+                    failed[key] = group
                     self._report(f"{len(group)} capture records for {key[0].destination} wait: {error}")
             with self._lock:
-                self._queue.extendleft(reversed(failed))
-                self._pending_bytes += sum(captured.size for captured in failed)
+                for key, group in failed.items():
+                    self._sizes[key] += sum(captured.size for captured in group)
+                    group.extend(self._gathered.get(key, ()))
+                self._gathered = failed | {key: group for key, group in self._gathered.items() if key not in failed}
                 self._in_flight = 0
             if not failed and self._trouble is not None:
                 logger.info("data capture works again")
                 self._trouble = None
             return not failed
 
+    def _drop_oldest(self) -> bool:
+        """Give up the oldest record of the file that began first; return whether there was more than one."""
+        key = next(iter(self._gathered))
+        if len(self._gathered) == 1 and len(self._gathered[key]) == 1:
+            return False
+        self._sizes[key] -= self._gathered[key].popleft().size
+        if not self._gathered[key]:
+            del self._gathered[key], self._sizes[key]
+        return True
+
+    def _is_due(self, key: _File) -> bool:
+        if self._trouble is not None:
+            return True  # all of them are tried again
+        return self._sizes[key] >= MAX_FILE_BYTES or self._gathered[key][0].time + self._seconds <= time.time()
+
+    def _until_due(self) -> float | None:
+        """Seconds until a file is due, None while there is none."""
+        with self._lock:
+            if not self._gathered:
+                return None
+            if self._trouble is not None:
+                return _RETRY_PAUSE
+            if any(size >= MAX_FILE_BYTES for size in self._sizes.values()):
+                return 0.0
+            return max(0.0, min(group[0].time for group in self._gathered.values()) + self._seconds - time.time())
+
     def status(self) -> dict[str, Any]:
         """How many records were written, wait and were given up, and what is in the way."""
         with self._lock:
             return {
                 "written": self._written,
-                "pending": len(self._queue) + self._in_flight,
+                "pending": sum(map(len, self._gathered.values())) + self._in_flight,
                 "given_up": self._given_up,
                 "trouble": self._trouble,
             }
@@ -196,30 +235,32 @@ class CaptureWriter:
         self._thread.join()
         if not self.flush():
             with self._lock:
-                logger.error("%d capture records are lost: %s", len(self._queue), self._trouble)
+                logger.error("%d capture records are lost: %s", sum(map(len, self._gathered.values())), self._trouble)
 
     def _run(self) -> None:
         while not self._closed:
-            self._wake.wait()
+            self._wake.wait(self._until_due())
             self._wake.clear()
-            self._pause(self._interval)
-            while not self._closed and not self.flush():
+            if not self._closed and not self._write_those(self._is_due):
                 self._pause(_RETRY_PAUSE)
 
     def _pause(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while not self._closed and (left := deadline - time.monotonic()) > 0:
-            time.sleep(min(left, 0.1))
+            self._wake.wait(left)
+            if not self._closed:
+                self._wake.clear()
 
     def _report(self, trouble: str) -> None:
         if trouble != self._trouble:
             logger.warning("%s", trouble)
         self._trouble = trouble
+        self._wake.set()
 
-    def _write(self, key: _File, group: list[Captured]) -> None:
+    def _write(self, key: _File, group: Iterable[Captured]) -> None:
         config, region, endpoint, variant, hour, role = key
         bucket, _, prefix = config.destination.removeprefix("s3://").partition("/")
-        first = group[0].time
+        first = next(iter(group)).time
         name = time.strftime("%M-%S", time.gmtime(first)) + f"-{int(first * 1000) % 1000:03d}-{uuid.uuid4()}.jsonl"
         path = "/".join(part for part in (prefix, endpoint, variant, hour, name) if part)
         records = (json.dumps(record_of(captured), separators=(",", ":"), ensure_ascii=False) for captured in group)
@@ -234,10 +275,6 @@ class CaptureWriter:
         )
 
 
-def _by_file(taken: list[Captured]) -> dict[_File, list[Captured]]:
-    files: dict[_File, list[Captured]] = {}
-    for captured in taken:
-        hour = time.strftime("%Y/%m/%d/%H", time.gmtime(captured.time))
-        key = (captured.config, captured.region, captured.endpoint, captured.variant, hour, captured.role)
-        files.setdefault(key, []).append(captured)
-    return files
+def _file_of(captured: Captured) -> _File:
+    hour = time.strftime("%Y/%m/%d/%H", time.gmtime(captured.time))
+    return captured.config, captured.region, captured.endpoint, captured.variant, hour, captured.role

@@ -14,7 +14,7 @@ from werkzeug import Request, Response
 from harness.emulator.clients import Clients
 from harness.emulator.context import EmulatorContext
 from harness.emulator.door.gateway import json_members, json_response
-from harness.emulator.sagemaker.capture import CaptureWriter
+from harness.emulator.sagemaker.capture import GATHERED_SECONDS, CaptureWriter
 from harness.emulator.sagemaker.endpoint_configs import EndpointConfigs
 from harness.emulator.sagemaker.endpoints import Endpoints
 from harness.emulator.sagemaker.frameworks import FrameworkEnvironments
@@ -39,6 +39,7 @@ class SageMaker:
         training_options: options for the training programs of built-in algorithms.
         frameworks: the environments that stand in for AWS's framework containers.
         variables: lead boto3 in a program to this emulator.
+        capture_seconds: for how long a Data Capture file gathers records.
     """
 
     name = "sagemaker"
@@ -50,10 +51,11 @@ class SageMaker:
         training_options: Sequence[str] = (),
         frameworks: FrameworkEnvironments | None = None,
         variables: Mapping[str, str] | None = None,
+        capture_seconds: float = GATHERED_SECONDS,
     ) -> None:
         self._context = context
         programs = Programs(context.permissions, frameworks or FrameworkEnvironments(), variables or {})
-        self._captures = CaptureWriter(context.clients)
+        self._captures = CaptureWriter(context.clients, capture_seconds)
         keeper = Clients(
             context.endpoint_url, None, context.region, context.account_id, context.permissions, context.moto
         )
