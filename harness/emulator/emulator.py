@@ -245,7 +245,12 @@ class Emulator:
             )
             self._functions = Lambda(context, self.environment(), self._clock, self._live, self._provided)
             self._sagemaker = SageMaker(
-                context, ("--recipe", self._recipe), self._frameworks, self.environment(), self._capture_seconds
+                context,
+                ("--recipe", self._recipe),
+                self._frameworks,
+                self.environment(),
+                self._capture_seconds,
+                self._clock.now,
             )
             self._identity = Identity(context)
             file = self._state_file("stepfunctions.sqlite")

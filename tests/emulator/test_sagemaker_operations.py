@@ -27,6 +27,8 @@ CARRIED_OUT = {
     *("CreateTransformJob", "DescribeTransformJob", "StopTransformJob", "ListTransformJobs"),
     *("CreatePipeline", "UpdatePipeline", "DeletePipeline", "DescribePipeline", "ListPipelines"),
     *("StartPipelineExecution", "StopPipelineExecution", "DescribePipelineExecution", "ListPipelineExecutions"),
+    *("CreateMonitoringSchedule", "UpdateMonitoringSchedule", "DescribeMonitoringSchedule", "DeleteMonitoringSchedule"),
+    *("StartMonitoringSchedule", "StopMonitoringSchedule", "ListMonitoringSchedules", "ListMonitoringExecutions"),
     *("SendPipelineExecutionStepSuccess", "SendPipelineExecutionStepFailure"),
     *("DescribePipelineDefinitionForExecution", "ListPipelineExecutionSteps", "ListPipelineParametersForExecution"),
 }

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from enum import Enum
 
-BUILT_IN = {"image-classification": "harness.algorithms.image_classification"}
+BUILT_IN = {
+    "image-classification": "harness.algorithms.image_classification",
+    "sagemaker-model-monitor-analyzer": "harness.algorithms.model_monitor",
+}
 """Built-in algorithms by the name of their repository, and the module that is their program.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg-ecr-paths/sagemaker-algo-docker-registry-paths.html

@@ -32,4 +32,4 @@ KEPT = frozenset(
         "DeleteNotebookInstanceLifecycleConfig",
     }
 )
-"""Job definitions are among them: a schedule, which would run one, is not."""
+"""Job definitions are among them; a schedule of data quality runs one, schedules of the other kinds are refused."""

@@ -6,7 +6,8 @@ Runtime: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_I
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from werkzeug import Request, Response
@@ -21,6 +22,7 @@ from harness.emulator.sagemaker.frameworks import FrameworkEnvironments
 from harness.emulator.sagemaker.jobs import Jobs
 from harness.emulator.sagemaker.kept import KEPT
 from harness.emulator.sagemaker.models import create_model
+from harness.emulator.sagemaker.monitoring.service import MonitoringSchedules
 from harness.emulator.sagemaker.pipelines.service import Pipelines
 from harness.emulator.sagemaker.processing.service import processing_jobs
 from harness.emulator.sagemaker.program import Programs
@@ -40,6 +42,7 @@ class SageMaker:
         frameworks: the environments that stand in for AWS's framework containers.
         variables: lead boto3 in a program to this emulator.
         capture_seconds: for how long a Data Capture file gathers records.
+        now: the time by the emulator's clock.
     """
 
     name = "sagemaker"
@@ -52,6 +55,7 @@ class SageMaker:
         frameworks: FrameworkEnvironments | None = None,
         variables: Mapping[str, str] | None = None,
         capture_seconds: float = GATHERED_SECONDS,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._context = context
         programs = Programs(context.permissions, frameworks or FrameworkEnvironments(), variables or {})
@@ -66,6 +70,7 @@ class SageMaker:
         self._processing = processing_jobs(context, programs)
         self._transforms = transform_jobs(context, programs)
         self._pipelines = Pipelines(context)
+        self._monitoring = MonitoringSchedules(context, self._processing, self._captures.flush, now)
         self.operations: Mapping[str, Operation] = {
             "CreateModel": lambda call: create_model(context, call, keeper.call),
             "CreateEndpointConfig": configs.create,
@@ -79,6 +84,7 @@ class SageMaker:
             **self._processing.operations,
             **self._transforms.operations,
             **self._pipelines.operations,
+            **self._monitoring.operations,
         }
 
     def start(self) -> None:
@@ -132,11 +138,15 @@ class SageMaker:
                 yield kind, f"{job.region}/{job.name}", job.record()
         for key, record in self._pipelines.kept():
             yield "pipeline", key, record
+        for key, record in self._monitoring.kept():
+            yield "monitoring-schedule", key, record
 
     def restore(self, kind: str, key: str, record: Mapping[str, Any]) -> None:
         """Take back what :meth:`kept` gave: jobs with their ends."""
         if kind == "pipeline":
             self._pipelines.restore(key, record)
+        elif kind == "monitoring-schedule":
+            self._monitoring.restore(key, record)
         else:
             self._keepers()[kind].restore(record)
 
@@ -153,6 +163,7 @@ class SageMaker:
 
     def close(self) -> None:
         """Stop all jobs and model servers, and write waiting capture records."""
+        self._monitoring.close()
         self._pipelines.close()
         for jobs in self._keepers().values():
             jobs.close()

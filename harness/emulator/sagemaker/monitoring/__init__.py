@@ -1,0 +1,1 @@
+"""Monitoring schedules that really run."""
