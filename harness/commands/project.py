@@ -105,11 +105,13 @@ def _agree(settings: Settings, place: object, by_the_hour: list[str]) -> None:
 
 @click.command()
 @click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path), default=Path())
-def init(folder: Path) -> None:
+@click.option("--scones", is_flag=True, help="Begin with the reference workload, Scones Unlimited's image classifier.")
+def init(folder: Path, scones: bool) -> None:
     """Begin a project: a template with a function and a state machine, a test of it, pytest's configuration."""
     from harness.project.scaffold import scaffold
+    from harness.scones.workload import copy_workload
 
     with clear_errors():
-        for path in scaffold(folder):
+        for path in copy_workload(folder) if scones else scaffold(folder):
             click.echo(f"  wrote {path}")
     click.echo("now: pip install aws-ml-harness pytest; python -m pytest -m local")

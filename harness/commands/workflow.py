@@ -45,16 +45,18 @@ def demo(data: str | None, source: str, executions: int, seed: int, model: str |
     from rich.console import Console
 
     from harness.scones.demo import DemoOptions, choose_model, run_demo
+    from harness.scones.workload import workload_folder
 
     with clear_errors():
+        root = workload_folder(Path.cwd())
         options = DemoOptions(
-            root=Path.cwd(),
+            root=root,
             output=Path(output),
             data=Path(data) if data else None,
             source=source,
             executions=executions,
             seed=seed,
-            model=choose_model(model, Path.cwd()),
+            model=choose_model(model, root),
         )
         run_demo(options, read_settings(), Console(highlight=False))
 
