@@ -60,8 +60,9 @@ def test_a_job_goes_through_aws_states(completed):
     assert completed["TrainingJobStatus"] == completed["SecondaryStatus"] == "Completed"
     transitions = completed["SecondaryStatusTransitions"]
     assert [(item["Status"], item["StatusMessage"]) for item in transitions] == [
-        ("Starting", "Preparing the instances for training"),
-        ("Downloading", "Downloading input data"),
+        ("Starting", "Starting the training job"),
+        ("Pending", "Preparing the instances for training"),
+        ("Downloading", "Downloading the training image"),
         ("Training", "Training image download completed. Training in progress."),
         ("Uploading", "Uploading generated training model"),
         ("Completed", "Training job completed"),

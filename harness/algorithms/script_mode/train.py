@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,13 @@ def fail(kind: str, code: int, last: str, command: list[str]) -> int:
     return code
 
 
+def say(message: str) -> None:
+    """Write a line as AWS's training toolkit does, which parsers of logs look for."""
+    now = datetime.now()
+    stamp = f"{now:%Y-%m-%d %H:%M:%S},{now.microsecond // 1000:03d}"
+    print(f"{stamp} sagemaker-training-toolkit INFO     {message}", flush=True)
+
+
 def main() -> int:
     settings = {name: decoded(value) for name, value in read("hyperparameters.json").items()}
     script = settings.get("sagemaker_program") or os.environ.get("SAGEMAKER_PROGRAM")
@@ -147,9 +155,13 @@ def main() -> int:
         command = ["/bin/sh", "-c", "./{} {}".format(script, " ".join(given))]
     else:
         command = [sys.executable, script, *given]
+    say("Invoking user script")
     print("Invoking script with the following command:\n\n" + " ".join(command) + "\n", flush=True)
     code, last = run(command, environment)
-    return fail("ExecuteUserScriptError", code, last, command) if code else 0
+    if code:
+        return fail("ExecuteUserScriptError", code, last, command)
+    say("Reporting training SUCCESS")
+    return 0
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ class TrainingJob:
         self.metrics: list[dict[str, Any]] = []
         self._transitions: list[dict[str, Any]] = []
         self._changed = threading.Condition()
-        self.enter("Starting", "Preparing the instances for training")
+        self.enter("Starting", "Starting the training job")
 
     @property
     def image(self) -> str:

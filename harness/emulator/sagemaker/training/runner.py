@@ -162,6 +162,8 @@ class JobRunner:
             raise ChannelError(f"ClientError: {words}")
 
     def _download(self) -> None:
+        self._enter("Pending", "Training job waiting for capacity")
+        self._enter("Pending", "Preparing the instances for training")
         self._enter("Downloading", "Downloading input data")
         lay_out(self._root, self.job)
         for channel in self.job.parameters.get("InputDataConfig") or []:
@@ -200,7 +202,7 @@ class JobRunner:
     def _train(self) -> tuple[int, bool]:
         """Run the program; its exit code, and whether it ran too long."""
         job = self.job
-        self._enter("Training", "Downloading the training image")
+        self._enter("Downloading", "Downloading the training image")
         specification = job.parameters["AlgorithmSpecification"]
         spec = ProgramSpec(
             job.image,
