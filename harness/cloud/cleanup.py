@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.cloud.deployment import STACK
 from harness.cloud.removal import Found, in_order, is_there, remove_all
-from harness.cloud.tagged import find_tagged
+from harness.cloud.tag_search import find_tagged
 from harness.cloud.tags import PROJECT, PROJECT_KEY
 from harness.cloud.watchdog import GROUP
 from harness.project.install import Step

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from harness.cloud.removal import Found, in_order, is_there, remove_all
-from harness.cloud.tagged import find_tagged
+from harness.cloud.tag_search import find_tagged
 from harness.cloud.tags import EXPIRY_KEY, expiry_of
 from harness.project.install import Step
 

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from harness.cloud.eventual import once_known
+from harness.cloud.eventual_consistency import once_known
 from harness.cloud.tags import Tags
 from harness.project.install import Step
 

@@ -117,7 +117,7 @@ def _is_installed(name: str) -> bool:
 
 
 def _port() -> Iterator[Finding]:
-    from harness.emulator.process.announcement import find_announced
+    from harness.emulator.process.endpoint_file import find_announced
 
     settings = read_settings()
     port = settings.port

@@ -67,7 +67,7 @@ def up(
 @click.option("--shell", type=click.Choice(["sh", "fish", "json"]), default="sh", show_default=True)
 def env(shell: str) -> None:
     """Print what leads a shell to the running emulator: eval "$(harness env)"."""
-    from harness.emulator.process.announcement import as_shell, find_announced
+    from harness.emulator.process.endpoint_file import as_shell, find_announced
 
     environment = find_announced(read_settings().cache)
     if environment is None:

@@ -32,7 +32,7 @@ def targeted(target: str | None) -> Settings:
 
 def running_control() -> ControlApi:
     """The API of the emulator that runs for this folder."""
-    from harness.emulator.process.announcement import find_announced
+    from harness.emulator.process.endpoint_file import find_announced
     from harness.testing.control import TOKEN_VARIABLE, ControlApi
 
     environment = find_announced(read_settings().cache)

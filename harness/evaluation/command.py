@@ -242,7 +242,7 @@ def _find(named: str, images: str | None, s3: Any, bucket: str, console: Console
 def _workflow(options: EvaluateOptions, settings: Settings, console: Console) -> Iterator[tuple[Scones, str]]:
     import boto3
 
-    from harness.emulator.process.announcement import find_announced
+    from harness.emulator.process.endpoint_file import find_announced
     from harness.scones.workflow import deploy_scones, deployed, plan_scones
     from harness.targets import open_standing_target, open_target
 

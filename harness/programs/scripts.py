@@ -26,7 +26,7 @@ def target_environment(settings: Settings) -> Iterator[tuple[dict[str, str], str
 
     The emulator that runs for this folder is used; without one, the embedded target lives as long as the block.
     """
-    from harness.emulator.process.announcement import find_announced
+    from harness.emulator.process.endpoint_file import find_announced
     from harness.targets import open_target
 
     surroundings = own_commands_first(os.environ)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.cloud.eventual import once_known
+from harness.cloud.eventual_consistency import once_known
 from harness.project.install import Step
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.cloud.eventual import once_known
+from harness.cloud.eventual_consistency import once_known
 from harness.project.install import Step
 
 if TYPE_CHECKING:

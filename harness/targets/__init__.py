@@ -43,7 +43,7 @@ def open_standing_target(settings: Settings) -> Iterator[Target]:
         with open_target(settings) as target:
             yield target
         return
-    from harness.emulator.process.announcement import find_announced
+    from harness.emulator.process.endpoint_file import find_announced
 
     environment = find_announced(settings.cache)
     if environment is None:

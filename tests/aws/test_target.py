@@ -186,7 +186,7 @@ def test_a_local_target_refuses_to_run_where_a_call_would_reach_aws(environment)
 
 
 def test_an_announced_emulator_that_leads_to_aws_is_refused(tmp_path):
-    from harness.emulator.process.announcement import announced
+    from harness.emulator.process.endpoint_file import announced
 
     leading = {"AWS_ENDPOINT_URL": "https://sagemaker.us-east-1.amazonaws.com"}
     with (

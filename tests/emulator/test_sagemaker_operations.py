@@ -7,7 +7,7 @@ from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from harness.emulator.sagemaker.kept import KEPT
+from harness.emulator.sagemaker.kept_by_moto import KEPT
 
 pytestmark = pytest.mark.local
 

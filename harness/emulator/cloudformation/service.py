@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.emulator.access.sessions import RoleSession
-from harness.emulator.cloudformation import described, parameters
+from harness.emulator.cloudformation import descriptions, parameters
 from harness.emulator.cloudformation.addresses import place_of
 from harness.emulator.cloudformation.deployment import PSEUDO, Deployment
 from harness.emulator.cloudformation.documents import Document, check, invalid, read
@@ -276,7 +276,7 @@ class Stacks:
 
     @staticmethod
     def _check_capabilities(template: Document, given: Iterable[str]) -> None:
-        needed, _ = described.capabilities(template)
+        needed, _ = descriptions.capabilities(template)
         if needed and "CAPABILITY_NAMED_IAM" not in given and (needed[0] not in given or "NAMED" in needed[0]):
             raise AwsError("InsufficientCapabilitiesException", f"Requires capabilities : [{needed[0]}]")
 
@@ -387,16 +387,16 @@ class Stacks:
 
     def _describe_stacks(self, call: Call) -> Mapping[str, Any]:
         if call.parameters.get("StackName"):
-            return {"Stacks": [described.stack(self._find(call))]}
+            return {"Stacks": [descriptions.stack(self._find(call))]}
         found = [stack for stack in self._stacks.values() if stack.region == call.region and not stack.is_gone]
-        return {"Stacks": [described.stack(stack) for stack in reversed(found)]}
+        return {"Stacks": [descriptions.stack(stack) for stack in reversed(found)]}
 
     def _list_stacks(self, call: Call) -> Mapping[str, Any]:
         wanted = call.parameters.get("StackStatusFilter")
         found = [stack for stack in self._stacks.values() if stack.region == call.region]
         return {
             "StackSummaries": [
-                described.summary(stack) for stack in reversed(found) if not wanted or stack.status in wanted
+                descriptions.summary(stack) for stack in reversed(found) if not wanted or stack.status in wanted
             ]
         }
 
@@ -430,7 +430,7 @@ class Stacks:
         stack, name = self._find(call), call.parameters["LogicalResourceId"]
         if name not in stack.resources:
             raise invalid(f"Resource {name} does not exist for stack {stack.name}")
-        found = described.resource(stack, stack.resources[name], "LastUpdatedTimestamp")
+        found = descriptions.resource(stack, stack.resources[name], "LastUpdatedTimestamp")
         metadata = stack.resources[name].definition.get("Metadata")
         return {"StackResourceDetail": {**found, "Metadata": json.dumps(metadata or {})}}
 
@@ -451,7 +451,7 @@ class Stacks:
         only = given.get("LogicalResourceId")
         return {
             "StackResources": [
-                described.resource(stack, item, "Timestamp")
+                descriptions.resource(stack, item, "Timestamp")
                 for name, item in stack.resources.items()
                 if only in (None, name)
             ]
@@ -459,12 +459,12 @@ class Stacks:
 
     def _list_resources(self, call: Call) -> Mapping[str, Any]:
         stack = self._find(call)
-        found = [described.resource(stack, item, "LastUpdatedTimestamp") for item in stack.resources.values()]
+        found = [descriptions.resource(stack, item, "LastUpdatedTimestamp") for item in stack.resources.values()]
         return {"StackResourceSummaries": found}
 
     def _describe_events(self, call: Call) -> Mapping[str, Any]:
         stack = self._find(call)
-        return {"StackEvents": [described.event(stack, item) for item in reversed(stack.events)]}
+        return {"StackEvents": [descriptions.event(stack, item) for item in reversed(stack.events)]}
 
     def _list_exports(self, call: Call) -> Mapping[str, Any]:
         found = [
@@ -504,7 +504,7 @@ class Stacks:
         else:
             template = read(self._template_text(call, None))
             check(template)
-        needed, why = described.capabilities(template)
+        needed, why = descriptions.capabilities(template)
         transforms = names_of(template)
         if transforms:
             needed, why = (
@@ -513,7 +513,7 @@ class Stacks:
             )
         resources = template.get("Resources") or {}
         found = {
-            "Parameters": described.parameters(template),
+            "Parameters": descriptions.parameters(template),
             "Description": template.get("Description"),
             "Capabilities": needed or None,
             "CapabilitiesReason": why,
@@ -602,11 +602,11 @@ class Stacks:
         raise AwsError("ChangeSetNotFound", f"ChangeSet [{named}] does not exist", 404)
 
     def _describe_change_set(self, call: Call) -> Mapping[str, Any]:
-        return described.change_set(*self._find_change_set(call))
+        return descriptions.change_set(*self._find_change_set(call))
 
     def _list_change_sets(self, call: Call) -> Mapping[str, Any]:
         stack = self._find(call)
-        return {"Summaries": [described.change_set_summary(stack, item) for item in stack.change_sets.values()]}
+        return {"Summaries": [descriptions.change_set_summary(stack, item) for item in stack.change_sets.values()]}
 
     def _delete_change_set(self, call: Call) -> Mapping[str, Any]:
         try:

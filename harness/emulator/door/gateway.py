@@ -29,7 +29,7 @@ from harness.emulator.in_process import OWN
 from harness.emulator.moto.app import access_key_of, region_of, service_of
 from harness.emulator.moto.bucket_faults import under_faults
 from harness.emulator.moto.crashes import refusal
-from harness.emulator.moto.overlooked import complete_object, refuse_overlooked
+from harness.emulator.moto.missing_checks import complete_object, refuse_overlooked
 from harness.emulator.moto.s3_cors import cors_rules
 from harness.emulator.services import Services
 

@@ -27,7 +27,7 @@ from harness.emulator.lambda_.provided import is_root
 from harness.emulator.lambda_.refusals import not_emulated
 from harness.emulator.lambda_.runtime import OF_PYTHON, PythonRuntime, Runtime
 from harness.emulator.lambda_.template import RuntimeTemplate
-from harness.emulator.logs.role_log import may_log
+from harness.emulator.logs.execution_role import may_log
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from harness.emulator.door.boundary import PAGE_PREFIX, Boundary, is_loopback
 from harness.emulator.door.gateway import Page
 from harness.emulator.emulator import Emulator
 from harness.emulator.lambda_.provided import provided
-from harness.emulator.process.announcement import announced
+from harness.emulator.process.endpoint_file import announced
 from harness.emulator.process.surroundings import leave_out_surroundings
 from harness.emulator.sagemaker.frameworks import framework_environments
 from harness.settings import Settings, surrounding_authorities, surrounding_proxy

@@ -12,7 +12,7 @@ from typing import Any
 from harness.emulator.access.policies import ALL
 from harness.emulator.access.sessions import RoleSession
 from harness.emulator.context import EmulatorContext
-from harness.emulator.logs.role_log import may_log
+from harness.emulator.logs.execution_role import may_log
 from harness.emulator.sagemaker.names import refusal
 
 _SERVICE = "sagemaker.amazonaws.com"

@@ -20,7 +20,7 @@ from harness.emulator.sagemaker.endpoint_configs import EndpointConfigs
 from harness.emulator.sagemaker.endpoints import Endpoints
 from harness.emulator.sagemaker.frameworks import FrameworkEnvironments
 from harness.emulator.sagemaker.jobs import Jobs
-from harness.emulator.sagemaker.kept import KEPT
+from harness.emulator.sagemaker.kept_by_moto import KEPT
 from harness.emulator.sagemaker.models import create_model
 from harness.emulator.sagemaker.monitoring.service import MonitoringSchedules
 from harness.emulator.sagemaker.pipelines.service import Pipelines

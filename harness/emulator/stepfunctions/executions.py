@@ -32,11 +32,11 @@ from harness.emulator.stepfunctions.machine_records import Machine, Revision, mo
 from harness.emulator.stepfunctions.machines import Machines
 from harness.emulator.stepfunctions.mocks import MockError, Mocks
 from harness.emulator.stepfunctions.pages import position_of, size_of, token_of
+from harness.emulator.stepfunctions.reply_log import Told
 from harness.emulator.stepfunctions.run import Driver, Run
 from harness.emulator.stepfunctions.scheduler import Scheduler
 from harness.emulator.stepfunctions.status_events import StatusEvents
 from harness.emulator.stepfunctions.store import Kept, Store
-from harness.emulator.stepfunctions.told import Told
 from harness.emulator.stepfunctions.versions import Versions
 from harness.states_language.execution import Execution, Identity
 from harness.states_language.text import Payload

@@ -20,9 +20,9 @@ from harness.emulator.stepfunctions.integrations.registry import POLL_SECONDS, I
 from harness.emulator.stepfunctions.integrations.resource import parse_resource
 from harness.emulator.stepfunctions.layers import Intercepted, Layer
 from harness.emulator.stepfunctions.machine_records import Revision
+from harness.emulator.stepfunctions.reply_log import Told
 from harness.emulator.stepfunctions.scheduler import Scheduler
 from harness.emulator.stepfunctions.store import Kept
-from harness.emulator.stepfunctions.told import Told
 from harness.states_language.effects import (
     AwaitActivity,
     AwaitJob,
