@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from harness.algorithms.image_classification.container import Container
 from harness.algorithms.image_classification.dataset import ImageDataset, centre_crop
-from harness.algorithms.image_classification.errors import CustomerError
+from harness.algorithms.image_classification.errors import CustomerError, failure_reason, log_line
 from harness.algorithms.image_classification.recordio import MAGIC, read_records
 from harness.algorithms.image_classification.samples import read_channel
 
@@ -46,7 +46,7 @@ def read(job, num_classes=2, multi_label=False):
 def refusal(job, **options):
     with pytest.raises(CustomerError) as caught:
         read(job, **options)
-    return str(caught.value)
+    return f"{caught.value} {caught.value.detail}".rstrip()
 
 
 def listed(job, text, files=("a.png", "b/c.png")):
@@ -67,7 +67,7 @@ def test_a_list_names_labels_and_files(job):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "It lists no images"),
+        ("", "it lists no images"),
         ("0 1 a.png\n", "line 1 of train.lst does not have the columns"),
         ("0\t1\ta.png\n0\t1\tb/c.png\n", "line 2 of train.lst repeats the index 0"),
         ("0\tdog\ta.png\n", "label that is not a number"),
@@ -79,7 +79,7 @@ def test_a_list_names_labels_and_files(job):
 )
 def test_a_wrong_list_is_invalid_saying_where(job, text, words):
     told = refusal(listed(job, text))
-    assert told.startswith("Invalid lst file in the train channel.") and words in told
+    assert told.startswith("Invalid lst file in the train channel. ") and words in told
 
 
 @pytest.mark.parametrize("label", ["2", "-1", "0.5", "nan", "1e400"])
@@ -110,7 +110,19 @@ def test_what_is_no_recordio_is_refused(data):
 
 def test_recordio_cut_short_is_refused(job):
     (job.channel("train", "application/x-recordio") / "train.rec").write_bytes(image_record([1])[:-4])
-    assert "ends within a record" in refusal(job)
+    aws_s = "Unable to parse record. Please make sure input data is in correct recordio format."
+    assert refusal(job) == f"{aws_s} train.rec ends within a record."
+
+
+def test_an_empty_recordio_file_is_refused_in_aws_s_words(job):
+    (job.channel("train", "application/x-recordio") / "train.rec").write_bytes(b"")
+    assert refusal(job) == "Unable to start training. Empty .rec file in train channel."
+
+
+def test_a_detail_is_in_the_log_and_not_in_the_reason():
+    error = CustomerError("Invalid lst file in the train channel.", detail="line 3 of train.lst")
+    assert failure_reason(error) == "ClientError: Invalid lst file in the train channel."
+    assert log_line(error) == "Customer Error: Invalid lst file in the train channel. (line 3 of train.lst)"
 
 
 def test_a_record_that_promises_more_labels_than_it_has_is_refused(job):

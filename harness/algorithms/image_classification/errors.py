@@ -7,11 +7,13 @@ class CustomerError(Exception):
     """The input is at fault: a hyperparameter, a channel, an image, an artifact.
 
     AWS's failure reason then begins ``ClientError:``, its log line ``Customer Error:``. An underlying cause is named
-    the way AWS's algorithms name it: ``(caused by ValidationError)``.
+    the way AWS's algorithms name it: ``(caused by ValidationError)``. A *detail* is what AWS's words leave out: it goes
+    to the log, beside them.
     """
 
-    def __init__(self, message: str, cause: str = "") -> None:
+    def __init__(self, message: str, cause: str = "", detail: str = "") -> None:
         super().__init__(f"{message} (caused by {cause})" if cause else message)
+        self.detail = detail
 
 
 class ArtifactError(CustomerError):
@@ -30,6 +32,7 @@ def failure_reason(error: Exception) -> str:
 
 
 def log_line(error: Exception) -> str:
-    """The same failure as AWS's training log words it."""
+    """Return the same failure as AWS's training log words it, with its detail."""
     kind, _, text = failure_reason(error).partition(": ")
-    return f"{'Customer Error' if kind == 'ClientError' else 'Algorithm Error'}: {text}"
+    detail = f" ({error.detail})" if isinstance(error, CustomerError) and error.detail else ""
+    return f"{'Customer Error' if kind == 'ClientError' else 'Algorithm Error'}: {text}{detail}"

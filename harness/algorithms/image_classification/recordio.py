@@ -21,44 +21,50 @@ MAX_RECORD = 256 * 1024 * 1024
 _WHOLE, _FIRST, _MIDDLE, _LAST = 0, 1, 2, 3
 
 
+def _broken(detail: str) -> CustomerError:
+    return CustomerError(
+        "Unable to parse record. Please make sure input data is in correct recordio format.", detail=detail
+    )
+
+
 def read_records(file: IO[bytes], what: str) -> Iterator[bytes]:
     """The payloads of a RecordIO stream, one after another; *file* may be a pipe.
 
     Raises:
-        CustomerError: naming *what*, where the stream is no RecordIO or ends within a record.
+        CustomerError: the stream is no RecordIO or ends within a record; its detail names *what*.
     """
     parts: list[bytes] = []
     while head := file.read(8):
         if len(head) < 8:
-            raise CustomerError(f"{what} ends within a record.")
+            raise _broken(f"{what} ends within a record.")
         magic, word = struct.unpack("<II", head)
         flag, length = word >> _LENGTH_BITS, word & ((1 << _LENGTH_BITS) - 1)
         if magic != MAGIC:
-            raise CustomerError(f"{what} is not in RecordIO format, or is damaged.")
+            raise _broken(f"{what} is not in RecordIO format, or is damaged.")
         if length + sum(map(len, parts)) > MAX_RECORD:
-            raise CustomerError(f"{what} holds a record of more than {MAX_RECORD} bytes.")
+            raise _broken(f"{what} holds a record of more than {MAX_RECORD} bytes.")
         padded = length + -length % 4
         data = file.read(padded)
         if len(data) < padded:
-            raise CustomerError(f"{what} ends within a record.")
+            raise _broken(f"{what} ends within a record.")
         if (flag in (_WHOLE, _FIRST)) == bool(parts):
-            raise CustomerError(f"{what} has the parts of a record out of order.")
+            raise _broken(f"{what} has the parts of a record out of order.")
         parts.append(data[:length])
         if flag in (_WHOLE, _LAST):
             yield struct.pack("<I", MAGIC).join(parts)
             parts = []
     if parts:
-        raise CustomerError(f"{what} ends within a record.")
+        raise _broken(f"{what} ends within a record.")
 
 
 def unpack_image(record: bytes, what: str) -> tuple[tuple[float, ...], bytes]:
     """An image record's labels and encoded image."""
     if len(record) < _HEADER.size:
-        raise CustomerError(f"{what} holds a record that is too short for an image.")
+        raise _broken(f"{what} holds a record that is too short for an image.")
     count, label, _, _ = _HEADER.unpack_from(record)
     if count == 0:
         return (label,), record[_HEADER.size :]
     start = _HEADER.size + 4 * count
     if count > 1_000_000 or start > len(record):
-        raise CustomerError(f"{what} holds a record that promises {count} labels.")
+        raise _broken(f"{what} holds a record that promises {count} labels.")
     return struct.unpack_from(f"<{count}f", record, _HEADER.size), record[start:]

@@ -113,7 +113,7 @@ def _from_list(container: Container, channel: str, labels: LabelFormat, logger: 
     logger.info("Creating record files for %s", lists[0].name)
     samples = list(_read_list(lists[0], container.channel(channel), channel, labels))
     if not samples:
-        raise CustomerError(f"Invalid lst file in the {channel} channel. It lists no images.")
+        raise CustomerError(f"Invalid lst file in the {channel} channel.", detail="it lists no images")
     logger.info("Done creating record files...")
     return samples
 
@@ -126,26 +126,26 @@ def _read_list(path: Path, folder: Path, channel: str, labels: LabelFormat) -> I
         try:
             lines = [(number, line.rstrip("\r\n")) for number, line in enumerate(file, start=1)]
         except UnicodeDecodeError:
-            raise CustomerError(f"{invalid} It is not UTF-8 text.") from None
+            raise CustomerError(invalid, detail="it is not UTF-8 text.") from None
     for number, line in lines:
         if not line.strip():
             continue
         parts = line.split("\t")
         where = f"line {number} of {path.name}"
         if len(parts) < 3 or len(line) > _LINE_LIMIT:
-            raise CustomerError(f"{invalid} {where} does not have the columns index, label and path, parted by tabs.")
+            raise CustomerError(invalid, detail=f"{where} does not have the columns index, label and path")
         if parts[0] in seen:
-            raise CustomerError(f"{invalid} {where} repeats the index {parts[0]}, which must be unique.")
+            raise CustomerError(invalid, detail=f"{where} repeats the index {parts[0]}, which must be unique.")
         seen.add(parts[0])
         try:
             values = tuple(float(part) for part in parts[1:-1])
         except ValueError:
-            raise CustomerError(f"{invalid} {where} has a label that is not a number.") from None
+            raise CustomerError(invalid, detail=f"{where} has a label that is not a number.") from None
         image = folder / parts[-1].strip()
         if not image.resolve().is_relative_to(root):
-            raise CustomerError(f"{invalid} {where} names a path outside of the channel.")
+            raise CustomerError(invalid, detail=f"{where} names a path outside of the channel.")
         if not image.is_file():
-            raise CustomerError(f"{invalid} {where} names {parts[-1].strip()}, which the channel does not hold.")
+            raise CustomerError(invalid, detail=f"{where} names {parts[-1].strip()}, which the channel does not hold.")
         yield Sample(parts[-1].strip(), image, labels.read(values, where))
 
 
@@ -154,6 +154,8 @@ def _from_recordio(container: Container, channel: str, labels: LabelFormat) -> l
     files = sorted(folder.rglob("*.rec")) if folder.is_dir() else []
     if not files:
         raise CustomerError(f"Found no .rec file in the {channel} channel.")
+    if all(path.stat().st_size == 0 for path in files):
+        raise CustomerError(f"Unable to start training. Empty .rec file in {channel} channel.")
     samples = []
     for path in files:
         with path.open("rb") as file:
@@ -179,7 +181,13 @@ def _from_pipe(container: Container, channel: str, config: dict[str, Any], label
                 _image_record(record, f"record {index} of the {channel} channel", labels)
                 for index, record in enumerate(records)
             ]
-        return list(_manifest_records(records, channel, labels))
+        samples = list(_manifest_records(records, channel, labels))
+        if not samples:
+            raise CustomerError(
+                "Got empty batch from pipe. Please check if the manifest file contains valid batches and the value of "
+                "training job parameter AttributeNames matches attributes names in the augmented manifest."
+            )
+        return samples
 
 
 def _manifest_records(records: Iterator[bytes], channel: str, labels: LabelFormat) -> Iterator[Sample]:
