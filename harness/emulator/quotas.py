@@ -2,7 +2,8 @@
 
 The instance types are some of those that us-east-1 has had. Training is at 0, on GPU instances and on others: AWS's
 page has 0 for ml.g4dn.xlarge (as others read it on 2026-09-25), and people with new accounts of 2025 and 2026 report it
-of ml.p3.2xlarge, ml.g5.xlarge and ml.m5.large (messages of ResourceLimitExceeded). Endpoints at 4 are as one lab
+of ml.p3.2xlarge, ml.g5.xlarge and ml.m5.large (messages of ResourceLimitExceeded), as of ml.m5.large for processing and
+transform. Endpoints at 4 are as one lab
 account of 2026 has it; others have 0 there too, or more: AWS tells each account its own. Nothing here holds jobs or
 endpoints against them.
 
@@ -39,6 +40,8 @@ _ENDPOINT = {"ml.m5.large": 4, "ml.m5.xlarge": 4, "ml.c5.xlarge": 4, "ml.t2.medi
 _DEFAULTS: dict[str, float] = {
     **{f"{kind} for training job usage": value for kind, value in _TRAINING.items()},
     **{f"{kind} for spot training job usage": 0 for kind in _TRAINING},
+    **{f"{kind} for processing job usage": 0 for kind in _TRAINING},
+    **{f"{kind} for transform job usage": 0 for kind in _TRAINING},
     **{f"{kind} for endpoint usage": value for kind, value in _ENDPOINT.items()},
 }
 _CODES = {
@@ -47,6 +50,8 @@ _CODES = {
     "ml.g5.2xlarge for training job usage": "L-2D6DEB3C",
     "ml.m5.xlarge for training job usage": "L-CCE2AFA6",
     "ml.m5.large for spot training job usage": "L-29688C85",
+    "ml.m5.large for transform job usage": "L-236AE59F",
+    "ml.g6.xlarge for processing job usage": "L-B0D09498",
     "ml.m5.xlarge for endpoint usage": "L-2F737F8D",
     "ml.t2.medium for endpoint usage": "L-29C181D7",
 }

@@ -62,9 +62,7 @@ def matrix(channel: str, content_type: str, weighted: bool) -> Any:
     if kind == LIBSVM:
         return libsvm("".join(path.read_text().rstrip("\n") + "\n" for path in files))
     if kind == PARQUET:
-        import pandas
-
-        rows = pandas.concat([pandas.read_parquet(path) for path in files]).to_numpy(numpy.float32)
+        rows = numpy.concatenate([parquet(path).to_numpy(numpy.float32) for path in files])
     else:
         rows = numpy.concatenate([numbers(path.read_text()) for path in files])
     if numpy.isnan(rows[:, 0]).any():
@@ -74,6 +72,22 @@ def matrix(channel: str, content_type: str, weighted: bool) -> Any:
     if weighted:
         return xgboost.DMatrix(rows[:, 2:], label=rows[:, 0], weight=rows[:, 1])
     return xgboost.DMatrix(rows[:, 1:], label=rows[:, 0])
+
+
+def parquet(path: Path) -> Any:
+    """The rows of a parquet file, as a pandas frame."""
+    try:
+        import pandas
+
+        return pandas.read_parquet(path)
+    except ImportError:  # pandas has no reader of its own
+        pass
+    try:
+        import duckdb
+
+        return duckdb.read_parquet(str(path)).df()
+    except ImportError:
+        raise UserError("parquet is read by pyarrow, which AWS's container has and this environment has not.") from None
 
 
 def libsvm(text: str) -> Any:
@@ -106,6 +120,7 @@ def train() -> None:
         if name in channels
     }
     parameters = {name: value for name, value in given.items() if name not in _OURS and not name.startswith("_")}
+    parameters.setdefault("base_score", 0.5)  # as AWS's container has it; XGBoost estimates one since 2.0
     if str(parameters.get("tree_method")) == "gpu_hist":
         parameters["tree_method"] = "hist"
     if "eval_metric" in parameters:
@@ -132,7 +147,20 @@ def train() -> None:
         )
     except (xgboost.core.XGBoostError, ValueError) as error:
         raise UserError(str(error).strip().splitlines()[0]) from None
-    MODEL.write_bytes(bytes(model.save_raw("json")))
+    MODEL.write_bytes(artifact(bytes(model.save_raw("json"))))
+
+
+def artifact(raw: bytes) -> bytes:
+    """The model as the XGBoost of AWS's containers reads it too.
+
+    Since 3.1 ``base_score`` is a vector, which 1.7 reads as another number: its predictions would be others.
+    """
+    document = json.loads(raw)
+    parameters = document["learner"]["learner_model_param"]
+    values = str(parameters["base_score"]).strip("[]").split(",")
+    if len(set(values)) == 1:
+        parameters["base_score"] = values[0]
+    return json.dumps(document, separators=(",", ":")).encode()
 
 
 def _plain(value: str) -> Any:

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
-import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from harness.emulator.logs.writer import LogWriter
 from harness.emulator.sagemaker.execution_role import ExecutionRole
-from harness.emulator.sagemaker.program import ProgramError, Programs, ProgramSpec, RunningProgram, start_program
+from harness.emulator.sagemaker.job_thread import LOST, JobThread, reason_of
+from harness.emulator.sagemaker.program import Programs, ProgramSpec, start_program
 from harness.emulator.sagemaker.running_job import RunningJob
 from harness.emulator.sagemaker.training.channels import ChannelError, download, find_objects, shard
 from harness.emulator.sagemaker.training.uploads import upload_files
@@ -26,18 +23,11 @@ from harness.emulator.sagemaker.training.uploads import upload_files
 logger = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
-STOP_GRACE = 120.0
-"""Seconds that a program has between SIGTERM and SIGKILL.
-
-https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StopProcessingJob.html
-"""
-_LOOK = 0.1
-_CONTINUOUS_INTERVAL = 2.0
 _LONGEST = 86400
 _LONGEST_MESSAGE = 1024
 
 
-class ProcessingRunner:
+class ProcessingRunner(JobThread):
     """Takes a job through downloading, processing and uploading.
 
     Args:
@@ -49,63 +39,30 @@ class ProcessingRunner:
     """
 
     def __init__(self, job: RunningJob, role: ExecutionRole, logs: LogWriter, folder: Path, programs: Programs) -> None:
+        place = (LOG_GROUP, f"{job.name}/algo-1-{int(time.time())}")
+        super().__init__(f"processing-{job.name}", job.arn, job.region, role, logs, place, folder)
         self._job = job
-        self._role = role
-        self._s3 = role.client("s3", job.region)
-        self._logs = logs
-        self._folder = folder
-        self._root = folder / "ml"
         self._programs = programs
-        self._stop = threading.Event()
-        self._abandoned = False
-        self._program: RunningProgram | None = None
-        self._uploaded: dict[Path, tuple[int, int]] = {}
-        self._log = role.log(job.region, LOG_GROUP, f"{job.name}/algo-1-{int(time.time())}")
-        self._thread = threading.Thread(target=self._run, name=f"processing-{job.name}", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Have the program stop."""
-        self._stop.set()
-
-    def abandon(self) -> None:
-        """End it at once, keeping nothing: the emulator stops."""
-        self._abandoned = True
-        self._stop.set()
-        if self._program is not None:
-            self._program.kill()
-        self._thread.join(10)
 
     def _run(self) -> None:
         try:
             status, reason = self._process()
-        except (ChannelError, ProgramError) as error:
-            text = str(error)
-            status, reason = "Failed", text if text.startswith("ClientError") else f"ClientError: {text}"
-        except ClientError as error:
-            said = error.response["Error"]
-            status, reason = "Failed", f"ClientError: {said.get('Code')}: {said.get('Message')}"
         except Exception as error:
-            logger.exception("processing job %s failed", self._job.name)
-            status, reason = "Failed", f"InternalServerError: {error}"
-        self._logs.flush()
-        shutil.rmtree(self._folder, ignore_errors=True)
+            status, reason = "Failed", reason_of(error)
+            if reason.startswith("InternalServerError"):
+                logger.exception("processing job %s failed", self._job.name)
+        self._clear()
         self._job.end(status, reason)
 
     def _process(self) -> tuple[str, str | None]:
-        words = self._role.cannot_be_taken_on(self._job.arn)
-        if words is not None:
-            raise ChannelError(f"ClientError: {words}")
+        self._take_on_role()
         self._job.start()
         self._lay_out()
         if self._stop.is_set():
             return "Stopped", None
         code, overdue = self._work()
         if self._abandoned:
-            return "Failed", "InternalServerError: the emulator was stopped while the job ran"
+            return "Failed", LOST
         message = self._root / "output" / "message"
         if message.is_file():
             self._job.exit_message = message.read_text("utf-8", "replace")[:_LONGEST_MESSAGE]
@@ -156,10 +113,7 @@ class ProcessingRunner:
         parameters, job = self._job.parameters, self._job
         application = parameters["AppSpecification"]
         image = application["ImageUri"]
-        if self._role.cannot_pull(image):
-            raise ProgramError(
-                "Cannot pull algorithm container. Either the image does not exist or its permissions are incorrect."
-            )
+        self._require_image(image)
         spec = ProgramSpec(
             image,
             tuple(application.get("ContainerArguments") or ()),
@@ -175,24 +129,8 @@ class ProcessingRunner:
             frameworks=self._programs.frameworks,
             reach=self._programs.reach(self._role.session, job.region),
         )
-        program = self._program = start_program(spec)
         limit = (parameters.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds", _LONGEST)
-        deadline = time.monotonic() + limit
-        upload_at = time.monotonic() + _CONTINUOUS_INTERVAL
-        kill_at: float | None = None
-        overdue = False
-        while (code := program.wait(_LOOK)) is None:
-            clock = time.monotonic()
-            overdue = overdue or clock > deadline
-            if kill_at is None and (overdue or self._stop.is_set()):
-                program.terminate()
-                kill_at = clock + STOP_GRACE
-            elif self._abandoned or (kill_at is not None and clock > kill_at):
-                program.kill()
-            if clock > upload_at:
-                self._upload(("Continuous",))
-                upload_at = clock + _CONTINUOUS_INTERVAL
-        return code, overdue
+        return self._watch(start_program(spec), limit, lambda: self._upload(("Continuous",)))
 
     def _upload(self, modes: tuple[str, ...]) -> None:
         for output in self._outputs():

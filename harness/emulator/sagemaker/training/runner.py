@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,8 +16,9 @@ from typing import Any
 from harness.emulator.logs.writer import LogWriter
 from harness.emulator.sagemaker.execution_role import ExecutionRole
 from harness.emulator.sagemaker.images import ImageKind, kind_of
+from harness.emulator.sagemaker.job_thread import LOST, JobThread, reason_of
 from harness.emulator.sagemaker.model_data import ModelDataError, fetch_model
-from harness.emulator.sagemaker.program import ProgramError, Programs, ProgramSpec, RunningProgram, start_program
+from harness.emulator.sagemaker.program import Programs, ProgramSpec, start_program
 from harness.emulator.sagemaker.training.channels import ChannelError, download, find_objects, shard, split_uri
 from harness.emulator.sagemaker.training.job import STOPPING, TrainingJob, now
 from harness.emulator.sagemaker.training.layout import HOST, checkpoint_folder, container_environment, lay_out, mode_of
@@ -29,16 +29,9 @@ from harness.emulator.sagemaker.training.uploads import files_below, upload_file
 logger = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-STOP_GRACE = 120.0
-"""Seconds that a program has between SIGTERM and SIGKILL.
-
-https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StopTrainingJob.html
-"""
-_LOOK = 0.1
-_CHECKPOINT_INTERVAL = 2.0
 
 
-class JobRunner:
+class JobRunner(JobThread):
     """Takes a job through downloading, training and uploading.
 
     Args:
@@ -61,47 +54,17 @@ class JobRunner:
         on_change: Callable[[TrainingJob], None],
         programs: Programs,
     ) -> None:
+        place = (LOG_GROUP, f"{job.name}/{HOST}-{int(time.time())}")
+        super().__init__(f"training-{job.name}", job.arn, job.region, role, logs, place, folder)
         self._programs = programs
         self.job = job
-        self._role = role
-        self._s3 = role.client("s3", job.region)
-        self._logs = logs
-        self._folder = folder
-        self._root = folder / "ml"
         self._options = options
         self._on_change = on_change
-        self._stop = threading.Event()
-        self._abandoned = False
-        self._uploaded: dict[Path, tuple[int, int]] = {}
-        self._program: RunningProgram | None = None
         self._pipes: list[ChannelPipe] = []
-        self._log = role.log(job.region, LOG_GROUP, f"{job.name}/{HOST}-{int(time.time())}")
         self._definitions = definitions_for(
             job.image, job.parameters["AlgorithmSpecification"].get("MetricDefinitions")
         )
         self._metrics = MetricReader(self._definitions)
-        self._thread = threading.Thread(target=self._run, name=f"training-{job.name}", daemon=True)
-
-    @property
-    def pid(self) -> int | None:
-        """Process number of the program, while it runs."""
-        return self._program.pid if self._program is not None else None
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Have the program stop, and keep what it has made."""
-        self._stop.set()
-
-    def abandon(self) -> None:
-        """End it at once, keeping nothing: the emulator stops."""
-        self._abandoned = True
-        self._stop.set()
-        if self._program is not None:
-            self._program.kill()
-        self._thread.join(10)
 
     def _run(self) -> None:
         job = self.job
@@ -113,7 +76,7 @@ class JobRunner:
                 return
             code, overdue = self._train()
             if self._abandoned:
-                self._end("Failed", "Failed", "", "InternalServerError: the emulator was stopped while the job ran")
+                self._end("Failed", "Failed", "", LOST)
                 return
             stopped = self._stop.is_set()
             if code != 0 and not stopped and not overdue:
@@ -132,12 +95,10 @@ class JobRunner:
                 self._end("Stopped", "Stopped", "Training job stopped")
             else:
                 self._end("Completed", "Completed", "Training job completed")
-        except (ChannelError, ProgramError) as error:
-            text = str(error) if str(error).startswith("ClientError") else f"ClientError: {error}"
-            self._end("Failed", "Failed", text, text)
         except Exception as error:
-            logger.exception("training job %s failed", job.name)
-            reason = f"InternalServerError: {error}"
+            reason = reason_of(error)
+            if reason.startswith("InternalServerError"):
+                logger.exception("training job %s failed", job.name)
             self._end("Failed", "Failed", reason, reason)
         finally:
             for pipe in self._pipes:
@@ -154,12 +115,6 @@ class JobRunner:
         if self.job.status != STOPPING:
             self.job.enter(status, message)
             self._on_change(self.job)
-
-    def _take_on_role(self) -> None:
-        """Fail where the role has been removed, or been told not to trust SageMaker, since the job was made."""
-        words = self._role.cannot_be_taken_on(self.job.arn)
-        if words is not None:
-            raise ChannelError(f"ClientError: {words}")
 
     def _download(self) -> None:
         self._enter("Pending", "Training job waiting for capacity")
@@ -214,31 +169,11 @@ class JobRunner:
             frameworks=self._programs.frameworks,
             reach=self._programs.reach(self._role.session, job.region),
         )
-        if self._role.cannot_pull(job.image):
-            raise ProgramError(
-                "Cannot pull algorithm container. Either the image does not exist or its permissions are incorrect."
-            )
+        self._require_image(job.image)
         built_in = kind_of(job.image) is ImageKind.BUILT_IN
-        program = self._program = start_program(spec, self._options if built_in else ())
+        program = start_program(spec, self._options if built_in else ())
         self._enter("Training", "Training image download completed. Training in progress.")
-        deadline = time.monotonic() + job.time_limit
-        kill_at: float | None = None
-        sync_at = time.monotonic() + _CHECKPOINT_INTERVAL
-        overdue = False
-        while (code := program.wait(_LOOK)) is None:
-            clock = time.monotonic()
-            overdue = overdue or clock > deadline
-            if kill_at is None and (overdue or self._stop.is_set()):
-                program.terminate()
-                kill_at = clock + STOP_GRACE
-            elif kill_at is not None and clock > kill_at:
-                program.kill()
-            if clock > sync_at:
-                self._sync_checkpoints()
-                sync_at = clock + _CHECKPOINT_INTERVAL
-        if self._abandoned:
-            program.kill()
-        return code, overdue
+        return self._watch(program, job.time_limit, self._sync_checkpoints)
 
     def _take_line(self, line: str) -> None:
         self._metrics.read(line, now())

@@ -8,17 +8,15 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-import threading
 import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from botocore.exceptions import ClientError
-
 from harness.emulator.logs.writer import LogWriter
 from harness.emulator.sagemaker.execution_role import ExecutionRole
+from harness.emulator.sagemaker.job_thread import JobThread, reason_of
 from harness.emulator.sagemaker.model_server import ModelRequest, ModelServer, ModelTimeout, ModelUnreachable
 from harness.emulator.sagemaker.running_job import RunningJob
 from harness.emulator.sagemaker.training.channels import ChannelError, S3Object, download, find_objects, split_uri
@@ -31,7 +29,7 @@ _DEFAULT_MEGABYTES = 6
 _SEE_LOGS = "See job logs for more information"
 
 
-class TransformRunner:
+class TransformRunner(JobThread):
     """Takes a job through its input.
 
     Args:
@@ -45,15 +43,11 @@ class TransformRunner:
     def __init__(
         self, job: RunningJob, role: ExecutionRole, logs: LogWriter, folder: Path, server: Callable[[], ModelServer]
     ) -> None:
+        place = (LOG_GROUP, f"{job.name}/i-{uuid.uuid4().hex[:17]}/data-log")
+        super().__init__(f"transform-{job.name}", job.arn, job.region, role, logs, place, folder)
         self._job = job
-        self._role = role
-        self._s3 = role.client("s3", job.region)
-        self._logs = logs
-        self._folder = folder
         self._make_server = server
-        self._stop = threading.Event()
         self._server: ModelServer | None = None
-        self._log = role.log(job.region, LOG_GROUP, f"{job.name}/i-{uuid.uuid4().hex[:17]}/data-log")
         parameters = job.parameters
         self._input, self._output = parameters["TransformInput"], parameters["TransformOutput"]
         self._batching = Batching(
@@ -62,22 +56,13 @@ class TransformRunner:
             parameters.get("MaxPayloadInMB", _DEFAULT_MEGABYTES) << 20,
         )
         self._at_once = parameters.get("MaxConcurrentTransforms") or 1
-        self._thread = threading.Thread(target=self._run, name=f"transform-{job.name}", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Have it stop after the requests under way."""
-        self._stop.set()
 
     def abandon(self) -> None:
         """End it at once: the emulator stops."""
         self._stop.set()
         if self._server is not None:
             self._server.close()
-        self._thread.join(10)
+        super().abandon()
 
     def _run(self) -> None:
         try:
@@ -87,25 +72,17 @@ class TransformRunner:
             self._log(f"{_stamp()}:[sagemaker logs]: {error}")
             kind = "AlgorithmError" if "AlgorithmError" in str(error) else "ClientError"
             status, reason = "Failed", f"{kind}: {_SEE_LOGS}"
-        except (ChannelError, RuntimeError) as error:
-            text = str(error)
-            status, reason = "Failed", text if text.startswith("ClientError") else f"ClientError: {text}"
-        except ClientError as error:
-            said = error.response["Error"]
-            status, reason = "Failed", f"ClientError: {said.get('Code')}: {said.get('Message')}"
         except Exception as error:
-            logger.exception("transform job %s failed", self._job.name)
-            status, reason = "Failed", f"InternalServerError: {error}"
+            status, reason = "Failed", reason_of(error)
+            if reason is not None and reason.startswith("InternalServerError"):
+                logger.exception("transform job %s failed", self._job.name)
         if self._server is not None:
             self._server.close()
-        self._logs.flush()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._clear()
         self._job.end(status, reason)
 
     def _transform(self) -> None:
-        words = self._role.cannot_be_taken_on(self._job.arn)
-        if words is not None:
-            raise ChannelError(f"ClientError: {words}")
+        self._take_on_role()
         objects = find_objects(self._s3, self._input["DataSource"]["S3DataSource"])
         if not objects:
             raise ChannelError("ClientError: No S3 objects found under the S3 URL given in the input data source.")
