@@ -134,6 +134,14 @@ FUNCTION_ZIPPED = Limit(
     _LAMBDA,
     413,
 )
+CREATE_REQUEST = Limit(
+    70_167_211,
+    "bytes of a request that creates a function",
+    "RequestEntityTooLargeException",
+    "Request must be smaller than {most} bytes for the CreateFunction operation",
+    _LAMBDA,
+    413,
+)
 EVENT_REQUEST = Limit(
     1_048_576,
     "bytes of the payload of an asynchronous invocation",

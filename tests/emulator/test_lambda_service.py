@@ -4,10 +4,12 @@ import io
 import json
 import os
 import signal
+import time
 import urllib.error
 import urllib.request
 import uuid
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 import psutil
@@ -70,6 +72,7 @@ def test_versions_do_not_change_and_the_same_code_is_published_once(client, depl
     first = client.publish_version(FunctionName=name)
     assert client.publish_version(FunctionName=name)["Version"] == first["Version"] == "1"
     client.update_function_configuration(FunctionName=name, Description="changed")
+    client.get_waiter("function_updated_v2").wait(FunctionName=name)
     assert client.publish_version(FunctionName=name)["Version"] == "2"
     assert client.get_function_configuration(FunctionName=name, Qualifier="1")["Description"] == ""
     assert answer(client, name, Qualifier="1") == "1"
@@ -79,6 +82,7 @@ def test_an_alias_leads_to_both_of_its_versions(client, deploy):
     name = deploy(VERSION)
     client.publish_version(FunctionName=name)
     client.update_function_configuration(FunctionName=name, Description="two")
+    client.get_waiter("function_updated_v2").wait(FunctionName=name)
     client.publish_version(FunctionName=name)
     routing = {"AdditionalVersionWeights": {"2": 0.5}}
     client.create_alias(FunctionName=name, Name="live", FunctionVersion="1", RoutingConfig=routing)
@@ -173,3 +177,84 @@ def test_a_queue_reaches_the_function_but_for_what_its_filters_leave_out(client,
     found = sqs.receive_message(QueueUrl=target, WaitTimeSeconds=10)["Messages"]
     client.delete_event_source_mapping(UUID=mapping["UUID"])
     assert [json.loads(message["Body"]) for message in found] == [{"kind": "wanted", "n": 2}]
+
+
+def test_what_does_not_wait_for_an_update_is_refused(client, deploy):
+    name = deploy()
+    client.update_function_configuration(FunctionName=name, Timeout=9)
+    for late in (
+        lambda: client.update_function_code(FunctionName=name, ZipFile=package(VERSION)),
+        lambda: client.publish_version(FunctionName=name),
+    ):
+        with pytest.raises(ClientError, match="An update is in progress for resource: .*" + name) as error:
+            late()
+        assert error.value.response["Error"]["Code"] == "ResourceConflictException"
+    client.get_waiter("function_updated_v2").wait(FunctionName=name)
+    assert client.publish_version(FunctionName=name)["Timeout"] == 9
+
+
+KIND = """
+import os, time
+def lambda_handler(event, context):
+    time.sleep(event.get("wait", 0))
+    return os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]
+"""
+FAILS_WHEN_PROVISIONED = """
+import os
+if os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"] == "provisioned-concurrency":
+    raise ValueError("not today")
+def lambda_handler(event, context):
+    return "here"
+"""
+
+
+def provisioned(client, name, status, qualifier="1"):
+    for _ in range(200):
+        found = client.get_provisioned_concurrency_config(FunctionName=name, Qualifier=qualifier)
+        if found["Status"] == status:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(found)
+
+
+def test_provisioned_environments_are_used_first_and_no_others_where_all_is_provisioned(client, deploy):
+    name = deploy(KIND, Timeout=10)
+    client.publish_version(FunctionName=name)
+    put = client.put_provisioned_concurrency_config(FunctionName=name, Qualifier="1", ProvisionedConcurrentExecutions=1)
+    assert put["Status"] == "IN_PROGRESS"
+    assert provisioned(client, name, "READY")["AvailableProvisionedConcurrentExecutions"] == 1
+    with ThreadPoolExecutor(2) as pool:
+        busy = pool.submit(answer, client, name, {"wait": 1.5}, Qualifier="1")
+        time.sleep(0.5)
+        assert answer(client, name, Qualifier="1") == "on-demand"
+        assert busy.result() == "provisioned-concurrency"
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
+    assert answer(client, name, Qualifier="1") == "provisioned-concurrency"
+    with pytest.raises(client.exceptions.TooManyRequestsException):
+        client.invoke(FunctionName=name)
+    client.delete_provisioned_concurrency_config(FunctionName=name, Qualifier="1")
+    assert answer(client, name, Qualifier="1") == "on-demand"
+
+
+def test_provisioned_concurrency_that_cannot_be_initialized_has_failed(client, deploy):
+    name = deploy(FAILS_WHEN_PROVISIONED)
+    client.publish_version(FunctionName=name)
+    client.put_provisioned_concurrency_config(FunctionName=name, Qualifier="1", ProvisionedConcurrentExecutions=1)
+    assert answer(client, name, Qualifier="1") == "here"
+    assert provisioned(client, name, "FAILED")["StatusReason"] == "FUNCTION_ERROR_INIT_FAILURE"
+
+
+def test_an_event_of_a_function_that_may_not_run_goes_to_its_destination(client, deploy):
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName=f"zero-{uuid.uuid4().hex[:8]}")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    name = deploy()
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    client.put_function_event_invoke_config(FunctionName=name, DestinationConfig={"OnFailure": {"Destination": arn}})
+    assert client.invoke(FunctionName=name, InvocationType="Event", Payload="[1]")["StatusCode"] == 202
+    (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"]
+    said = json.loads(message["Body"])
+    assert said["requestContext"]["condition"] == "ZeroReservedConcurrency"
+    assert (said["requestContext"]["approximateInvokeCount"], said["requestPayload"]) == (0, [1])
+    assert "responseContext" not in said
+    sqs.delete_queue(QueueUrl=url)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import time
 import uuid
 import zipfile
@@ -92,7 +93,7 @@ def refusal(call, **arguments):
 
 def test_each_limit_says_where_aws_states_it():
     table = [value for value in vars(limits).values() if isinstance(value, limits.Limit)]
-    assert len(table) == 14
+    assert len(table) == 15
     for limit in table:
         assert limit.document.startswith("https://docs.aws.amazon.com/") and limit.unit and limit.error
 
@@ -202,6 +203,7 @@ def test_the_temporary_folder_of_a_function_has_its_range(functions, function, s
     name = settings["FunctionName"]
     for value in (512, 10_240):
         functions.update_function_configuration(FunctionName=name, EphemeralStorage={"Size": value})
+        functions.get_waiter("function_updated_v2").wait(FunctionName=name)
     for value, words in ((511, "greater than or equal to 512"), (10_241, "less than or equal to 10240")):
         code, message = refusal(
             functions.update_function_configuration, FunctionName=name, EphemeralStorage={"Size": value}
@@ -216,6 +218,7 @@ def test_the_temporary_folder_of_a_function_has_its_range(functions, function, s
 def test_the_variables_of_a_function_have_4_kib(functions, function, settings):
     name = settings["FunctionName"]
     fits = {"TEXT": "a" * (limits.FUNCTION_VARIABLES.most - len('{"TEXT":""}'))}
+    functions.get_waiter("function_updated_v2").wait(FunctionName=name)
     functions.update_function_configuration(FunctionName=name, Environment={"Variables": fits})
     over = {"TEXT": fits["TEXT"] + "a"}
     code, message = refusal(functions.update_function_configuration, FunctionName=name, Environment={"Variables": over})
@@ -256,6 +259,19 @@ def test_an_invocation_takes_and_gives_six_megabytes(functions, settings, functi
     assert refusal(functions.invoke, FunctionName=name, Payload=fits + " ") == (
         "RequestEntityTooLargeException",
         "Request must be smaller than 6291456 bytes for the InvokeFunction operation",
+    )
+
+
+def test_a_request_that_creates_a_function_is_limited(functions, settings):
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("noise", os.urandom(limits.FUNCTION_ZIPPED.most - 200))
+    code = {"ZipFile": package.getvalue()}
+    left = limits.CREATE_REQUEST.most - len(code["ZipFile"]) * 4 // 3
+    given = {**settings, "FunctionName": "large", "Code": code, "Environment": {"Variables": {"TEXT": "a" * left}}}
+    assert refusal(functions.create_function, **given) == (
+        "RequestEntityTooLargeException",
+        "Request must be smaller than 70167211 bytes for the CreateFunction operation",
     )
 
 

@@ -56,8 +56,16 @@ class Call:
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
-def boto3_name(signing_name: str, path: str = "") -> str:
-    """boto3's name of the service that a request is signed for as *signing_name*."""
+def boto3_name(signing_name: str, path: str = "", target: str = "") -> str:
+    """boto3's name of the service that a request is signed for as *signing_name*.
+
+    Args:
+        signing_name: may be that of several services.
+        path: of the request.
+        target: its ``X-Amz-Target``.
+    """
+    if signing_name == "dynamodb" and target.startswith("DynamoDBStreams_"):
+        return "dynamodbstreams"
     if signing_name == "sagemaker" and path.startswith("/endpoints/"):
         return "sagemaker-runtime"
     return _BOTO3.get(signing_name, signing_name)

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 from werkzeug import Request, Response
 from werkzeug.exceptions import BadRequest
@@ -24,6 +25,7 @@ from harness.emulator.door.cors import answer_page
 from harness.emulator.door.errors import AwsError, error_response, explained, xml_error_response
 from harness.emulator.door.regions import check_region, not_emulated
 from harness.emulator.door.s3_requests import answer_s3
+from harness.emulator.door.trace import HEADER, current, traced
 from harness.emulator.faults import Faults
 from harness.emulator.in_process import OWN
 from harness.emulator.moto.app import access_key_of, region_of, service_of
@@ -145,6 +147,10 @@ class Gateway:
             response = self.front_doors(request)
             if response is not None:
                 return response
+        with traced(unquote(request.headers.get(HEADER, "")) or current()):
+            return self._counted(request)
+
+    def _counted(self, request: Request) -> Response:
         changes = request.method not in ("GET", "HEAD") and not _READS.search(request.headers.get("X-Amz-Target", ""))
         try:
             return self._answer(request, changes)
@@ -164,7 +170,7 @@ class Gateway:
             if changes:
                 self._tell("s3", None, request, response)
             return response
-        service = boto3_name(signed_for, request.path)
+        service = boto3_name(signed_for, request.path, request.headers.get("X-Amz-Target", ""))
         try:
             return self._dispatch(service, signed_for, request, authorization, request_id, changes)
         except AwsError as error:

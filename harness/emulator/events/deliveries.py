@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 from harness.emulator.access.permissions import Permissions
@@ -107,7 +108,8 @@ class Deliveries:
                 logger.exception("event %s", what)
 
         if not self._closed:
-            self._pool.submit(run)
+            # The trace of the request whose event it is goes along.
+            self._pool.submit(copy_context().run, run)
 
     def _invoke(self, function: str, event: Any, service: str, source: str) -> None:
         if not self.may_invoke(function, service, source):

@@ -26,6 +26,8 @@ WAITS = (60.0, 120.0)
 """Seconds before the second and before the third attempt."""
 MOST_ATTEMPTS, LONGEST_AGE = 2, 21600
 """Further attempts, and seconds for which an event is kept, unless the function is configured otherwise."""
+_AT_ONCE = 100
+"""Events that are run at a time, of all functions."""
 _MOST_WORDS = 1024
 """Characters of an error that a dead-letter queue's message carries."""
 
@@ -58,6 +60,10 @@ class EventSettings:
         )
 
 
+class NoConcurrency(Exception):
+    """A function has a reserved concurrency of 0: its events are not even tried."""
+
+
 class AsynchronousInvocations:
     """Runs events that nobody waits for.
 
@@ -76,20 +82,28 @@ class AsynchronousInvocations:
         self._run = run
         self._clients = clients
         self._clock = clock
-        self._pool = ThreadPoolExecutor(thread_name_prefix="asynchronous-invocation")
-        self._closed = False
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="asynchronous-invocation")
+        self.closed = threading.Event()
 
     def submit(self, function: FunctionVersion, invocation: Invocation, settings: EventSettings) -> None:
-        """Take an event."""
+        """Take an event; one that would go on with a loop goes where failed ones go."""
+        if invocation.is_loop:
+            logger.warning("a recursive loop through function %s is cut", function.name)
+            self._pool.submit(self._end, invocation, settings, function, None, 0, "RecursiveInvocation")
+            return
         self._pool.submit(self._first, function, invocation, settings)
 
     def close(self) -> None:
         """Begin nothing any more."""
-        self._closed = True
+        self.closed.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _first(self, function: FunctionVersion, invocation: Invocation, settings: EventSettings) -> None:
-        done = self._run(function, invocation)
+        try:
+            done = self._run(function, invocation)
+        except NoConcurrency:
+            self._end(invocation, settings, function, None, 0, "ZeroReservedConcurrency")
+            return
         if done is None:
             return
         if not done[1].error or not settings.further_attempts:
@@ -110,7 +124,12 @@ class AsynchronousInvocations:
                 condition = "EventAgeExceeded"
                 break
             self._clock.sleep(wait)
-            done = None if self._closed else self._run(done[0], invocation)
+            function = done[0]
+            try:
+                done = None if self.closed.is_set() else self._run(function, invocation)
+            except NoConcurrency:
+                self._end(invocation, settings, function, None, attempts, "ZeroReservedConcurrency")
+                return
             if done is None:
                 return
             attempts += 1
@@ -125,19 +144,20 @@ class AsynchronousInvocations:
         invocation: Invocation,
         settings: EventSettings,
         function: FunctionVersion,
-        outcome: Outcome,
+        outcome: Outcome | None,
         attempts: int,
         condition: str,
     ) -> None:
-        words = outcome.payload.decode("utf-8", "replace")
-        if outcome.error:
+        words = outcome.payload.decode("utf-8", "replace") if outcome is not None else ""
+        failed = outcome is None or outcome.error
+        if failed:
             logger.warning("asynchronous invocation of %s failed, %s: %s", function.name, condition, words)
-        destination = settings.destinations.get("OnFailure" if outcome.error else "OnSuccess")
+        destination = settings.destinations.get("OnFailure" if failed else "OnSuccess")
         record = json.dumps(_record(invocation, function, outcome, attempts, condition))
         try:
             if destination:
                 self._send(destination, function, record, {})
-            if outcome.error and settings.dead_letters:
+            if failed and settings.dead_letters:
                 said = {"RequestID": invocation.request_id, "ErrorCode": "200", "ErrorMessage": words[:_MOST_WORDS]}
                 self._send(settings.dead_letters, function, invocation.payload.decode(), said)
         except Exception as error:
@@ -174,12 +194,9 @@ class AsynchronousInvocations:
 
 
 def _record(
-    invocation: Invocation, function: FunctionVersion, outcome: Outcome, attempts: int, condition: str
+    invocation: Invocation, function: FunctionVersion, outcome: Outcome | None, attempts: int, condition: str
 ) -> dict[str, Any]:
-    response: dict[str, Any] = {"statusCode": 200, "executedVersion": function.version}
-    if outcome.error:
-        response["functionError"] = "Unhandled"
-    return {
+    record: dict[str, Any] = {
         "version": "1.0",
         "timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
         "requestContext": {
@@ -189,6 +206,10 @@ def _record(
             "approximateInvokeCount": attempts,
         },
         "requestPayload": json.loads(invocation.payload),
-        "responseContext": response,
-        "responsePayload": json.loads(outcome.payload),
     }
+    if outcome is None:
+        return record
+    response: dict[str, Any] = {"statusCode": 200, "executedVersion": function.version}
+    if outcome.error:
+        response["functionError"] = "Unhandled"
+    return {**record, "responseContext": response, "responsePayload": json.loads(outcome.payload)}

@@ -12,6 +12,7 @@ from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
 from harness.emulator.lambda_.control_plane import ControlPlane, table
 from harness.emulator.lambda_.paging import page
+from harness.emulator.lambda_.provisioning import FAILED
 from harness.emulator.lambda_.records import Function, now_text
 from harness.emulator.lambda_.references import LATEST, Reference, reference_of
 from harness.emulator.lambda_.refusals import alias_not_found, conflict, function_not_found, invalid, validation
@@ -115,7 +116,8 @@ class Concurrency:
                 )
             self._check_account(function, wanted)
             function.provisioned[qualifier] = {"Requested": wanted, "LastModified": now_text()}
-            return self._described(function, qualifier, ready=False)
+            self._plane.provisioned(function)
+            return self._told(function, qualifier, 0, "IN_PROGRESS")
 
     @staticmethod
     def _check_account(function: Function, wanted: int) -> None:
@@ -153,7 +155,9 @@ class Concurrency:
         reference = reference_of(call)
         if reference.qualifier == LATEST:
             raise invalid("The function resource provided must be an alias or a published version.")
-        self._qualified(reference).provisioned.pop(str(reference.qualifier), None)
+        function = self._qualified(reference)
+        function.provisioned.pop(str(reference.qualifier), None)
+        self._plane.provisioned(function)
         return {}
 
     def list_provisioned(self, call: Call) -> Mapping[str, Any]:
@@ -192,14 +196,17 @@ class Concurrency:
             raise (alias_not_found if reference.is_alias else function_not_found)(reference.arn)
         return function
 
+    def _described(self, function: Function, qualifier: str) -> dict[str, Any]:
+        return self._told(function, qualifier, *self._plane.readiness(function, qualifier))
+
     @staticmethod
-    def _described(function: Function, qualifier: str, ready: bool = True) -> dict[str, Any]:
+    def _told(function: Function, qualifier: str, ready: int, status: str) -> dict[str, Any]:
         kept = function.provisioned[qualifier]
-        number = kept["Requested"] if ready else 0
-        return {
+        told = {
             "RequestedProvisionedConcurrentExecutions": kept["Requested"],
-            "AvailableProvisionedConcurrentExecutions": number,
-            "AllocatedProvisionedConcurrentExecutions": number,
-            "Status": "READY" if ready else "IN_PROGRESS",
+            "AvailableProvisionedConcurrentExecutions": min(ready, kept["Requested"]),
+            "AllocatedProvisionedConcurrentExecutions": min(ready, kept["Requested"]),
+            "Status": status,
             "LastModified": kept["LastModified"],
         }
+        return {**told, "StatusReason": FAILED} if status == "FAILED" else told

@@ -14,7 +14,14 @@ from harness.emulator.door.validation import check
 from harness.emulator.lambda_.records import Configuration, runtime_version_arn
 from harness.emulator.lambda_.refusals import invalid
 from harness.emulator.lambda_.runtimes import OF_SNAP_START, check_runtime
-from harness.emulator.limits import FUNCTION_MEMORY, FUNCTION_STORAGE, FUNCTION_TIMEOUT, FUNCTION_VARIABLES
+from harness.emulator.limits import (
+    CREATE_REQUEST,
+    FUNCTION_MEMORY,
+    FUNCTION_STORAGE,
+    FUNCTION_TIMEOUT,
+    FUNCTION_VARIABLES,
+    FUNCTION_ZIPPED,
+)
 
 _RESERVED = frozenset(
     {
@@ -65,6 +72,10 @@ def check_configuration(operation: str, parameters: Mapping[str, Any]) -> None:
         AwsError: ``ValidationException`` for a member out of its range, ``InvalidParameterValueException`` for
             variables that are reserved or too many.
     """
+    package = len((parameters.get("Code") or {}).get("ZipFile") or b"")
+    measured = package * 4 // 3 + len(str(parameters.get("Environment") or ""))
+    if package <= FUNCTION_ZIPPED.most and measured > CREATE_REQUEST.most:
+        raise CREATE_REQUEST.refusal()
     # The service model's own maxima are those of managed instances, which are not emulated.
     for limit, value in (
         (FUNCTION_TIMEOUT, parameters.get("Timeout")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.emulator.context import EmulatorContext
@@ -16,11 +16,16 @@ from harness.emulator.lambda_.provided import Provided
 from harness.emulator.lambda_.records import Configuration, Function, Store, new_revision
 from harness.emulator.lambda_.references import Reference, reference_of
 from harness.emulator.lambda_.refusals import function_not_found
+from harness.emulator.lambda_.settling import Settling
 from harness.emulator.services import Operation
 
 
 def _nobody(function: Function) -> None:
     pass
+
+
+def _ready(function: Function, qualifier: str) -> tuple[int, str]:
+    return int(function.provisioned[qualifier]["Requested"]), "READY"
 
 
 @dataclass
@@ -36,6 +41,9 @@ class ControlPlane:
         remark: what is to be said of functions of a runtime; None where they run as on AWS.
         changed: told of a function whose next environment differs.
         deleted: told of a function that is gone.
+        provisioned: told of a function whose provisioned concurrency, or what it applies to, has changed.
+        settling: knows which functions are being updated.
+        readiness: how many environments of a qualifier are ready, and the status of its provisioned concurrency.
     """
 
     context: EmulatorContext
@@ -44,8 +52,11 @@ class ControlPlane:
     live: LiveCode
     provided: Provided
     remark: Callable[[str], str | None]
+    settling: Settling = field(default_factory=Settling)
     changed: Callable[[Function], None] = _nobody
     deleted: Callable[[Function], None] = _nobody
+    provisioned: Callable[[Function], None] = _nobody
+    readiness: Callable[[Function, str], tuple[int, str]] = _ready
 
     def function(self, call: Call) -> tuple[Reference, Function]:
         """The function that *call* is about, which has the qualifier that it names.

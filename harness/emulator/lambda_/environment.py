@@ -92,6 +92,10 @@ class ExecutionEnvironment:
         """Whether its runtime has yet to say that it is initialized, and may still."""
         return not self._idle.is_set() and time.monotonic() - self._started < INIT_LIMIT
 
+    def await_init(self) -> bool:
+        """Wait for the end of the init phase; whether it can take an event now."""
+        return self._idle.wait(INIT_LIMIT) and self.alive
+
     def invoke(self, invocation: Invocation) -> Outcome:
         """Run one event to its end: a result, an error, a crash, a time-out or too much memory.
 

@@ -1,7 +1,6 @@
-"""Event source mappings: kept here, and queues among them read.
+"""Event source mappings: kept here; queues and streams are read (:mod:`~harness.emulator.lambda_.sources`).
 
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventsourcemapping.html
-https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 """
 
 from __future__ import annotations
@@ -14,23 +13,29 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from harness.emulator.access.sessions import RoleSession
 from harness.emulator.door.call import Call
+from harness.emulator.door.validation import check
 from harness.emulator.lambda_.control_plane import ControlPlane, table
 from harness.emulator.lambda_.paging import page
-from harness.emulator.lambda_.patterns import matches
 from harness.emulator.lambda_.records import Function
 from harness.emulator.lambda_.references import Reference, reference_of
-from harness.emulator.lambda_.refusals import conflict, invalid, not_found, validation
+from harness.emulator.lambda_.refusals import conflict, invalid, not_emulated, not_found, validation
+from harness.emulator.lambda_.sources.permissions import check_source
+from harness.emulator.lambda_.sources.queues import read_queue
+from harness.emulator.lambda_.sources.reading import Invoke, Reading
+from harness.emulator.lambda_.sources.streams import read_stream
 from harness.emulator.services import Operation
 
 logger = logging.getLogger(__name__)
 
-_STREAMS = ("kinesis", "dynamodb", "kafka")
 _KNOWN = ("sqs", "kinesis", "dynamodb", "kafka", "mq", "rds")
-_AT_ONCE = 10
-"""Messages that one ReceiveMessage gives."""
-_LOOK = 0.2
+_READERS: Mapping[str, Callable[[Reading, str], None]] = {
+    "sqs": read_queue,
+    "dynamodb": read_stream,
+    "kinesis": read_stream,
+}
+_POSITIONS = ("LATEST", "AT_TIMESTAMP", "TRIM_HORIZON")
+"""In AWS's order."""
 _TAKEN = (
     "BatchSize",
     "MaximumBatchingWindowInSeconds",
@@ -58,21 +63,21 @@ class EventMappings:
 
     Args:
         plane: the records.
-        invoke: invokes a function, an ARN, with an event, JSON text, and gives its answer; None where it failed.
+        invoke: invokes functions.
     """
 
-    def __init__(self, plane: ControlPlane, invoke: Callable[[str, bytes], bytes | None]) -> None:
+    def __init__(self, plane: ControlPlane, invoke: Invoke) -> None:
         self._plane = plane
         self._store = plane.store
-        self._invoke = invoke
         self._closed = threading.Event()
+        self._reading = Reading(plane.context, plane.store, invoke, self._closed)
+        self._lock = threading.Lock()
         self._readers: dict[str, threading.Thread] = {}
 
     def operations(self) -> dict[str, Operation]:
         """By name."""
-        return table(
+        return table({"CreateEventSourceMapping": self.create}, checked=False) | table(
             {
-                "CreateEventSourceMapping": self.create,
                 "DeleteEventSourceMapping": self.delete,
                 "GetEventSourceMapping": self.get,
                 "ListEventSourceMappings": self.list,
@@ -94,6 +99,11 @@ class EventMappings:
     def create(self, call: Call) -> Mapping[str, Any]:
         """Have a function get a source's records."""
         given = call.parameters
+        position = given.get("StartingPosition")
+        if position is not None and position not in _POSITIONS:
+            words = f"satisfy enum value set: [{', '.join(_POSITIONS)}]"
+            raise validation(f"'{position}'", "startingPosition", words)
+        check("lambda", call.operation, given)
         source = given.get("EventSourceArn")
         reference, function = self._function(call)
         service = str(source).split(":")[2] if source else "kafka"
@@ -111,6 +121,13 @@ class EventMappings:
             if service == "dynamodb" and given["StartingPosition"] == "AT_TIMESTAMP":
                 raise invalid(f"Unsupported starting position for arn type: {source}")
         self._check_filters(given)
+        if given.get("TumblingWindowInSeconds"):
+            raise not_emulated("tumbling windows of event source mappings")
+        if service in _READERS:
+            _check_batches(service, given, {})
+            check_source(self._plane.context, service, str(source), str(function.latest["Role"]), function.name)
+        else:
+            logger.warning("not emulated: records of %s do not reach %s", source or "Kafka", reference.arn)
         target = reference.arn
         for other in self._store.mappings.values():
             if other["FunctionArn"] == target and source and other.get("EventSourceArn") == source:
@@ -127,7 +144,7 @@ class EventMappings:
             "BatchSize": 10 if service == "sqs" else 100,
             "MaximumBatchingWindowInSeconds": 0,
             "State": "Enabled" if given.get("Enabled", True) else "Disabled",
-            "StateTransitionReason": "USER_INITIATED" if service == "sqs" else "User action",
+            "StateTransitionReason": _reason(service),
             "FunctionResponseTypes": [],
             "Tags": dict(given.get("Tags") or {}),
         }
@@ -158,6 +175,7 @@ class EventMappings:
         given = call.parameters
         mapping = self._mapping(call)
         self._check_filters(given)
+        _check_batches(str(mapping.get("EventSourceArn") or "::").split(":")[2], given, mapping)
         if given.get("FunctionName"):
             mapping["FunctionArn"] = self._function(call)[0].arn
         mapping.update({member: given[member] for member in _TAKEN if given.get(member) is not None})
@@ -213,127 +231,40 @@ class EventMappings:
     def _described(mapping: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in mapping.items() if name != "Tags"}
 
-    # Queues
+    # Reading
 
     def _read(self, number: str) -> None:
-        mapping = self._store.mappings[number]
-        source = str(mapping.get("EventSourceArn") or "")
-        if mapping["State"] != "Enabled" or number in self._readers:
-            return
-        if source.split(":")[2:3] != ["sqs"]:
-            logger.warning("not emulated: records of %s do not reach %s", source, mapping["FunctionArn"])
-            return
-        thread = threading.Thread(target=self._read_queue, args=(number,), name="event-source", daemon=True)
-        self._readers[number] = thread
-        thread.start()
+        """Read a mapping's source, where it is enabled and not read already."""
+        with self._lock:
+            if self._store.mappings[number]["State"] != "Enabled" or number in self._readers:
+                return
+            service = str(self._store.mappings[number].get("EventSourceArn") or "").split(":")[2:3]
+            read = _READERS.get(service[0]) if service else None
+            if read is None:
+                return
 
-    def _read_queue(self, number: str) -> None:
-        address = ""
-        while not self._closed.is_set():
-            mapping = self._store.mappings.get(number)
-            if mapping is None or mapping["State"] != "Enabled":
-                break
-            try:
-                client = self._client(mapping)
-                if not address:
-                    parts = mapping["EventSourceArn"].split(":")
-                    own = self._plane.context.clients.get("sqs", parts[3])  # a role needs no permission to find it
-                    address = own.get_queue_url(QueueName=parts[5])["QueueUrl"]
-                if not self._deliver(client, address, mapping):
-                    self._closed.wait(_LOOK)
-            except Exception as error:
-                if not self._closed.is_set():
-                    logger.warning("event source mapping %s: %s", number, error)
-                self._closed.wait(1)
-        self._readers.pop(number, None)
+            def run() -> None:
+                read(self._reading, number)
+                with self._lock:
+                    self._readers.pop(number, None)
+                if self._reading.mapping(number) is not None:
+                    self._read(number)  # it was enabled again meanwhile
 
-    def _client(self, mapping: Mapping[str, Any]) -> Any:
-        """SQS, as the function's role."""
-        parts = str(mapping["FunctionArn"]).split(":")
-        function = self._store.functions[parts[3], parts[6]]
-        session = RoleSession(str(function.latest["Role"]), function.name)
-        return self._plane.context.clients.get("sqs", str(mapping["EventSourceArn"]).split(":")[3], session)
-
-    def _deliver(self, client: Any, address: str, mapping: Mapping[str, Any]) -> bool:
-        """Hand one batch over; whether there was one."""
-        messages: list[dict[str, Any]] = []
-        until = datetime.now(UTC).timestamp() + float(mapping["MaximumBatchingWindowInSeconds"])
-        size = int(mapping["BatchSize"])
-        while len(messages) < size:
-            found = client.receive_message(
-                QueueUrl=address,
-                MaxNumberOfMessages=min(size - len(messages), _AT_ONCE),
-                AttributeNames=["All"],
-                MessageAttributeNames=["All"],
-                WaitTimeSeconds=0,
-            ).get("Messages", [])
-            messages += found
-            if not messages:
-                return False
-            if not found and (datetime.now(UTC).timestamp() >= until or self._closed.wait(_LOOK)):
-                break
-        wanted = [message for message in messages if _is_wanted(_record(message, mapping), mapping)]
-        for message in messages:
-            if message not in wanted:  # what the filters leave out is gone, as on AWS
-                client.delete_message(QueueUrl=address, ReceiptHandle=message["ReceiptHandle"])
-        messages = wanted
-        if not messages:
-            return True
-        event = {"Records": [_record(message, mapping) for message in messages]}
-        payload = json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()
-        answer = self._invoke(str(mapping["FunctionArn"]), payload)
-        failed = {message["MessageId"] for message in messages} if answer is None else _failures(answer, mapping)
-        for message in messages:
-            if failed is not None and message["MessageId"] not in failed:
-                client.delete_message(QueueUrl=address, ReceiptHandle=message["ReceiptHandle"])
-        return True
+            thread = threading.Thread(target=run, name="event-source", daemon=True)
+            self._readers[number] = thread
+            thread.start()
 
 
-def _record(message: Mapping[str, Any], mapping: Mapping[str, Any]) -> dict[str, Any]:
-    attributes = {
-        name: {
-            "stringValue": value.get("StringValue"),
-            "stringListValues": [],
-            "binaryListValues": [],
-            "dataType": value["DataType"],
-        }
-        for name, value in (message.get("MessageAttributes") or {}).items()
-    }
-    return {
-        "messageId": message["MessageId"],
-        "receiptHandle": message["ReceiptHandle"],
-        "body": message["Body"],
-        "attributes": message.get("Attributes") or {},
-        "messageAttributes": attributes,
-        "md5OfBody": message["MD5OfBody"],
-        "eventSource": "aws:sqs",
-        "eventSourceARN": mapping["EventSourceArn"],
-        "awsRegion": str(mapping["EventSourceArn"]).split(":")[3],
-    }
+def _reason(service: str) -> str:
+    if service not in _READERS:
+        return f"not emulated: records of {service} do not reach functions here"
+    return "USER_INITIATED" if service == "sqs" else "User action"
 
 
-def _is_wanted(record: Mapping[str, Any], mapping: Mapping[str, Any]) -> bool:
-    """Whether a mapping's filters, if it has any, let a record through."""
-    filters = (mapping.get("FilterCriteria") or {}).get("Filters") or ()
-    if not filters:
-        return True
-    try:
-        body = json.loads(record["body"])
-    except ValueError:
-        body = record["body"]
-    return any(matches(json.loads(each.get("Pattern") or "{}"), {**record, "body": body}) for each in filters)
-
-
-def _failures(answer: bytes, mapping: Mapping[str, Any]) -> set[str] | None:
-    """Messages that a function says it failed with; None for all of them.
-
-    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
-    """
-    if "ReportBatchItemFailures" not in (mapping.get("FunctionResponseTypes") or ()):
-        return set()
-    try:
-        said = json.loads(answer)
-        failed = (said or {}).get("batchItemFailures") or []
-        return {str(each["itemIdentifier"]) for each in failed}
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return None
+def _check_batches(service: str, given: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    size, window = (
+        given[name] if given.get(name) is not None else before.get(name) or 0
+        for name in ("BatchSize", "MaximumBatchingWindowInSeconds")
+    )
+    if service == "sqs" and size > 10 and not window:
+        raise invalid("Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10")

@@ -6,9 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from harness.emulator.door.call import Call
@@ -42,8 +40,6 @@ class Functions:
     def __init__(self, plane: ControlPlane) -> None:
         self._plane = plane
         self._store = plane.store
-        self._changing: set[tuple[str, str]] = set()
-        self._lock = threading.Lock()
 
     def operations(self) -> dict[str, Operation]:
         """By name."""
@@ -69,7 +65,7 @@ class Functions:
         reference = reference_of(call)
         reference = Reference(reference.region, reference.account, reference.name)
         self._check_role(str(given["Role"]), reference)
-        with self._change(reference):
+        with self._plane.settling.change(reference):
             configuration = new_configuration(given, reference.name, reference.function_arn, call.region)
             if "Layers" in given:
                 configuration["Layers"] = layers_of(self._plane, given["Layers"], call)
@@ -109,7 +105,7 @@ class Functions:
             raise invalid("Please provide ImageUri when updating a function with packageType Image.")
         if not is_image and given.get("ImageUri"):
             raise invalid("Please don't provide ImageUri when updating a function with packageType Zip.")
-        with self._change(reference):
+        with self._plane.settling.change(reference):
             changed = Function(function.region, function.account, function.name, {LATEST: dict(function.latest)})
             self._take_code(changed, given, call)
             if given.get("Architectures"):
@@ -125,7 +121,7 @@ class Functions:
             raise stale_revision(_REVISIONS)
         if given.get("Role"):
             self._check_role(str(given["Role"]), reference)
-        with self._change(reference):
+        with self._plane.settling.change(reference):
             changed = Function(function.region, function.account, function.name, {LATEST: dict(function.latest)})
             change_configuration(changed.latest, given, call.region)
             if given.get("Layers") is not None:
@@ -149,6 +145,7 @@ class Functions:
         with self._store.lock:
             if reference.qualifier is None:
                 del self._store.functions[function.region, function.name]
+                self._plane.settling.seen(function.region, function.name)
                 self._plane.deleted(function)
             else:
                 self._delete_version(function, reference)
@@ -167,10 +164,13 @@ class Functions:
             raise conflict(f"Version {version} is referenced by aliases: {', '.join(using)}")
         if function.versions.pop(version, None) is not None:
             function.code.pop(version, None)
+            if function.provisioned.pop(version, None):
+                self._plane.provisioned(function)
 
     def get(self, call: Call) -> Mapping[str, Any]:
         """Describe a function, with its code's address and its tags."""
         reference, function = self._plane.function(call)
+        self._plane.settling.seen(function.region, function.name)
         configuration = self.described(function, reference)
         code: dict[str, Any]
         if configuration["PackageType"] == "Image":
@@ -190,6 +190,7 @@ class Functions:
     def get_configuration(self, call: Call) -> Mapping[str, Any]:
         """Describe a function's configuration."""
         reference, function = self._plane.function(call)
+        self._plane.settling.seen(function.region, function.name)
         return self.described(function, reference)
 
     def described(self, function: Function, reference: Reference) -> dict[str, Any]:
@@ -220,23 +221,6 @@ class Functions:
         reference = reference_of(call)
         return reference, self._store.function(Reference(reference.region, reference.account, reference.name))
 
-    @contextmanager
-    def _change(self, reference: Reference) -> Iterator[None]:
-        """One change of a function at a time; who comes meanwhile is refused, as on AWS."""
-        key = (reference.region, reference.name)
-        with self._lock:
-            if key in self._changing:
-                raise conflict(
-                    "The operation cannot be performed at this time. An update is in progress for resource: "
-                    f"{reference.function_arn}"
-                )
-            self._changing.add(key)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._changing.discard(key)
-
     def _replace(
         self, function: Function, changed: Function, given: Mapping[str, Any], status: Mapping[str, str]
     ) -> Mapping[str, Any]:
@@ -257,6 +241,7 @@ class Functions:
                 answer.pop("LastUpdateStatus", None)
             settled(function.latest)
             self._plane.codes.forget(self._store.digests())
+        self._plane.settling.updated(function.region, function.name)
         self._plane.changed(function)
         return answer
 

@@ -86,6 +86,8 @@ class Invocation:
     """JSON text, decoded from the request's base64."""
     strike: Strike | None = None
     """The fault that strikes it."""
+    is_loop: bool = False
+    """Whether it would go on with a loop, and is not to be run."""
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import time
-import uuid
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -35,6 +33,7 @@ class Runner(Protocol):
         request_id: str,
         client_context: str | None = None,
         session: Actor | None = None,
+        queued: bool = False,
     ) -> tuple[Invocation, FunctionVersion]: ...
 
     def run(self, function: FunctionVersion, invocation: Invocation) -> Outcome: ...
@@ -66,7 +65,7 @@ class Invoking:
         payload = _bytes(call.parameters.get("Payload"))
         if kind == "Event" and len(payload) > EVENT_REQUEST.most:
             raise EVENT_REQUEST.refusal()
-        invocation, function = self._prepare(call, payload)
+        invocation, function = self._prepare(call, payload, queued=kind != "RequestResponse")
         if kind == "DryRun":
             return {"StatusCode": 204, "ExecutedVersion": function.version}
         if kind == "Event":
@@ -86,7 +85,7 @@ class Invoking:
 
     def invoke_async(self, call: Call) -> Mapping[str, Any]:
         """Hand an event over, as one did before Invoke could."""
-        invocation, function = self._prepare(call, _bytes(call.parameters.get("InvokeArgs")))
+        invocation, function = self._prepare(call, _bytes(call.parameters.get("InvokeArgs")), queued=True)
         self._runner.submit(function, invocation, reference_of(call).qualifier)
         return {"Status": 202}
 
@@ -108,7 +107,7 @@ class Invoking:
             "EventStream": [*events, {"InvokeComplete": done}],
         }
 
-    def _prepare(self, call: Call, payload: bytes) -> tuple[Invocation, FunctionVersion]:
+    def _prepare(self, call: Call, payload: bytes, queued: bool = False) -> tuple[Invocation, FunctionVersion]:
         given = call.parameters
         return self._runner.prepare(
             str(given["FunctionName"]),
@@ -118,6 +117,7 @@ class Invoking:
             call.request_id,
             given.get("ClientContext"),
             call.caller,
+            queued,
         )
 
 
@@ -180,9 +180,3 @@ def client_context_of(text: str | None) -> str | None:
             Type="User",
         ) from None
     return decoded
-
-
-def trace_id() -> str:
-    """A trace that is not sampled."""
-    root = f"1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}"
-    return f"Root={root};Parent={uuid.uuid4().hex[:16]};Sampled=0"

@@ -83,9 +83,9 @@ class Versions:
 
     def publish_version(self, call: Call) -> Mapping[str, Any]:
         """Publish ``$LATEST``."""
-        _, function = self._function(call)
+        reference, function = self._function(call)
         given = call.parameters
-        with self._store.lock:
+        with self._plane.settling.change(reference), self._store.lock:
             latest = function.latest
             if given.get("RevisionId") not in (None, "", latest["RevisionId"]):
                 raise stale_revision(_REVISIONS)
@@ -153,6 +153,8 @@ class Versions:
             changed["RevisionId"] = new_revision()
             function.aliases[name] = changed
             self._plane.changed(function)
+            if name in function.provisioned:
+                self._plane.provisioned(function)
             return dict(changed)
 
     def get_alias(self, call: Call) -> Mapping[str, Any]:
@@ -170,8 +172,9 @@ class Versions:
         with self._store.lock:
             if function.aliases.pop(name, None) is not None:
                 function.policies.pop(name, None)
-                function.provisioned.pop(name, None)
                 function.event_invoke.pop(name, None)
+                if function.provisioned.pop(name, None):
+                    self._plane.provisioned(function)
         return {}
 
     def list_aliases(self, call: Call) -> Mapping[str, Any]:

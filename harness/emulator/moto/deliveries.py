@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 import uuid
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.trace import current
 from harness.emulator.events import rules, s3, sns
 from harness.emulator.events.deliveries import Deliveries
 from harness.emulator.moto.patches import Patch
@@ -39,7 +41,26 @@ def delivery_patches(deliveries: Deliveries) -> tuple[Patch, ...]:
             "ours",
             lambda original: _to_targets(deliveries, original),
         ),
+        Patch(
+            "moto.sqs.models",
+            "SQSBackend.send_message",
+            "messages carry the trace of the request that sent them, by which loops are cut",
+            "ours",
+            _with_trace,
+        ),
     )
+
+
+def _with_trace(original: Any) -> Any:
+    @functools.wraps(original)
+    def send_message(self: Any, *positional: Any, **named: Any) -> Any:
+        trace = current()
+        if trace and len(positional) < 7:
+            header = {"AWSTraceHeader": {"DataType": "String", "StringValue": trace}}
+            named["system_attributes"] = header | (named.get("system_attributes") or {})
+        return original(self, *positional, **named)
+
+    return send_message
 
 
 def _object_event(deliveries: Deliveries) -> Any:

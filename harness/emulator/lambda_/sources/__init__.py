@@ -1,0 +1,1 @@
+"""Sources that event source mappings read: queues and streams."""
