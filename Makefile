@@ -8,11 +8,14 @@ TRAIN_READY := $(TRAIN_VENV)/.ready
 # The libraries that are measured beside ours.
 BENCH_VENV := .venv-bench
 BENCH_READY := $(BENCH_VENV)/.ready
+# The site of docs/.
+DOCS_VENV := .venv-docs
+DOCS_READY := $(DOCS_VENV)/.ready
 TORCH ?= torch==2.13.0
 ORACLE := $(HOME)/.cache/aws-ml-harness/mxnet-1.9.1
 ORACLE_READY := $(ORACLE)/.ready
 
-.PHONY: setup demo test test-train test-oracle test-long test-aws test-browser test-compose lint bench bench-captures bench-training clean
+.PHONY: setup demo test test-train test-oracle test-long test-aws test-browser test-compose lint docs bench bench-captures bench-training clean
 
 setup: $(READY)
 
@@ -36,6 +39,11 @@ $(BENCH_READY): pyproject.toml
 $(ORACLE_READY):
 	$(PYTHON) -m venv $(ORACLE)
 	$(ORACLE)/bin/python -m pip install --quiet --disable-pip-version-check 'numpy<1.24' mxnet==1.9.1
+	touch $@
+
+$(DOCS_READY): pyproject.toml
+	$(PYTHON) -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
 	touch $@
 
 demo: $(READY)
@@ -70,6 +78,10 @@ lint: $(READY)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
+# build/site, with strict links.
+docs: $(DOCS_READY)
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict --quiet
+
 bench: $(READY)
 	$(VENV)/bin/python -m benchmarks $(ARGS)
 
@@ -80,4 +92,4 @@ bench-training: $(TRAIN_READY)
 	$(TRAIN_VENV)/bin/python -m benchmarks.training $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(TRAIN_VENV) $(BENCH_VENV) .harness demo-output build *.egg-info
+	rm -rf $(VENV) $(TRAIN_VENV) $(BENCH_VENV) $(DOCS_VENV) .harness demo-output build *.egg-info

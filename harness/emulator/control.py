@@ -104,7 +104,7 @@ class Control:
                 return json_response({"on": self._traces.on})
             case "POST", ["mocks"]:
                 try:
-                    self._mocks.load(request.get_json().get("mocks", []))
+                    self._mocks.load(json_members(request).get("mocks", []))
                 except MockError as error:
                     return json_response({"message": str(error)}, 400)
                 return json_response({"status": "mocked"})

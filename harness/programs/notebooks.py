@@ -11,6 +11,9 @@ from typing import Any
 from harness.programs.failures import failure
 from harness.programs.scripts import ScriptError
 
+_FIRST_LINES = ("__import__('logging').getLogger('botocore.configprovider').setLevel('WARNING')",)
+"""What the kernel runs first: botocore tells at INFO, which the SageMaker SDK switches on, where AWS answers."""
+
 
 def run_notebook(
     notebook: Path,
@@ -57,11 +60,13 @@ def run_notebook(
         _set_parameters(document, parameters, nbformat.v4.new_code_cell)
     cells = [index for index, cell in enumerate(document.cells) if cell.cell_type == "code"]
     failures: list[str] = []
+    options = [f"--InteractiveShellApp.exec_lines={line}" for line in _FIRST_LINES]
     client = NotebookClient(
         document,
         timeout=None,
         allow_errors=allow_errors,
         kernel_name=name,
+        extra_arguments=options,
         resources={"metadata": {"path": str(notebook.parent)}},
         on_cell_start=lambda cell, cell_index: (
             on_cell(cells.index(cell_index) + 1, len(cells)) if cell_index in cells else None

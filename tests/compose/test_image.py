@@ -9,7 +9,7 @@ from tests.compose.stack import ROOT, Stack, available, docker
 
 pytestmark = pytest.mark.compose
 
-IMAGE = "aws-ml-harness:0.1.0"
+IMAGE = "aws-ml-harness:0.2.0"
 MOST_BYTES = 400_000_000
 
 
