@@ -1,6 +1,10 @@
 """Which Python stands in for which of AWS's framework containers."""
 
+import os
 import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -68,3 +72,32 @@ def test_a_version_that_differs_from_the_container_s_is_noted(tmp_path, version,
     found = framework_command(FrameworkEnvironments(own, tmp_path), image, tmp_path / "job" / "ml", ("train",))
     words = f"[harness] AWS's container has scikit-learn 1.2; this process has {version}."
     assert (words in found.notes) is noted
+
+
+def test_aws_s_own_toolkit_comes_first(tmp_path):
+    programs = Path(__file__).parents[2] / "harness" / "algorithms" / "script_mode"
+    config = tmp_path / "ml" / "input" / "config"
+    config.mkdir(parents=True)
+    (config / "hyperparameters.json").write_text('{"sagemaker_program": "train.py"}')
+    package = tmp_path / "sagemaker_training" / "cli"
+    package.mkdir(parents=True)
+    tell = "import os, socket\nprint('toolkit', os.listdir('/opt/ml'), socket.gethostbyname('algo-1'))\n"
+    (package / "train.py").write_text(tell)
+    launch, train = programs / "launch.py", programs / "train.py"
+    command = [sys.executable, launch, tmp_path / "ml", "preferred", sys.executable, train]
+    read, write = os.pipe()  # it ends when this closes
+    try:
+        done = subprocess.run(
+            command,
+            stdin=read,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            timeout=60,
+            check=False,
+            start_new_session=True,
+        )
+    finally:
+        os.close(read)
+        os.close(write)
+    assert done.stdout == "toolkit ['input'] 127.0.0.1\n", done.stderr

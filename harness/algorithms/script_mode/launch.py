@@ -38,6 +38,9 @@ def _show(root: str) -> None:
         for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
             Path("/proc/self", name).write_text(text)
     _mount("none", "/", _REC | _PRIVATE)
+    hosts = Path(root).with_name("hosts")  # an instance knows itself by name; AWS's toolkit waits until it does
+    hosts.write_text(Path("/etc/hosts").read_text() + "\n127.0.0.1 algo-1\n")
+    _mount(str(hosts), "/etc/hosts", _BIND)
     if not Path("/opt/ml").is_dir():
         _rebuild_opt(Path(root).with_name("opt"))
     _mount(root, "/opt/ml", _BIND | _REC)

@@ -1,4 +1,4 @@
-"""Train with a user's script as AWS's training toolkit does.
+"""Train with a user's script: by AWS's training toolkit where the environment has it, else as that does.
 
 https://github.com/aws/sagemaker-training-toolkit/blob/master/ENVIRONMENT_VARIABLES.md
 """
@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,10 @@ def main() -> int:
         return fail("ClientError", 1, "no entry point: set the hyperparameter sagemaker_program", ["train"])
     if settings.get("sagemaker_mpi_enabled") or settings.get("sagemaker_distributed_dataparallel_enabled"):
         return fail("ClientError", 1, "not emulated: distributed training", ["train"])
+    sys.path.pop(0)  # this file's own folder
+    # AWS's own toolkit waits for the host's name, which is known where /opt/ml is shown.
+    if Path("/opt/ml") == BASE and find_spec("sagemaker_training") is not None:
+        os.execv(sys.executable, [sys.executable, "-m", "sagemaker_training.cli.train"])
     hyperparameters = {name: value for name, value in settings.items() if not name.startswith("sagemaker_")}
     given = arguments(hyperparameters)
     environment = {**os.environ, **variables(script, hyperparameters, given)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,9 @@ from harness.settings import Settings
 
 _BESIDE = ("numpy", "pandas", "joblib", "boto3")
 """What AWS's containers have beside the framework."""
+_TOOLKITS = ("sagemaker-training",)
+"""AWS's own. sagemaker-inference is not among them: its server is AWS's Multi Model Server, a Java program, and what is
+left, reading and writing of arrays, AWS's scikit-learn and XGBoost containers do by themselves."""
 
 
 def prepare_environment(settings: Settings, wanted: str, python: str | None = None) -> tuple[Path, str]:
@@ -47,6 +51,9 @@ def prepare_environment(settings: Settings, wanted: str, python: str | None = No
             except RuntimeError as error:
                 failure = error
             else:
+                for toolkit in _TOOLKITS:
+                    with contextlib.suppress(RuntimeError):  # ours does what it would
+                        _run([*pip, toolkit])
                 code = "import sys, importlib.metadata as m; print(m.version(sys.argv[1]))"
                 found = _run([str(folder / "bin" / "python"), "-c", code, framework.distribution]).strip()
                 return folder, f"{framework.distribution} {found}"
