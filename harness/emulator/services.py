@@ -83,6 +83,11 @@ class Services:
         """The services that are ours, in the order in which they were added."""
         return tuple(self._services.values())
 
+    def close(self) -> None:
+        """End what is under way, the services that were added last first."""
+        for service in reversed(self.all()):
+            service.close()
+
     def tagged(self, region: str) -> Iterator[tuple[str, str, Mapping[str, str]]]:
         """ARN, type and tags of each resource of a region, of all services that are ours."""
         for service in self._services.values():

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from harness.emulator.aws_models import service_model
 from harness.emulator.clients import endpoint_variable
-from harness.emulator.emulator import SERVICES
+from harness.emulator.options import SERVICES
 from tests.emulator.packages import package
 
 pytestmark = pytest.mark.local

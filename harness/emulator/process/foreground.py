@@ -13,11 +13,10 @@ from pathlib import Path
 from harness.emulator.door.boundary import PAGE_PREFIX, Boundary, is_loopback
 from harness.emulator.door.gateway import Page
 from harness.emulator.emulator import Emulator
-from harness.emulator.lambda_.provided import provided
+from harness.emulator.options import options_of
 from harness.emulator.process.endpoint_file import announced
 from harness.emulator.process.surroundings import leave_out_surroundings
-from harness.emulator.sagemaker.frameworks import framework_environments
-from harness.settings import Settings, surrounding_authorities, surrounding_proxy
+from harness.settings import Settings
 
 HINT = """\
 [bold]The emulator answers at {url}[/bold]  (region {region}, account {account})
@@ -71,7 +70,7 @@ def run_in_foreground(
     """Run an emulator until SIGINT, SIGTERM or SIGHUP, saying how to reach it.
 
     Args:
-        host, port, services, state, live: see :class:`Emulator`.
+        host, port, services, state, live: see :class:`~harness.emulator.options.EmulatorOptions`.
         settings: the rest of what it is told.
         layers: what stands for layers of other accounts, see :func:`provided`.
         page: makes a WSGI application, given the emulator's address, its variables and *host*, which answers below
@@ -93,25 +92,10 @@ def run_in_foreground(
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(name) is not signal.SIG_IGN:  # as nohup has it for SIGHUP
             signal.signal(name, lambda number, frame: stop.set())
-    emulator = Emulator(
-        host=host,
-        port=port,
-        region=settings.region,
-        account_id=settings.account_id,
-        services=services,
-        upstream_proxy=surrounding_proxy(os.environ),
-        authorities=surrounding_authorities(os.environ),
-        recipe=settings.recipe,
-        capture_seconds=settings.capture_seconds,
-        frameworks=framework_environments(settings),
-        enforce_policies=settings.iam == "enforced",
-        mocks=Path(settings.sfn_mock_config) if settings.sfn_mock_config else None,
-        provided=provided(settings, layers),
-        skip_unsupported=settings.unsupported == "skip",
-        state=state,
-        live=live,
-        boundary=boundary,
+    options = options_of(
+        settings, os.environ, boundary, host=host, port=port, services=services, layers=layers, state=state, live=live
     )
+    emulator = Emulator(options)
     allowed = _allow_open_files()
     if allowed < _FEW_FILES:
         console.print(
