@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from botocore.config import Config
@@ -15,10 +15,13 @@ from werkzeug import Request, Response
 from harness.emulator.access.permissions import Permissions
 from harness.emulator.access.sessions import Actor
 from harness.emulator.aws_models import ClientsLoader
-from harness.emulator.door.call import Call
+from harness.emulator.door.call import Call, Members
 from harness.emulator.door.errors import AwsError
 from harness.emulator.door.forward_proxy import is_aws
 from harness.emulator.in_process import send_in_process
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
 
 OWN_ACCESS_KEY = "harness"
 """With it the emulator calls itself: never refused, never struck by a fault."""
@@ -91,7 +94,9 @@ class Clients:
         """Whether this emulator answers *service* itself."""
         return self._local_services is None or service in self._local_services
 
-    def get(self, service: str, region: str | None = None, session: Actor | None = None, *, own: bool = False) -> Any:
+    def get(
+        self, service: str, region: str | None = None, session: Actor | None = None, *, own: bool = False
+    ) -> BaseClient:
         """The client for boto3 service *service*, e.g. ``s3`` or ``sagemaker-runtime``. Safe between threads.
 
         Without a *session*, it may do everything. What is the emulator's *own* doing, as a role, no fault strikes.
@@ -139,7 +144,7 @@ class Clients:
             client.meta.events.register("before-send", partial(send_in_process, answer=self._answer, own=own))
         return client
 
-    def call(self, call: Call) -> Mapping[str, Any]:
+    def call(self, call: Call) -> Members:
         """Carry out *call* with the client for it; bodies are read to their end.
 
         Raises:

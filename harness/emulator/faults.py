@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from harness.emulator.door.call import Members
 from harness.emulator.stepfunctions.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class Fault:
     """
 
     number: int
-    given: dict[str, Any]
+    given: Members
     kind: str
     name: str
     strike: Strike
@@ -72,7 +73,7 @@ class Fault:
     random: random.Random = field(repr=False)
     struck: int = 0
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Members:
         """As the emulator's own API shows it."""
         return {"id": self.number, **self.given, "struck": self.struck}
 
@@ -91,7 +92,7 @@ class Faults:
         self._faults: dict[int, Fault] = {}
         self._log: deque[dict[str, Any]] = deque(maxlen=_MOST_LOGGED)
 
-    def add(self, given: Mapping[str, Any]) -> Fault:
+    def add(self, given: Members) -> Fault:
         """Put a fault in force.
 
         Args:
@@ -117,7 +118,7 @@ class Faults:
             self._log.clear()
             return True
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Members:
         """Faults in force, and the log of strikes."""
         with self._lock:
             return {"faults": [fault.describe() for fault in self._faults.values()], "log": list(self._log)}

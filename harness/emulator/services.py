@@ -6,12 +6,12 @@ HTTP, the integrations of Step Functions, CloudFormation, schedules, event sourc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
-from harness.emulator.door.call import Call
+from harness.emulator.door.call import Call, Members
 from harness.emulator.door.errors import AwsError
 
-Operation = Callable[[Call], Mapping[str, Any]]
+Operation = Callable[[Call], Members]
 """Carries out an operation. Takes and gives what botocore's model names: datetimes for timestamps, bytes for blobs.
 
 Raises:
@@ -22,10 +22,10 @@ Raises:
 class Keeper(Protocol):
     """What has something that outlives a restart."""
 
-    def kept(self) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
+    def kept(self) -> Iterable[tuple[str, str, Members]]:
         """What outlives a restart: kind, key and JSON-like members of each record (bytes and datetimes allowed)."""
 
-    def restore(self, kind: str, key: str, record: Mapping[str, Any]) -> None:
+    def restore(self, kind: str, key: str, record: Members) -> None:
         """Take back what :meth:`kept` gave."""
 
 
@@ -98,7 +98,7 @@ class Services:
         service = self._here.get(call.service)
         return service is None or call.operation in service.kept_by_moto
 
-    def call(self, call: Call) -> Mapping[str, Any]:
+    def call(self, call: Call) -> Members:
         """Carry out *call*.
 
         Raises:

@@ -75,3 +75,47 @@ def test_variables_of_the_harness_are_read_in_one_place():
     read = re.compile(r"""(environ(\.get)?|getenv)[\[(]\s*["']HARNESS_""")
     readers = [path.relative_to(ROOT).as_posix() for path in files("harness") if read.search(path.read_text())]
     assert readers == []
+
+
+FACES = (
+    *(
+        "door/answers",
+        "door/call",
+        "door/errors",
+        "door/gateway",
+        "clients",
+        "context",
+        "emulator",
+        "faults",
+        "identity",
+    ),
+    *("kept_state", "options", "services", "wiring", "access/gate", "access/permissions", "apigateway/front_doors"),
+    *("cloudformation/service", "events/deliveries", "lambda_/service", "logs/writer", "moto/app", "sagemaker/service"),
+    *("scheduler", "stepfunctions/api"),
+)
+"""The modules by which one room of the emulator is entered from another."""
+
+
+def public_signatures(body, prefix=""):
+    """Name and annotations of each function of a module or class that others may call."""
+    for node in body:
+        name = getattr(node, "name", "")
+        if isinstance(node, ast.ClassDef) and not name.startswith("_"):
+            yield from public_signatures(node.body, f"{name}.")
+        if isinstance(node, ast.AnnAssign) and prefix and not ast.unparse(node.target).startswith("_"):
+            yield prefix + ast.unparse(node.target), [node.annotation]
+        if isinstance(node, ast.FunctionDef) and (not name.startswith("_") or name in ("__init__", "__call__")):
+            given = node.args
+            arguments = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+            annotations = [argument.annotation for argument in arguments if argument] + [node.returns]
+            yield prefix + name, [annotation for annotation in annotations if annotation]
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_no_face_of_a_room_takes_or_gives_any(face):
+    tree = ast.parse((ROOT / "harness" / "emulator" / f"{face}.py").read_text())
+    signatures = dict(public_signatures(tree.body))
+    assert signatures
+    for name, annotations in signatures.items():
+        names = {node.id for annotation in annotations for node in ast.walk(annotation) if isinstance(node, ast.Name)}
+        assert "Any" not in names, name

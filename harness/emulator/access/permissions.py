@@ -24,6 +24,7 @@ from harness.emulator.access.directory import Directory
 from harness.emulator.access.observed import smallest_policy
 from harness.emulator.access.policies import ANY, Asked, read
 from harness.emulator.access.sessions import Actor, RoleSession
+from harness.emulator.door.call import Members
 from harness.emulator.door.errors import AwsError
 
 Values = Mapping[str, Sequence[str]]
@@ -197,7 +198,7 @@ class Permissions:
         words = f"User: {caller} is not authorized to perform: sts:AssumeRole on resource: {role}"
         raise AwsError("AccessDenied", words, 403)
 
-    def observed(self) -> dict[str, Any]:
+    def observed(self) -> Mapping[str, Members]:
         """By role, the smallest policy that allows what its sessions did or tried."""
         with self._lock:
             return {role: smallest_policy(calls) for role, calls in sorted(self._observed.items())}

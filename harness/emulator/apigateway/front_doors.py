@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from harness.emulator.apigateway.proxied import event_v1, event_v2, response_of
 from harness.emulator.apigateway.requests import Asked, answer, match, rank, read
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
+from harness.emulator.services import Operation
 
 _FUNCTION = re.compile(r"functions/(arn:[^/]+)/invocations")
 _ACTION = re.compile(r"arn:aws:apigateway:[a-z0-9-]+:(?P<service>[a-z0-9-]+):action/(?P<action>\w+)")
@@ -45,7 +46,7 @@ class FrontDoors:
         region: of APIs that are named by a path.
     """
 
-    def __init__(self, call: Callable[[Call], Mapping[str, Any]], account: str, region: str) -> None:
+    def __init__(self, call: Operation, account: str, region: str) -> None:
         self._carry_out = call
         self._account = account
         self._region = region

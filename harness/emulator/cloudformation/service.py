@@ -29,7 +29,7 @@ from harness.emulator.cloudformation.providers.custom import CustomResource, Ski
 from harness.emulator.cloudformation.records import record_of, stack_of
 from harness.emulator.cloudformation.stack import ChangeSet, Stack, Wanted, now
 from harness.emulator.cloudformation.transforms import names_of, transform
-from harness.emulator.door.call import Call
+from harness.emulator.door.call import Call, Members
 from harness.emulator.door.errors import AwsError
 
 if TYPE_CHECKING:
@@ -111,11 +111,11 @@ class Stacks:
     def flush(self) -> None:
         """Nothing is buffered."""
 
-    def kept(self) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
+    def kept(self) -> Iterable[tuple[str, str, Members]]:
         """Stacks, without their change sets."""
         return [("stack", stack.id, record_of(stack)) for stack in list(self._stacks.values())]
 
-    def restore(self, kind: str, key: str, record: Mapping[str, Any]) -> None:
+    def restore(self, kind: str, key: str, record: Members) -> None:
         """Take back a stack.
 
         Raises:

@@ -17,13 +17,14 @@ from xml.sax.saxutils import escape
 from werkzeug import Response
 
 from harness.emulator.aws_models import service_model
+from harness.emulator.door.call import Members
 from harness.emulator.door.errors import JSON_1_0, JSON_1_1
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel, Shape
 
 
-def answer(service: str, operation: str, output: Mapping[str, Any], request_id: str) -> Response:
+def answer(service: str, operation: str, output: Members, request_id: str) -> Response:
     """The HTTP answer with an operation's *output*: datetimes for timestamps, bytes for blobs."""
     model = service_model(service)
     found = model.operation_model(operation)

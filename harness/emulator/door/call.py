@@ -33,6 +33,10 @@ _BOTO3 = {
 """boto3's names of services that requests are signed for under another name."""
 
 
+Members = Mapping[str, Any]
+"""Members of a structure as botocore names them: text, numbers, bytes, datetimes, lists and mappings of such."""
+
+
 @dataclass(frozen=True)
 class Call:
     """A request, understood: one shape for what comes by HTTP and for what one service asks of another.
@@ -49,7 +53,7 @@ class Call:
 
     service: str
     operation: str
-    parameters: Mapping[str, Any]
+    parameters: Members
     region: str
     account: str
     caller: Actor | None = None

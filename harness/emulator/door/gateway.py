@@ -6,9 +6,9 @@ import json
 import logging
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote
 
 from werkzeug import Request, Response
@@ -20,7 +20,7 @@ from harness.emulator.aws_models import message_member
 from harness.emulator.clients import OWN_ACCESS_KEY
 from harness.emulator.door.answers import answer
 from harness.emulator.door.boundary import CONTROL_PREFIX, PAGE_PREFIX
-from harness.emulator.door.call import Call, boto3_name, is_known, protocol_of, read_call, refuse_unknown
+from harness.emulator.door.call import Call, Members, boto3_name, is_known, protocol_of, read_call, refuse_unknown
 from harness.emulator.door.cors import answer_page
 from harness.emulator.door.errors import AwsError, error_response, explained, xml_error_response
 from harness.emulator.door.regions import check_region, not_emulated
@@ -34,6 +34,9 @@ from harness.emulator.moto.crashes import refusal
 from harness.emulator.moto.missing_checks import complete_object, refuse_overlooked
 from harness.emulator.moto.s3_cors import cors_rules
 from harness.emulator.services import Services
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +56,7 @@ _DOCUMENTS = ("document", "iframe", "frame", "embed", "object")
 class Page(Protocol):
     """A WSGI application that can be told to end what it has under way."""
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any: ...
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]: ...
 
     def close(self) -> None:
         """The emulator stops."""
@@ -123,7 +126,7 @@ class Gateway:
         self._handlers = handlers
         self._control = control
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if self.page is not None and (path == PAGE_PREFIX or path.startswith(f"{PAGE_PREFIX}/")):
             mounted = {**environ, "SCRIPT_NAME": PAGE_PREFIX, "PATH_INFO": path.removeprefix(PAGE_PREFIX) or "/"}
@@ -248,7 +251,7 @@ def _message_of(service: str) -> str:
     return "Message" if service in _MESSAGE_IN_CAPITALS else "message"
 
 
-def json_members(request: Request) -> dict[str, Any]:
+def json_members(request: Request) -> Members:
     """The members of the JSON object that a request to the emulator's own API brings; none where it has no body.
 
     Raises:

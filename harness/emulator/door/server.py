@@ -25,6 +25,8 @@ from harness.emulator.door.heads import QuickHead
 from harness.emulator.moto.headers import keep_names
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
     from harness.emulator.door.boundary import Boundary
     from harness.emulator.door.forward_proxy import ForwardProxy
 
@@ -208,7 +210,7 @@ class HttpServer:
 
     def __init__(
         self,
-        application: Any,
+        application: WSGIApplication,
         host: str,
         port: int,
         forward_proxy: ForwardProxy | None = None,
@@ -240,7 +242,7 @@ class HttpServer:
         self._server.server_close()
 
 
-def _listen(application: Any, host: str, port: int) -> BaseWSGIServer:
+def _listen(application: WSGIApplication, host: str, port: int) -> BaseWSGIServer:
     # werkzeug ends the process when a port is taken; bound beforehand, the failure is an exception.
     listener = socket.create_server((host, port), backlog=256)
     server = make_server(

@@ -77,7 +77,7 @@ class Deliveries:
             return False
         return True
 
-    def invoke(self, function: str, event: Any, service: str, source: str) -> None:
+    def invoke(self, function: str, event: object, service: str, source: str) -> None:
         """Have *function*, an ARN, get *event* in its own time; nothing happens where its policy does not allow it."""
         self._later(f"{source} to {function}", self._invoke, function, event, service, source)
 
@@ -90,7 +90,7 @@ class Deliveries:
         parameters = {"TopicArn": topic, "Message": message, **({"Subject": subject} if subject else {})}
         self._later(f"to {topic}", self._call, "sns", "Publish", parameters, topic.split(":")[3])
 
-    def start(self, machine: str, event: Any, role: str | None, name: str) -> None:
+    def start(self, machine: str, event: object, role: str | None, name: str) -> None:
         """Start an execution of *machine*, an ARN, as *role*."""
         parameters = {"stateMachineArn": machine, "input": json.dumps(event)}
         session = RoleSession(role, name) if role else None

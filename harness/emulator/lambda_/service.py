@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from werkzeug import Request
 
 from harness.emulator.access.sessions import Actor
 from harness.emulator.context import EmulatorContext
+from harness.emulator.door.call import Members
 from harness.emulator.lambda_.codes import Codes
 from harness.emulator.lambda_.concurrency import Concurrency
 from harness.emulator.lambda_.control_plane import ControlPlane
@@ -112,12 +112,12 @@ class Lambda:
         self.runner.close()
         self._fleet.close()
 
-    def kept(self) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
+    def kept(self) -> Iterable[tuple[str, str, Members]]:
         """What outlives a restart: all records, and the packages that they use."""
         yield from self._plane.codes.kept(self._store.digests())
         yield from self._store.kept()
 
-    def restore(self, kind: str, key: str, record: Mapping[str, Any]) -> None:
+    def restore(self, kind: str, key: str, record: Members) -> None:
         """Take back what :meth:`kept` gave."""
         if kind == "code":
             self._plane.codes.keep(bytes(record["zip"]))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from werkzeug import Request, Response
 
 from harness.emulator.aws_models import models_loader
 from harness.emulator.door.regions import not_emulated
 from harness.emulator.moto.patches import Patch
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
 def loader_patches() -> tuple[Patch, ...]:
@@ -40,8 +43,9 @@ class MotoApp:
         self._apps: dict[str, Any] = {}
         self._lock = threading.Lock()
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        return self._app_for(environ)(environ, start_response)
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        answer: Iterable[bytes] = self._app_for(environ)(environ, start_response)
+        return answer
 
     def answer(self, request: Request) -> Response:
         """moto's answer to *request*."""

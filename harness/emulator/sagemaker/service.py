@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from werkzeug import Request, Response
 
 from harness.emulator.clients import Clients
 from harness.emulator.context import EmulatorContext
+from harness.emulator.door.call import Members
 from harness.emulator.door.gateway import json_members, json_response
 from harness.emulator.sagemaker.capture import GATHERED_SECONDS, CaptureWriter
 from harness.emulator.sagemaker.endpoint_configs import EndpointConfigs
@@ -131,7 +131,7 @@ class SageMaker:
         """Nothing: moto keeps the tags."""
         return ()
 
-    def kept(self) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
+    def kept(self) -> Iterable[tuple[str, str, Members]]:
         """What is to be kept beside moto's records: see :class:`~harness.emulator.services.Service`."""
         for kind, jobs in self._keepers().items():
             for job in jobs.jobs():
@@ -141,7 +141,7 @@ class SageMaker:
         for key, record in self._monitoring.kept():
             yield "monitoring-schedule", key, record
 
-    def restore(self, kind: str, key: str, record: Mapping[str, Any]) -> None:
+    def restore(self, kind: str, key: str, record: Members) -> None:
         """Take back what :meth:`kept` gave: jobs with their ends."""
         if kind == "pipeline":
             self._pipelines.restore(key, record)

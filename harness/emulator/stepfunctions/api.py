@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.emulator.context import EmulatorContext
-from harness.emulator.door.call import Call
+from harness.emulator.door.call import Call, Members
 from harness.emulator.door.validation import check
 from harness.emulator.limits import EXECUTION_INPUT
 from harness.emulator.services import Operation
@@ -161,11 +161,11 @@ class StepFunctions:
     def flush(self) -> None:
         """Nothing is buffered."""
 
-    def kept(self) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
+    def kept(self) -> Iterable[tuple[str, str, Members]]:
         """Nothing: the store is a file of its own."""
         return ()
 
-    def restore(self, kind: str, key: str, record: Mapping[str, Any]) -> None:
+    def restore(self, kind: str, key: str, record: Members) -> None:
         """Nothing is kept elsewhere."""
 
     def close(self) -> None:
