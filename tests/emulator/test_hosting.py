@@ -301,3 +301,90 @@ def _both(bucket, prefix, control):
     control.flush()  # a shadow is asked in the background
     found = boto3.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
     return [item["Key"] for item in found] if len(found) == 2 else None
+
+
+def canary(alarm, wait):
+    routing = {
+        "Type": "CANARY",
+        "WaitIntervalInSeconds": wait,
+        "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 50},
+    }
+    return {
+        "BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing},
+        "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": alarm}]},
+    }
+
+
+def test_an_update_is_rolled_back_by_an_alarm(sagemaker, runtime, model, create):
+    cloudwatch, alarm = boto3.client("cloudwatch"), f"hosting-{uuid.uuid4().hex[:8]}"
+    metric = {"MetricName": "Invocation5XXErrors", "Namespace": "AWS/SageMaker", "Statistic": "Sum", "Period": 60}
+    cloudwatch.put_metric_alarm(
+        AlarmName=alarm, EvaluationPeriods=1, Threshold=1, ComparisonOperator="GreaterThanThreshold", **metric
+    )
+    name = create(variant(model, "blue"))
+    green = f"{name}-green"
+    sagemaker.create_endpoint_config(EndpointConfigName=green, ProductionVariants=[variant(model, "green")])
+    given = {"EndpointName": name, "EndpointConfigName": green}
+
+    def asked():
+        answer = runtime.invoke_endpoint(EndpointName=name, ContentType="application/x-image", Body=picture(0, 1))
+        return answer["InvokedProductionVariant"]
+
+    sagemaker.update_endpoint(**given, DeploymentConfig=canary(alarm, 60))
+    seen = set()
+    until(lambda: seen.add(asked()) or seen == {"blue", "green"})
+    cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="a test")
+    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1})
+    described = sagemaker.describe_endpoint(EndpointName=name)
+    assert described["EndpointConfigName"] == name
+    assert alarm in described["FailureReason"]
+    assert {asked() for _ in range(10)} == {"blue"}
+
+    cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason="a test")
+    sagemaker.update_endpoint(**given, DeploymentConfig=canary(alarm, 0))
+    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1})
+    described = sagemaker.describe_endpoint(EndpointName=name)
+    assert described["EndpointConfigName"] == green
+    assert described["LastDeploymentConfig"] == canary(alarm, 0)
+    assert {asked() for _ in range(10)} == {"green"}
+    rolling = {"MaximumBatchSize": {"Type": "INSTANCE_COUNT", "Value": 1}, "WaitIntervalInSeconds": 0}
+    code, words = refused(sagemaker.update_endpoint, **given, DeploymentConfig={"RollingUpdatePolicy": rolling})
+    assert (code, words) == (
+        "ValidationException",
+        "not emulated: rolling updates. Use a BlueGreenUpdatePolicy.",
+    )
+
+
+def test_the_scale_that_would_be_reached_is_told(runtime, model, create, target):
+    import requests
+
+    name = create(variant(model))
+    scaling, resource = boto3.client("application-autoscaling"), f"endpoint/{name}/variant/AllTraffic"
+    of = {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": resource,
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    scaling.register_scalable_target(**of, MinCapacity=1, MaxCapacity=4)
+    tracked = {
+        "TargetValue": 5.0,
+        "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"},
+    }
+    scaling.put_scaling_policy(
+        **of,
+        PolicyName="by-invocations",
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration=tracked,
+    )
+    for _ in range(12):
+        runtime.invoke_endpoint(EndpointName=name, ContentType="application/x-image", Body=picture(0, 1))
+    listed = requests.get(f"{target.control_url}/_harness/endpoints", timeout=5).json()["endpoints"]
+    told = next(each for each in listed if each["name"] == name)["variants"][0]["scaling"]
+    assert told == {
+        "policy": "by-invocations",
+        "invocations_last_minute": 12,
+        "target_per_instance": 5.0,
+        "would_reach_instances": 3,
+    }
+    scaling.delete_scaling_policy(PolicyName="by-invocations", **of)
+    scaling.deregister_scalable_target(**of)

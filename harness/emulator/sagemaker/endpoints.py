@@ -6,9 +6,11 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpoint.htm
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,10 +18,14 @@ from harness.emulator.context import EmulatorContext
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
 from harness.emulator.door.validation import check
+from harness.emulator.limits import ENDPOINT_SECONDS
 from harness.emulator.moto.sagemaker import backend_of, backends_of
 from harness.emulator.sagemaker.capture import CaptureConfig
+from harness.emulator.sagemaker.endpoint_descriptions import described
 from harness.emulator.sagemaker.execution_role import ExecutionRole
 from harness.emulator.sagemaker.hosting.asynchronous import AsyncConfig
+from harness.emulator.sagemaker.hosting.deployments import Deployment, RolledBackError
+from harness.emulator.sagemaker.hosting.scaling import InvocationCounts, would_scale
 from harness.emulator.sagemaker.model_server import ModelServer
 from harness.emulator.sagemaker.models import container_of_model, is_multi_model
 from harness.emulator.sagemaker.names import arn_of, refusal
@@ -38,8 +44,19 @@ PATIENCE = 5.0
 
 AWS answers at once, and its SDKs therefore ask every 30 seconds: an endpoint ready in one would cost thirty.
 """
-_ON_THE_WAY = frozenset({"Creating", "Updating", "SystemUpdating", "Deleting"})
+_ON_THE_WAY = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 _AT_ONCE = 0.1
+_CONFIGURED = ("endpoint_config_name", "production_variants", "data_capture_config")
+"""What of moto's record an update changes."""
+
+
+@dataclass(frozen=True)
+class _Update:
+    """An update of an endpoint."""
+
+    before: Mapping[str, Any]
+    """What the record was."""
+    deployment: Deployment | None
 
 
 class Endpoints:
@@ -61,6 +78,10 @@ class Endpoints:
         self._flush = flush
         self._running: dict[tuple[str, str], RunningEndpoint] = {}
         self._settled: dict[tuple[str, str], threading.Event] = {}
+        self._shifted: dict[tuple[str, str], tuple[RunningEndpoint, float]] = {}
+        """Endpoints that are updated: the new fleet, and its share of the traffic."""
+        self._closed = False
+        self.counts = InvocationCounts()
         self._lock = threading.RLock()
 
     # Actions
@@ -91,10 +112,16 @@ class Endpoints:
             if endpoint.endpoint_status not in ("InService", "Failed"):
                 raise refusal(f'Cannot update in-progress endpoint "{arn}".')
             config = self._require_config(config_name, region)
+            if parameters.get("RetainAllVariantProperties"):
+                raise refusal("not emulated: RetainAllVariantProperties")
+            instances = sum(variant.get("InitialInstanceCount", 1) for variant in config["ProductionVariants"])
+            deployment = Deployment.read(parameters.get("DeploymentConfig"), instances)
+            before = {name: getattr(endpoint, name) for name in _CONFIGURED}
+            endpoint.last_deployment_config = parameters.get("DeploymentConfig")
             endpoint.endpoint_config_name = config_name
             endpoint.production_variants = endpoint._process_production_variants(config["ProductionVariants"])
             endpoint.data_capture_config = config.get("DataCaptureConfig") or {}
-        self.bring_up(name, region, "Updating")
+        self.bring_up(name, region, "Updating", _Update(before, deployment))
         return {"EndpointArn": arn}
 
     def update_weights(self, call: Call) -> Mapping[str, Any]:
@@ -127,24 +154,7 @@ class Endpoints:
             self._settled[region, name].wait(PATIENCE)
         with self._lock:
             endpoint = self._require(name, region)
-            answer: dict[str, Any] = {
-                "EndpointName": name,
-                "EndpointArn": self._arn("endpoint", name, region),
-                "EndpointConfigName": endpoint.endpoint_config_name,
-                "ProductionVariants": [
-                    _variant_summary(variant, self._model_image(endpoint, variant["VariantName"], region))
-                    for variant in endpoint.production_variants
-                ],
-                "EndpointStatus": endpoint.endpoint_status,
-                "CreationTime": endpoint.creation_time,
-                "LastModifiedTime": endpoint.last_modified_time,
-            }
-            if endpoint.failure_reason:
-                answer["FailureReason"] = endpoint.failure_reason
-            if endpoint.data_capture_config:
-                answer["DataCaptureConfig"] = _capture_summary(endpoint.data_capture_config)
-            answer |= self._more(endpoint, region)
-        return answer
+            return described(self._backend(region), endpoint, self._arn("endpoint", name, region))
 
     def delete(self, call: Call) -> Mapping[str, Any]:
         """Answer DeleteEndpoint, once requests under way are answered and their captures are written."""
@@ -163,14 +173,14 @@ class Endpoints:
 
     # Life
 
-    def bring_up(self, name: str, region: str, status: str) -> None:
+    def bring_up(self, name: str, region: str, status: str, update: _Update | None = None) -> None:
         """Start the model servers that an endpoint's configuration asks for, and put them into service."""
         endpoint = self._backend(region).endpoints[name]
         endpoint.endpoint_status = status
         endpoint.failure_reason = None
         settled = self._settled[region, name] = threading.Event()
         thread = threading.Thread(
-            target=self._start, args=(name, region, endpoint, settled), name=f"endpoint-{name}", daemon=True
+            target=self._start, args=(name, region, endpoint, settled, update), name=f"endpoint-{name}", daemon=True
         )
         thread.start()
         settled.wait(_AT_ONCE)
@@ -188,6 +198,9 @@ class Endpoints:
         Raises:
             AwsError: there is none, or none in service.
         """
+        shifted = self._shifted.get((region, name))
+        if shifted is not None and random.random() < shifted[1]:
+            return shifted[0]
         running = self._running.get((region, name))
         if running is not None:
             return running
@@ -212,27 +225,40 @@ class Endpoints:
     def overview(self) -> list[dict[str, Any]]:
         """What is in service, stubs marked, with the process numbers of model servers."""
         with self._lock:
-            return [
-                {
-                    "name": endpoint.name,
-                    "region": endpoint.region,
-                    "variants": [
-                        {
-                            "name": variant.name,
-                            "weight": variant.weight,
-                            "stub": variant.server.is_stub,
-                            "pid": getattr(variant.server, "pid", None),
-                            "restarts": getattr(variant.server, "restarts", 0),
-                        }
-                        for variant in endpoint.variants
-                    ],
-                    "capture": endpoint.capture.destination if endpoint.capture else None,
-                }
-                for endpoint in self._running.values()
-            ]
+            endpoints = list(self._running.values())
+        return [
+            {
+                "name": endpoint.name,
+                "region": endpoint.region,
+                "variants": [
+                    {
+                        "name": variant.name,
+                        "weight": variant.weight,
+                        "stub": variant.server.is_stub,
+                        "pid": getattr(variant.server, "pid", None),
+                        "restarts": getattr(variant.server, "restarts", 0),
+                        "scaling": self._scaling(endpoint, variant.name),
+                    }
+                    for variant in endpoint.variants
+                ],
+                "capture": endpoint.capture.destination if endpoint.capture else None,
+            }
+            for endpoint in endpoints
+        ]
+
+    def _scaling(self, endpoint: RunningEndpoint, variant: str) -> dict[str, Any] | None:
+        """The scale that Application Auto Scaling would go for, None without a policy."""
+
+        def ask(service: str, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+            call = Call(service, operation, parameters, endpoint.region, endpoint.account_id)
+            return self._context.services.call(call)
+
+        invocations = self.counts.last_minute(endpoint.region, endpoint.name, variant)
+        return would_scale(ask, endpoint.name, variant, invocations)
 
     def close(self) -> None:
         """Stop all model servers."""
+        self._closed = True
         with self._lock:
             endpoints, self._running = list(self._running.values()), {}
         closing = [threading.Thread(target=endpoint.close) for endpoint in endpoints]
@@ -241,7 +267,7 @@ class Endpoints:
         for thread in closing:
             thread.join()
 
-    def _start(self, name: str, region: str, endpoint: Any, settled: threading.Event) -> None:
+    def _start(self, name: str, region: str, endpoint: Any, settled: threading.Event, update: _Update | None) -> None:
         variants: list[Variant] = []
         previous: RunningEndpoint | None = None
         try:
@@ -261,8 +287,10 @@ class Endpoints:
                 AsyncConfig.read(config.get("AsyncInferenceConfig")),
                 _shadow(variants[0], variants[len(given) :]),
             )
+            if update is not None and update.deployment is not None and (region, name) in self._running:
+                self._shift(update.deployment, running, endpoint)
             with self._lock:
-                if self._backend(region).endpoints.get(name) is not endpoint or endpoint.endpoint_status == "Deleting":
+                if not self._is_there(endpoint, region):
                     raise RuntimeError("the endpoint was deleted before it was in service")
                 previous = self._running.get((region, name))
                 self._running[region, name] = running
@@ -274,18 +302,45 @@ class Endpoints:
                 logger.warning("endpoint %s is a stub: its answers are made up", name)
         except Exception as error:
             for variant in variants:
+                variant.gate.close(ENDPOINT_SECONDS.most)
                 variant.server.close()
             with self._lock:
                 if endpoint.endpoint_status != "Deleting":
                     endpoint.failure_reason = str(error)
                     # An update that fails leaves the old configuration in service.
-                    updated = endpoint.endpoint_status == "Updating" and (region, name) in self._running
+                    updated = update is not None and (region, name) in self._running
+                    if update is not None and updated:
+                        vars(endpoint).update(update.before)
                     endpoint.endpoint_status = "InService" if updated else "Failed"
             logger.warning("endpoint %s failed: %s", name, error)
         finally:
             settled.set()
         if previous is not None:
             previous.close()
+
+    def _shift(self, deployment: Deployment, running: RunningEndpoint, endpoint: Any) -> None:
+        """Shift an endpoint's traffic to its new fleet."""
+        key = (running.region, running.name)
+        cloudwatch = self._context.clients.get("cloudwatch", running.region)
+
+        def in_alarm(names: tuple[str, ...]) -> list[str]:
+            found = cloudwatch.describe_alarms(AlarmNames=list(names))["MetricAlarms"]
+            return [alarm["AlarmName"] for alarm in found if alarm["StateValue"] == "ALARM"]
+
+        def shift(share: float) -> None:
+            self._shifted[key] = (running, share)
+
+        try:
+            deployment.carry_out(shift, in_alarm, lambda: self._is_there(endpoint, running.region))
+        except RolledBackError:
+            endpoint.endpoint_status = "RollingBack"
+            raise
+        finally:
+            self._shifted.pop(key, None)
+
+    def _is_there(self, endpoint: Any, region: str) -> bool:
+        found = self._backend(region).endpoints.get(endpoint.endpoint_name)
+        return found is endpoint and endpoint.endpoint_status != "Deleting" and not self._closed
 
     def _variant(self, endpoint: str, variant: Mapping[str, Any], region: str) -> Variant:
         """A variant that is not started."""
@@ -328,49 +383,8 @@ class Endpoints:
             raise refusal(f'Could not find endpoint configuration "{self._arn("endpoint-config", name, region)}".')
         return dict(config.response_object)
 
-    def _more(self, endpoint: Any, region: str) -> dict[str, Any]:
-        """What an endpoint's configuration has besides production variants."""
-        config = self._backend(region).endpoint_configs.get(endpoint.endpoint_config_name)
-        found: dict[str, Any] = {}
-        asynchronous = getattr(config, "async_inference_config", None)
-        if asynchronous:
-            found["AsyncInferenceConfig"] = asynchronous
-        shadows = getattr(config, "shadow_production_variants", None)
-        if shadows:
-            summaries = endpoint._process_production_variants(shadows)
-            found["ShadowProductionVariants"] = [_variant_summary(each, "") for each in summaries]
-        return found
-
-    def _model_image(self, endpoint: Any, variant_name: str, region: str) -> str:
-        config = self._backend(region).endpoint_configs.get(endpoint.endpoint_config_name)
-        for variant in config.production_variants if config else ():
-            model = self._backend(region)._models.get(variant.get("ModelName"))
-            if variant["VariantName"] == variant_name and model is not None:
-                return str((model.primary_container or {}).get("Image", ""))
-        return ""
-
 
 def _shadow(production: Variant, shadows: Sequence[Variant]) -> Shadow | None:
     if not shadows:
         return None
     return Shadow(shadows[0], min(1.0, shadows[0].weight / production.weight if production.weight else 0.0))
-
-
-def _variant_summary(variant: Mapping[str, Any], image: str) -> dict[str, Any]:
-    summary = dict(variant)
-    summary.setdefault("CurrentWeight", 1.0)
-    summary.setdefault("DesiredWeight", 1.0)
-    if image:
-        summary["DeployedImages"] = [{"SpecifiedImage": image, "ResolvedImage": image}]
-    return summary
-
-
-def _capture_summary(config: Mapping[str, Any]) -> dict[str, Any]:
-    on = bool(config.get("EnableCapture"))
-    return {
-        "EnableCapture": on,
-        "CaptureStatus": "Started" if on else "Stopped",
-        "CurrentSamplingPercentage": config["InitialSamplingPercentage"],
-        "DestinationS3Uri": config["DestinationS3Uri"],
-        "KmsKeyId": config.get("KmsKeyId", ""),
-    }

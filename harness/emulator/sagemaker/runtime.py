@@ -189,6 +189,7 @@ class Runtime:
             variant = endpoint.choose(target)
             if variant.gate.enter():  # closed only when an update or a deletion came between
                 break
+        self._endpoints.counts.count(region, name, variant.name)
         try:
             yield endpoint, variant
         finally:
