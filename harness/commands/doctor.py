@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,6 +81,10 @@ def _python() -> Iterator[Finding]:
     if own.resolve() not in places:
         remedy = "Another package or folder of this name comes first: rename it, or start from another folder."
         yield Finding("the import name harness", ", ".join(map(str, places)), remedy, fails=True)
+    others = sorted(set(packages_distributions().get("harness", ())) - {_PACKAGE})
+    if others:
+        remedy = f"They overwrite each other's files: pip uninstall {' '.join(others)}; then install {_PACKAGE} again."
+        yield Finding("the import name harness", f"also installed by {', '.join(others)}", remedy, fails=True)
 
 
 def _packages() -> Iterator[Finding]:

@@ -43,3 +43,12 @@ def test_a_moto_that_lacks_what_is_replaced_fails(port, monkeypatch):
     assert ended.exit_code == 1
     assert "FAILS patches of moto: do not fit" in ended.output
     assert "moto.core.utils.gone" in ended.output
+
+
+def test_another_package_of_the_same_import_name_is_named(port, monkeypatch):
+    both = {"harness": ["aws-ml-harness", "harness"]}
+    monkeypatch.setattr("harness.commands.doctor.packages_distributions", lambda: both)
+    ended = CliRunner().invoke(main, ["doctor"])
+    assert ended.exit_code == 1
+    assert "FAILS the import name harness: also installed by harness" in ended.output
+    assert "pip uninstall harness" in ended.output
