@@ -118,6 +118,9 @@ def test_a_script_trains_and_serves(sagemaker, role, bucket):
     job = train(sagemaker, role, bucket)
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     assert job["FinalMetricDataList"][0]["Value"] > 0.9
+    # Among the first lines: what is logged in the same millisecond may come in any order.
+    lines = log_of("/aws/sagemaker/TrainingJobs", job["TrainingJobName"])[:6]
+    assert any("AWS's container has scikit-learn 1.2; this process has" in line for line in lines), lines
     key = f"out/{job['TrainingJobName']}/output/output.tar.gz"
     body = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     with tarfile.open(fileobj=io.BytesIO(body)) as archive:

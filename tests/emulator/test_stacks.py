@@ -429,3 +429,11 @@ def run_machine(target):
         return result.output
 
     return run_machine
+
+
+def test_a_stack_at_rest_has_no_update_to_cancel_or_to_go_back_from(cfn, name, make):
+    make({"Group": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": f"/{name}"}}})
+    with pytest.raises(cfn.exceptions.ClientError, match="cannot be called from current stack status: CREATE_COMPLETE"):
+        cfn.cancel_update_stack(StackName=name)
+    with pytest.raises(cfn.exceptions.ClientError, match="is in CREATE_COMPLETE state and cannot continue rollback"):
+        cfn.continue_update_rollback(StackName=name)

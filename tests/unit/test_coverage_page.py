@@ -17,3 +17,4 @@ def test_the_page_is_what_the_tables_say():
     command = [sys.executable, "docs/coverage_page.py"]
     made = subprocess.run(command, cwd=ROOT, env=elsewhere, capture_output=True, text=True, check=True, timeout=60)
     assert made.stdout == (ROOT / "docs" / "coverage.md").read_text(), "run: python docs/coverage_page.py --write"
+    assert "|  |" not in made.stdout, "an operation without a test that shows it"

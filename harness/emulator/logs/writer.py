@@ -41,9 +41,11 @@ class LogWriter:
 
     def put(self, region: str, group: str, stream: str, message: str) -> None:
         """Add one event, stamped now, to a stream; group and stream are made when they are missing."""
-        event = {"timestamp": time.time_ns() // 1_000_000, "message": message}
         with self._lock:
-            self._pending[region, group, stream].append(event)
+            events = self._pending[region, group, stream]
+            # PutLogEvents refuses a batch that is not in order of time as a whole, and the wall clock may go back.
+            earliest = events[-1]["timestamp"] if events else 0
+            events.append({"timestamp": max(time.time_ns() // 1_000_000, earliest), "message": message})
         self._wake.set()
 
     def has_group(self, region: str, group: str) -> bool:
