@@ -9,6 +9,7 @@ from harness.commands.dataset import dataset
 from harness.commands.doctor import doctor
 from harness.commands.emulator import env, fault, policy, up
 from harness.commands.evaluation import evaluate, plan
+from harness.commands.options import Commands
 from harness.commands.programs import parity, run
 from harness.commands.project import init
 from harness.commands.sagemaker import sagemaker
@@ -38,7 +39,7 @@ COMMANDS = (
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="harness")
 def main() -> None:
     """Run AWS machine-learning workflows on this machine, with unmodified code."""

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from harness.commands.options import bar, clear_errors, targeted
+from harness.commands.options import Commands, bar, clear_errors, targeted
 
 
-@click.group()
+@click.group(cls=Commands)
 def capture() -> None:
     """Data Capture's files, of an endpoint, an s3:// URI or a folder."""
 
@@ -19,16 +19,27 @@ def capture() -> None:
 def _capture_options(*, answers: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
     options = [
         click.argument("location"),
-        click.option("--target", help="Where AWS answers.  [default: the emulator that runs for this folder]"),
-        click.option("--since", help="From this time on: 2026-01-31T13:00 (UTC), or 30m, 2h, 7d ago."),
-        click.option("--until", help="Before this time."),
-        click.option("--variant", "variants", multiple=True, help="Of this production variant. Can be repeated."),
+        click.option("--target", help="Ask AWS at this target.  [default: the emulator that runs for this folder]"),
+        click.option("--since", help="Take records from this time on: 2026-01-31T13:00 (UTC), or 30m, 2h, 7d ago."),
+        click.option("--until", help="Take records before this time."),
+        click.option(
+            "--variant", "variants", multiple=True, help="Take records of this production variant. Can be repeated."
+        ),
     ]
     if answers:
         options += [
-            click.option("--class", "classes", multiple=True, help="Predicted: name or number. Can be repeated."),
-            click.option("--min-confidence", type=click.FloatRange(0, 1)),
-            click.option("--max-confidence", type=click.FloatRange(0, 1)),
+            click.option(
+                "--class",
+                "classes",
+                multiple=True,
+                help="Take predictions of this class, a name or a number. Can be repeated.",
+            ),
+            click.option(
+                "--min-confidence", type=click.FloatRange(0, 1), help="Take predictions of this confidence or more."
+            ),
+            click.option(
+                "--max-confidence", type=click.FloatRange(0, 1), help="Take predictions of this confidence or less."
+            ),
         ]
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
@@ -41,7 +52,7 @@ def _capture_options(*, answers: bool) -> Callable[[Callable[..., None]], Callab
 
 @capture.command("list")
 @_capture_options(answers=False)
-@click.option("--files", "each", is_flag=True, help="Each file, not each hour.")
+@click.option("--files", "each", is_flag=True, help="List each file, not each hour.")
 def capture_list(location: str, target: str | None, each: bool, **given: Any) -> None:
     """List the capture files of LOCATION, by hour and variant."""
     from rich.console import Console
@@ -70,8 +81,12 @@ def capture_download(location: str, target: str | None, folder: str, **given: An
 @capture.command("tail")
 @_capture_options(answers=True)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what appears, until Ctrl-C.")
-@click.option("-n", "--lines", type=click.IntRange(0), default=10, show_default=True, help="Records to begin with.")
-@click.option("--interval", type=click.FloatRange(0.1), default=1.0, show_default=True, help="Seconds between looks.")
+@click.option(
+    "-n", "--lines", type=click.IntRange(0), default=10, show_default=True, help="Begin with so many records."
+)
+@click.option(
+    "--interval", type=click.FloatRange(0.1), default=1.0, show_default=True, help="Look again after so many seconds."
+)
 def capture_tail(location: str, target: str | None, follow: bool, lines: int, interval: float, **given: Any) -> None:
     """Show the latest records of LOCATION, by default of the last 24 hours; with --follow those to come as well."""
     from rich.console import Console
@@ -96,11 +111,24 @@ def capture_tail(location: str, target: str | None, follow: bool, lines: int, in
 
 @capture.command("parse")
 @_capture_options(answers=True)
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="File to write.  [default: standard output]")
-@click.option("--format", "form", type=click.Choice(["jsonl", "csv", "parquet"]), help="[default: as OUTPUT ends]")
-@click.option("--images", is_flag=True, help="With the input of each record, as it stands in it.")
-@click.option("--threshold", type=click.FloatRange(0, 1), help="Of the column `passed`.  [default: the setting]")
-@click.option("--processes", type=click.IntRange(1), help="That read a large folder.  [default: one a processor]")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file.  [default: standard output]")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "csv", "parquet"]),
+    help="Write in this format.  [default: as OUTPUT ends]",
+)
+@click.option("--images", is_flag=True, help="Write the input of each record too, as it stands there.")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    help="Fill the column `passed` by this threshold.  [default: the setting]",
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    help="Read a large folder with so many processes.  [default: one a processor]",
+)
 def capture_parse(
     location: str,
     target: str | None,
@@ -141,9 +169,13 @@ def capture_parse(
 @capture.command("sql")
 @click.argument("what", type=click.Choice(["table", "hours", "classes", "histogram", "unsure", "unreadable"]))
 @_capture_options(answers=True)
-@click.option("--table", default="captures", show_default=True, help="The table's name.")
-@click.option("--threshold", type=click.FloatRange(0, 1), help="To be exceeded.  [default: the setting]")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Lines of `unsure`.")
+@click.option("--table", default="captures", show_default=True, help="Give the table this name.")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    help="Count what does not exceed this confidence as unsure.  [default: the setting]",
+)
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Show so many lines of `unsure`.")
 @click.option("--run", is_flag=True, help="Print what DuckDB answers to the query over a folder, as CSV.")
 def capture_sql(
     what: str,
@@ -177,13 +209,32 @@ def capture_sql(
 
 @click.command()
 @_capture_options(answers=False)
-@click.option("--labels", help="Images of known class: a folder, a .lst manifest or s3://bucket/prefix.")
-@click.option("--train", help="The images that the model was trained on: a folder or s3://bucket/prefix.")
+@click.option("--labels", help="Take true classes from these images: a folder, a .lst manifest or s3://bucket/prefix.")
+@click.option("--train", help="Compare with the images of the training: a folder or s3://bucket/prefix.")
 @click.option("--state-machine", help="Time the states of this one.  [default: the workflow's]")
-@click.option("--executions", type=click.IntRange(1), default=100, show_default=True, help="The latest, to be timed.")
-@click.option("--unsure", type=click.IntRange(0, 200), default=24, show_default=True, help="Least confident to show.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of samples and permutations.")
-@click.option("-o", "--output", type=click.Path(file_okay=False), default="monitor-output", show_default=True)
+@click.option(
+    "--executions",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="Time the states of so many of the latest executions.",
+)
+@click.option(
+    "--unsure",
+    type=click.IntRange(0, 200),
+    default=24,
+    show_default=True,
+    help="Show so many of the least confident images.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Draw samples and permutations by this seed.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False),
+    default="monitor-output",
+    show_default=True,
+    help="Write the report and its plots to this folder.",
+)
 def monitor(
     location: str,
     target: str | None,

@@ -6,22 +6,32 @@ from pathlib import Path
 
 import click
 
-from harness.commands.options import bar, clear_errors
+from harness.commands.options import Commands, bar, clear_errors
 
 
-@click.group()
+@click.group(cls=Commands)
 def dataset() -> None:
     """Extract, transform, load - or synthesize - the CIFAR-100 vehicles."""
 
 
 @dataset.command("synthesize")
 @click.argument("archive", type=click.Path(dir_okay=False), default=".harness/synthetic.tar.gz")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Draw by this seed.")
 @click.option(
-    "--train", "train_per_class", type=click.IntRange(1), default=500, show_default=True, help="Images a class."
+    "--train",
+    "train_per_class",
+    type=click.IntRange(1),
+    default=500,
+    show_default=True,
+    help="Draw so many of each class.",
 )
 @click.option(
-    "--test", "test_per_class", type=click.IntRange(1), default=100, show_default=True, help="Images a class."
+    "--test",
+    "test_per_class",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="Draw so many of each class.",
 )
 def dataset_synthesize(archive: str, seed: int, train_per_class: int, test_per_class: int) -> None:
     """Draw bicycles and motorcycles into ARCHIVE, in the form of CIFAR-100's."""
@@ -36,8 +46,8 @@ def dataset_synthesize(archive: str, seed: int, train_per_class: int, test_per_c
 
 @dataset.command("extract")
 @click.argument("archive", type=click.Path(dir_okay=False), default=".harness/cifar-100-python.tar.gz")
-@click.option("--source", help="URL, or path of an archive.  [default: CIFAR-100 at the University of Toronto]")
-@click.option("--md5", help="Checksum to expect.  [default: the published one for the default source]")
+@click.option("--source", help="Read this URL, or this file.  [default: CIFAR-100 at the University of Toronto]")
+@click.option("--md5", help="Expect this checksum.  [default: the published one for the default source]")
 def dataset_extract(archive: str, source: str | None, md5: str | None) -> None:
     """Fetch CIFAR-100's python archive to ARCHIVE, going on where an earlier try broke off."""
     from harness.scones.dataset.download import CIFAR_100_URL, extract

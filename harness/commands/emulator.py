@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from harness.commands.options import clear_errors, read_settings, running_control
+from harness.commands.options import Commands, clear_errors, read_settings, running_control
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 picks a free one.  [default: 4566]")
-@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
-@click.option("--services", help="Comma-separated services to run here, e.g. lambda,sagemaker.  [default: all]")
+@click.option("--port", type=click.IntRange(0, 65535), help="Listen on this port; 0 picks a free one.  [default: 4566]")
+@click.option("--host", help="Listen on this address.  [default: 127.0.0.1]")
+@click.option("--services", help="Run these services alone, separated by commas: lambda,sagemaker.  [default: all]")
 @click.option(
     "--state",
     type=click.Path(file_okay=False),
@@ -21,17 +21,24 @@ from harness.commands.options import clear_errors, read_settings, running_contro
 @click.option(
     "--live",
     type=click.Path(exists=True, file_okay=False),
-    help="Functions with code s3://hot-reload/FOLDER run from this folder's FOLDER, as it is.",
+    help="Run functions whose code is s3://hot-reload/FOLDER from FOLDER in this folder, as it is edited.",
+)
+@click.option(
+    "--allow-host", "hosts", multiple=True, help="Let it be asked under this name, besides localhost. Can be repeated."
+)
+@click.option(
+    "--allow-origin",
+    "origins",
+    multiple=True,
+    help="Let web pages of this origin ask, as CORS rules allow. Can be repeated.",
 )
 @click.option(
     "--layer",
     "layers",
     multiple=True,
     metavar="ARN=FOLDER",
-    help="What stands for a layer of another account, by ARN or name: a folder, or a package on PyPI.",
+    help="Let a folder, or a package on PyPI, stand for a layer of another account, by ARN or name. Can be repeated.",
 )
-@click.option("--allow-host", "hosts", multiple=True, help="A name, besides localhost, under which it may be asked.")
-@click.option("--allow-origin", "origins", multiple=True, help="A web page's origin that may ask, as its CORS allows.")
 def up(
     port: int | None,
     host: str | None,
@@ -48,10 +55,11 @@ def up(
 
     settings = read_settings()
     names = frozenset(name.strip() for name in services.split(",")) if services else None
-    with clear_errors():
+    port = settings.port if port is None else port
+    with clear_errors(port):
         run_in_foreground(
             host=host or settings.host,
-            port=settings.port if port is None else port,
+            port=port,
             settings=settings,
             services=names,
             state=Path(state) if state else None,
@@ -64,7 +72,13 @@ def up(
 
 
 @click.command()
-@click.option("--shell", type=click.Choice(["sh", "fish", "json"]), default="sh", show_default=True)
+@click.option(
+    "--shell",
+    type=click.Choice(["sh", "fish", "json"]),
+    default="sh",
+    show_default=True,
+    help="Print it for this shell, or as JSON.",
+)
 def env(shell: str) -> None:
     """Print what leads a shell to the running emulator: eval "$(harness env)"."""
     from harness.emulator.process.endpoint_file import as_shell, find_announced
@@ -76,7 +90,7 @@ def env(shell: str) -> None:
 
 
 @click.command()
-@click.option("--role", help="This role's policy alone.")
+@click.option("--role", help="Print this role's policy alone.")
 def policy(role: str | None) -> None:
     """Print the smallest policies that what functions and state machines called so far needs, by role."""
     import json
@@ -88,29 +102,38 @@ def policy(role: str | None) -> None:
     click.echo(json.dumps(policies if role is None else policies[role], indent=2))
 
 
-@click.group()
+@click.group(cls=Commands)
 def fault() -> None:
     """Faults on demand, in the emulator that runs for this folder."""
 
 
 @fault.command("add")
-@click.option("--function", help="Strike this function; * for all.")
+@click.option("--function", help="Strike this function, or * for all.")
 @click.option("--endpoint", help="Strike this endpoint.")
 @click.option("--bucket", help="Strike this bucket.")
 @click.option("--state", help="Strike this state, or MACHINE/STATE.")
-@click.option("--error", help="Error code, or a state's error name; another name is one that the function raises.")
-@click.option("--message", help="The error's message, or a state's cause.")
-@click.option("--status", type=int, help="HTTP status.  [default: the error's]")
-@click.option("--latency", help='Seconds, or as JSON: {"uniform": [0.1, 0.5]}, exponential, lognormal.')
+@click.option(
+    "--error",
+    help="Answer with this error code, or fail a state with this error; a function raises any other name.",
+)
+@click.option("--message", help="Give the error this message, or the state's failure this cause.")
+@click.option("--status", type=int, help="Answer with this HTTP status.  [default: the error's]")
+@click.option(
+    "--latency",
+    help='Wait so many seconds, or as JSON a distribution says: {"uniform": [0.1, 0.5]}, exponential, lognormal.',
+)
 @click.option("--truncate", type=int, help="Let so many bytes of the answer through.")
 @click.option("--kill", is_flag=True, help="Kill the process that answers, mid-request.")
 @click.option("--times", type=int, help="Strike the first so many calls.  [default: all]")
 @click.option("--fraction", type=float, help="Strike this share of calls, 0 to 1.")
-@click.option("--seed", type=int, help="Of the choice of calls and of latencies.")
-@click.option("--prefix", help="Of the keys in a bucket.")
-def fault_add(latency: str | None, **given: object) -> None:
+@click.option("--seed", type=int, help="Choose calls and latencies by this seed.")
+@click.option("--prefix", help="Strike keys of a bucket with this prefix alone.")
+@click.option("--force", is_flag=True, help="Strike a name although nothing is called so yet.")
+def fault_add(latency: str | None, force: bool, **given: object) -> None:
     """Put a fault in force."""
     import json
+
+    from harness.commands.fault_names import require_known
 
     wanted = {name: value for name, value in given.items() if value not in (None, False)}
     if latency is not None:
@@ -119,6 +142,8 @@ def fault_add(latency: str | None, **given: object) -> None:
         except ValueError:
             raise click.BadParameter(f"{latency!r}: expected seconds, or a distribution as JSON") from None
     with clear_errors():
+        if not force:
+            require_known(wanted, read_settings())
         click.echo(f"fault {running_control().post('faults', wanted)['id']} is in force")
 
 

@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from harness.reporting.progress import Update
     from harness.settings import Settings
     from harness.testing.control import ControlApi
+
+
+class Commands(click.Group):
+    """Commands whose list says each one's sentence to its end, in as many lines as that takes."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [
+            (name, command.get_short_help_str(limit=1000))
+            for name in self.list_commands(ctx)
+            if (command := self.get_command(ctx, name)) is not None and not command.hidden
+        ]
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
 
 
 def read_settings() -> Settings:
@@ -42,8 +58,8 @@ def running_control() -> ControlApi:
 
 
 @contextlib.contextmanager
-def clear_errors() -> Iterator[None]:
-    """Show what a user can mend in one line; a traceback stays for what is our fault."""
+def clear_errors(port: int | None = None) -> Iterator[None]:
+    """Show what a user can mend in one line; a traceback stays for what is our fault. *port*: to be listened on."""
     import errno
 
     try:
@@ -52,9 +68,7 @@ def clear_errors() -> Iterator[None]:
         raise  # who read our output has enough; click ends quietly
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise click.ClickException(
-                "the port is taken, perhaps by another emulator: stop that, or choose one with --port (0 picks)."
-            ) from None
+            raise click.ClickException(f"{_taken(port)}: stop that, or choose a port with --port (0 picks).") from None
         if error.errno == errno.EADDRNOTAVAIL:
             raise click.ClickException("this machine has no such address: leave --host out for 127.0.0.1.") from None
         raise click.ClickException(str(error)) from None
@@ -66,16 +80,24 @@ def clear_errors() -> Iterator[None]:
         raise click.ClickException(str(error)) from None  # AWS's own words
 
 
-@contextlib.contextmanager
-def bar(description: str) -> Iterator[Callable[[int, int | None], None]]:
+def _taken(port: int | None) -> str:
+    """Who has a port, where the system tells."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error, OSError):
+        for item in psutil.net_connections("tcp"):
+            if port and item.status == psutil.CONN_LISTEN and item.laddr and item.laddr.port == port and item.pid:
+                return f"port {port} is taken by {psutil.Process(item.pid).name()} (pid {item.pid})"
+    return f"port {port} is taken, perhaps by another emulator" if port else "the port is taken"
+
+
+def bar(description: str) -> AbstractContextManager[Update]:
     """A progress bar on a terminal, nothing in a log; it is told how much of how much is done."""
     from rich.console import Console
-    from rich.progress import Progress
 
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
-        task = bars.add_task(description, total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
+    from harness.reporting.progress import progress_bar
+
+    return progress_bar(Console(stderr=True), description)
 
 
 def aws_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -87,9 +109,11 @@ def aws_options(command: Callable[..., None]) -> Callable[..., None]:
 def money_options(command: Callable[..., None]) -> Callable[..., None]:
     """What says, on the aws target, whose money may be spent, and how much."""
     for option in (
-        click.option("--max-cost", type=click.FloatRange(0, min_open=True), help="On aws: at most so many USD."),
-        click.option("--yes", is_flag=True, help="On aws: agree to the price; needs --max-cost and --account."),
-        click.option("--account", "aws_account", help="On aws: the account that is meant."),
+        click.option(
+            "--max-cost", type=click.FloatRange(0, min_open=True), help="On aws: refuse what costs more US dollars."
+        ),
+        click.option("--yes", is_flag=True, help="On aws: agree to the price. Needs --max-cost and --account."),
+        click.option("--account", "aws_account", help="On aws: refuse any account but this one."),
     ):
         command = option(command)
     return command

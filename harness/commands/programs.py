@@ -14,16 +14,24 @@ from harness.commands.options import clear_errors, targeted
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("script", type=click.Path(exists=True, dir_okay=False))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-@click.option("--target", help="Where AWS answers.  [default: the emulator that runs for this folder, else a new one]")
-@click.option("--output", type=click.Path(dir_okay=False), help="Executed notebook.  [default: NAME.executed.ipynb]")
-@click.option("--set", "settings_of", multiple=True, metavar="NAME=VALUE", help="Parameter of a notebook; repeatable.")
-@click.option("--allow-errors", is_flag=True, help="Go on behind a cell that fails.")
+@click.option(
+    "--target", help="Ask AWS at this target.  [default: the emulator that runs for this folder, else a new one]"
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False),
+    help="Write the executed notebook to this file.  [default: NAME.executed.ipynb]",
+)
+@click.option(
+    "--set", "settings_of", multiple=True, metavar="NAME=VALUE", help="Set a parameter of a notebook. Can be repeated."
+)
+@click.option("--allow-errors", is_flag=True, help="Go on after a cell that fails.")
 @click.option(
     "--map",
     "maps",
     multiple=True,
     metavar="URL=FILE",
-    help="Answer a download from a file; `synthesized` stands for a drawn CIFAR-100. Repeatable.",
+    help="Answer a download from a file; `synthesized` stands for a drawn CIFAR-100. Can be repeated.",
 )
 def run(
     script: str,
@@ -93,7 +101,9 @@ def _run_notebook(
 @click.command()
 @click.argument("exports", nargs=-1, type=click.Path(exists=True, dir_okay=False))
 @click.option("--record", "execution_arn", help="Instead of comparing, write this execution to --output.")
-@click.option("--output", type=click.Path(dir_okay=False), help="File for --record.  [default: NAME.json]")
+@click.option(
+    "--output", type=click.Path(dir_okay=False), help="Write the recorded execution to this file.  [default: NAME.json]"
+)
 def parity(exports: tuple[str, ...], execution_arn: str | None, output: str | None) -> None:
     """Replay executions that AWS's console exported, and compare their histories event by event."""
     import json

@@ -29,6 +29,7 @@ def deploy_any(
 
     from harness.project.configuration import parameters_of, read_configuration
     from harness.project.plan import deploy_project, plan_project
+    from harness.reporting.address import dashboard_of
     from harness.targets import open_standing_target
 
     console = Console(highlight=False, soft_wrap=True, markup=False)
@@ -54,6 +55,8 @@ def deploy_any(
                 for resource in deployed.resources.values():
                     if resource.type == "AWS::StepFunctions::StateMachine":
                         console.print(f"  {resource.logical_id}: {resource.physical_id}")
+            if page := dashboard_of(place):
+                console.print(f"Open {page} in a browser.")
 
 
 def destroy_any(settings: Settings, stack: str | None, dry_run: bool, given: Mapping[str, object]) -> None:

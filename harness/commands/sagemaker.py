@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import click
 
-from harness.commands.options import clear_errors, read_settings
+from harness.commands.options import Commands, clear_errors, read_settings
 
 
-@click.group()
+@click.group(cls=Commands)
 def sagemaker() -> None:
     """Prepare what SageMaker's jobs need here."""
 
 
 @sagemaker.command()
 @click.argument("framework", metavar="FRAMEWORK==VERSION")
-@click.option("--python", help="Interpreter to make the environment with.  [default: this one]")
+@click.option("--python", help="Make the environment with this interpreter.  [default: this one]")
 def prepare(framework: str, python: str | None) -> None:
     """Make a virtual environment that stands in for AWS's container of FRAMEWORK, e.g. sklearn==1.2-1."""
     from harness.emulator.sagemaker.prepare import prepare_environment

@@ -25,21 +25,33 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option(
-    "--data", type=click.Path(exists=True, file_okay=False), help="A folder with train.lst, test.lst, train/, test/."
+    "--data",
+    type=click.Path(exists=True, file_okay=False),
+    help="Take images from a folder with train.lst, test.lst, train/, test/.",
 )
 @click.option(
     "--source",
     default="synthetic",
     show_default=True,
-    help="Where images come from without --data: synthetic, cifar100, or the URL or path of an archive.",
+    help="Without --data, take images from here: synthetic, cifar100, or the URL or path of an archive.",
 )
-@click.option("--executions", type=click.IntRange(1, 10_000), default=20, show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the drawings and of the choice of images.")
+@click.option(
+    "--executions", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Run so many executions."
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Draw images, and choose among them, by this seed."
+)
 @click.option(
     "--model",
-    help="The model.tar.gz that the endpoint serves, or: stub.  [default: the one in fixtures/, if it can be served]",
+    help="Serve this model.tar.gz, or: stub.  [default: the one in fixtures/, if it can be served]",
 )
-@click.option("--output", type=click.Path(file_okay=False), default="demo-output", show_default=True)
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False),
+    default="demo-output",
+    show_default=True,
+    help="Write plots and report to this folder.",
+)
 def demo(data: str | None, source: str, executions: int, seed: int, model: str | None, output: str) -> None:
     """Run the whole workflow: images, endpoint, functions, state machine, plots, clean-up."""
     from rich.console import Console
@@ -63,19 +75,48 @@ def demo(data: str | None, source: str, executions: int, seed: int, model: str |
 
 @click.command()
 @click.argument("template", required=False, type=click.Path(exists=True, path_type=Path))
-@click.option("--stack", help="Name of the stack.  [default: samconfig.toml's, pyproject.toml's, or the folder's]")
-@click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Of the template; repeatable.")
-@click.option("--allow-unsupported", is_flag=True, help="Leave out types of resources that are not emulated.")
-@click.option("--target", help="Where to deploy.  [default: the emulator that runs for this folder]")
-@click.option("--data", type=click.Path(exists=True, file_okay=False), help="As of demo.")
-@click.option("--source", default="synthetic", show_default=True, help="As of demo.")
-@click.option("--model", help="As of demo.")
-@click.option("--live", type=click.Path(exists=True, file_okay=False), help="The folder that `up` was given as --live.")
 @click.option(
-    "--executions", type=click.IntRange(0, 10_000), default=0, show_default=True, help="To run once it is deployed."
+    "--stack", help="Give the stack this name.  [default: samconfig.toml's, pyproject.toml's, or the folder's]"
 )
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--page", help="Address of a page that shows the executions, to be printed at the end.")
+@click.option(
+    "--parameter",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set a parameter of the template. Can be repeated.",
+)
+@click.option("--allow-unsupported", is_flag=True, help="Leave out types of resources that are not emulated.")
+@click.option("--target", help="Deploy to this target.  [default: the emulator that runs for this folder]")
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False),
+    help="Take images from a folder with train.lst, test.lst, train/, test/.",
+)
+@click.option(
+    "--source",
+    default="synthetic",
+    show_default=True,
+    help="Without --data, take images from here: synthetic, cifar100, or the URL or path of an archive.",
+)
+@click.option(
+    "--model", help="Serve this model.tar.gz, or: stub.  [default: the one in fixtures/, if it can be served]"
+)
+@click.option(
+    "--live",
+    type=click.Path(exists=True, file_okay=False),
+    help="Run functions from the folder that `up` was given as --live.",
+)
+@click.option(
+    "--executions",
+    type=click.IntRange(0, 10_000),
+    default=0,
+    show_default=True,
+    help="Run so many executions once it is deployed.",
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Draw images, and choose among them, by this seed."
+)
+@click.option("--page", help="Print this address of a page at the end.  [default: the dashboard's]")
 @aws_options
 @click.option("--dry-run", is_flag=True, help="Print what would be made, and on aws what it costs; make nothing.")
 def deploy(
@@ -149,12 +190,18 @@ def _deploy_on_aws(settings: Settings, source: str, seed: int, executions: int, 
 
 
 @click.command()
-@click.option("--target", help="Whose executions to show.  [default: the emulator that runs for this folder]")
-@click.option("--port", type=click.IntRange(0, 65535), default=8090, show_default=True, help="0 picks a free one.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--target", help="Show the executions of this target.  [default: the emulator that runs for this folder]")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8090,
+    show_default=True,
+    help="Listen on this port; 0 picks a free one.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Listen on this address.")
 @click.option("--control", is_flag=True, help="Let executions be started and faults be switched from the page.")
 @click.option(
-    "--allow-host", "hosts", multiple=True, help="A name, besides localhost, under which browsers may ask; repeatable."
+    "--allow-host", "hosts", multiple=True, help="Let browsers ask under this name, besides localhost. Can be repeated."
 )
 def dashboard(target: str | None, port: int, host: str, control: bool, hosts: tuple[str, ...]) -> None:
     """Serve a page that shows executions as they succeed and fail, and why; endpoints, captures, faults."""
@@ -163,14 +210,14 @@ def dashboard(target: str | None, port: int, host: str, control: bool, hosts: tu
     from harness.targets import open_standing_target
 
     settings = targeted(target)
-    with clear_errors(), open_standing_target(settings) as place:
+    with clear_errors(port), open_standing_target(settings) as place:
         serve(place, host, port, control=control, hosts=hosts)
 
 
 @click.command()
-@click.option("--stack", help="The stack to remove.  [default: as of deploy]")
-@click.option("--target", help="Where it is deployed.  [default: the emulator that runs for this folder]")
-@click.option("--account", "aws_account", help="On aws: the account that is meant.")
+@click.option("--stack", help="Remove this stack.  [default: the one that deploy makes]")
+@click.option("--target", help="Remove it from this target.  [default: the emulator that runs for this folder]")
+@click.option("--account", "aws_account", help="On aws: refuse any account but this one.")
 @click.option("--dry-run", is_flag=True, help="On aws: print what would be deleted, delete nothing.")
 def destroy(stack: str | None, target: str | None, dry_run: bool, **given: object) -> None:
     """Remove what deploy has made; of the reference workload, the endpoint first."""
@@ -197,8 +244,8 @@ def destroy(stack: str | None, target: str | None, dry_run: bool, **given: objec
 
 
 @click.command("sweep")
-@click.option("--target", default="aws", show_default=True)
-@click.option("--account", "aws_account", help="The account that is meant.")
+@click.option("--target", default="aws", show_default=True, help="Sweep this target; only what is on aws expires.")
+@click.option("--account", "aws_account", help="Refuse any account but this one.")
 @click.option("--dry-run", is_flag=True, help="Print what would be deleted, delete nothing.")
 def sweep_command(target: str, dry_run: bool, **given: object) -> None:
     """Remove from AWS what is past its expiry, whatever made it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from harness.evaluation.files import read_json, summary, to_csv, to_json
 from harness.evaluation.model import Evaluation, Prediction
 from harness.evaluation.source import Source, find_source, upload_folder
 from harness.reporting.page import write
+from harness.reporting.progress import progress_bar
 from harness.scones.dataset import CLASS_NAMES
 from harness.settings import Settings
 
@@ -44,7 +44,8 @@ class EvaluateOptions:
         root: folder with ``template.yaml``.
         source: ``s3://...`` or a folder; not needed to resume.
         output: folder of the report.
-        model: the ``model.tar.gz`` that the endpoint serves, None for a stub.
+        model: the ``model.tar.gz`` that an endpoint made for this serves, None for a stub.
+        named_model: whether *model* was asked for: an endpoint that is there already is then made to serve it.
         workflow: ``nested`` or ``inline``.
         images: where a manifest's images are, ``s3://bucket/prefix``.
         against: JSON of an earlier evaluation.
@@ -55,6 +56,7 @@ class EvaluateOptions:
     source: str
     output: Path
     model: Path | None = None
+    named_model: bool = False
     workflow: str = "nested"
     batch: BatchOptions = field(default_factory=BatchOptions)
     images: str | None = None
@@ -75,8 +77,9 @@ class EvaluateResult:
 def run_evaluate(options: EvaluateOptions, settings: Settings, console: Console) -> EvaluateResult:
     """Evaluate on the target of *settings*, and write the report.
 
-    On the embedded target, the emulator that runs for this folder is used, and what is deployed there stays; where none
-    runs, one is started for the time being.
+    A workflow that is deployed on the target is evaluated as it is: functions that run live or were edited there stay
+    so. Where none is, it is deployed and stays; on the embedded target, where no emulator runs for this folder, one is
+    started for the time being. Nothing is deployed before the source was found.
 
     Raises:
         ValueError: the source, the earlier evaluation or the options make no sense.
@@ -87,8 +90,8 @@ def run_evaluate(options: EvaluateOptions, settings: Settings, console: Console)
     earlier = _earlier(options)
     if settings.target == "aws":
         return _evaluate_on_aws(options, settings, console, before, earlier)
-    with _workflow(options, settings, console) as (scones, target):
-        return evaluate_on(scones, target, options, settings, console, before, earlier)
+    with _workflow(options, settings, console) as (scones, target, source):
+        return evaluate_on(scones, target, options, settings, console, before, earlier, source=source)
 
 
 def _evaluate_on_aws(
@@ -127,6 +130,8 @@ def evaluate_on(
     before: Evaluation | None = None,
     earlier: Evaluation | None = None,
     agree: Callable[[int], None] | None = None,
+    *,
+    source: Source | None = None,
 ) -> EvaluateResult:
     """As :func:`run_evaluate`, on a workflow that is deployed.
 
@@ -139,8 +144,9 @@ def evaluate_on(
         before: the evaluation to compare with.
         earlier: the one to go on with.
         agree: where it costs money, asks whether so many images may; raises where not.
+        source: what was found already of what *options* name.
     """
-    from harness.scones.endpoint import is_stub
+    from harness.scones.endpoint import is_stub, served_model
 
     states, s3 = scones.session.client("stepfunctions"), scones.session.client("s3")
     if earlier is not None:
@@ -152,7 +158,7 @@ def evaluate_on(
         else:
             console.print(f"  nothing to resume: {arn} has not failed")
     else:
-        source = _find(options.source, options.images, s3, scones.bucket, console)
+        source = source or _find(options.source, options.images, s3, scones.bucket, console)
         if agree is not None:
             agree(source.count(s3))
         name = f"evaluation-{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
@@ -176,7 +182,7 @@ def evaluate_on(
         "Workflow": MACHINES_SAY[options.workflow if earlier is None else str(earlier.facts.get("Variant", "nested"))],
         "Variant": options.workflow if earlier is None else earlier.facts.get("Variant", "nested"),
         "Endpoint": scones.endpoint,
-        "Model": _model_of(options.model),
+        "Model": served_model(scones.endpoint, scones.session),
         "Threshold": settings.threshold,
         "Execution": batch.execution_arn,
         "Map Run": batch.map_run,
@@ -198,12 +204,6 @@ MACHINES_SAY = {
     "nested": "each image an execution of the image workflow (states:startExecution.sync:2)",
     "inline": "each image by the workflow's functions, within the execution of its batch",
 }
-
-
-def _model_of(model: Path | None) -> str:
-    if model is None:
-        return "stub"
-    return f"{model.name}, SHA-256 {hashlib.sha256(model.read_bytes()).hexdigest()[:12]}"
 
 
 def _earlier(options: EvaluateOptions) -> Evaluation | None:
@@ -228,7 +228,7 @@ def _find(named: str, images: str | None, s3: Any, bucket: str, console: Console
         from harness.project.bucket import ensure_bucket
 
         ensure_bucket(s3, bucket)
-        with _bar(console, "Uploading") as update:
+        with progress_bar(console, "Uploading") as update:
             source = upload_folder(s3, folder, bucket, update)
         console.print(f"  images of {named} are at s3://{bucket}/{source.images['prefix']}", soft_wrap=True)
         return source
@@ -239,16 +239,20 @@ def _find(named: str, images: str | None, s3: Any, bucket: str, console: Console
 
 
 @contextlib.contextmanager
-def _workflow(options: EvaluateOptions, settings: Settings, console: Console) -> Iterator[tuple[Scones, str]]:
+def _workflow(
+    options: EvaluateOptions, settings: Settings, console: Console
+) -> Iterator[tuple[Scones, str, Source | None]]:
     import boto3
 
     from harness.emulator.process.endpoint_file import find_announced
-    from harness.scones.workflow import deploy_scones, deployed, plan_scones
+    from harness.scones.workflow import deploy_scones, deployed, find_deployed, plan_scones, serve
     from harness.targets import open_standing_target, open_target
 
     def step(line: str) -> None:
         console.print(f"  {line}", soft_wrap=True)
 
+    if not options.resume and not options.source.startswith("s3://") and not Path(options.source).is_dir():
+        raise ValueError(f"there is no folder {options.source}; name one, or s3://bucket/key")
     stands = settings.target != "embedded" or find_announced(settings.cache) is not None
     if not stands:
         if options.source.startswith("s3://") or options.resume:
@@ -256,44 +260,31 @@ def _workflow(options: EvaluateOptions, settings: Settings, console: Console) ->
         with open_target(settings) as target:
             session = boto3.Session()
             with deployed(session, settings, options.root, lambda line: None, options.model) as scones:
-                yield scones, target.name
+                yield scones, target.name, None
         return
     with open_standing_target(settings) as target:
         session = boto3.Session()
-        yield deploy_scones(plan_scones(session, settings, options.root, options.model), session, step), target.name
+        plan = plan_scones(session, settings, options.root, options.model)
+        source = None
+        if not options.resume:
+            source = _find(options.source, options.images, session.client("s3"), plan.bucket, console)
+        there = find_deployed(plan, session)
+        if there is not None and options.named_model:
+            serve(plan, session, step)
+        yield there or deploy_scones(plan, session, step), target.name, source
 
 
 @contextlib.contextmanager
-def _bar(console: Console, description: str) -> Iterator[Any]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn("  {task.description}"), BarColumn(bar_width=30), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-        task = bars.add_task(description, total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
-
-
-@contextlib.contextmanager
-def _live(console: Console) -> Iterator[Any]:
+def _live(console: Console) -> Iterator[Callable[[dict[str, int]], None]]:
     """Progress by the Map Run's counts; a log gets a line for each tenth."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("  Evaluating"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[counts]}"),
-        TimeRemainingColumn(),
-    )
     said = -1
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-        task = bars.add_task("", total=None, counts="")
+    with progress_bar(console, "Evaluating") as bar:
 
         def update(counts: dict[str, int]) -> None:
             nonlocal said
             done = sum(counts[name] for name in ("succeeded", "failed", "timedOut", "aborted"))
             words = f"{counts['running']} running, {counts['failed'] + counts['timedOut']} failed"
-            bars.update(task, completed=done, total=counts["total"] or None, counts=words)
+            bar(done, counts["total"] or None, words)
             tenth = 10 * done // counts["total"] if counts["total"] else 0
             if not console.is_terminal and tenth > said:
                 said = tenth

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,12 @@ _WORDS = {
     "inline": "each image within its batch's execution",
     "express": "as inline, in Express workflows (not in template.yaml)",
 }
+_SHORT = {
+    "Lambda (functions at a time)": "Lambda at a time",
+    "Lambda (requests a second)": "Lambda requests",
+    "S3 (GET requests of one prefix)": "S3 GET requests",
+    "Map Run (child executions started)": "Map Run starts",
+}
 
 
 def run_plan(given: Mapping[str, Any], console: Console) -> list[Estimate]:
@@ -29,11 +35,10 @@ def run_plan(given: Mapping[str, Any], console: Console) -> list[Estimate]:
     """
     wanted = [given["workflow"]] if given.get("workflow") else list(WORKFLOWS)
     estimates = [estimate(_plan(given, workflow)) for workflow in wanted]
-    for each in estimates:
-        _show(each, console)
-        if given.get("simulated"):
+    _show(estimates, console)
+    if given.get("simulated"):
+        for each in estimates:
             _simulate(each, int(given.get("seed") or 0), console)
-    _show_transform(estimates[0], console)
     _show_numbers(console)
     return estimates
 
@@ -64,32 +69,57 @@ def _plan(given: Mapping[str, Any], workflow: str) -> Plan:
     )
 
 
-def _show(each: Estimate, console: Console) -> None:
+def _show(estimates: Sequence[Estimate], console: Console) -> None:
+    """The alternatives side by side: a column each, batch transform the last."""
     from rich.table import Table
 
-    plan = each.plan
-    console.rule(f"{plan.workflow}: {_WORDS[plan.workflow]}", align="left")
-    console.print(
-        f"[bold]{plan.items:,} images in {duration(each.seconds)} for ${each.cost:,.2f}[/bold] "
-        f"({each.rate:,.0f} images a second, ${1000 * each.cost / plan.items:.4f} per 1,000)"
+    items = estimates[0].plan.items
+    instances = max(1, estimates[0].instances)
+    seconds, dollars = transform(estimates[0].plan, instances)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title=f"{items:,} images", title_justify="left")
+    table.add_column("")
+    for name in (*(each.plan.workflow for each in estimates), "batch transform"):
+        table.add_column(name, justify="right", no_wrap=True)
+
+    def row(name: str, cells: Iterable[str], last: str = "", style: str | None = None) -> None:
+        table.add_row(name, *cells, last, style=style)
+
+    row("time", [duration(each.seconds) for each in estimates], duration(seconds), "bold")
+    row("cost", [f"${each.cost:,.2f}" for each in estimates], f"${dollars:,.2f}", "bold")
+    row(
+        "  per 1,000 images",
+        [f"${1000 * each.cost / items:.4f}" for each in estimates],
+        f"${1000 * dollars / items:.4f}",
     )
-    console.print(f"  bottleneck: {each.bottleneck}")
+    row("images a second", [f"{each.rate:,.0f}" for each in estimates], f"{items / seconds:,.0f}")
+    row("MaxConcurrency", [f"{each.concurrency:,}" for each in estimates])
+    row("images of a batch", [f"{each.batch:,}" for each in estimates])
+    row("ml.m5.xlarge", [f"{each.instances:,}" for each in estimates], f"{instances:,}")
+    table.add_section()
+    row("images/s allowed by", [""] * len(estimates))
+    for part in dict.fromkeys(_part(name) for each in estimates for name in each.rates):
+        row(f"  {part}", [_rate(each, part) for each in estimates])
+    row("dollars", [""] * len(estimates))
+    for what in dict.fromkeys(_part(name) for each in estimates for name in each.costs):
+        costs = [{_part(name): cost for name, cost in each.costs.items()}.get(what) for each in estimates]
+        row(f"  {what}", ["" if cost is None else f"{cost:,.2f}" for cost in costs])
+    console.print(table)
+    console.print("  * holds it up", style="dim")
+    for each in estimates:
+        console.print(f"  {each.plan.workflow}: {_WORDS[each.plan.workflow]}; bottleneck: {each.bottleneck}")
     console.print(
-        f"  MaxConcurrency {each.concurrency:,}, batches of {each.batch}, {each.instances} ml.m5.xlarge"
-        f"{'' if each.instances == 1 else ' each'} for {duration(each.seconds)}"
+        "  batch transform: predictions alone, without functions, threshold, retries of single images or histories"
     )
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2))
-    table.add_column("images a second that each part allows")
-    table.add_column("", justify="right")
-    for name, rate in sorted(each.rates.items(), key=lambda item: item[1]):
-        table.add_row(name, f"{rate:,.0f}")
-    console.print(table)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2))
-    table.add_column("dollars")
-    table.add_column("", justify="right")
-    for name, cost in each.costs.items():
-        table.add_row(name, f"{cost:,.2f}")
-    console.print(table)
+
+
+def _part(name: str) -> str:
+    """A part's name in short, the same for each alternative."""
+    return _SHORT.get(name, name.partition(" (")[0].partition(",")[0])
+
+
+def _rate(each: Estimate, part: str) -> str:
+    rate = next((rate for name, rate in each.rates.items() if _part(name) == part), None)
+    return "" if rate is None else f"{rate:,.0f}{' *' if _part(each.bottleneck) == part else '  '}"
 
 
 def _simulate(each: Estimate, seed: int, console: Console) -> None:
@@ -98,19 +128,10 @@ def _simulate(each: Estimate, seed: int, console: Console) -> None:
     small = estimate(scaled(each, _FACTOR))
     found = simulate(small, seed)
     console.print(
-        f"  simulated at 1/{_FACTOR:g} of all quotas, {small.plan.items:,} images: {duration(found.seconds)}, "
-        f"{found.seconds / small.seconds - 1:+.1%} against the closed form; {found.throttled:,} calls throttled, "
+        f"  {each.plan.workflow}, simulated at 1/{_FACTOR:g} of all quotas, {small.plan.items:,} images: "
+        f"{duration(found.seconds)}, {found.seconds / small.seconds - 1:+.1%} against the closed form; "
+        f"{found.throttled:,} calls throttled, "
         f"Lambda {found.functions_busy:.0%} and endpoint {found.endpoint_busy:.0%} busy"
-    )
-
-
-def _show_transform(each: Estimate, console: Console) -> None:
-    instances = max(1, each.instances)
-    seconds, dollars = transform(each.plan, instances)
-    console.rule("instead: SageMaker batch transform", align="left")
-    console.print(
-        f"{each.plan.items:,} images in {duration(seconds)} for ${dollars:,.2f} on {instances} ml.m5.xlarge: "
-        "predictions alone, without functions, threshold, retries of single images or histories."
     )
 
 

@@ -71,6 +71,28 @@ def deploy(
     return Deployment(roles, function_arns, machines)
 
 
+def find_deployment(plan: Plan, session: boto3.Session, optional: Collection[str] = ()) -> Deployment | None:
+    """What *plan* declares, as it is there by name, whatever it looks like; None where some of it is missing.
+
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses.
+    """
+    iam, functions = session.client("iam"), session.client("lambda")
+    there = _state_machine_arns(session.client("stepfunctions"))
+    machines = {item.name: there[item.name] for item in plan.state_machines if item.name in there}
+    if any(item.name not in machines and item.name not in optional for item in plan.state_machines):
+        return None
+    try:
+        roles = {role.name: str(iam.get_role(RoleName=role.name)["Role"]["Arn"]) for role in plan.roles}
+        function_arns = {
+            item.name: str(functions.get_function_configuration(FunctionName=item.name)["FunctionArn"])
+            for item in plan.functions
+        }
+    except (iam.exceptions.NoSuchEntityException, functions.exceptions.ResourceNotFoundException):
+        return None
+    return Deployment(roles, function_arns, machines)
+
+
 def destroy(plan: Plan, session: boto3.Session, on_step: Step = lambda line: None) -> None:
     """Remove all that *plan* declares; what is not there any more is passed over.
 

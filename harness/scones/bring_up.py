@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.reporting.address import dashboard_of
 from harness.scones.demo import DemoOptions, execute, load_images, prepare_dataset, stub_notes, summarize
 from harness.scones.endpoint import is_stub
 from harness.scones.workflow import deploy_scones, destroy_scones, plan_scones
@@ -26,7 +27,7 @@ class BringUpOptions:
     live: Path | None = None
     """Folder whose functions run as they are edited, where the target's emulator has it as its ``--live``."""
     page: str | None = None
-    """Address of a page that shows the executions, to be printed."""
+    """Address of a page that shows the executions, to be printed; the emulator's dashboard when None."""
 
 
 def bring_up(options: BringUpOptions, settings: Settings, target: Target, console: Console) -> int:
@@ -55,8 +56,9 @@ def bring_up(options: BringUpOptions, settings: Settings, target: Target, consol
         console.rule(f"{options.demo.executions} executions", align="left")
         rows = execute(options.demo, scones, dataset, console)
     summarize(rows, stubs, console, None)
-    if options.page:
-        console.print(f"Open [bold]{options.page}[/bold] in a browser.", soft_wrap=True)
+    page = options.page or dashboard_of(target)
+    if page:
+        console.print(f"Open [bold]{page}[/bold] in a browser.", soft_wrap=True)
     return sum(not row.result.succeeded and row.result.error != "ThresholdConfidenceNotMet" for row in rows)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import random
 from collections import Counter
@@ -14,18 +13,20 @@ from typing import TYPE_CHECKING
 
 from harness.capture.records import CaptureRecord, await_s3, to_frame
 from harness.project.executions import ExecutionResult, history, inferences_of, run_all
+from harness.reporting.progress import counting, progress_bar
 from harness.scones.dataset.transform import CLASS_NAMES, Dataset
 from harness.scones.workflow import Scones, deployed
 from harness.settings import Settings
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
     from rich.table import Table
 
 SYNTHETIC = "synthetic"
 CIFAR_100 = "cifar100"
 STUB = "stub"
+MOST_LISTED = 40
+"""Executions that a terminal is shown one by one; of more, the counts."""
 SHIPPED_MODEL = Path("fixtures/model/model.tar.gz")
 
 
@@ -139,25 +140,24 @@ def prepare_dataset(options: DemoOptions, settings: Settings, console: Console) 
     if options.data is not None:
         dataset, kind = from_folder(options.data), f"real images from {options.data}"
     else:
-        with _progress(console) as bars:
-            if options.source == SYNTHETIC:
-                task = bars.add_task("Drawing bicycles and motorcycles")
+        if options.source == SYNTHETIC:
+            with progress_bar(console, "Drawing bicycles and motorcycles") as update:
                 archive = synthesize(
                     settings.cache / "synthetic.tar.gz",
                     seed=options.seed,
                     train_per_class=100,
                     test_per_class=50,
-                    progress=lambda done, total: bars.update(task, completed=done, total=total),
+                    progress=update,
                 )
-                folder, kind = settings.cache / "synthetic", "images that were drawn, not photographed"
-            else:
-                task = bars.add_task("Fetching the archive")
+            folder, kind = settings.cache / "synthetic", "images that were drawn, not photographed"
+        else:
+            with progress_bar(console, "Fetching the archive") as update:
                 archive = extract(
                     CIFAR_100_URL if options.source == CIFAR_100 else options.source,
                     settings.cache / "cifar-100-python.tar.gz",
-                    progress=lambda done, total: bars.update(task, completed=done, total=total),
+                    progress=update,
                 )
-                folder, kind = settings.cache / "cifar100", f"real images from {options.source}"
+            folder, kind = settings.cache / "cifar100", f"real images from {options.source}"
         dataset = transform(read_archive(archive), folder)
     console.print(f"  {len(dataset.train)} training and {len(dataset.test)} test images: {kind}")
     return dataset, kind
@@ -167,35 +167,25 @@ def load_images(scones: Scones, dataset: Dataset, console: Console) -> None:
     """Have the data set in the workflow's bucket, with progress."""
     from harness.scones.dataset.load import load
 
-    with _progress(console) as bars:
-        task = bars.add_task("Loading images to S3")
-        report = load(
-            dataset,
-            scones.session.client("s3"),
-            scones.bucket,
-            progress=lambda done, total: bars.update(task, completed=done, total=total),
-        )
+    with progress_bar(console, "Loading images to S3") as update:
+        report = load(dataset, scones.session.client("s3"), scones.bucket, progress=update)
     console.print(f"  loaded {report.uploaded} files to s3://{scones.bucket}, {report.unchanged} were there")
 
 
 def execute(options: DemoOptions, scones: Scones, dataset: Dataset, console: Console) -> list[DemoRow]:
     """Run the executions, showing each as it ends."""
-    from rich.live import Live
-
     names = list(dataset.test["filename"])
     random.Random(options.seed).shuffle(names)
     names = [names[number % len(names)] for number in range(options.executions)]
     states = scones.session.client("stepfunctions")
     events = (scones.event(f"test/{name}") for name in names)
     rows: list[DemoRow] = []
-    # A log gets the finished table; only a terminal can show it growing.
-    live = Live(console=console, refresh_per_second=8) if console.is_terminal else contextlib.nullcontext()
-    with live as screen:
+    with counting(console, options.executions, "executions") as ended:
         for result in run_all(states, scones.state_machine_arn, events, concurrency=2):
-            rows.append(_row(result, states))
-            if screen is not None:
-                screen.update(_table(rows, console.width))
-    if screen is None:
+            row = _row(result, states)
+            rows.append(row)
+            ended(None if result.succeeded else f"{row.image}  {result.error or result.status}")
+    if len(rows) <= MOST_LISTED:
         console.print(_table(rows, console.width))
     return rows
 
@@ -317,17 +307,3 @@ def summarize(rows: list[DemoRow], stubs: list[str], console: Console, report: P
         console.print("[bold yellow]Not everything was real:[/bold yellow]")
         for stub in stubs:
             console.print(f"  - {stub}")
-
-
-def _progress(console: Console) -> Progress:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    return Progress(
-        TextColumn("  {task.description}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )

@@ -186,3 +186,15 @@ def is_stub(name: str, session: boto3.Session) -> bool:
     arn = sagemaker.describe_endpoint(EndpointName=name)["EndpointArn"]
     tags = sagemaker.list_tags(ResourceArn=arn)["Tags"]
     return any(tag == {"Key": "harness:stub", "Value": "true"} for tag in tags)
+
+
+def served_model(name: str, session: boto3.Session) -> str:
+    """The model that an endpoint serves, as people tell it: where its ``model.tar.gz`` is, or ``stub``."""
+    if is_stub(name, session):
+        return "stub"
+    sagemaker: Any = session.client("sagemaker")
+    configuration = sagemaker.describe_endpoint_config(
+        EndpointConfigName=sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"]
+    )
+    model = sagemaker.describe_model(ModelName=configuration["ProductionVariants"][0]["ModelName"])
+    return str(model.get("PrimaryContainer", {}).get("ModelDataUrl") or model["ModelName"])

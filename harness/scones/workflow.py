@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.project.bucket import ensure_bucket
-from harness.project.install import Deployment, Step, deploy
+from harness.project.install import Deployment, Step, deploy, find_deployment
 from harness.project.template import Plan, read_plan
 from harness.scones.cleanup import clean_up
-from harness.scones.endpoint import EndpointPlan, deploy_endpoint
+from harness.scones.endpoint import EndpointPlan, current_configuration, deploy_endpoint
 from harness.settings import Settings
 
 if TYPE_CHECKING:
@@ -113,9 +113,34 @@ def deploy_scones(
         botocore.exceptions.ClientError: AWS refuses.
     """
     deployment = deploy(plan.resources, session, on_step, live, plan.optional)
+    serve(plan, session, on_step)
+    return _as_planned(plan, session, deployment)
+
+
+def serve(plan: SconesPlan, session: boto3.Session, on_step: Step = lambda line: None) -> None:
+    """Have the endpoint serve the plan's model, and nothing else changed.
+
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses.
+    """
     if plan.model is not None:
         _upload(plan.model, plan.bucket, session, on_step)
     deploy_endpoint(plan.endpoint, session, on_step)
+
+
+def find_deployed(plan: SconesPlan, session: boto3.Session) -> Scones | None:
+    """The workflow of *plan*, where all of it is deployed: whatever its functions' code is now, it stays.
+
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses.
+    """
+    deployment = find_deployment(plan.resources, session, plan.optional)
+    if deployment is None or current_configuration(plan.endpoint.name, session) is None:
+        return None
+    return _as_planned(plan, session, deployment)
+
+
+def _as_planned(plan: SconesPlan, session: boto3.Session, deployment: Deployment) -> Scones:
     captures = f"{plan.endpoint.capture_uri}/{plan.endpoint.name}"
     return Scones(session, plan.bucket, plan.endpoint.name, captures, plan.resources, deployment)
 

@@ -39,7 +39,7 @@ class MachineCoverage:
     counts: dict[Item, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._states = dict(_states(self.definition))
+        self._states = dict(all_states(self.definition))
         self.counts = dict.fromkeys(_items(self._states), 0)
 
     @property
@@ -119,12 +119,13 @@ def measure(traces: Iterable[Mapping[str, Any]]) -> list[MachineCoverage]:
     return sorted(found.values(), key=lambda coverage: coverage.machine)
 
 
-def _states(definition: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def all_states(definition: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The states of a machine, also those within Map and Parallel states, with their names."""
     for name, state in definition.get("States", {}).items():
         yield name, state
         inner = [*state.get("Branches", ()), state.get("ItemProcessor"), state.get("Iterator")]
         for part in filter(None, inner):
-            yield from _states(part)
+            yield from all_states(part)
 
 
 def _items(states: Mapping[str, Mapping[str, Any]]) -> Iterator[Item]:

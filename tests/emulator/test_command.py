@@ -80,7 +80,7 @@ def test_a_taken_port_is_a_clear_error(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         refused = run("up", "--port", str(taken.getsockname()[1]), cwd=tmp_path)
     assert refused.returncode == 1
-    assert refused.stderr.startswith("Error: the port is taken")
+    assert re.match(rf"Error: port \d+ is taken by \S+ \(pid {os.getpid()}\)", refused.stderr), refused.stderr
     assert "--port" in refused.stderr and "Traceback" not in refused.stderr
 
 
@@ -153,3 +153,42 @@ def test_help_is_quick_to_import():
     imported = {line.rpartition("|")[2].strip() for line in listing.splitlines()}
     assert "click" in imported
     assert not imported & {"boto3", "moto", "numpy", "pandas", "matplotlib", "rich"}
+
+
+def test_a_fault_of_what_does_not_exist_is_refused_unless_forced(tmp_path):
+    with emulator(tmp_path) as (_, url):
+        s3 = beside.session(region_name="us-east-1").client(
+            "s3", endpoint_url=url, aws_access_key_id="x", aws_secret_access_key="x"
+        )
+        s3.create_bucket(Bucket="pictures")
+        refused = run("fault", "add", "--bucket", "picture", "--error", "SlowDown", cwd=tmp_path)
+        assert refused.returncode == 1
+        assert refused.stderr.startswith("Error: no bucket is called 'picture': there is pictures.")
+        forced = run("fault", "add", "--bucket", "picture", "--error", "SlowDown", "--force", cwd=tmp_path)
+        known = run("fault", "add", "--bucket", "pictures", "--error", "SlowDown", cwd=tmp_path)
+        listed = run("fault", "list", cwd=tmp_path)
+    assert (forced.stdout, known.stdout) == ("fault 1 is in force\n", "fault 2 is in force\n")
+    assert "bucket=pictures" in listed.stdout
+
+
+@pytest.mark.long
+def test_evaluate_leaves_functions_as_they_are_and_refuses_before_it_deploys(tmp_path):
+    for name in ("fixtures", "lambdas", "statemachine", "template.yaml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    assert run("dataset", "synthesize", "a.tar.gz", "--train", "1", "--test", "1", cwd=tmp_path).returncode == 0
+    assert run("dataset", "transform", "a.tar.gz", "images", cwd=tmp_path).returncode == 0
+    with emulator(tmp_path) as (_, url):
+        functions = beside.session(region_name="us-east-1").client(
+            "lambda", endpoint_url=url, aws_access_key_id="x", aws_secret_access_key="x"
+        )
+        refused = run("evaluate", "nowhere", cwd=tmp_path)
+        assert "there is no folder nowhere" in refused.stderr
+        assert functions.list_functions()["Functions"] == []
+        first = run("evaluate", "images/test", cwd=tmp_path)
+        assert first.returncode == 0, first.stderr
+        functions.update_function_configuration(FunctionName="thresholdImageData", Description="being edited")
+        again = run("evaluate", "images/test", cwd=tmp_path)
+        assert again.returncode == 0, again.stderr
+        assert "updated" not in again.stdout
+        present = functions.get_function_configuration(FunctionName="thresholdImageData")
+    assert present["Description"] == "being edited"

@@ -1,0 +1,106 @@
+"""How far something is, in a terminal: it is drawn a few times a second, however fast the work is, in a few lines."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+_A_SECOND = 4
+"""Drawings."""
+_LATEST = 3
+"""Failures that are shown below a bar."""
+
+
+class Update(Protocol):
+    """Tells how much of how much is done; None where nobody knows how much there is."""
+
+    def __call__(self, done: int, total: int | None, note: str = "") -> None: ...
+
+
+@contextlib.contextmanager
+def progress_bar(console: Console, description: str) -> Iterator[Update]:
+    """A bar while the block lasts, gone afterwards; nothing in a log."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("  {task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=console, transient=True, refresh_per_second=_A_SECOND, disable=not console.is_terminal
+    ) as bars:
+        task = bars.add_task(description, total=None, note="")
+
+        def update(done: int, total: int | None, note: str = "") -> None:
+            bars.update(task, completed=done, total=total, note=note)
+
+        yield update
+
+
+@contextlib.contextmanager
+def counting(console: Console, total: int, noun: str) -> Iterator[Callable[[str | None], None]]:
+    """Count things as they end, with the rate and the latest failures; a log gets a line for each tenth.
+
+    Args:
+        console: where it is told.
+        total: how many there will be.
+        noun: what they are, in the plural.
+
+    Yields:
+        To be called as each ends, with the words of its failure, or None.
+    """
+    counted = _Counted(total, noun)
+    if not console.is_terminal:
+
+        def log(failure: str | None) -> None:
+            before = 10 * counted.done // total
+            counted.add(failure)
+            if 10 * counted.done // total > before:
+                console.print(f"  {counted.words()}", highlight=False, markup=False)
+
+        yield log
+        return
+    from rich.live import Live
+
+    with Live(
+        get_renderable=counted.drawn, console=console, transient=True, refresh_per_second=_A_SECOND, screen=False
+    ):
+        yield counted.add
+
+
+class _Counted:
+    def __init__(self, total: int, noun: str) -> None:
+        self.total, self.noun = total, noun
+        self.done = self.failed = 0
+        self._latest: deque[str] = deque(maxlen=_LATEST)
+        self._began = time.monotonic()
+
+    def add(self, failure: str | None) -> None:
+        self.done += 1
+        if failure is not None:
+            self.failed += 1
+            self._latest.append(failure)
+
+    def words(self) -> str:
+        rate = self.done / max(1e-9, time.monotonic() - self._began)
+        return f"{self.done:,} of {self.total:,} {self.noun}, {rate:.1f} a second, {self.failed:,} failed"
+
+    def drawn(self) -> RenderableType:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        line = Table.grid(padding=(0, 1))
+        line.add_row(Text(" "), ProgressBar(self.total, self.done, width=30), Text(self.words(), no_wrap=True))
+        failures = [Text(f"    {text}", style="red", no_wrap=True, overflow="ellipsis") for text in self._latest]
+        return Group(line, *failures)
