@@ -66,6 +66,8 @@ def is_embedded(config):
 
 
 def pytest_configure(config):
+    if hasattr(config.option, "mpl"):
+        config.option.mpl = True  # pictures are compared, not only drawn
     config.addinivalue_line("markers", "processes: works in processes of its own, and so runs beside other tests")
 
 

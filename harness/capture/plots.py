@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.reporting.charts import BELOW, PASSED, THRESHOLD_LINE, finish, new_axes
+from harness.reporting.charts import BELOW, PASSED, THRESHOLD_LINE, finish, new_axes, time_axis
 from harness.reporting.labels import CLASS_NAMES, class_name
+from harness.reporting.words import limit as limit_text
 from harness.settings import get_settings
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ def confidence_over_time(frame: pd.DataFrame, *, threshold: float | None = None,
         threshold: confidence to exceed; the setting when None.
         axes: where to draw; a new figure when None.
     """
-    import matplotlib.dates as dates
-
     limit = get_settings().threshold if threshold is None else threshold
     axes = axes or new_axes()
     known = known_answers(frame)
@@ -53,14 +52,11 @@ def confidence_over_time(frame: pd.DataFrame, *, threshold: float | None = None,
             linewidths=0.6,
             label=f"{label} ({int(chosen.sum()):,})",
         )
-    axes.axhline(limit, color=THRESHOLD_LINE, linestyle="--", linewidth=1.2, label=f"threshold {limit:g}")
+    axes.axhline(limit, color=THRESHOLD_LINE, linestyle="--", linewidth=1.2, label=f"threshold {limit_text(limit)}")
     axes.set_ylim(min(0.48, float(known["confidence"].min()) - 0.02) if len(known) else 0.48, 1.02)
-    axes.set_xlabel("time of inference (UTC)")
     axes.set_ylabel("confidence (probability, 0 to 1)")
     axes.set_title(f"Confidence of {len(known):,} captured predictions")
-    locator = dates.AutoDateLocator()
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+    time_axis(axes, known["time"])
     finish(axes)
     return axes
 
@@ -95,7 +91,7 @@ def predictions_by_class(frame: pd.DataFrame, *, threshold: float | None = None,
         bottom = [low + count for low, count in zip(bottom, counts, strict=True)]
     axes.set_xlabel("predicted class")
     axes.set_ylabel("predictions (count)")
-    axes.set_title(f"Predictions by class, threshold {limit:g}")
+    axes.set_title(f"Predictions by class, threshold {limit_text(limit)}")
     axes.set_ylim(0, max([*bottom, 1]) * 1.2)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     finish(axes)

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-import base64
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from harness.reporting import page
+from harness.reporting.verdict import Finding, Verdict, judge
+from harness.reporting.words import count, joined, probability, share
+from harness.reporting.words import limit as limit_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+UNSURE = "ThresholdConfidenceNotMet"
+"""The error with which an execution is meant to fail, where the model is not sure enough."""
+_RULE = (
+    "fail where an execution ends in any way but success or the designed refusal below the threshold; watch where a "
+    "prediction above the threshold is wrong, or something was not real"
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +39,13 @@ class ReportRow:
     status: str
     error: str
     seconds: float
+    truly: str = ""
+    """The class that the image is known to have; empty where nobody says."""
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the prediction is known to be wrong."""
+        return bool(self.truly and self.predicted and self.truly != self.predicted)
 
 
 def write_report(
@@ -39,6 +56,7 @@ def write_report(
     plots: Sequence[tuple[str, Axes]],
     facts: Sequence[tuple[str, str]],
     stubs: Sequence[str],
+    threshold: float,
     made: datetime,
 ) -> Path:
     """Write the page; nothing in it is fetched from anywhere.
@@ -47,57 +65,79 @@ def write_report(
         path: where it goes.
         title: heading.
         rows: executions, in the order to show.
-        plots: each with the text that says what it shows.
+        plots: each with the text that says what it shows; their figures are used up.
         facts: what was run and how, name and value.
         stubs: what was made up, a sentence each; the page says so at its top.
+        threshold: confidence to exceed.
         made: date of the run.
     """
-    return page.write(path, _page(title, rows, plots, facts, stubs, made))
-
-
-def _page(
-    title: str,
-    rows: Sequence[ReportRow],
-    plots: Sequence[tuple[str, Axes]],
-    facts: Sequence[tuple[str, str]],
-    stubs: Sequence[str],
-    made: datetime,
-) -> str:
     succeeded = sum(row.status == "SUCCEEDED" for row in rows)
-    durations = sorted(row.seconds for row in rows)
-    median = durations[len(durations) // 2] * 1000 if durations else 0
+    known = [row for row in rows if row.truly and row.predicted]
+    wrong = sum(row.wrong for row in known)
+    median = float(np.median([row.seconds for row in rows])) * 1000 if rows else 0.0
+    cells = [
+        (f"{len(rows):,}", "executions", ""),
+        (f"{succeeded:,}", "succeeded", f"of {len(rows):,}"),
+        (f"{len(rows) - succeeded:,}", "failed", f"of {len(rows):,}"),
+        (f"{wrong:,}", "predicted wrongly", f"of {len(known):,} whose class is known"),
+        (f"{median:,.0f} ms", "median duration", f"n = {len(rows):,}"),
+    ]
     parts = [
-        page.begin(title),
-        f"<p>Made on {made:%Y-%m-%d at %H:%M} UTC.</p>",
-        '<ul class="totals">',
-        f"<li><b>{len(rows)}</b> executions</li>",
-        f'<li><b class="SUCCEEDED">{succeeded}</b> succeeded</li>',
-        f'<li><b class="FAILED">{len(rows) - succeeded}</b> failed</li>',
-        f"<li><b>{median:.0f} ms</b> median duration</li></ul>",
+        page.begin(title, made, verdict=verdict(rows, stubs, threshold)),
+        page.totals(cells),
+        page.notes("Not everything here was real:", stubs),
+        "<h2>What the endpoint captured</h2>",
+        *(page.figure(description, axes) for description, axes in plots),
+        "<h2>Executions</h2>",
+        _table(rows, threshold),
+        "<h2>How it was run</h2>",
+        page.facts(facts),
+        page.end(),
     ]
-    parts.append(page.notes("Not everything here was real:", stubs))
-    parts.append("<h2>What the endpoint captured</h2>")
-    parts += [page.figure(description, page.png(axes)) for description, axes in plots]
-    parts += ["<h2>Executions</h2>", '<div class="wide">', _table(rows), "</div>", "<h2>How it was run</h2>"]
-    parts += [page.facts(facts), page.end()]
-    return "\n".join(parts)
+    return page.write(path, "\n".join(parts))
 
 
-def _table(rows: Sequence[ReportRow]) -> str:
-    lines = [
-        '<table><thead><tr><th scope="col">Image</th><th scope="col">Name</th><th scope="col">Predicted</th>'
-        '<th scope="col" class="number">Confidence</th><th scope="col">Status</th><th scope="col">Error</th>'
-        '<th scope="col" class="number">Duration</th></tr></thead><tbody>'
-    ]
+def verdict(rows: Sequence[ReportRow], stubs: Sequence[str], threshold: float) -> Verdict:
+    """Whether a run went as it was designed to."""
+    odd = [row for row in rows if row.status != "SUCCEEDED" and row.error != UNSURE]
+    unsure = sum(row.error == UNSURE for row in rows)
+    findings = []
+    if not rows:
+        findings.append(Finding("fail", "No execution ran."))
+    elif odd:
+        errors = joined(sorted({row.error or row.status for row in odd}))
+        findings.append(Finding("fail", f"{share(len(odd), len(rows))} executions ended as nobody designed: {errors}."))
+    else:
+        words = f"All {count(len(rows), 'execution')} ended as designed: {share(unsure, len(rows))} were refused below "
+        findings.append(Finding("pass", f"{words}the threshold {limit_text(threshold)}."))
+    sure = [row for row in rows if row.truly and row.confidence is not None and row.confidence > threshold]
+    slipped = sum(row.wrong for row in sure)
+    if slipped:
+        words = f"{share(slipped, len(sure))} predictions above the threshold whose class is known are wrong."
+        findings.append(Finding("watch", words))
+    if stubs:
+        findings.append(Finding("watch", "Not everything was real; see below."))
+    return judge(findings, _RULE)
+
+
+def _table(rows: Sequence[ReportRow], threshold: float) -> str:
+    lines: list[tuple[str, list[str | page.Cell]]] = []
     for row in rows:
-        picture = ""
-        if row.thumbnail is not None:
-            data = base64.b64encode(row.thumbnail).decode()
-            picture = f'<img src="data:image/png;base64,{data}" alt="{html.escape(row.image)}">'
-        confidence = "" if row.confidence is None else f"{row.confidence:.4f}"
+        good = row.status == "SUCCEEDED"
+        mark = f"{'✓' if good else '✕'} {row.status}"
         lines.append(
-            f"<tr><td>{picture}</td><td>{html.escape(row.image)}</td><td>{html.escape(row.predicted)}</td>"
-            f'<td class="number">{confidence}</td><td class="{html.escape(row.status)}">{html.escape(row.status)}</td>'
-            f'<td>{html.escape(row.error)}</td><td class="number">{row.seconds * 1000:.0f} ms</td></tr>'
+            (
+                "wrong" if row.wrong else "",
+                [
+                    page.Cell(page.image(row.thumbnail) if row.thumbnail is not None else ""),
+                    row.image,
+                    f"{row.predicted}, wrong: {row.truly}" if row.wrong else row.predicted,
+                    "" if row.confidence is None else probability(row.confidence, threshold),
+                    page.Cell(mark, "good" if good else "bad"),
+                    row.error,
+                    f"{row.seconds * 1000:,.0f} ms",
+                ],
+            )
         )
-    return "\n".join([*lines, "</tbody></table>"])
+    columns = ("Image", "Name", "Predicted", "Confidence", "Status", "Error", "Duration")
+    return page.table(columns, lines, numbers=(3, 6))

@@ -25,6 +25,8 @@ from harness.evaluation.model import Evaluation, Prediction
 from harness.evaluation.source import Source, find_source, upload_folder
 from harness.reporting.page import write
 from harness.reporting.progress import progress_bar
+from harness.reporting.verdict import show
+from harness.reporting.words import limit, percent
 from harness.scones.dataset import CLASS_NAMES
 from harness.settings import Settings
 
@@ -183,7 +185,7 @@ def evaluate_on(
         "Variant": options.workflow if earlier is None else earlier.facts.get("Variant", "nested"),
         "Endpoint": scones.endpoint,
         "Model": served_model(scones.endpoint, scones.session),
-        "Threshold": settings.threshold,
+        "Threshold": limit(settings.threshold),
         "Execution": batch.execution_arn,
         "Map Run": batch.map_run,
         "Status": batch.status + (f" ({batch.error}: {batch.cause})" if batch.error else ""),
@@ -320,23 +322,25 @@ def _tell(
     files: tuple[Path, ...],
     console: Console,
 ) -> None:
+    from harness.evaluation.report import verdict
+
     numbers = summary(evaluation)
 
-    def share(value: float | None) -> str:
-        return "n/a" if value is None else f"{value:.1%}"
+    def shown(value: float | None) -> str:
+        return "n/a" if value is None else percent(value)
 
-    console.print(
-        f"[bold]{numbers['images']} images in {batch.seconds:.1f} s: accuracy {share(numbers['accuracy'])}[/bold]"
-    )
-    below = f"{numbers['underThreshold']} images ({share(numbers['shareUnderThreshold'])})"
-    above = share(numbers["accuracyAboveThreshold"])
-    console.print(f"  {below} do not exceed the threshold {evaluation.threshold:g}; accuracy of the others: {above}")
+    show(verdict(evaluation, comparison), console)
+    accuracy = f"accuracy {shown(numbers['accuracy'])} of {numbers['labelled']:,} labelled"
+    console.print(f"[bold]{numbers['images']} images in {batch.seconds:.1f} s: {accuracy}[/bold]")
+    below = f"{numbers['underThreshold']:,} of {numbers['answered']:,} images do not exceed the threshold"
+    above = shown(numbers["accuracyAboveThreshold"])
+    console.print(f"  {below} {limit(evaluation.threshold)}; accuracy of the others: {above}", soft_wrap=True)
     if numbers["expectedCalibrationError"] is not None:
         console.print(f"  expected calibration error {numbers['expectedCalibrationError']:.3f}")
     if numbers["labelled"]:
         for row, counts in enumerate(numbers["confusion"]):
-            shown = ", ".join(f"{count} as {CLASS_NAMES[column]}" for column, count in enumerate(counts) if column < 2)
-            console.print(f"  {CLASS_NAMES[row] if row < 2 else row}: {shown}")
+            taken = ", ".join(f"{count} as {CLASS_NAMES[column]}" for column, count in enumerate(counts) if column < 2)
+            console.print(f"  {CLASS_NAMES[row] if row < 2 else row}: {taken}")
     if numbers["failed"]:
         console.print(f"  [bold red]{numbers['failed']} images failed[/bold red]; `--resume` runs them again")
     if batch.status != "SUCCEEDED":

@@ -33,6 +33,7 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
         "underThreshold": len(below),
         "shareUnderThreshold": len(below) / len(answered) if answered else None,
         "accuracyAboveThreshold": metrics.accuracy(above),
+        "labelledAboveThreshold": len(above),
         "confusion": metrics.confusion(labelled),
         "expectedCalibrationError": metrics.calibration_of(labelled).error if labelled else None,
     }

@@ -74,8 +74,8 @@ def sweep(predictions: Sequence[Prediction], thresholds: Sequence[float] = STEPS
     return found
 
 
-def calibration_of(predictions: Sequence[Prediction]) -> Calibration:
+def calibration_of(predictions: Sequence[Prediction], threshold: float | None = None) -> Calibration:
     """Confidence beside accuracy; those without a prediction or a label are left out."""
     known = [p for p in predictions if p.confidence is not None and p.correct is not None]
     confidence = np.array([p.confidence for p in known], dtype=np.float64)
-    return calibration(confidence, np.array([bool(p.correct) for p in known], dtype=np.bool_))
+    return calibration(confidence, np.array([bool(p.correct) for p in known], dtype=np.bool_), threshold=threshold)

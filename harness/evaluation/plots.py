@@ -8,33 +8,12 @@ from typing import TYPE_CHECKING
 from harness.evaluation import metrics
 from harness.evaluation.model import Prediction
 from harness.reporting.charts import BELOW, PASSED, finish, new_axes
-from harness.reporting.labels import class_name
+from harness.reporting.words import limit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LINE = "#000000"
-
-
-def confusion_matrix(predictions: Sequence[Prediction]) -> Axes:
-    """Counts by class (rows) and by what they were taken for (columns), with the share of each row."""
-    matrix = metrics.confusion(predictions)
-    names = [class_name(number) for number in range(len(matrix))]
-    axes = new_axes()
-    rows = [[count / max(1, sum(row)) for count in row] for row in matrix]
-    axes.imshow(rows, cmap="Blues", vmin=0, vmax=1)
-    for row, counts in enumerate(matrix):
-        for column, count in enumerate(counts):
-            share = rows[row][column]
-            colour = "white" if share > 0.5 else "black"
-            text = f"{count}\n{share:.1%} of the row"
-            axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=12)
-    axes.set_xticks(range(len(names)), [f"taken for {name}" for name in names])
-    axes.set_yticks(range(len(names)), names)
-    axes.set_title(f"Confusion matrix of {sum(map(sum, matrix))} images")
-    for side in axes.spines.values():
-        side.set_visible(False)
-    return axes
 
 
 def threshold_sweep(predictions: Sequence[Prediction], threshold: float) -> Axes:
@@ -54,7 +33,7 @@ def threshold_sweep(predictions: Sequence[Prediction], threshold: float) -> Axes
     axes.plot(at, [step.accuracy or 0 for step in steps], color=PASSED, linewidth=2, label="accuracy of what passes")
     coverage = [step.coverage for step in steps]
     axes.plot(at, coverage, color=BELOW, linewidth=2, linestyle="--", label="share that passes")
-    axes.axvline(threshold, color=_LINE, linestyle=":", linewidth=1.4, label=f"threshold {threshold:g}")
+    axes.axvline(threshold, color=_LINE, linestyle=":", linewidth=1.4, label=f"threshold {limit(threshold)}")
     axes.set_xlabel("threshold (confidence to exceed)")
     axes.set_ylabel("share (0 to 1)")
     axes.set_ylim(min([*coverage, 0.8]) - 0.05, 1.02)

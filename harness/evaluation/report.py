@@ -8,23 +8,31 @@ from datetime import datetime
 from typing import Any
 
 from harness.evaluation import metrics, plots
-from harness.evaluation.compare import Comparison
+from harness.evaluation.compare import SIGNIFICANT, Comparison
 from harness.evaluation.files import summary
 from harness.evaluation.model import Evaluation, Prediction
 from harness.reporting import page as pages
-from harness.reporting.contact_sheet import Tile, contact_sheet
-from harness.reporting.images import read_image
+from harness.reporting.images import digest_of, read_image
 from harness.reporting.labels import class_name
 from harness.reporting.reliability import reliability
+from harness.reporting.verdict import (
+    ACCURACY_RULE,
+    CALIBRATION_RULE,
+    Finding,
+    Verdict,
+    accuracy_finding,
+    calibration_finding,
+    judge,
+)
+from harness.reporting.words import count, limit, percent, probability, share
 
-_MORE = """
-.up { color: var(--good); } .down { color: var(--bad); }
-tr.now td, tr.now th { background: var(--soft); font-weight: 600; }
-.totals { gap: .7rem; } .totals li { min-width: 0; padding: .5rem .8rem; } .totals b { font-size: 1.5rem; }
-"""
 _SWEEP = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99)
 _MOST_FAILURES = 50
-_SHEET_COLUMNS, _SHEET_MOST = 8, 32
+_SHEET_MOST, _LOOKED_AT = 32, 400
+_RULE = (
+    "fail where the batch did not succeed, or more images broke than were fixed and that is no chance; "
+    f"{ACCURACY_RULE}; {CALIBRATION_RULE}; watch where images failed or nothing is labelled"
+)
 
 
 def page(
@@ -42,60 +50,85 @@ def page(
         made: date of the page.
     """
     numbers, labelled = summary(evaluation), evaluation.labelled
-    parts = [
-        pages.begin(f"Evaluation of {len(evaluation.predictions)} images", _MORE),
-        f"<p>{html.escape(evaluation.source)}, {made:%Y-%m-%d at %H:%M} UTC.</p>",
-        _totals(numbers),
-    ]
+    title = f"Evaluation of {count(len(evaluation.predictions), 'image')}"
+    parts = [pages.begin(title, made, evaluation.source, verdict(evaluation, comparison)), _totals(numbers)]
     parts.append(pages.notes("Not everything here was real:", evaluation.stubs))
     unknown = len(evaluation.answered) - len(labelled)
     if unknown:
-        parts.append(
-            f'<p class="note">{unknown} images have no label: they count for confidence, not for accuracy.</p>'
-        )
+        words = f"{count(unknown, 'image')} without a label: they count for confidence, not for accuracy."
+        parts.append(f'<p class="note">{words}</p>')
     if comparison is not None:
         parts.append(_comparison(comparison))
     if labelled:
-        parts += ["<h2>Which threshold?</h2>", _sweep_table(evaluation)]
-        parts.append(
-            _figure(
-                plots.threshold_sweep(labelled, evaluation.threshold),
-                "Share of images that pass each threshold, and accuracy of those, with Wilson's 95 % interval.",
-            )
-        )
-        parts += ["<h2>What is taken for what</h2>", _figure(plots.confusion_matrix(labelled), "Confusion matrix.")]
         parts += [
+            "<h2>Which threshold?</h2>",
+            _sweep_table(evaluation),
+            pages.figure(
+                "Share of images that pass each threshold, and accuracy of those, with Wilson's 95 % interval.",
+                plots.threshold_sweep(labelled, evaluation.threshold),
+            ),
+            "<h2>What is taken for what</h2>",
+            _confusion(numbers["confusion"]),
             "<h2>Is it as sure as it should be?</h2>",
-            _figure(
-                reliability(metrics.calibration_of(labelled)),
+            pages.figure(
                 "Accuracy by confidence. Where points lie below the line, the model is surer than it is right.",
+                reliability(metrics.calibration_of(labelled, evaluation.threshold)),
             ),
         ]
     tiles = _least_sure(evaluation, image_of)
     if tiles:
         parts += [
             "<h2>The least confident images</h2>",
-            _figure(
-                contact_sheet(tiles, columns=_SHEET_COLUMNS),
-                "Least confident first, each with its confidence; a thick frame marks a wrong prediction.",
-            ),
+            "<p>Least confident first, each image once; a frame and a cross mark a wrong prediction.</p>",
+            pages.gallery(tiles),
         ]
     facts = [(str(name), _fact(value)) for name, value in evaluation.facts.items()]
     parts += [_failures(evaluation), "<h2>How it was run</h2>", pages.facts(facts), pages.end()]
     return "\n".join(parts)
 
 
-def _least_sure(evaluation: Evaluation, image_of: Callable[[Prediction], bytes | None]) -> list[Tile]:
-    """The images that the model was least sure of, least first, as far as they can be had."""
+def verdict(evaluation: Evaluation, comparison: Comparison | None = None) -> Verdict:
+    """Whether the model may be relied on above its threshold, and whether the batch went well."""
+    findings = []
+    status = str(evaluation.facts.get("Status", "SUCCEEDED"))
+    if not status.startswith("SUCCEEDED"):
+        findings.append(Finding("fail", f"The batch {status}."))
+    failed = sum(prediction.status == "failed" for prediction in evaluation.predictions)
+    if failed:
+        findings.append(Finding("watch", f"{share(failed, len(evaluation.predictions))} images failed."))
+    labelled = evaluation.labelled
+    if labelled:
+        sure = [p for p in labelled if p.confidence is not None and p.confidence > evaluation.threshold]
+        findings.append(accuracy_finding(sum(bool(p.correct) for p in sure), len(sure), evaluation.threshold))
+        findings.append(calibration_finding(metrics.calibration_of(labelled).error))
+    else:
+        findings.append(Finding("watch", "Accuracy is not known: no image has a label."))
+    if comparison is not None:
+        worse = comparison.broken > comparison.fixed and comparison.p_value < SIGNIFICANT
+        findings.append(Finding("fail" if worse else "pass", comparison.verdict))
+    if evaluation.stubs:
+        findings.append(Finding("watch", evaluation.stubs[0]))
+    return judge(findings, _RULE)
+
+
+def _least_sure(evaluation: Evaluation, image_of: Callable[[Prediction], bytes | None]) -> list[pages.Tile]:
+    """The images that the model was least sure of, least first, each once, as far as they can be had."""
     order = sorted(evaluation.answered, key=lambda prediction: (prediction.confidence or 0.0, prediction.key))
-    tiles = []
-    for prediction in order[:_SHEET_MOST]:
+    found: dict[bytes, tuple[Prediction, bytes, int]] = {}
+    for prediction in order[:_LOOKED_AT]:
         data = image_of(prediction)
-        if data is not None:
-            wrong = prediction.correct is False
-            truly = f"\ntruly {class_name(prediction.label)}" if wrong else ""
-            caption = f"{class_name(prediction.predicted)} {prediction.confidence:.3f}{truly}"
-            tiles.append(Tile(read_image(data), caption, wrong))
+        if data is None:
+            continue
+        digest = digest_of(data)
+        first, _, times = found.get(digest, (prediction, data, 0))
+        if not times and len(found) == _SHEET_MOST:
+            break
+        found[digest] = (first, data, times + 1)
+    tiles = []
+    for prediction, data, times in found.values():
+        words = f"{class_name(prediction.predicted)} {probability(prediction.confidence or 0.0, evaluation.threshold)}"
+        wrong = f"truly {class_name(prediction.label)}" if prediction.correct is False else ""
+        tiles.append(pages.Tile(data if read_image(data) is not None else None, (words,), wrong, times))
     return tiles
 
 
@@ -106,43 +139,57 @@ def _fact(value: Any) -> str:
 
 
 def _totals(numbers: dict[str, Any]) -> str:
-    def share(value: float | None) -> str:
-        return "n/a" if value is None else f"{value:.1%}"
+    def shown(value: float | None) -> str:
+        return "n/a" if value is None else percent(value)
 
-    calibration = numbers["expectedCalibrationError"]
-    cells = [
-        (str(numbers["images"]), "images"),
-        (share(numbers["accuracy"]), "accuracy"),
-        (share(numbers["shareUnderThreshold"]), f"not above {numbers['threshold']:g}"),
-        (share(numbers["accuracyAboveThreshold"]), f"accuracy above {numbers['threshold']:g}"),
-        ("n/a" if calibration is None else f"{calibration:.3f}", "calibration error"),
-        (str(numbers["failed"]), "failed"),
-    ]
-    return '<ul class="totals">' + "".join(f"<li><b>{value}</b> {name}</li>" for value, name in cells) + "</ul>"
+    calibration, at = numbers["expectedCalibrationError"], limit(numbers["threshold"])
+    answered, labelled, under = numbers["answered"], numbers["labelled"], numbers["underThreshold"]
+    return pages.totals(
+        [
+            (f"{numbers['images']:,}", "images", f"{answered:,} answered"),
+            (shown(numbers["accuracy"]), "accuracy", f"n = {labelled:,}"),
+            (shown(numbers["shareUnderThreshold"]), f"not above {at}", f"{under:,} of {answered:,}"),
+            (
+                shown(numbers["accuracyAboveThreshold"]),
+                f"accuracy above {at}",
+                f"n = {numbers['labelledAboveThreshold']:,}",
+            ),
+            ("n/a" if calibration is None else f"{calibration:.3f}", "calibration error", f"n = {labelled:,}"),
+            (f"{numbers['failed']:,}", "failed", f"of {numbers['images']:,}"),
+        ]
+    )
 
 
 def _sweep_table(evaluation: Evaluation) -> str:
-    thresholds = sorted({*_SWEEP, evaluation.threshold})
-    lines = [
-        '<div class="wide"><table><thead><tr><th scope="col" class="number">Threshold</th>'
-        '<th scope="col" class="number">Images that pass</th><th scope="col" class="number">Share</th>'
-        '<th scope="col" class="number">Accuracy of these</th><th scope="col" class="number">95 % interval</th>'
-        '<th scope="col" class="number">Wrong ones that pass</th></tr></thead><tbody>'
-    ]
-    for step in metrics.sweep(evaluation.labelled, thresholds):
-        now = ' class="now"' if step.threshold == evaluation.threshold else ""
-        accuracy = "" if step.accuracy is None else f"{step.accuracy:.1%}"
-        interval = "" if step.low is None or step.high is None else f"{step.low:.1%} to {step.high:.1%}"
-        cells = [f"{step.threshold:g}", step.passed, f"{step.coverage:.1%}", accuracy, interval, step.errors]
-        lines.append(f"<tr{now}>" + "".join(f'<td class="number">{cell}</td>' for cell in cells) + "</tr>")
-    return "\n".join([*lines, "</tbody></table></div>"])
+    rows = []
+    total = len(evaluation.labelled)
+    for step in metrics.sweep(evaluation.labelled, sorted({*_SWEEP, evaluation.threshold})):
+        accuracy = "" if step.accuracy is None else percent(step.accuracy)
+        interval = "" if step.low is None or step.high is None else f"{percent(step.low)} to {percent(step.high)}"
+        cells = [limit(step.threshold), f"{step.passed:,} of {total:,}", percent(step.coverage), accuracy, interval]
+        rows.append(("now" if step.threshold == evaluation.threshold else "", [*cells, f"{step.errors:,}"]))
+    columns = ("Threshold", "Images that pass", "Share", "Accuracy of these", "95 % interval", "Wrong ones that pass")
+    return pages.table(columns, rows, numbers=range(6))
+
+
+def _confusion(matrix: list[list[int]]) -> str:
+    names = [class_name(number) for number in range(len(matrix))]
+    rows: list[tuple[str, list[str | pages.Cell]]] = []
+    for row, counts in enumerate(matrix):
+        cells = [
+            pages.Cell(html.escape(share(each, sum(counts))), "" if column == row or not each else "bad")
+            for column, each in enumerate(counts)
+        ]
+        rows.append(("", [f"truly {names[row]}", *cells]))
+    columns = ("Image", *(f"taken for {name}" for name in names))
+    return pages.table(columns, rows, numbers=range(1, len(columns)), caption=f"n = {sum(map(sum, matrix)):,}")
 
 
 def _comparison(comparison: Comparison) -> str:
     lines = [
         "<h2>What changed</h2>",
-        f"<p>Against {html.escape(comparison.before)}, {comparison.common} images in common: "
-        f'<b class="up">{comparison.fixed} fixed</b>, <b class="down">{comparison.broken} broken</b>.</p>',
+        f"<p>Against {html.escape(comparison.before)}, {count(comparison.common, 'image')} in common: "
+        f'<b class="good">{comparison.fixed} fixed</b>, <b class="bad">{comparison.broken} broken</b>.</p>',
         f"<p>{html.escape(comparison.verdict)} McNemar's exact test, two-sided.</p>",
     ]
     if comparison.only_before or comparison.only_after:
@@ -151,24 +198,18 @@ def _comparison(comparison: Comparison) -> str:
             f"{len(comparison.only_after)} are only in this one.</p>"
         )
     if comparison.changes:
-        lines.append(
-            '<div class="wide"><table><thead><tr><th scope="col">Image</th><th scope="col">Change</th>'
-            '<th scope="col">Label</th><th scope="col">Before</th><th scope="col">Now</th></tr></thead><tbody>'
-        )
+        rows: list[tuple[str, list[str | pages.Cell]]] = []
         for change in comparison.changes:
-            style = {"fixed": "up", "broken": "down"}.get(change.kind, "")
-            lines.append(
-                f'<tr><td>{html.escape(change.name)}</td><td class="{style}">{change.kind}</td>'
-                f"<td>{class_name(change.after.label)}</td><td>{_shown(change.before)}</td>"
-                f"<td>{_shown(change.after)}</td></tr>"
-            )
-        lines.append("</tbody></table></div>")
+            style = {"fixed": "good", "broken": "bad"}.get(change.kind, "")
+            cells = [class_name(change.after.label), _shown(change.before), _shown(change.after)]
+            rows.append(("", [change.name, pages.Cell(change.kind, style), *cells]))
+        lines.append(pages.table(("Image", "Change", "Label", "Before", "Now"), rows))
     return "\n".join(lines)
 
 
 def _shown(prediction: Prediction) -> str:
     if prediction.confidence is None:
-        return html.escape(prediction.error or prediction.status)
+        return prediction.error or prediction.status
     unsure = ", unsure" if prediction.status == "unsure" else ""
     return f"{class_name(prediction.predicted)} {prediction.confidence:.3f}{unsure}"
 
@@ -177,20 +218,8 @@ def _failures(evaluation: Evaluation) -> str:
     failed = [prediction for prediction in evaluation.predictions if prediction.status == "failed"]
     if not failed:
         return ""
-    lines = [
-        f"<h2>{len(failed)} images failed</h2>",
-        '<div class="wide"><table><thead><tr><th scope="col">Image</th><th scope="col">Error</th>'
-        '<th scope="col">Cause</th></tr></thead><tbody>',
-    ]
-    lines += [
-        f"<tr><td>{html.escape(p.key)}</td><td>{html.escape(p.error)}</td><td>{html.escape(p.cause[:300])}</td></tr>"
-        for p in failed[:_MOST_FAILURES]
-    ]
-    lines.append("</tbody></table></div>")
+    rows = [("", [p.key, p.error, p.cause[:300]]) for p in failed[:_MOST_FAILURES]]
+    lines = [f"<h2>{count(len(failed), 'image')} failed</h2>", pages.table(("Image", "Error", "Cause"), rows)]
     if len(failed) > _MOST_FAILURES:
         lines.append(f"<p>And {len(failed) - _MOST_FAILURES} more, in the CSV file.</p>")
     return "\n".join(lines)
-
-
-def _figure(axes: Any, description: str) -> str:
-    return pages.figure(description, pages.png(axes))

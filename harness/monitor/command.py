@@ -16,7 +16,7 @@ from harness.capture.selection import Selection
 from harness.monitor.drift import Drift, compare
 from harness.monitor.labels import LabelledImages, read_labelled
 from harness.monitor.observe import SAMPLE, Observation, observe
-from harness.monitor.report import write_monitor
+from harness.monitor.report import verdict, write_monitor
 from harness.monitor.sections import (
     Section,
     accuracy_section,
@@ -27,6 +27,9 @@ from harness.monitor.sections import (
     unsure_section,
 )
 from harness.reporting.images import features_of
+from harness.reporting.verdict import show
+from harness.reporting.words import count, share
+from harness.reporting.words import limit as limit_text
 from harness.settings import Settings
 
 if TYPE_CHECKING:
@@ -95,8 +98,12 @@ def run_monitor(options: MonitorOptions, settings: Settings, console: Console, b
         facts = _facts(options, settings, place, endpoint, seen, labels, train)
     frame = seen.frame
     passed = int(frame["passed"].sum())
-    totals = [(f"{len(frame):,}", "records"), (f"{passed:,}", f"above {settings.threshold:g}")]
-    totals.append((f"{int(frame['confidence'].notna().sum()) - passed:,}", "not above"))
+    known, limit = int(frame["confidence"].notna().sum()), limit_text(settings.threshold)
+    totals = [
+        (f"{len(frame):,}", "records", count(seen.images, "distinct image")),
+        (f"{passed:,}", f"above {limit}", share(passed, known)),
+        (f"{known - passed:,}", "not above", share(known - passed, known)),
+    ]
     written = write_monitor(
         options.output,
         title=f"Captures of {endpoint.name if endpoint else place.name}",
@@ -106,6 +113,7 @@ def run_monitor(options: MonitorOptions, settings: Settings, console: Console, b
         facts=facts,
         made=datetime.now(UTC),
     )
+    show(verdict(sections, notes), console)
     for section in sections:
         console.print(f"[bold]{section.title}[/bold]  {section.words}", soft_wrap=True)
     for note in notes:
@@ -157,7 +165,7 @@ def _sections(
         accuracy_section(seen.frame, settings.threshold, labels),
         drift_section(drift, why, seen.images),
         *last,
-        unsure_section(seen),
+        unsure_section(seen, settings.threshold),
     ]
 
 
@@ -273,7 +281,7 @@ def _facts(
         facts.append(("Endpoint", f"{endpoint.name}, {endpoint.status}, variants {', '.join(endpoint.variants)}"))
     facts += [
         ("Target", settings.target if is_remote(options.location) else "none: files in a folder"),
-        ("Threshold", f"{settings.threshold:g}, to be exceeded"),
+        ("Threshold", f"{limit_text(settings.threshold)}, to be exceeded"),
         ("Since", f"{chosen.since:%Y-%m-%d %H:%M:%S} UTC" if chosen.since else "the first record"),
         ("Until", f"{chosen.until:%Y-%m-%d %H:%M:%S} UTC" if chosen.until else "the last record"),
         ("Variants with records", ", ".join(variants) or "not in the files' paths"),

@@ -58,6 +58,17 @@ class Observation:
     """Distinct images that the sample was drawn from: tests and intervals take images to be independent, which an image
     that was sent again is not."""
 
+    def times_of(self, item: Unsure) -> int:
+        """How many records are of an image."""
+        if item.content is None:
+            return 1
+        return int((self.frame["image"] == image_number(digest_of(item.content))).sum())
+
+
+def image_number(digest: bytes) -> int:
+    """The number of an image in a frame."""
+    return int.from_bytes(digest[:7], "big")
+
 
 def observe(
     place: Place,
@@ -108,7 +119,7 @@ def observe(
             label = None if labels is None else labels.label_of(digest, batch.inference_id[number])
             known.append(label)
             trained.append(train is not None and digest in train.digests)
-            pictured.append(None if digest is None else int.from_bytes(digest[:7], "big"))
+            pictured.append(None if digest is None else image_number(digest))
             is_new = digest is None or digest not in shown
             if confidence == confidence and is_new and _is_among(confidence, least, unsure):
                 entry = Unsure(

@@ -9,15 +9,17 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.capture.periods import Periods, periods_of
 from harness.capture.plots import known_answers
-from harness.reporting.charts import BELOW, PASSED, THRESHOLD_LINE, finish, new_axes
+from harness.reporting.charts import BELOW, PASSED, THRESHOLD_LINE, finish, new_axes, time_axis
 from harness.reporting.labels import class_name
 from harness.reporting.statistics import LEVEL, wilson
+from harness.reporting.words import limit as limit_text
+from harness.reporting.words import percent
 from harness.settings import get_settings
 
 if TYPE_CHECKING:
@@ -32,7 +34,9 @@ COLOURS = (PASSED, "#E69F00", "#009E73", "#CC79A7", "#56B4E9", BELOW, "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 HATCHES = ("", "////", "....", "xxxx", "----", "++++", "oooo")
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
-_BINS = 25
+_WIDTH = 0.02
+"""Of a bar, in confidence."""
+_COUNTS = (0, 2, 5, 10, *(step * 10**power for power in range(1, 9) for step in (2, 5, 10)))
 
 
 def confidence_by_class(frame: pd.DataFrame, *, threshold: float | None = None, axes: Axes | None = None) -> Axes:
@@ -44,35 +48,52 @@ def confidence_by_class(frame: pd.DataFrame, *, threshold: float | None = None, 
         axes: where to draw; a new figure when None.
     """
     limit = get_settings().threshold if threshold is None else threshold
+    from matplotlib.ticker import NullLocator
+
     axes = axes or new_axes()
     known = known_answers(frame)
     classes = _classes(known["predicted"])
     lowest = min(1 / max(2, len(classes)), float(known["confidence"].min()) if len(known) else 1)
-    edges = np.linspace(math.floor(lowest * 50) / 50, 1, _BINS + 1)
-    values = [known["confidence"][known["predicted"] == number].to_numpy() for number in classes]
-    bars: Any
-    _, _, bars = axes.hist(
-        values,
-        bins=edges.tolist(),
-        color=[COLOURS[index % len(COLOURS)] for index in range(len(classes))],
-        label=[f"{class_name(number)} ({len(some):,})" for number, some in zip(classes, values, strict=True)],
-        edgecolor="black",
-        linewidth=0.5,
-    )
-    for index, container in enumerate(bars if len(classes) > 1 else [bars]):
-        for bar in container:
-            bar.set_hatch(HATCHES[index % len(HATCHES)])
-    if any(len(some) for some in values):
-        axes.set_yscale("symlog", linthresh=10)
-        axes.yaxis.set_major_formatter("{x:,.0f}")
-    axes.set_ylim(bottom=0)
-    axes.axvline(limit, color=THRESHOLD_LINE, linestyle="--", linewidth=1.2, label=f"threshold {limit:g}")
+    edges = bins_beside(limit, lowest)
+    width = np.diff(edges) / len(classes)
+    most = 0
+    for index, number in enumerate(classes):
+        values = known["confidence"][known["predicted"] == number].to_numpy()
+        # Open below and closed above, as what equals the threshold does not exceed it.
+        place = np.clip(np.searchsorted(edges, values, side="left") - 1, 0, len(edges) - 2)
+        counts = np.bincount(place, minlength=len(edges) - 1)
+        most = max(most, int(counts.max()))
+        axes.bar(
+            edges[:-1] + index * width,
+            counts,
+            width,
+            align="edge",
+            color=COLOURS[index % len(COLOURS)],
+            hatch=HATCHES[index % len(HATCHES)],
+            label=f"{class_name(number)} ({len(values):,})",
+            edgecolor="black",
+            linewidth=0.5,
+        )
+    axes.set_yscale("symlog", linthresh=10)
+    ticks = [tick for tick in _COUNTS if tick <= 2 * max(most, 5)]
+    axes.set_yticks(ticks, [f"{tick:,}" for tick in ticks])
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_ylim(0, max(most * 1.15, 5))
+    axes.axvline(limit, color=THRESHOLD_LINE, linestyle="--", linewidth=1.2, label=f"threshold {limit_text(limit)}")
     axes.set_xlim(edges[0], 1)
     axes.set_xlabel("confidence (probability, 0 to 1)")
     axes.set_ylabel("predictions (count, linear to 10, then log)")
     axes.set_title("Confidence by predicted class")
     finish(axes)
     return axes
+
+
+def bins_beside(threshold: float, lowest: float) -> NDArray[np.float64]:
+    """Edges of bars from about *lowest* to 1, with one at *threshold*, so that no bar is on both sides of it."""
+    below = math.ceil(round((threshold - lowest) / _WIDTH, 6))
+    above = math.ceil(round((1 - threshold) / _WIDTH, 6))
+    edges = threshold + _WIDTH * np.arange(-max(below, 0), above)
+    return np.unique(np.round(np.append(np.clip(edges, 0, 1), [threshold, 1.0]), 9))
 
 
 def share_below_over_time(frame: pd.DataFrame, *, threshold: float | None = None, axes: Axes | None = None) -> Axes:
@@ -87,8 +108,8 @@ def share_below_over_time(frame: pd.DataFrame, *, threshold: float | None = None
     below = (known["confidence"] <= limit).to_numpy()
     _share_line(axes, periods, periods.count(below), 0, "not above the threshold")
     axes.set_ylabel("share of predictions (%)")
-    axes.set_title(f"Share not above the threshold {limit:g}, by {periods.name}")
-    _time_axis(axes)
+    axes.set_title(f"Share not above the threshold {limit_text(limit)}, by {periods.name}")
+    time_axis(axes, known["time"])
     finish(axes)
     return axes
 
@@ -115,7 +136,7 @@ def class_balance_over_time(frame: pd.DataFrame, *, axes: Axes | None = None) ->
         axes.axhline(50, color="#666666", linewidth=1, linestyle=":", label="even")
     axes.set_ylabel("share of predictions (%)")
     axes.set_title(f"Class balance of the predictions, by {periods.name}")
-    _time_axis(axes)
+    time_axis(axes, known["time"])
     finish(axes)
     return axes
 
@@ -146,9 +167,7 @@ def accuracy_by_group(groups: Sequence[tuple[str, int, int]], *, axes: Axes | No
     )
     for x, y in zip(share, place, strict=True):
         if not math.isnan(x):
-            axes.annotate(
-                f"{100 * x:.1f} %", (100 * x, y), xytext=(0, 7), textcoords="offset points", ha="center", fontsize=8
-            )
+            axes.annotate(percent(x), (100 * x, y), xytext=(0, 7), textcoords="offset points", ha="center", fontsize=8)
     axes.set_yticks(place, names)
     axes.set_ylim(-0.6, len(groups) - 0.3)
     axes.set_xlim(max(0, math.floor(100 * np.nanmin([*low[total > 0], 0.9]) / 5) * 5 - 2), 101)
@@ -309,15 +328,6 @@ def _share_line(axes: Axes, periods: Periods, counts: NDArray[np.int64], index: 
         label=f"{label}, with {LEVEL:.0%} interval".replace("%", " %"),
     )
     axes.set_ylim(0, 100)
-
-
-def _time_axis(axes: Axes) -> None:
-    from matplotlib import dates
-
-    locator = dates.AutoDateLocator()
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
-    axes.set_xlabel("time of inference (UTC)")
 
 
 def _classes(predicted: pd.Series) -> list[int]:

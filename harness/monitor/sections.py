@@ -17,11 +17,17 @@ from harness.monitor.drift import Drift
 from harness.monitor.labels import LabelledImages
 from harness.monitor.observe import Observation
 from harness.monitor.plots import p_text
-from harness.reporting.contact_sheet import Tile, contact_sheet
 from harness.reporting.images import read_image
 from harness.reporting.labels import class_name
+from harness.reporting.page import Tile
 from harness.reporting.reliability import reliability
 from harness.reporting.statistics import LEVEL, calibration, wilson
+from harness.reporting.verdict import Finding, accuracy_finding, calibration_finding
+from harness.reporting.words import count as _count
+from harness.reporting.words import joined as _joined
+from harness.reporting.words import limit as limit_text
+from harness.reporting.words import percent as _percent
+from harness.reporting.words import probability
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +56,9 @@ class Section:
     """What is seen, with numbers and units."""
     plots: tuple[Plot, ...] = field(default=())
     side_by_side: bool = False
+    findings: tuple[Finding, ...] = ()
+    """What it says to the verdict."""
+    tiles: tuple[Tile, ...] = ()
 
 
 def confidence_section(frame: pd.DataFrame, threshold: float) -> Section:
@@ -58,11 +67,12 @@ def confidence_section(frame: pd.DataFrame, threshold: float) -> Section:
     if not len(known):
         return Section("Confidence", f"None of the {len(frame):,} records has probabilities as its output.")
     below = int((known["confidence"] <= threshold).sum())
+    median = probability(float(known["confidence"].median()), threshold)
     first, last = known["time"].iloc[0], known["time"].iloc[-1]
     words = (
         f"{_count(len(known), 'prediction')} between {first:%Y-%m-%d %H:%M:%S} and {last:%Y-%m-%d %H:%M:%S} UTC: "
-        f"the median confidence is {known['confidence'].median():.3f}, and {_share(below, len(known))} did not exceed "
-        f"the threshold of {threshold:g}."
+        f"the median confidence is {median}, and {_share(below, len(known))} did not exceed "
+        f"the threshold of {limit_text(threshold)}."
     )
     if len(known) < len(frame):
         words += f" {_count(len(frame) - len(known), 'record')} without probabilities left out."
@@ -72,7 +82,7 @@ def confidence_section(frame: pd.DataFrame, threshold: float) -> Section:
         (
             Plot(
                 "confidence_over_time",
-                f"Confidence of the predictions over time; the dashed line is the threshold, {threshold:g}.",
+                f"Confidence of the predictions over time; the dashed line is the threshold, {limit_text(threshold)}.",
                 plots.confidence_over_time(frame, threshold=threshold),
             ),
             Plot(
@@ -101,7 +111,7 @@ def balance_section(frame: pd.DataFrame, threshold: float) -> Section:
     if len(held) > 1:
         low, high = int(held[shares.argmin()]), int(held[shares.argmax()])
         words += (
-            f"By {periods.name}, the share not above {threshold:g} went from {_percent(shares.min())} "
+            f"By {periods.name}, the share not above {limit_text(threshold)} went from {_percent(shares.min())} "
             f"({_of(below, total, low)}, from {_moment(periods.start[low])}) to {_percent(shares.max())} "
             f"({_of(below, total, high)}, from {_moment(periods.start[high])})."
         )
@@ -113,7 +123,7 @@ def balance_section(frame: pd.DataFrame, threshold: float) -> Section:
         (
             Plot(
                 "share_below_over_time",
-                f"Share of predictions not above {threshold:g}, by {periods.name}, with {_level()} intervals.",
+                f"Predictions not above {limit_text(threshold)}, by {periods.name}, with {_level()} intervals.",
                 monitor_plots.share_below_over_time(frame, threshold=threshold),
             ),
             Plot(
@@ -133,18 +143,20 @@ def accuracy_section(frame: pd.DataFrame, threshold: float, labels: LabelledImag
             title,
             "Not known: captures hold no true classes. Give labelled images with --labels (a folder, a .lst manifest "
             "or s3://bucket/prefix); captured images are matched with them by their bytes.",
+            findings=(Finding("watch", "Accuracy is not known: no labelled images were given (--labels)."),),
         )
     known = known_answers(frame)
     labelled = known[known["label"].notna()]
     source = f"the {labels.images:,} images of {labels.name}"
     if not len(labelled):
-        return Section(title, f"None of {_count(len(known), 'prediction')} is of an image among {source}.")
+        words = f"None of {_count(len(known), 'prediction')} is of an image among {source}."
+        return Section(title, words, findings=(Finding("watch", words),))
     records = len(labelled)
     labelled = _each_once(labelled)
     correct = (labelled["label"] == labelled["predicted"]).to_numpy(dtype=bool)
     confidence = labelled["confidence"].to_numpy(dtype=float)
     passed = confidence > threshold
-    measured = calibration(confidence, correct)
+    measured = calibration(confidence, correct, threshold=threshold)
     groups = [("all", correct)]
     groups += [("above the threshold", correct[passed]), ("not above", correct[~passed])]
     true = labelled["label"].to_numpy(dtype=np.int64)
@@ -184,6 +196,10 @@ def accuracy_section(frame: pd.DataFrame, threshold: float, labels: LabelledImag
                 "How often predictions of each confidence were correct; on the dotted line, as often as they say.",
                 reliability(measured),
             ),
+        ),
+        findings=(
+            accuracy_finding(counted[1][1], counted[1][2], threshold),
+            calibration_finding(measured.error),
         ),
     )
 
@@ -237,6 +253,7 @@ def drift_section(drift: Drift | None, why: str, images: int) -> Section:
             ),
         ),
         side_by_side=True,
+        findings=(Finding("watch" if moved else "pass", verdict),),
     )
 
 
@@ -275,21 +292,26 @@ def latency_section(visits: Sequence[StateVisit], executions: int, why: str) -> 
     )
 
 
-def unsure_section(observation: Observation) -> Section:
-    """The images of which the model was least sure."""
+def unsure_section(observation: Observation, threshold: float) -> Section:
+    """The images of which the model was least sure, each once."""
     title = "Least confident images"
     if not observation.unsure:
         return Section(title, "There are no predictions to choose from.")
     tiles = []
     for item in observation.unsure:
-        image = None if item.content is None else read_image(item.content)
-        true = "" if item.label is None else f"\ntruly {class_name(item.label)}"
         is_wrong = item.label is not None and item.label != item.predicted
-        tiles.append(Tile(image, f"{class_name(item.predicted)} {item.confidence:.3f}{true}", is_wrong))
+        tiles.append(
+            Tile(
+                item.content if item.content is not None and read_image(item.content) is not None else None,
+                (f"{class_name(item.predicted)} {probability(item.confidence, threshold)}",),
+                f"truly {class_name(item.label)}" if is_wrong else "",
+                observation.times_of(item),
+            )
+        )
     least = observation.unsure[0]
     words = (
         f"The model was least sure of {least.event_id}, captured on {least.time:%Y-%m-%d at %H:%M:%S} UTC: "
-        f"{class_name(least.predicted)} with {least.confidence:.3f}."
+        f"{class_name(least.predicted)} with {probability(least.confidence, threshold)}."
     )
     known = [item for item in observation.unsure if item.label is not None]
     if known:
@@ -298,22 +320,8 @@ def unsure_section(observation: Observation) -> Section:
     return Section(
         title,
         words,
-        (
-            Plot(
-                "least_confident",
-                "The least confident images, each with its predicted class and confidence.",
-                contact_sheet(tiles),
-            ),
-        ),
+        tiles=tuple(tiles),
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
 
 
 def _level() -> str:
@@ -336,7 +344,3 @@ def _of(counts: np.ndarray, total: np.ndarray, number: int) -> str:
 
 def _moment(time: np.datetime64) -> str:
     return f"{time.astype('datetime64[s]').item():%Y-%m-%d %H:%M:%S}"
-
-
-def _joined(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

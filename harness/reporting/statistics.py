@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -59,8 +59,7 @@ class Calibration:
 
     def rows(self) -> list[dict[str, float | int]]:
         """A line for each bin that holds predictions: ``low``, ``high``, ``count``, ``confidence``, ``accuracy``."""
-        bins = len(self.edges) - 1
-        numbers = np.clip(np.ceil(np.round(self.confidence * bins, 9)).astype(int) - 1, 0, bins - 1)
+        numbers = np.clip(np.searchsorted(self.edges, np.round(self.confidence, 9)) - 1, 0, len(self.edges) - 2)
         return [
             {
                 "low": round(float(self.edges[number]), 9),
@@ -75,15 +74,29 @@ class Calibration:
         ]
 
 
-def calibration(confidence: NDArray[np.float64], correct: NDArray[np.bool_], bins: int = 10) -> Calibration:
-    """Reliability diagram and expected calibration error of the likeliest class, in bins of one width.
+def calibration(
+    confidence: NDArray[np.float64], correct: NDArray[np.bool_], bins: int = 10, threshold: float | None = None
+) -> Calibration:
+    """Reliability diagram and expected calibration error of the likeliest class.
+
+    The error is that of bins of one width. In the diagram, the bin in which a threshold lies is two, so that none holds
+    predictions of both sides.
 
     M. P. Naeini, G. F. Cooper, M. Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", AAAI
     2015; C. Guo et al., "On calibration of modern neural networks", ICML 2017.
     """
     edges = np.linspace(0, 1, bins + 1)
+    found = _binned(edges, confidence, correct)
+    if threshold is None or not 0 < threshold < 1:
+        return found
+    beside = np.unique(np.round(np.append(edges, threshold), 9))
+    return replace(_binned(beside, confidence, correct), error=found.error)
+
+
+def _binned(edges: NDArray[np.float64], confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> Calibration:
+    bins = len(edges) - 1
     # Bins are open below and closed above, as in Guo et al.; 0 goes to the first.
-    number = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    number = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
     count = np.bincount(number, minlength=bins)
     held = count > 0
     mean = np.bincount(number, weights=confidence, minlength=bins)[held] / count[held]

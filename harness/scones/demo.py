@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 
 from harness.capture.records import CaptureRecord, await_s3, to_frame
 from harness.project.executions import ExecutionResult, history, inferences_of, run_all
+from harness.reporting.labels import class_name, label_from_name
 from harness.reporting.progress import counting, progress_bar
+from harness.reporting.words import limit as limit_text
+from harness.reporting.words import probability
 from harness.scones.dataset.transform import CLASS_NAMES, Dataset
 from harness.scones.workflow import Scones, deployed
-from harness.settings import Settings
+from harness.settings import Settings, get_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -186,7 +189,7 @@ def execute(options: DemoOptions, scones: Scones, dataset: Dataset, console: Con
             rows.append(row)
             ended(None if result.succeeded else f"{row.image}  {result.error or result.status}")
     if len(rows) <= MOST_LISTED:
-        console.print(_table(rows, console.width))
+        console.print(_table(rows, console.width, get_settings().threshold))
     return rows
 
 
@@ -199,7 +202,7 @@ def _row(result: ExecutionResult, states: object) -> DemoRow:
     return DemoRow(result.input["s3_key"].rpartition("/")[2], predicted, confidence, result)
 
 
-def _table(rows: list[DemoRow], width: int) -> Table:
+def _table(rows: list[DemoRow], width: int, threshold: float) -> Table:
     from rich.table import Table
 
     wide = width >= 105
@@ -213,7 +216,7 @@ def _table(rows: list[DemoRow], width: int) -> Table:
     table.add_column("duration", justify="right", no_wrap=True)
     for row in rows:
         style = "green" if row.result.succeeded else "red"
-        confidence = "" if row.confidence is None else f"{row.confidence:.4f}"
+        confidence = "" if row.confidence is None else probability(row.confidence, threshold)
         cells = [row.image, row.predicted, confidence, f"[{style}]{row.result.status}[/{style}]"]
         if wide:
             cells.append(row.result.error or "")
@@ -255,12 +258,13 @@ def _write(
                 status=row.result.status,
                 error=row.result.error or "",
                 seconds=row.result.duration,
+                truly=class_name(label_from_name(row.image)),
             )
             for row in rows
         ],
         plots=[
             (
-                f"Confidence of each captured prediction over time; the line is the threshold, {settings.threshold:g}.",
+                f"Confidence of each captured prediction over time; the line is the threshold, {limit_text(limit)}.",
                 scatter,
             ),
             ("How many predictions fell to each class, above the threshold and not.", bars),
@@ -269,11 +273,12 @@ def _write(
             ("Target", target),
             ("State machine", scones.state_machine_arn),
             ("Endpoint", scones.endpoint),
-            ("Threshold", f"{limit:g}"),
+            ("Threshold", f"{limit_text(limit)}, to be exceeded"),
             ("Captures", scones.capture_uri),
             ("Seed", str(options.seed)),
         ],
         stubs=stubs,
+        threshold=limit,
         made=datetime.now(UTC),
     )
     return DemoResult(rows, records, report, written)

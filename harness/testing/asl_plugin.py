@@ -75,7 +75,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if config.getoption("asl_cov_html"):
         from harness.testing.asl_report import write_html
 
-        write_html(_coverages(config), Path(config.getoption("asl_cov_html")))
+        path, least = Path(config.getoption("asl_cov_html")), config.getoption("asl_cov_fail_under")
+        write_html(_coverages(config), path, least)
     if _falls_short(config) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
+from harness.reporting import page
+from harness.reporting.verdict import Finding, Verdict, judge
+from harness.reporting.words import share
 from harness.testing.asl_coverage import KINDS, MachineCoverage
+from harness.testing.asl_graph import graphs
 
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>State-machine coverage</title>
-<style>
-:root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }}
-body {{ max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
-table {{ border-collapse: collapse; width: 100%; margin: 0 0 2rem; }}
-th, td {{ text-align: left; padding: .25rem .75rem; border-bottom: 1px solid #8886; vertical-align: top; }}
-td.number {{ text-align: right; font-variant-numeric: tabular-nums; }}
-tr.missed td {{ font-weight: 600; }}
-tr.missed td:first-child::before {{ content: "\\2717\\00a0"; }}
-tr.hit td:first-child::before {{ content: "\\2713\\00a0"; }}
-</style></head><body>
-<h1>State-machine coverage</h1>
-{machines}
-</body></html>
+_STYLE = """
+.drawing { overflow: auto; background: var(--card); border: 1px solid var(--line); border-radius: .5rem; }
+.machine { max-width: 100%; height: auto; display: block; margin: .6rem auto; }
+.machine text { font: 13px system-ui, "DejaVu Sans", sans-serif; fill: var(--text); text-anchor: middle; }
+.machine .told { font-size: 12px; } .machine marker path { fill: var(--soft); }
+.machine rect { fill: var(--raised); stroke: var(--soft); }
+.machine .hit rect { fill: var(--good-tint); stroke: var(--good); }
+.machine .missed rect { fill: var(--bad-tint); stroke: var(--bad); stroke-width: 2.5; stroke-dasharray: 6 4; }
+.machine .edge path { fill: none; stroke: var(--good); stroke-width: 1.6; marker-end: url(#tip); }
+.machine .edge.missed path { stroke: var(--bad); stroke-width: 2.2; stroke-dasharray: 6 4; }
+.machine .edge text { font-size: 12px; paint-order: stroke; stroke: var(--card); stroke-width: 5px; fill: var(--soft); }
+.machine .edge.missed text { fill: var(--bad); font-weight: 600; }
+@media screen and (max-width: 44rem) { .machine { max-width: none; } }
+@media print { .machine { max-height: 22cm; width: 100%; } }
 """
 
 
@@ -40,22 +43,52 @@ def rows(coverages: Sequence[MachineCoverage]) -> list[str]:
     return lines
 
 
-def write_html(coverages: Sequence[MachineCoverage], path: Path) -> None:
-    """Write the page; its folder is made."""
-    parts = []
+def verdict(coverages: Sequence[MachineCoverage], least: float | None = None) -> Verdict:
+    """Whether enough was exercised. *least*: percent of each machine's parts, where that was asked for."""
+    rule = "watch where a part of a state machine was never exercised"
+    if least is not None:
+        rule = f"fail where less than {least:g} % of a state machine's parts were exercised; {rule}"
+    if not coverages:
+        return judge([Finding("fail", "No state machine ran on a target with an emulator.")], rule)
+    findings = []
+    for each in coverages:
+        parts = len(each.counts)
+        words = f"{each.machine}: {share(parts - len(each.missed), parts)} parts exercised."
+        fails = least is not None and each.percent < least
+        findings.append(Finding("fail" if fails else "watch" if each.missed else "pass", words))
+    return judge(findings, rule)
+
+
+def write_html(coverages: Sequence[MachineCoverage], path: Path, least: float | None = None) -> None:
+    """Write the page; its folder is made. *least*: as of :func:`verdict`."""
+    parts = [page.begin("State-machine coverage", datetime.now(UTC), "", verdict(coverages, least), _STYLE)]
     for coverage in coverages:
-        lines = "".join(
-            f'<tr class="{"hit" if count else "missed"}"><td>{escape(item.kind)}</td><td>{escape(item.state)}</td>'
-            f'<td>{escape(item.which)}</td><td class="number">{count}</td></tr>'
-            for item, count in coverage.counts.items()
-        )
-        heads = '<th>Part</th><th>State</th><th>Which</th><th class="number">Times</th>'
-        parts.append(
-            f"<h2>{escape(coverage.machine)}: {coverage.percent:.1f} %</h2>"
-            f"<table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>"
-        )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_PAGE.format(machines="".join(parts) or "<p>No executions.</p>"), encoding="utf-8")
+        cells = [
+            (f"{hit:,} of {total:,}", _plural(kind), "")
+            for kind in KINDS
+            for hit, total in [coverage.share(kind)]
+            if total
+        ]
+        parts += [f"<h2>{escape(coverage.machine)}</h2>", page.totals(cells)]
+        for number, (title, drawing) in enumerate(graphs(coverage)):
+            if number:
+                parts.append(f"<h3>{escape(title)}</h3>")
+            parts.append(f'<div class="drawing" tabindex="0" role="group" aria-label="{escape(title)}">{drawing}</div>')
+        lines: list[tuple[str, list[str | page.Cell]]] = [
+            (
+                "" if count else "wrong",
+                [
+                    page.Cell("✓ hit" if count else "✕ missed", "good" if count else "bad"),
+                    item.kind,
+                    item.state,
+                    item.which,
+                    f"{count:,}",
+                ],
+            )
+            for item, count in sorted(coverage.counts.items(), key=lambda entry: bool(entry[1]))
+        ]
+        parts.append(page.table(("Result", "Part", "State", "Which", "Times"), lines, numbers=(4,)))
+    page.write(path, "\n".join([*parts, page.end()]))
 
 
 def _plural(kind: str) -> str:

@@ -1,4 +1,7 @@
-"""Every plot of the monitor, of data that never changes; ``python -m tests.capture.pictures`` writes the baseline."""
+"""Every plot of the monitor, of data that never changes.
+
+``pytest tests/capture/test_plots.py --mpl-generate-path tests/capture/baseline`` writes what they are compared with.
+"""
 
 import datetime
 from functools import lru_cache
@@ -6,13 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from harness.capture import plots
 from harness.monitor import plots as monitor_plots
 from harness.monitor.drift import compare
 from harness.project.latency import StateVisit
-from harness.reporting.contact_sheet import Tile, contact_sheet
 from harness.reporting.images import Features
 from harness.reporting.reliability import reliability
 from harness.reporting.statistics import calibration
@@ -77,15 +78,6 @@ def _visits():
     ]
 
 
-_TILES = [
-    ("red", (32, 32)),
-    ("green", (32, 16)),
-    ("blue", (16, 32)),
-    ("gray", (8, 8)),
-    ("orange", (9, 9)),
-    ("teal", (4, 4)),
-]
-
 PICTURES = {
     "confidence_over_time": lambda: plots.confidence_over_time(frame(), threshold=LIMIT),
     "confidence_of_many": lambda: plots.confidence_over_time(frame(5000), threshold=LIMIT),
@@ -100,16 +92,11 @@ PICTURES = {
     "drift_brightness": lambda: monitor_plots.input_distribution(_drift(), "brightness"),
     "drift_embedding": lambda: monitor_plots.input_embedding(_drift()),
     "latency_by_state": lambda: monitor_plots.latency_by_state(_visits()),
-    "contact_sheet": lambda: contact_sheet(
-        # Of one colour each: how pixels fall on pixels differs between versions.
-        [Tile(Image.new("RGB", size, colour), f"{colour} 0.500") for colour, size in _TILES]
-        + [Tile(None, "motorcycle 0.700")]
-    ),
 }
 
 
-def draw(name, path, change=lambda axes: None):
-    """Write the picture without its words, small enough to be kept; gives its axes.
+def draw(name, change=lambda axes: None):
+    """The picture without its words, small enough to be kept: its axes.
 
     How a letter is drawn, and so how much room words take, differs between versions of matplotlib and FreeType by more
     than plots that matter differ from each other. So words are left out of the picture, the legend too, whose places
@@ -121,7 +108,6 @@ def draw(name, path, change=lambda axes: None):
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, "backend": "agg", "font.family": "DejaVu Sans"}):
         axes = PICTURES[name]()
         change(axes)
-        words = [text.get_text() for text in axes.findobj(Text) if text.get_visible() and text.get_text()]
         figure = axes.figure
         figure.set_layout_engine("none")
         axes.set_position([0.08, 0.12, 0.84, 0.8])
@@ -130,12 +116,4 @@ def draw(name, path, change=lambda axes: None):
             text.set_visible(False)
         if axes.get_legend() is not None:
             axes.get_legend().set_visible(False)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=DPI, metadata={"Software": None})
-    return axes, words
-
-
-if __name__ == "__main__":
-    for picture in PICTURES:
-        draw(picture, BASELINE / f"{picture}.png")
-        print(picture, (BASELINE / f"{picture}.png").stat().st_size)
+    return axes

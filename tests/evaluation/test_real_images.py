@@ -30,5 +30,5 @@ def test_the_real_test_images_are_evaluated(root, real_data, tmp_path, workflow)
     assert numbers["accuracyAboveThreshold"] == pytest.approx(0.983, abs=0.01)
     assert numbers["confusion"][0][0] + numbers["confusion"][1][1] == round(200 * numbers["accuracy"])
     page = (tmp_path / "out" / "evaluation.html").read_text()
-    assert "The least confident images" in page and page.count("data:image/png;base64,") == 4
-    assert "accuracy 93.5%" in " ".join(done.stdout.split())
+    assert "The least confident images" in page and page.count("data:image/png;base64,") == 32
+    assert "accuracy 93.5 % of 200 labelled" in " ".join(done.stdout.split())

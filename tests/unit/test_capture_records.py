@@ -154,6 +154,7 @@ def test_the_report_is_one_page_that_fetches_nothing_and_escapes_everything(tmp_
         plots=[("What it shows", plots.confidence_over_time(frame, threshold=0.93))],
         facts=[("Target", "embedded")],
         stubs=["The endpoint was a stub."],
+        threshold=0.93,
         made=datetime(2026, 1, 2, tzinfo=UTC),
     ).read_text()
     assert "<script" not in page and "&lt;script&gt;" in page
