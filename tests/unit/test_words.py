@@ -11,7 +11,8 @@ pytestmark = pytest.mark.local
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.5, "0.500"), (0.93, "0.930"), (0.93004, "0.93004"), (0.9299, "0.930"), (0.9304, "0.9304"), (0.94, "0.940")]
+    ("value", "text"),
+    [(0.5, "0.500"), (0.93, "0.930"), (0.93004, "0.93004"), (0.9299, "0.930"), (0.9304, "0.9304"), (0.94, "0.940")],
 )
 def test_a_probability_stays_on_its_side_of_the_threshold(value, text):
     assert probability(value, 0.93) == text
