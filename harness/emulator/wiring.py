@@ -164,6 +164,7 @@ def assemble(options: EmulatorOptions, stack: ExitStack) -> Parts:
     )
     gateway.connect(services, permissions, account_id, handlers, control.answer)
     apis, urls = FrontDoors(services.call, account_id, region), functions.urls()
+    gateway.url_rules = urls.cors
     gateway.front_doors = lambda request: urls.answer(request) or apis.answer(request)
     for service in services.all():
         service.start()

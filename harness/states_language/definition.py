@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from harness.states_language import text as json_text
 from harness.states_language.diagnostics import Diagnostic, Diagnostics
+from harness.states_language.known_fields import MACHINE, unsupported
 from harness.states_language.machine import JSONATA, Machine
 from harness.states_language.states import FlowReader
 
@@ -79,6 +80,8 @@ def _read(text: str, kind: str, known: Known | None) -> tuple[Machine | None, li
     language = definition.get("QueryLanguage", "JSONPath")
     if language not in ("JSONPath", JSONATA):
         found.add("The field 'QueryLanguage' should have one of these values: [JSONPath, JSONata]", "/QueryLanguage")
+    for words in unsupported(definition, MACHINE):
+        found.add(words, "/")
     timeout = definition.get("TimeoutSeconds")
     if timeout is not None and (
         not isinstance(timeout, int) or isinstance(timeout, bool) or not 0 < timeout <= 99999999

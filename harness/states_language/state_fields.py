@@ -19,6 +19,7 @@ from harness.states_language.fields import (
     is_intrinsic,
     is_jsonata,
 )
+from harness.states_language.known_fields import unsupported
 from harness.states_language.machine import Limit
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class StateFields:
         state, path = self._state, f"{name}Path"
         if path in state:
             if name in state:
-                self._wrong(f"Only one of these fields is allowed: [{name}, {path}]", self._at)
+                self._wrong(f"There should only be one of the following fields: [{name}, {path}]", self._at)
             return Limit(evaluate=self._path(path), field=name, path=state[path])
         if name not in state:
             return None
@@ -143,6 +144,10 @@ class StateFields:
 
     def _leads(self, place: str, target: Json) -> None:
         self._targets.append((f"{self._at}/{place}", str(target), self._name))
+
+    def _supported(self, given: dict[str, Json], known: frozenset[str], at: str) -> None:
+        for words in unsupported(given, known):
+            self._wrong(words, at)
 
     def _wrong(self, message: str, at: str) -> None:
         self._flow.found.add(message, at)

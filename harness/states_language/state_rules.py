@@ -8,6 +8,7 @@ from harness.states_language import timestamps
 from harness.states_language.choice import OPERATORS, Condition, Rule, compile_condition
 from harness.states_language.effects import Json
 from harness.states_language.errors import SyntaxFault
+from harness.states_language.known_fields import CATCHER, RETRIER
 from harness.states_language.machine import Catcher, Retrier
 from harness.states_language.state_fields import MAX_TIMEOUT, StateFields, is_whole
 
@@ -18,6 +19,7 @@ class StateRules(StateFields):
     def _retrier(self, item: Json, at: str) -> Retrier | None:
         if not isinstance(item, dict) or not self._errors(item, at):
             return None
+        self._supported(item, RETRIER, at)
         for name, least in (("IntervalSeconds", 1), ("MaxAttempts", 0), ("MaxDelaySeconds", 1)):
             if name in item and (not is_whole(item[name]) or not least <= item[name] <= MAX_TIMEOUT):
                 self._wrong(f"The value for the field '{name}' must be an integer of at least {least}", f"{at}/{name}")
@@ -41,6 +43,7 @@ class StateRules(StateFields):
     def _catcher(self, item: Json, at: str) -> Catcher | None:
         if not isinstance(item, dict) or not self._errors(item, at):
             return None
+        self._supported(item, CATCHER, at)
         if "Next" not in item:
             self._wrong("These fields are required: [Next]", at)
             return None

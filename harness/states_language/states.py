@@ -16,6 +16,7 @@ from harness.states_language.fields import (
     constant,
     is_jsonata,
 )
+from harness.states_language.known_fields import of_type
 from harness.states_language.machine import (
     Choice,
     Fail,
@@ -140,6 +141,7 @@ class StateReader(StateRules):
             self._wrong(f"The field 'Type' should have one of these values: [{', '.join(_TYPES)}]", f"{at}/Type")
             return None
         self._language()
+        self._supported(state, of_type(kind), at)
         common: dict[str, Any] = {"name": self._name, "type": kind, "jsonata": self._jsonata, "definition": state}
         if kind not in ("Choice", "Succeed", "Fail"):
             common["next"] = self._transition()
@@ -172,7 +174,7 @@ class StateReader(StateRules):
         for name in ("Error", "Cause"):
             path = f"{name}Path"
             if name in self._state and path in self._state:
-                self._wrong(f"Only one of these fields is allowed: [{name}, {path}]", self._at)
+                self._wrong(f"There should only be one of the following fields: [{name}, {path}]", self._at)
             read[name.lower()] = self._named(path) if path in self._state else self._literal(name, str)
         return Fail(**common, error=read["error"], cause=read["cause"])
 
@@ -305,10 +307,14 @@ class StateReader(StateRules):
             self._wrong("'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine", at)
         self._jsonata = self._flow.jsonata or language == "JSONata"
         refused = _JSONPATH_ONLY if self._jsonata else _JSONATA_ONLY
+        spoken, other = ("JSONata", "JSONPath") if self._jsonata else ("JSONPath", "JSONata")
         for name in refused:
             if name in state:
-                spoken = "JSONata" if self._jsonata else "JSONPath"
-                self._wrong(f"Field '{name}' is not supported in a state with QueryLanguage '{spoken}'", f"{at}/{name}")
+                self._wrong(
+                    f"The QueryLanguage is set to '{spoken}', but field '{name}' is only supported for the "
+                    f"'{other}' QueryLanguage",
+                    at,
+                )
 
     def _transition(self) -> str | None:
         target, end = self._state.get("Next"), self._state.get("End")

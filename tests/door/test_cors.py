@@ -1,5 +1,10 @@
 """Pages that are allowed by name: their bucket's own CORS configuration decides, as on AWS."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import boto3
 import pytest
 from werkzeug import Request, Response
@@ -70,3 +75,54 @@ def test_an_origin_that_is_allowed_passes_the_boundary():
     control = {**asked, "PATH_INFO": "/_harness/environment", "HTTP_ORIGIN": SITE}
     assert boundary.refusal(control).status == 403
     assert boundary.leaving({**asked, "HTTP_ORIGIN": "null"}, [("Access-Control-Allow-Origin", "*")]) == []
+
+
+OF_A_URL = """
+import json, sys, urllib.request
+import boto3
+from harness.emulator.door.boundary import Boundary
+from harness.emulator.emulator import Emulator
+from tests.emulator.packages import package
+
+SITE = "http://localhost:3000"
+code = "def lambda_handler(e, c):\\n    return {'statusCode': 200, 'headers': {'Access-Control-Allow-Origin': 'http://own'}}\\n"
+
+def ask(url, method, **headers):
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(url, method=method, headers={"Origin": SITE, **named})
+    with urllib.request.urlopen(request) as answer:
+        return {name: value for name, value in answer.headers.items() if name.startswith("Access-Control-")}
+
+with Emulator(boundary=Boundary(origins=[SITE]), enforce_policies=False) as emulator:
+    given = {"endpoint_url": emulator.url, "region_name": "us-east-1"}
+    given |= {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
+    client = boto3.client("lambda", **given)
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    iam = boto3.client("iam", **given)
+    role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))["Role"]["Arn"]
+    client.create_function(FunctionName="f", Runtime="python3.11", Role=role, Handler="lambda_function.lambda_handler",
+                           Code={"ZipFile": package(code)})
+    url = client.create_function_url_config(FunctionName="f", AuthType="NONE")["FunctionUrl"]
+    client.add_permission(FunctionName="f", StatementId="u", Action="lambda:InvokeFunctionUrl", Principal="*",
+                          FunctionUrlAuthType="NONE")
+    seen = [ask(url, "GET")]
+    cors = {"AllowOrigins": [SITE], "AllowMethods": ["GET"], "AllowHeaders": ["x-one"], "MaxAge": 9}
+    client.update_function_url_config(FunctionName="f", Cors=cors)
+    seen.append(ask(url, "GET"))
+    seen.append(ask(url, "OPTIONS", Access_Control_Request_Method="GET", Access_Control_Request_Headers="x-one"))
+    seen.append(ask(url, "OPTIONS", Access_Control_Request_Method="PUT"))
+    print(json.dumps(seen))
+"""
+
+
+def test_a_functions_url_lets_pages_ask_as_its_cors_says_or_the_function_itself():
+    command = [sys.executable, "-c", OF_A_URL]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], timeout=120)
+    assert done.returncode == 0, done.stderr
+    own, allowed, preflight, refused = json.loads(done.stdout.splitlines()[-1])
+    assert own == {"Access-Control-Allow-Origin": "http://own"}
+    names = ("Origin", "Methods")
+    assert [allowed[f"Access-Control-Allow-{name}"] for name in names] == [SITE, "GET"]
+    assert preflight == {**allowed, "Access-Control-Allow-Headers": "x-one"}
+    assert preflight["Access-Control-Max-Age"] == "9"
+    assert refused == {}

@@ -140,6 +140,7 @@ def test_a_tables_stream_reaches_a_function_as_far_as_filters_let_it(deploy, que
     assert records[0]["eventSourceARN"] == arn
     assert (records[0]["eventName"], records[0]["eventSource"]) == ("INSERT", "aws:dynamodb")
     assert records[0]["dynamodb"]["NewImage"]["raw"] == {"B": "AAE="}
+    assert isinstance(records[0]["dynamodb"]["ApproximateCreationDateTime"], float)
 
 
 def test_a_streams_failed_record_is_tried_again_and_given_up(deploy, queue, table):
@@ -190,6 +191,10 @@ def test_a_source_that_is_not_there_or_may_not_be_read_is_refused(client, deploy
         client.create_event_source_mapping(FunctionName=able, EventSourceArn=table[1][:-1], StartingPosition="LATEST")
     with pytest.raises(ClientError, match="Maximum batch window in seconds must be greater than 0"):
         client.create_event_source_mapping(FunctionName=able, EventSourceArn=arn, BatchSize=11)
+    for pattern in ({"body": "text"}, {"body": []}, {"body": {}}, "text", None):
+        filters = {"Filters": [{"Pattern": json.dumps(pattern)}]}
+        with pytest.raises(ClientError, match="Invalid filter pattern definition"):
+            client.create_event_source_mapping(FunctionName=able, EventSourceArn=arn, FilterCriteria=filters)
     poor_role = make_role("reads-nothing")
     poor = deploy(TELL, Role=poor_role)
     try:

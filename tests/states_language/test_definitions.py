@@ -106,8 +106,9 @@ def test_a_jsonata_machine_has_no_jsonpath_states():
 
 @pytest.mark.parametrize(("field", "language"), [("Output", "JSONPath"), ("InputPath", "JSONata")])
 def test_fields_of_the_other_language_are_refused(field, language):
+    other = "JSONata" if language == "JSONPath" else "JSONPath"
     (found,) = one({**PASS, "QueryLanguage": language, field: "$"})
-    assert found.endswith(f"at /States/A/{field}")
+    assert found.endswith(f"but field '{field}' is only supported for the '{other}' QueryLanguage at /States/A")
 
 
 def test_the_children_of_a_jsonata_map_are_the_machines():
@@ -162,3 +163,50 @@ def test_expressions_that_aws_refuses_are_told_with_their_place(expression, told
 def test_names_behind_the_first_step_are_no_references(expression):
     state = {"Type": "Pass", "Output": f"{{% {expression} %}}", "End": True}
     assert not diagnose(json.dumps({"QueryLanguage": "JSONata", "StartAt": "E", "States": {"E": state}}))
+
+
+FLOW = {"StartAt": "I", "States": {"I": {"Type": "Pass", "End": True}}}
+WITHOUT_TIME_OUT = {
+    "Pass": {"End": True},
+    "Wait": {"Seconds": 1, "End": True},
+    "Choice": {"Choices": [{"Variable": "$.a", "IsPresent": False, "Next": "A"}]},
+    "Succeed": {},
+    "Fail": {},
+    "Map": {"ItemProcessor": FLOW, "End": True},
+    "Parallel": {"Branches": [FLOW], "End": True},
+}
+
+
+@pytest.mark.parametrize(
+    ("state", "field"),
+    [
+        *[({"Type": kind, **more}, "TimeoutSeconds") for kind, more in WITHOUT_TIME_OUT.items()],
+        ({"Type": "Pass", "End": True}, "Catch"),
+        ({"Type": "Pass", "End": True}, "Retry"),
+        ({"Type": "Pass", "End": True}, "Resource"),
+        ({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True}, "TimeoutSecond"),
+        ({"Type": "Succeed"}, "ResultPath"),
+    ],
+)
+def test_a_field_that_a_state_has_not_is_refused_by_name(state, field):
+    text = json.dumps({"StartAt": "A", "States": {"A": {**state, field: 1}}})
+    found = [(each.code, each.message, each.location) for each in diagnose(text)]
+    assert ("SCHEMA_VALIDATION_FAILED", f"Field '{field}' is not supported", "/States/A") in found
+    known = json.dumps({"StartAt": "A", "States": {"A": state}})
+    assert diagnose(known) == []
+
+
+def test_a_field_that_a_machine_a_retrier_or_a_catcher_has_not_is_refused_by_name():
+    retrier = {"ErrorEquals": ["States.ALL"], "MaxAttempt": 1}
+    catcher = {"ErrorEquals": ["States.ALL"], "Next": "B", "Nxt": "B"}
+    task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Next": "B", "Retry": [retrier]}
+    states = {"A": {**task, "Catch": [catcher]}, "B": {"Type": "Succeed"}}
+    found = [
+        (each.message, each.location)
+        for each in diagnose(json.dumps({"StartsAt": 1, "StartAt": "A", "States": states}))
+    ]
+    assert found == [
+        ("Field 'StartsAt' is not supported", "/"),
+        ("Field 'MaxAttempt' is not supported", "/States/A/Retry[0]"),
+        ("Field 'Nxt' is not supported", "/States/A/Catch[0]"),
+    ]

@@ -29,6 +29,8 @@ class CorsRule:
     headers: Sequence[str] = ()
     exposed: Sequence[str] = ()
     max_age: int | None = None
+    credentials: bool | None = None
+    """Whether pages may send credentials; None for S3's way, which is wherever not all origins may ask."""
 
 
 EVERYTHING = CorsRule(["*"], ["GET", "HEAD", "PUT", "POST", "DELETE"], ["*"], ["*"])
@@ -39,6 +41,7 @@ def answer_page(
     request: Request,
     answer: Callable[[Request], Response],
     rules_of: Callable[[str], Sequence[CorsRule] | None],
+    own: Sequence[CorsRule] | None = None,
 ) -> Response:
     """The answer to a page that is allowed to ask, with the headers that let it read that, where its bucket says so.
 
@@ -46,17 +49,18 @@ def answer_page(
         request: what the page asks for, with an ``Origin``.
         answer: answers it.
         rules_of: the rules of a bucket; None where there is no such bucket.
+        own: the rules of a function's URL; None where it is to none.
     """
     origin = request.headers["Origin"]
     wanted = request.headers.get("Access-Control-Request-Method")
     asked = [name.strip() for name in request.headers.get("Access-Control-Request-Headers", "").split(",") if name]
-    of_s3 = service_of(request.headers.get("Authorization", "")) in (None, "s3")
-    rules = rules_of(_bucket_of(request)) if of_s3 else None
+    of_s3 = own is None and service_of(request.headers.get("Authorization", "")) in (None, "s3")
+    rules = rules_of(_bucket_of(request)) if of_s3 else own
     found = permission((EVERYTHING,) if rules is None else rules, origin, wanted or request.method, asked)
     if request.method == "OPTIONS" and wanted:
-        if found is None:
+        if found is None and own is None:
             return s3_error_response(AwsError("AccessForbidden", _FORBIDDEN, 403), request.path, "")
-        return Response(b"", 200, found)
+        return Response(b"", 200, found or ())
     response = answer(request)
     for name in [name for name in response.headers.keys() if name.lower().startswith("access-control-")]:  # noqa: SIM118
         del response.headers[name]
@@ -106,6 +110,6 @@ def _headers(rule: CorsRule, origin: str, asked: Sequence[str]) -> list[tuple[st
         found.append(("Access-Control-Expose-Headers", ", ".join(rule.exposed)))
     if rule.max_age is not None:
         found.append(("Access-Control-Max-Age", str(rule.max_age)))
-    if "*" not in rule.origins:
+    if ("*" not in rule.origins) if rule.credentials is None else rule.credentials:
         found.append(("Access-Control-Allow-Credentials", "true"))
     return found

@@ -6,7 +6,7 @@ import json
 import logging
 import re
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote
@@ -21,7 +21,7 @@ from harness.emulator.clients import OWN_ACCESS_KEY
 from harness.emulator.door.answers import answer
 from harness.emulator.door.boundary import CONTROL_PREFIX, PAGE_PREFIX
 from harness.emulator.door.call import Call, Members, boto3_name, is_known, protocol_of, read_call, refuse_unknown
-from harness.emulator.door.cors import answer_page
+from harness.emulator.door.cors import CorsRule, answer_page
 from harness.emulator.door.errors import AwsError, error_response, explained, xml_error_response
 from harness.emulator.door.regions import check_region, not_emulated
 from harness.emulator.door.s3_requests import answer_s3
@@ -62,6 +62,10 @@ class Page(Protocol):
         """The emulator stops."""
 
 
+def _no_rules(request: Request) -> None:
+    return None
+
+
 class Gateway:
     """The emulator's WSGI application.
 
@@ -97,6 +101,8 @@ class Gateway:
         self._services: Services | None = None
         self._permissions: Permissions | None = None
         self._account_id = ""
+        self.url_rules: Callable[[Request], Sequence[CorsRule] | None] = _no_rules
+        """CORS rules of a function's URL; empty where it has none, None for what is no function's URL."""
         self.observers: list[Observer] = []
         """Told of each change that a service has made which only keeps things."""
         self.changes = 0
@@ -133,7 +139,11 @@ class Gateway:
             return self.page(mounted, start_response)
         request = Request(environ)
         if "Origin" in request.headers:  # it is allowed by name, or would not have come as far
-            response = answer_page(request, self.answer, partial(cors_rules, self._account_id))
+            own = self.url_rules(request) if is_front_door(request.host, request.path) else None
+            if own is not None and not own:  # the function itself says what pages may read
+                response = self.answer(request)
+            else:
+                response = answer_page(request, self.answer, partial(cors_rules, self._account_id), own)
         else:
             response = self.answer(request)
         if self.page is not None and request.headers.get("Sec-Fetch-Dest") in _DOCUMENTS:

@@ -109,7 +109,8 @@ class Concurrency:
                     )
             elif any(function.version_of(other) == version for other in function.provisioned if other != qualifier):
                 raise conflict("Version is pointed by a Provisioned Concurrency alias")
-            if function.reserved is not None and wanted > function.reserved:
+            others = sum(each["Requested"] for name, each in function.provisioned.items() if name != qualifier)
+            if function.reserved is not None and wanted + others > function.reserved:
                 raise invalid(
                     "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for "
                     "function"

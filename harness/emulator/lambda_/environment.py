@@ -136,8 +136,8 @@ class ExecutionEnvironment:
         """End the process and remove what it left; what it still writes is not logged."""
         self.alive = False
         self._log.mute()
+        self._kill()  # before it is told to go: what it leaves behind would have no parent by which it is found
         self._api.close()
-        self._kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5)
         shutil.rmtree(self._folder, ignore_errors=True)

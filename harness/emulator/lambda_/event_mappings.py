@@ -17,6 +17,7 @@ from harness.emulator.door.call import Call
 from harness.emulator.door.validation import check
 from harness.emulator.lambda_.control_plane import ControlPlane, table
 from harness.emulator.lambda_.paging import page
+from harness.emulator.lambda_.patterns import is_pattern
 from harness.emulator.lambda_.records import Function
 from harness.emulator.lambda_.references import Reference, reference_of
 from harness.emulator.lambda_.refusals import conflict, invalid, not_emulated, not_found, validation
@@ -221,7 +222,8 @@ class EventMappings:
     def _check_filters(given: Mapping[str, Any]) -> None:
         for each in (given.get("FilterCriteria") or {}).get("Filters") or ():
             try:
-                right = isinstance(json.loads(each.get("Pattern") or "{}"), dict)
+                pattern = each.get("Pattern")
+                right = pattern is None or is_pattern(json.loads(pattern))
             except ValueError:
                 right = False
             if not right:

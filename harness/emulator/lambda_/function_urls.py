@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from werkzeug import Request, Response
@@ -20,6 +20,7 @@ from harness.emulator.access.sessions import Actor
 from harness.emulator.apigateway.proxied import event_v2, response_of
 from harness.emulator.apigateway.requests import Asked, answer
 from harness.emulator.door.call import Call
+from harness.emulator.door.cors import CorsRule
 from harness.emulator.door.errors import AwsError
 from harness.emulator.lambda_.policies import policies_about
 from harness.emulator.lambda_.records import Function, Store
@@ -28,6 +29,7 @@ from harness.emulator.lambda_.references import LATEST
 PREFIX = "/_aws/lambda-url/"
 _HOST = re.compile(r"(?P<number>[a-z0-9]{32})\.lambda-url\..+")
 _PATH = re.compile(rf"{PREFIX}(?P<number>[a-z0-9]+)(?P<below>/.*)?")
+_METHODS = ("GET", "PUT", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS")
 _ACTION = "lambda:InvokeFunctionUrl"
 _FORBIDDEN = {
     "Message": "Forbidden. For troubleshooting Function URL authorization issues, see: "
@@ -56,6 +58,30 @@ class FunctionUrls:
         self._call = call
         self._permissions = permissions
         self._caller = caller
+
+    def cors(self, request: Request) -> Sequence[CorsRule] | None:
+        """What pages may ask of the function that *request* is to; empty where its URL does not say.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html#urls-cors
+        """
+        match = _HOST.fullmatch(str(request.host).partition(":")[0].lower()) or _PATH.fullmatch(request.path)
+        found = self._find(match["number"]) if match is not None else None
+        if found is None:
+            return None
+        given = found[2].get("Cors") or {}
+        if not given.get("AllowOrigins"):
+            return ()
+        methods = given.get("AllowMethods") or ()
+        return (
+            CorsRule(
+                given["AllowOrigins"],
+                _METHODS if "*" in methods else methods,
+                given.get("AllowHeaders") or (),
+                given.get("ExposeHeaders") or (),
+                given.get("MaxAge"),
+                bool(given.get("AllowCredentials")),
+            ),
+        )
 
     def answer(self, request: Request) -> Response | None:
         """The answer to *request*; None where it is to no function's URL."""

@@ -34,6 +34,20 @@ def matches(pattern: Mapping[str, Any], value: Any) -> bool:
     return True
 
 
+def is_pattern(value: Any) -> bool:
+    """Whether *value*, JSON, is a pattern: objects down to lists of what is wanted, none of them empty."""
+    if not isinstance(value, Mapping):
+        return False
+    for name, wanted in value.items():
+        if name == "$or":
+            right = isinstance(wanted, list) and len(wanted) > 1 and all(map(is_pattern, wanted))
+        else:
+            right = is_pattern(wanted) if isinstance(wanted, Mapping) else isinstance(wanted, list) and bool(wanted)
+        if not right:
+            return False
+    return bool(value)
+
+
 def _any(rules: Sequence[Any], found: Any) -> bool:
     values = found if isinstance(found, list) and found else [found]
     return any(_fits(rule, value) for rule in rules for value in values)
@@ -43,8 +57,8 @@ def _fits(rule: Any, value: Any) -> bool:
     if not isinstance(rule, Mapping):
         return (type(rule) is type(value) and bool(rule == value)) or _same_number(rule, value)
     ((kind, given),) = rule.items()
-    if kind == "exists":
-        return (value is not _ABSENT) is bool(given)
+    if kind == "exists":  # only what is no object itself does
+        return (value is not _ABSENT and not isinstance(value, Mapping)) is bool(given)
     if value is _ABSENT:
         return False
     match kind:

@@ -40,10 +40,14 @@ def _adopt_orphans() -> None:
 
 def _end_orphans(copies: Iterable[int]) -> None:
     """End what a copy that has ended has left behind: it is a child of this process now."""
-    own = os.getpid()
-    with contextlib.suppress(OSError), open(f"/proc/{own}/task/{own}/children") as file:  # noqa: PTH123
-        for pid in set(map(int, file.read().split())) - set(copies):
-            with contextlib.suppress(OSError):
+    own, kept = os.getpid(), set(copies)
+    with contextlib.suppress(OSError):
+        while True:
+            with open(f"/proc/{own}/task/{own}/children") as file:  # noqa: PTH123
+                orphans = set(map(int, file.read().split())) - kept
+            if not orphans:
+                break
+            for pid in orphans:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
 
@@ -73,8 +77,9 @@ def _serve(channel: socket.socket) -> dict[str, Any]:
                 channel.send(json.dumps({"ended": pid, "status": status}).encode())
                 continue
             data, outputs, _, _ = socket.recv_fds(channel, _LONGEST_REQUEST, 1)
-            if not data:
-                os._exit(0)  # the emulator is gone
+            if not data:  # the emulator is gone
+                _end_orphans(())
+                os._exit(0)
             pid = os.fork()
             if pid == 0:
                 for other in copies:

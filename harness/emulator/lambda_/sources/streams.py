@@ -268,7 +268,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, datetime):
-        return int(value.timestamp())
+        return float(int(value.timestamp()))  # DynamoDB knows no milliseconds
     raise TypeError(type(value).__name__)
 
 
