@@ -3,9 +3,9 @@
     python -m benchmarks.invocation [INVOCATIONS]
 
 Prints one JSON object, medians in milliseconds: the floor; the emulator's Lambda, from the event to the outcome; Invoke
-by HTTP; Invoke by boto3; the first invocation of a function that was created just now. Floor and emulator take turns, so
-that what else the machine does falls on both alike; the processor time of this process, client and emulator, is beside
-the time that passes, since it is the steadier of the two.
+by HTTP; Invoke by boto3; the first invocation of a function that was created just now. Floor and emulator take turns,
+so that what else the machine does falls on both alike; the processor time of this process, client and emulator, is
+beside the time that passes, since it is the steadier of the two.
 """
 
 from __future__ import annotations
