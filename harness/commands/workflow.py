@@ -17,6 +17,7 @@ from harness.commands.options import (
     with_aws_options,
 )
 from harness.commands.project import deploy_any, destroy_any
+from harness.project.configuration import require_readable
 from harness.project.template import is_reference_workload
 
 if TYPE_CHECKING:
@@ -140,6 +141,8 @@ def deploy(
     TEMPLATE is one of SAM or CloudFormation, or what `cdk synth` has written; without it, what this folder has. In a
     folder of the reference workload, its workflow is deployed and its images are loaded.
     """
+    with clear_errors():
+        require_readable(Path.cwd())
     if template or stack or parameters or not is_reference_workload(Path.cwd()):
         deploy_any(targeted(target), template, stack, parameters, allow_unsupported, dry_run, given)
         return

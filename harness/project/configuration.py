@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/s
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import tomllib
@@ -30,6 +31,7 @@ class Configuration:
         parameters: of the template.
         tags: of the stack.
         allow_unsupported: whether types that are not emulated are left out.
+        is_terraform: whether *template* is a root module of Terraform.
     """
 
     template: Path
@@ -37,11 +39,12 @@ class Configuration:
     parameters: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     allow_unsupported: bool = False
+    is_terraform: bool = False
 
     @property
     def is_cdk(self) -> bool:
         """Whether it is an application of the CDK, synthesized."""
-        return self.template.is_dir()
+        return self.template.is_dir() and not self.is_terraform
 
 
 def read_configuration(
@@ -56,7 +59,14 @@ def read_configuration(
     Raises:
         TemplateError: there is no template, or a file cannot be read.
     """
+    require_readable(folder)
     ours = _table(folder / "pyproject.toml").get("tool", {}).get("harness", {})
+    if module := not template and ours.get("terraform"):
+        values = {**_texts(ours.get("parameters", {})), **(parameters or {})}
+        path = (folder / str(module)).resolve()
+        if not list(path.glob("*.tf")):
+            raise TemplateError(f"there is no *.tf in {path}")
+        return Configuration(path, stack or folder.resolve().name, values, is_terraform=True)
     sam = _sam(folder / "samconfig.toml")
     named = template or ours.get("template") or sam.get("template_file") or sam.get("template")
     path = _find(folder) if named is None else folder / named
@@ -73,6 +83,20 @@ def read_configuration(
     name = stack or ours.get("stack") or sam.get("stack_name") or _stack_name(folder)
     skip = allow_unsupported or ours.get("allow_unsupported") is True
     return Configuration(path, str(name), values, tags, skip)
+
+
+def require_readable(folder: Path) -> None:
+    """Refuse a project whose files this user may not read, as those of another user's container.
+
+    Raises:
+        TemplateError: naming what cannot be read, and what helps.
+    """
+    for path in (folder, *(folder / name for name in _TEMPLATES)):
+        if not os.access(path, os.R_OK) and (path == folder or path.exists()):
+            raise TemplateError(
+                f"{path} cannot be read by user {os.getuid()}, perhaps for a clone made with umask 077: "
+                "`chmod -R go+rX` the project, or start Compose with HARNESS_USER=$(id -u):$(id -g)"
+            )
 
 
 def parameters_of(pairs: tuple[str, ...]) -> dict[str, str]:

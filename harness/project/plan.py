@@ -103,6 +103,10 @@ def plan_project(configuration: Configuration, session: boto3.Session) -> Projec
     Raises:
         TemplateError: the template, or a file that it names, cannot be used.
     """
+    if configuration.is_terraform:
+        raise TemplateError(
+            f'{configuration.template} is deployed by Terraform itself: eval "$(harness env)"; terraform apply'
+        )
     account, region = session.client("sts").get_caller_identity()["Account"], session.region_name
     tags = [{"Key": key, "Value": value} for key, value in configuration.tags.items()]
     if configuration.allow_unsupported:

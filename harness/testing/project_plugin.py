@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    import boto3
+
+    from harness.project.configuration import Configuration
     from harness.settings import Settings
     from harness.targets.target import Target
     from harness.testing.events import Events
@@ -16,7 +19,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def stack(
-    target: Target, harness_settings: Settings, pytestconfig: pytest.Config, tell: Callable[[str], None]
+    target: Target,
+    harness_settings: Settings,
+    pytestconfig: pytest.Config,
+    tmp_path_factory: pytest.TempPathFactory,
+    tell: Callable[[str], None],
 ) -> Iterator[StackUnderTest]:
     """The project's stack, deployed: ``stack["LogicalId"]`` has names and ARNs, ``stack.outputs`` the outputs."""
     import boto3
@@ -30,7 +37,11 @@ def stack(
 
     session = boto3.Session()
     try:
-        plan = plan_project(read_configuration(pytestconfig.rootpath), session)
+        configuration = read_configuration(pytestconfig.rootpath)
+        if configuration.is_terraform:
+            yield _terraform(configuration, pytestconfig, tmp_path_factory, target, session)
+            return
+        plan = plan_project(configuration, session)
         if not target.is_local:
             _require_consent(target, harness_settings, plan.by_the_hour())
             MoneyGuard(session, harness_settings, session.region_name)
@@ -45,6 +56,30 @@ def stack(
     finally:
         if not target.is_local:
             destroy_project([item.name for item in deployed], session, tell)
+
+
+def _terraform(
+    configuration: Configuration,
+    pytestconfig: pytest.Config,
+    scratch: pytest.TempPathFactory,
+    target: Target,
+    session: boto3.Session,
+) -> StackUnderTest:
+    from harness.project.template import TemplateError
+    from harness.project.terraform import apply
+    from harness.testing.stack import StackUnderTest
+
+    if not target.is_local:
+        raise TemplateError("a project of Terraform's is not priced here: apply it to AWS with Terraform yourself")
+    deployed = apply(
+        pytestconfig.rootpath,
+        configuration.template,
+        scratch.mktemp("terraform"),
+        configuration.parameters,
+        configuration.stack,
+    )
+    account = session.client("sts").get_caller_identity()["Account"]
+    return StackUnderTest(deployed, session, account, _flush(target))
 
 
 @pytest.fixture
