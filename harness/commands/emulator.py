@@ -20,7 +20,7 @@ from harness.commands.options import Commands, clear_errors, read_settings, runn
 )
 @click.option(
     "--live",
-    type=click.Path(exists=True, file_okay=False),
+    type=click.Path(file_okay=False),
     help="Run functions whose code is s3://hot-reload/FOLDER from FOLDER in this folder, as it is edited.",
 )
 @click.option(

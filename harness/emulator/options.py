@@ -20,6 +20,7 @@ SERVICES = {
     "sts": ("sts",),
     "logs": ("logs",),
     "lambda": ("lambda",),
+    "cloudformation": ("cloudformation",),
     "stepfunctions": ("stepfunctions",),
     "sagemaker": ("sagemaker", "sagemaker-runtime"),
 }

@@ -141,7 +141,7 @@ def assemble(options: EmulatorOptions, stack: ExitStack) -> Parts:
     sagemaker = SageMaker(context, recipe, options.frameworks, dict(environment), options.capture_seconds, clock.now)
     services.add(sagemaker, options.runs("sagemaker"))
     stacks = Stacks(context, services.call, options.skip_unsupported)
-    services.add(stacks, options.services is None)
+    services.add(stacks, options.runs("cloudformation"))
     deliveries = Deliveries(services, permissions, account_id)
     stack.callback(deliveries.close)
     patches.apply([tagged_elsewhere(services.tagged), *delivery_patches(deliveries)])

@@ -37,6 +37,8 @@ def compose(settings: Settings) -> Iterator[Target]:
     Raises:
         StackError: a service does not answer, or an address is AWS's own.
     """
+    from localstack_client.config import get_service_endpoint
+
     from harness.emulator.clients import endpoint_variable
     from harness.emulator.door.certificates import CertificateAuthority
     from harness.emulator.door.forward_proxy import ForwardProxy
@@ -44,11 +46,13 @@ def compose(settings: Settings) -> Iterator[Target]:
     from harness.emulator.door.server import HttpServer
     from harness.emulator.process.variables import local_variables
 
+    localstack = settings.localstack_url or str(get_service_endpoint("s3"))
     addresses = {
-        "s3": settings.localstack_url,
-        "iam": settings.localstack_url,
-        "sts": settings.localstack_url,
-        "logs": settings.localstack_url,
+        "s3": localstack,
+        "iam": localstack,
+        "sts": localstack,
+        "logs": localstack,
+        "cloudformation": settings.lambda_url,
         "stepfunctions": settings.stepfunctions_url,
         "lambda": settings.lambda_url,
         "sagemaker": settings.sagemaker_url,
@@ -59,7 +63,7 @@ def compose(settings: Settings) -> Iterator[Target]:
         folder = Path(name)
         authority = CertificateAuthority(folder, surrounding_authorities(os.environ))
         signed_for = {**addresses, "states": settings.stepfunctions_url}
-        relay = Relay(lambda service: signed_for.get(service, settings.localstack_url))
+        relay = Relay(lambda service: signed_for.get(service, localstack))
         server = HttpServer(relay, "127.0.0.1", 0, ForwardProxy(authority, surrounding_proxy(os.environ)))
         hosts = sorted({urlsplit(url).hostname or "" for url in addresses.values()})
         # LocalStack takes twelve digits in place of a key for the account.
@@ -67,7 +71,7 @@ def compose(settings: Settings) -> Iterator[Target]:
             server.url, authority, settings.region, settings.account_id, config=folder / "aws-config", direct=hosts
         )
         variables |= {endpoint_variable(service): url for service, url in addresses.items()}
-        variables["AWS_ENDPOINT_URL"] = settings.localstack_url
+        variables["AWS_ENDPOINT_URL"] = localstack
         target = Target("compose", variables, is_local=True)
         server.start()
         try:
@@ -89,11 +93,20 @@ def _require(addresses: Mapping[str, str], patience: float) -> None:
             time.sleep(_PAUSE)
         if error is not None:
             services = ", ".join(service for service, address in addresses.items() if address == url)
-            raise StackError(
-                f"nothing answers at {url} ({services}): {error}. Start the stack with `docker compose up`, or set "
-                "HARNESS_LOCALSTACK_URL, HARNESS_STEPFUNCTIONS_URL, HARNESS_LAMBDA_URL, HARNESS_SAGEMAKER_URL to where "
-                "it is."
-            )
+            raise StackError(f"nothing answers at {url} ({services}): {error}. {_advice(url)}")
+
+
+def _advice(url: str) -> str:
+    host = urlsplit(url).hostname or ""
+    if host.isalpha() and host != "localhost":  # a service's name, seen from another container
+        return (
+            f"Its container has not started, or has ended: `docker compose ps -a {host}` and "
+            f"`docker compose logs {host}` say why; `docker compose up` tries again."
+        )
+    return (
+        "Start the stack with `docker compose up`, or set HARNESS_LOCALSTACK_URL, HARNESS_STEPFUNCTIONS_URL, "
+        "HARNESS_LAMBDA_URL, HARNESS_SAGEMAKER_URL to where it is."
+    )
 
 
 def _trouble(url: str) -> Exception | None:

@@ -221,3 +221,24 @@ def test_the_emulators_own_clients_leave_the_models_as_they_are(control):
     sagemaker.delete_model(ModelName=name)
     s3.delete_object(Bucket=name, Key="model.tar.gz")
     s3.delete_bucket(Bucket=name)
+
+
+@pytest.mark.long
+def test_stacks_are_made_of_what_is_here_and_of_what_is_elsewhere(tmp_path, elsewhere, role):
+    name = f"services-{uuid.uuid4().hex[:8]}"
+    code = {"ZipFile": "def handler(event, context): return 'of a stack'"}
+    function = {"FunctionName": name, "Runtime": "python3.12", "Handler": "index.handler", "Role": role, "Code": code}
+    resources = {
+        "Function": {"Type": "AWS::Lambda::Function", "Properties": function},
+        "Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name}},
+    }
+    with only_lambda(tmp_path, services="lambda,cloudformation", **elsewhere) as client:
+        stacks = client("cloudformation")
+        stacks.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": resources}))
+        stacks.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+        assert json.load(client("lambda").invoke(FunctionName=name)["Payload"]) == "of a stack"
+        boto3.client("s3").head_bucket(Bucket=name)
+        stacks.delete_stack(StackName=name)
+        stacks.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    with pytest.raises(ClientError, match="404"):
+        boto3.client("s3").head_bucket(Bucket=name)

@@ -106,3 +106,18 @@ def test_a_program_that_names_aws_own_host_gets_to_the_stack(stack, url):
         sts = boto3.client("sts", endpoint_url="https://sts.us-east-1.amazonaws.com")
         assert sts.get_caller_identity()["Account"] == "123456789012"
     assert len(stack.asked) == 1
+
+
+def test_a_service_of_the_stack_that_has_ended_is_named_with_where_its_reasons_are():
+    wanted = settings("http://stepfunctions:1")
+    with pytest.raises(StackError, match="docker compose logs stepfunctions"), compose(wanted):
+        pass
+
+
+def test_localstack_is_where_its_own_client_finds_it(stack, monkeypatch):
+    url = f"http://127.0.0.1:{stack.server_port}"
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.setenv("LOCALSTACK_HOST", f"127.0.0.1:{stack.server_port}")
+    with compose(settings(url, localstack_url="")):
+        assert os.environ["AWS_ENDPOINT_URL_S3"] == url
+        assert os.environ["AWS_ENDPOINT_URL_CLOUDFORMATION"] == url

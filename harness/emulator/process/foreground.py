@@ -101,6 +101,8 @@ def run_in_foreground(
         console.print(
             f"This shell allows {allowed} open files (ulimit -n), too few for many functions and connections."
         )
+    if live is not None and not live.is_dir():
+        console.print(f"--live {live}: there is no such folder, or it cannot be read: no function's code is live.")
     if not is_loopback(host):
         console.print(_OPEN.format(host=host), style="bold red")
     with contextlib.ExitStack() as stack:
@@ -112,7 +114,13 @@ def run_in_foreground(
         if page is not None:
             emulator.mount(page(emulator.url, variables, host))
         console.print(
-            HINT.format(url=emulator.url, region=settings.region, account=settings.account_id, end=end, page=shown)
+            HINT.format(
+                url=settings.public_url or emulator.url,
+                region=settings.region,
+                account=settings.account_id,
+                end=end,
+                page=shown,
+            )
         )
         while not stop.wait(1):
             pass
