@@ -32,6 +32,7 @@ import boto3
 from harness.emulator.emulator import Emulator
 from harness.emulator.lambda_.package import make_runtime_folder
 from harness.emulator.lambda_.service import Lambda
+from harness.emulator.options import EmulatorOptions
 
 SOURCE = "def lambda_handler(event, context):\n    return event\n"
 EVENT = b'{"a": 1}'
@@ -115,7 +116,8 @@ def _middle(rounds: list[float]) -> float:
 
 def main(invocations: int) -> None:
     """Measure."""
-    with tempfile.TemporaryDirectory() as folder, Emulator(enforce_policies=False) as emulator:
+    options = EmulatorOptions(enforce_policies=False)
+    with tempfile.TemporaryDirectory() as folder, Emulator(options) as emulator:
         given: dict[str, Any] = {"endpoint_url": emulator.url, "region_name": "us-east-1"}
         given |= {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
         trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}

@@ -82,6 +82,7 @@ import json, sys, urllib.request
 import boto3
 from harness.emulator.door.boundary import Boundary
 from harness.emulator.emulator import Emulator
+from harness.emulator.options import EmulatorOptions
 from tests.emulator.packages import package
 
 SITE = "http://localhost:3000"
@@ -93,7 +94,7 @@ def ask(url, method, **headers):
     with urllib.request.urlopen(request) as answer:
         return {name: value for name, value in answer.headers.items() if name.startswith("Access-Control-")}
 
-with Emulator(boundary=Boundary(origins=[SITE]), enforce_policies=False) as emulator:
+with Emulator(EmulatorOptions(boundary=Boundary(origins=[SITE]), enforce_policies=False)) as emulator:
     given = {"endpoint_url": emulator.url, "region_name": "us-east-1"}
     given |= {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
     client = boto3.client("lambda", **given)
