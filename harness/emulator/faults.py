@@ -124,7 +124,7 @@ class Faults:
             return {"faults": [fault.describe() for fault in self._faults.values()], "log": list(self._log)}
 
     def strike(self, kind: str, *names: str, key: str = "") -> Strike | None:
-        """What befalls a call to what goes by any of *names*: what the first fault that strikes does; else None."""
+        """Return the fault applied to a call to any of *names*, the first that strikes; else None."""
         if not self._faults:
             return None
         with self._lock:

@@ -68,7 +68,8 @@ def with_variables(environ: Mapping[str, str], variables: Mapping[str, str]) -> 
 def environment_of(target: Target) -> Iterator[None]:
     """Lead all of this process's boto3 calls to *target* while the block lasts, and the child processes' too.
 
-    Profiles, keys and endpoints of the surrounding shell are put aside, so that no call can slip to another place.
+    Profiles, keys and endpoints of the surrounding shell are put aside, so that no call
+    goes elsewhere by them.
 
     Raises:
         TargetError: a local target would let a call reach real AWS.

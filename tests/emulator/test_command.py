@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -53,7 +54,7 @@ def test_up_tells_where_it_answers_and_env_leads_there(tmp_path):
         environment = json.loads(told.stdout)
         assert environment["AWS_ENDPOINT_URL"] == url
         script = "import boto3; print(boto3.client('sts').get_caller_identity()['Account'])"
-        shell = run("env", cwd=tmp_path).stdout + f'\n{sys.executable} -c "{script}"'
+        shell = run("env", cwd=tmp_path).stdout + f'\n{shlex.quote(sys.executable)} -c "{script}"'
         answered = subprocess.run(
             ["sh", "-c", shell], env=clean_environment(AWS_PROFILE="nobody"), capture_output=True, text=True
         )

@@ -83,7 +83,7 @@ class Permissions:
             self._sessions[access_key_id] = session
 
     def session_of(self, access_key_id: str | None) -> Actor | None:
-        """Whose credentials these are; None for the developer's own."""
+        """Return the session for an access key; None for the developer's own."""
         key = access_key_id or ""
         session = self._sessions.get(key)
         if session is None and self.kept_here and key.startswith("AKIA"):

@@ -98,7 +98,7 @@ class RunningEndpoint:
         writer: CaptureWriter,
         strike: Strike | None = None,
     ) -> ModelAnswer:
-        """One invocation of a variant, captured when the endpoint captures; *strike* is the fault that befalls it.
+        """One invocation of a variant, captured when the endpoint captures; *strike* is the fault applied to it.
 
         Raises:
             AwsError: ``ModelError`` (424) when the model answers an error, too late, or not at all.
@@ -180,7 +180,7 @@ class RunningEndpoint:
 
 
 def _struck(server: ModelServer, request: ModelRequest, strike: Strike) -> ModelAnswer:
-    """What a model answers that a fault befalls: late, an error, or nothing since its process is killed."""
+    """What a model answers with a fault applied: late, an error, or nothing since its process is killed."""
     time.sleep(min(strike.latency, ENDPOINT_SECONDS.most))
     if strike.latency >= ENDPOINT_SECONDS.most or strike.error == "ModelTimeout":
         raise ModelTimeout

@@ -170,10 +170,10 @@ class Runtime:
             return endpoint.invoke(variant, request, inference_id, self._captures, strike)
 
     def _strike(self, name: str) -> Strike | None:
-        """The fault that is to befall the endpoint's model.
+        """Return the fault that is applied to the endpoint's model.
 
         Raises:
-            AwsError: the fault befalls the service itself.
+            AwsError: the fault is applied to the service itself.
         """
         strike = self._context.faults.strike("endpoint", name)
         if strike is not None and strike.error and strike.error not in _MODEL_ERRORS:

@@ -11,7 +11,7 @@ _TIMEOUT = "States.Timeout"
 
 
 class FaultLayer:
-    """Has each attempt at a task ask once what befalls it.
+    """Has each attempt at a task ask once for the fault applied to it.
 
     Args:
         faults: those in force.
@@ -21,7 +21,7 @@ class FaultLayer:
         self._faults = faults
 
     def __call__(self, run: Run, effect: CallResource) -> Intercepted | None:
-        """What befalls *effect*, None where no fault strikes."""
+        """Return the fault applied to *effect*, None where there is none."""
         machine = run.kept.machine.split(":")[6]
         strike = self._faults.strike("state", f"{machine}/{effect.state}", effect.state)
         if strike is None:

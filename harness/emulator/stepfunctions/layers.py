@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Intercepted:
-    """What befalls a call.
+    """The fault applied to a call.
 
     Attributes:
         reply: what answers it in the service's place; None leaves it to the service.
