@@ -1,0 +1,162 @@
+"""Jobs that really run, from state machines: each ``.sync`` task waits for its job, and gives what Describe says."""
+
+import json
+import time
+import uuid
+
+import boto3
+import pytest
+
+from tests.emulator.test_script_mode import IMAGE, PROCESS, TRAIN, packed
+from tests.emulator.test_xgboost import IMAGE as XGBOOST
+
+pytest.importorskip("sklearn")
+pytestmark = [pytest.mark.local, pytest.mark.long]
+CLUSTER = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+
+
+def run(role, states, start):
+    machines = boto3.client("stepfunctions")
+    definition = json.dumps({"StartAt": start, "States": states})
+    arn = machines.create_state_machine(name=f"sync-{uuid.uuid4().hex[:8]}", roleArn=role, definition=definition)
+    execution = machines.start_execution(stateMachineArn=arn["stateMachineArn"], input="{}")["executionArn"]
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        answer = machines.describe_execution(executionArn=execution)
+        if answer["status"] != "RUNNING":
+            return answer
+        time.sleep(0.1)
+    raise AssertionError("still running")
+
+
+@pytest.fixture(scope="module")
+def bucket(target):
+    from sklearn.datasets import load_iris
+
+    s3, name = boto3.client("s3"), f"sync-{uuid.uuid4().hex[:8]}"
+    s3.create_bucket(Bucket=name)
+    iris = load_iris()
+    rows = (",".join(map(str, (label, *values))) for label, values in zip(iris.target, iris.data, strict=True))
+    s3.put_object(Bucket=name, Key="data/iris.csv", Body="\n".join(rows).encode())
+    s3.put_object(Bucket=name, Key="code/sourcedir.tar.gz", Body=packed({"train.py": TRAIN}))
+    s3.put_object(Bucket=name, Key="code/process.py", Body=PROCESS.encode())
+    return name
+
+
+def source(bucket, prefix):
+    return {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/{prefix}"}}
+
+
+def task(action, parameters, name, **more):
+    resource = f"arn:aws:states:::sagemaker:{action}"
+    return {"Type": "Task", "Resource": resource, "Parameters": parameters, "ResultPath": f"$.{name}", **more}
+
+
+def processing(role, bucket, name, code="0"):
+    def placed(of, key, local):
+        place = {"S3Uri": f"s3://{bucket}/{key}", "LocalPath": f"/opt/ml/processing/{local}"}
+        return {of: place}
+
+    def given(what, key, local):
+        found = placed("S3Input", key, local)
+        found["S3Input"] |= {"S3DataType": "S3Prefix", "S3InputMode": "File"}
+        return {"InputName": what, **found}
+
+    output = placed("S3Output", f"prepared/{name}", "train")
+    output["S3Output"]["S3UploadMode"] = "EndOfJob"
+    return {
+        "ProcessingJobName": name,
+        "RoleArn": role,
+        "AppSpecification": {
+            "ImageUri": IMAGE,
+            "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/code/process.py"],
+            "ContainerArguments": ["--rows", "150"],
+        },
+        "Environment": {"WORDS": "as told", "CODE": code},
+        "ProcessingInputs": [
+            given("data", "data/iris.csv", "input/data"),
+            given("code", "code/process.py", "input/code"),
+        ],
+        "ProcessingOutputConfig": {"Outputs": [{"OutputName": "train", **output}]},
+        "ProcessingResources": {"ClusterConfig": CLUSTER},
+    }
+
+
+def test_a_workflow_prepares_trains_and_transforms(role, bucket):
+    name = f"sync-{uuid.uuid4().hex[:8]}"
+    boto3.client("s3").put_object(Bucket=bucket, Key=f"{name}/rows.csv", Body=b"5.1,3.5,1.4,0.2\n6.7,3.0,5.2,2.3\n")
+    hyperparameters = {
+        "sagemaker_program": "train.py",
+        "sagemaker_submit_directory": f"s3://{bucket}/code/sourcedir.tar.gz",
+        "max-depth": "3",
+        "name": "iris",
+    }
+    training = {
+        "TrainingJobName": name,
+        "RoleArn": role,
+        "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+        "HyperParameters": hyperparameters,
+        "InputDataConfig": [{"ChannelName": "train", "DataSource": source(bucket, "data/")}],
+        "OutputDataConfig": {"S3OutputPath": f"s3://{bucket}/out"},
+        "ResourceConfig": CLUSTER,
+        "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+    }
+    container = {
+        "Image": IMAGE,
+        "ModelDataUrl.$": "$.train.ModelArtifacts.S3ModelArtifacts",
+        "Environment": {
+            "SAGEMAKER_PROGRAM": "train.py",
+            "SAGEMAKER_SUBMIT_DIRECTORY": f"s3://{bucket}/code/sourcedir.tar.gz",
+        },
+    }
+    transform = {
+        "TransformJobName": name,
+        "ModelName": name,
+        "TransformInput": {"ContentType": "text/csv", "SplitType": "Line", "DataSource": source(bucket, f"{name}/")},
+        "TransformOutput": {"S3OutputPath": f"s3://{bucket}/{name}-out", "AssembleWith": "Line"},
+        "TransformResources": {"InstanceCount": 1, "InstanceType": "ml.m5.large"},
+    }
+    model = {"ModelName": name, "ExecutionRoleArn": role, "PrimaryContainer": container}
+    states = {
+        "Prepare": task("createProcessingJob.sync", processing(role, bucket, name), "prepare", Next="Train"),
+        "Train": task("createTrainingJob.sync", training, "train", Next="Model"),
+        "Model": task("createModel", model, "model", Next="Transform"),
+        "Transform": task("createTransformJob.sync", transform, "transform", End=True),
+    }
+    done = run(role, states, "Prepare")
+    assert done["status"] == "SUCCEEDED", done
+    output = json.loads(done["output"])
+    assert output["prepare"]["ProcessingJobStatus"] == "Completed"
+    assert output["prepare"]["ExitMessage"] == "as told"
+    assert output["train"]["TrainingJobStatus"] == "Completed"
+    assert output["transform"]["TransformJobStatus"] == "Completed"
+    written = boto3.client("s3").get_object(Bucket=bucket, Key=f"{name}-out/rows.csv.out")["Body"].read()
+    assert [json.loads(line) for line in written.splitlines()] == [[0.0, 2.0]]
+
+
+def test_a_job_that_fails_fails_its_task(role, bucket):
+    name = f"sync-{uuid.uuid4().hex[:8]}"
+    done = run(role, {"P": task("createProcessingJob.sync", processing(role, bucket, name, "3"), "p", End=True)}, "P")
+    assert (done["status"], done["error"]) == ("FAILED", "States.TaskFailed")
+    cause = json.loads(done["cause"])
+    assert cause["ProcessingJobStatus"] == "Failed"
+    assert cause["FailureReason"] == "AlgorithmError: as told, exit code: 3"
+
+
+def test_the_built_in_xgboost_trains(role, bucket):
+    name = f"sync-{uuid.uuid4().hex[:8]}"
+    training = {
+        "TrainingJobName": name,
+        "RoleArn": role,
+        "AlgorithmSpecification": {"TrainingImage": XGBOOST, "TrainingInputMode": "File"},
+        "HyperParameters": {"objective": "multi:softmax", "num_class": "3", "num_round": "5"},
+        "InputDataConfig": [
+            {"ChannelName": "train", "ContentType": "text/csv", "DataSource": source(bucket, "data/")},
+        ],
+        "OutputDataConfig": {"S3OutputPath": f"s3://{bucket}/out"},
+        "ResourceConfig": CLUSTER,
+        "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+    }
+    done = run(role, {"T": task("createTrainingJob.sync", training, "t", End=True)}, "T")
+    assert done["status"] == "SUCCEEDED", done
+    assert [each["MetricName"] for each in json.loads(done["output"])["t"]["FinalMetricDataList"]] == ["train:mlogloss"]
