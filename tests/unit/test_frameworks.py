@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from harness.emulator.sagemaker.frameworks import (
     framework_command,
     framework_of,
 )
+from harness.emulator.sagemaker.prepare import prepare_environment
+from harness.settings import Settings
 
 pytestmark = pytest.mark.local
 
@@ -101,3 +104,19 @@ def test_aws_s_own_toolkit_comes_first(tmp_path):
         os.close(read)
         os.close(write)
     assert done.stdout == "toolkit ['input'] 127.0.0.1\n", done.stderr
+
+
+def test_an_old_framework_gets_the_numpy_that_it_needs(tmp_path):
+    """A made-up Python, whose scikit-learn is imported beside NumPy 1 alone."""
+    made = (
+        '#!/bin/sh\ncase "$*" in\n*"numpy<2"*) touch "$0.old" ;;\n"-c import sklearn") test -e "$0.old" ;;\n'
+        "*importlib.metadata*) echo 1.2.2 ;;\nesac\n"
+    )
+    (tmp_path / "made").write_text(made)
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nmkdir -p "$3/bin"\ncp "{tmp_path}/made" "$3/bin/python"\nchmod +x "$3/bin/python"\n')
+    python.chmod(python.stat().st_mode | stat.S_IXUSR)
+    settings = replace(Settings.from_environment({}), cache=tmp_path / "cache")
+    folder, installed = prepare_environment(settings, "sklearn==1.2-1", str(python))
+    assert (folder.name, installed) == ("sklearn==1.2", "scikit-learn 1.2.2")
+    assert (folder / "bin" / "python.old").exists()

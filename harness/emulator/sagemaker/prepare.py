@@ -47,7 +47,7 @@ def prepare_environment(settings: Settings, wanted: str, python: str | None = No
         choices = [f"{framework.distribution}=={version}.*"] if version else []
         for choice in (*choices, framework.distribution):
             try:
-                _run([*pip, choice, *_BESIDE])
+                _install(pip, choice, framework.module)
             except RuntimeError as error:
                 failure = error
             else:
@@ -61,6 +61,17 @@ def prepare_environment(settings: Settings, wanted: str, python: str | None = No
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _install(pip: list[str], choice: str, module: str) -> None:
+    """Install *choice*, and see that it can be imported: versions of before 2024 do not say that they need NumPy 1."""
+    _run([*pip, choice, *_BESIDE])
+    imports = [pip[0], "-c", f"import {module}"]
+    try:
+        _run(imports)
+    except RuntimeError:
+        _run([*pip, choice, *_BESIDE, "numpy<2"])
+        _run(imports)
 
 
 def _run(command: list[str]) -> str:
