@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import urllib.error
 import urllib.request
@@ -61,8 +60,6 @@ class ControlApi:
                 return json.load(response)
         except urllib.error.HTTPError as error:
             text = error.read().decode("utf-8", "replace")
-            with contextlib.suppress(ValueError, TypeError, KeyError):
-                text = json.loads(text)["message"]
             raise ValueError(f"{method} /_harness/{path}: {error.code} {text}") from None
 
 

@@ -243,7 +243,7 @@ def test_the_command_adds_lists_and_clears(tmp_path):
         def fault(*arguments):
             return subprocess.run(harness("fault", *arguments), cwd=tmp_path, capture_output=True, text=True)
 
-        assert fault("add", "--function", "f", "--error", "ServiceException").stdout == "fault 1 is in force\n"
+        assert fault("add", "--function", "f", "--force", "--error", "ServiceException").stdout == "fault 1 is in force\n"
         assert fault("add", "--bucket", "b", "--latency", '{"exponential": 2}').returncode == 0
         assert "function=f error=ServiceException struck=0" in fault("list").stdout
         refused = fault("add", "--function", "f")
