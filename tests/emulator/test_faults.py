@@ -243,10 +243,13 @@ def test_the_command_adds_lists_and_clears(tmp_path):
         def fault(*arguments):
             return subprocess.run(harness("fault", *arguments), cwd=tmp_path, capture_output=True, text=True)
 
-        assert fault("add", "--function", "f", "--force", "--error", "ServiceException").stdout == "fault 1 is in force\n"
-        assert fault("add", "--bucket", "b", "--latency", '{"exponential": 2}').returncode == 0
+        unknown = fault("add", "--function", "f", "--error", "ServiceException")
+        assert (unknown.returncode, "no function is called 'f'" in unknown.stderr) == (1, True)
+        forced = fault("add", "--function", "f", "--error", "ServiceException", "--force")
+        assert forced.stdout == "fault 1 is in force\n"
+        assert fault("add", "--force", "--bucket", "b", "--latency", '{"exponential": 2}').returncode == 0
         assert "function=f error=ServiceException struck=0" in fault("list").stdout
-        refused = fault("add", "--function", "f")
+        refused = fault("add", "--function", "f", "--force")
         assert (refused.returncode, "a fault does something" in refused.stderr) == (1, True)
         assert fault("clear", "1").returncode == 0
         assert "function=f" not in fault("list").stdout
