@@ -47,7 +47,7 @@ def ours() -> None:
 
 def standard_library() -> None:
     """Read headers as http.server, and werkzeug's server with it, does."""
-    http.client.parse_headers(io.BytesIO(HEAD))  # type: ignore[arg-type]
+    http.client.parse_headers(io.BytesIO(HEAD))
 
 
 def by_httptools() -> None:
@@ -112,7 +112,7 @@ def served_by_ours() -> float:
     from harness.emulator.door.boundary import Boundary
     from harness.emulator.door.server import HttpServer
 
-    server = HttpServer(application, "127.0.0.1", 0, None, Boundary())  # type: ignore[arg-type]
+    server = HttpServer(application, "127.0.0.1", 0, None, Boundary())
     server.start()
     try:
         return requests_a_second(int(server.url.rpartition(":")[2]))
