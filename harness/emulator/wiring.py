@@ -140,6 +140,7 @@ def assemble(options: EmulatorOptions, stack: ExitStack) -> Parts:
     recipe = ("--recipe", options.recipe)
     sagemaker = SageMaker(context, recipe, options.frameworks, dict(environment), options.capture_seconds, clock.now)
     services.add(sagemaker, options.runs("sagemaker"))
+    services.add(sagemaker.runtime, options.runs("sagemaker"))
     stacks = Stacks(context, services.call, options.skip_unsupported)
     services.add(stacks, options.runs("cloudformation"))
     deliveries = Deliveries(services, permissions, account_id)
@@ -151,7 +152,6 @@ def assemble(options: EmulatorOptions, stack: ExitStack) -> Parts:
 
     identity, quotas = Identity(context), Quotas(region, account_id)
     handlers: dict[str, Callable[[Request], Handler | None]] = {
-        "sagemaker": lambda request: sagemaker.runtime if request.path.startswith("/endpoints/") else None,
         "iam": lambda request: identity.request,
         "sts": lambda request: identity.request,
         "servicequotas": quotas.handler_for,

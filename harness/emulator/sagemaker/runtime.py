@@ -6,23 +6,18 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Operations_Amazon_
 from __future__ import annotations
 
 import http.client
-import re
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import unquote
-
-from werkzeug import Request, Response
 
 from harness.emulator.aws_models import service_error
 from harness.emulator.context import EmulatorContext
-from harness.emulator.door.answers import answer as written
+from harness.emulator.door.call import Call, Members
 from harness.emulator.door.errors import AwsError
 from harness.emulator.faults import Strike
 from harness.emulator.limits import ENDPOINT_BODY
-from harness.emulator.moto.app import access_key_of
 from harness.emulator.sagemaker.capture import CaptureWriter
 from harness.emulator.sagemaker.endpoints import Endpoints
 from harness.emulator.sagemaker.hosting.asynchronous import (
@@ -34,20 +29,14 @@ from harness.emulator.sagemaker.hosting.asynchronous import (
 )
 from harness.emulator.sagemaker.model_server import ModelAnswer, ModelRequest, Streamed
 from harness.emulator.sagemaker.running import RunningEndpoint, Variant
+from harness.emulator.services import Operation
 
-_INVOCATION = re.compile(r"^/endpoints/([^/]+)/(invocations|async-invocations|invocations-response-stream)$")
-_OPERATIONS = {
-    "invocations": "InvokeEndpoint",
-    "async-invocations": "InvokeEndpointAsync",
-    "invocations-response-stream": "InvokeEndpointWithResponseStream",
-}
 _MODEL_ERRORS = ("ModelError", "ModelTimeout")
 """Faults that the model commits, not the service; the second is a minute without an answer, without the wait."""
-_OURS = "X-Amzn-SageMaker-"
 
 
 class Runtime:
-    """Answers what is asked of endpoints.
+    """The service ``sagemaker-runtime``.
 
     Args:
         context: the emulator's surroundings.
@@ -55,61 +44,62 @@ class Runtime:
         captures: takes what is captured.
     """
 
+    name = "sagemaker-runtime"
+    kept_by_moto: frozenset[str] = frozenset()
+
     def __init__(self, context: EmulatorContext, endpoints: Endpoints, captures: CaptureWriter) -> None:
         self._context = context
         self._endpoints = endpoints
         self._captures = captures
         self._queue = AsyncInvocations(context.clients, self._ask_queued)
+        self.operations: Mapping[str, Operation] = {
+            "InvokeEndpoint": self._invoke,
+            "InvokeEndpointAsync": self._invoke_async,
+            "InvokeEndpointWithResponseStream": self._invoke_streaming,
+        }
 
-    def answer(self, request: Request, request_id: str, region: str) -> Response:
-        """Answer a request.
+    def tagged(self, region: str) -> Iterable[tuple[str, str, Mapping[str, str]]]:
+        """Nothing: endpoints are SageMaker's."""
+        return ()
 
-        Raises:
-            AwsError: as the operation documents.
-        """
-        match = _INVOCATION.match(request.path)
-        if match is None:
-            raise AwsError("ValidationError", f"not emulated: {request.path}")
-        name, operation = unquote(match[1]), _OPERATIONS[match[2]]
-        session = self._context.permissions.session_of(access_key_of(request.headers.get("Authorization", "")))
-        arn = f"arn:aws:sagemaker:{region}:{self._context.account_id}:endpoint/{name.lower()}"
-        self._context.permissions.check(session, f"sagemaker:{operation}", arn)
-        if operation == "InvokeEndpointAsync":
-            return self._queued(request, request_id, region, name)
-        body = request.get_data(cache=True)
-        if len(body) > ENDPOINT_BODY.most:
-            raise ENDPOINT_BODY.refusal()
-        for member in ("Inference-Component", "Enable-Explanations", "Target-Container-Hostname"):
-            if request.headers.get(_OURS + member):
-                raise AwsError("ValidationError", f"not emulated: {_OURS}{member}")
-        if operation == "InvokeEndpoint":
-            return self._invoked(request, request_id, region, name, body)
-        return self._streamed(request, request_id, region, name, body)
+    def kept(self) -> Iterable[tuple[str, str, Members]]:
+        """Nothing outlives a restart."""
+        return ()
+
+    def restore(self, kind: str, key: str, record: Members) -> None:
+        """Nothing is kept."""
+
+    def start(self) -> None:
+        """Nothing runs before the first invocation."""
+
+    def flush(self) -> None:
+        """Captures are SageMaker's to write."""
 
     def close(self) -> None:
         """Give up what waits."""
         self._queue.close()
 
-    def _invoked(self, request: Request, request_id: str, region: str, name: str, body: bytes) -> Response:
-        headers = request.headers
+    def _invoke(self, call: Call) -> Members:
+        name, given = self._check(call), call.parameters
+        body = _body(given)
         strike = self._strike(name)
-        target = headers.get(f"{_OURS}Target-Model")
-        asked = ModelRequest(body, *_kinds(request, ""), headers.get(f"{_OURS}Custom-Attributes"), target)
-        with self._variant(name, region, headers.get(f"{_OURS}Target-Variant")) as (endpoint, variant):
+        asked = ModelRequest(body, *_kinds(given), given.get("CustomAttributes"), given.get("TargetModel"))
+        with self._variant(name, call.region, given.get("TargetVariant")) as (endpoint, variant):
             _refuse_other_kinds(endpoint, variant, asked)
-            answer = endpoint.invoke(variant, asked, headers.get(f"{_OURS}Inference-Id"), self._captures, strike)
-        shown = answer.body if strike is None or strike.truncate is None else answer.body[: strike.truncate]
-        response = Response(shown, 200, {"x-amzn-RequestId": request_id}, content_type=answer.content_type)
-        response.headers["x-Amzn-Invoked-Production-Variant"] = variant.name
-        if answer.custom_attributes is not None:
-            response.headers[f"{_OURS}Custom-Attributes"] = answer.custom_attributes
-        return response
+            answer = endpoint.invoke(variant, asked, given.get("InferenceId"), self._captures, strike)
+        return {
+            "Body": answer.body if strike is None or strike.truncate is None else answer.body[: strike.truncate],
+            "ContentType": answer.content_type,
+            "InvokedProductionVariant": variant.name,
+            "CustomAttributes": answer.custom_attributes,
+        }
 
-    def _streamed(self, request: Request, request_id: str, region: str, name: str, body: bytes) -> Response:
-        headers = request.headers
+    def _invoke_streaming(self, call: Call) -> Members:
+        name, given = self._check(call), call.parameters
+        body = _body(given)
         self._strike(name)
-        asked = ModelRequest(body, *_kinds(request, _OURS), headers.get(f"{_OURS}Custom-Attributes"))
-        held = self._variant(name, region, headers.get(f"{_OURS}Target-Variant"))
+        asked = ModelRequest(body, *_kinds(given), given.get("CustomAttributes"))
+        held = self._variant(name, call.region, given.get("TargetVariant"))
         endpoint, variant = held.__enter__()
         try:
             _refuse_other_kinds(endpoint, variant, asked)
@@ -117,43 +107,38 @@ class Runtime:
         except BaseException:
             held.__exit__(None, None, None)
             raise
-        output = {
+        return {
             "Body": _parts(answer, held),
             "ContentType": answer.content_type,
             "InvokedProductionVariant": variant.name,
             "CustomAttributes": answer.custom_attributes,
         }
-        return written("sagemaker-runtime", "InvokeEndpointWithResponseStream", output, request_id)
 
-    def _queued(self, request: Request, request_id: str, region: str, name: str) -> Response:
-        headers, received = request.headers, time.time()
-        endpoint = self._endpoints.find(name, region)
+    def _invoke_async(self, call: Call) -> Members:
+        name, given, received = self._check(call), call.parameters, time.time()
+        endpoint = self._endpoints.find(name, call.region)
         config = endpoint.asynchronous
         if config is None:
             raise AwsError("ValidationError", f"Endpoint {name} is not an asynchronous inference endpoint.")
-        source = headers.get(f"{_OURS}InputLocation", "")
+        source = given.get("InputLocation", "")
         if not source.startswith("s3://"):
             raise AwsError("ValidationError", f"InputLocation must be an S3 URI: {source or 'none is given'}")
-        kind, accept = _kinds(request, _OURS)
-        custom = headers.get(f"{_OURS}Custom-Attributes")
-        inference_id = headers.get(f"{_OURS}Inference-Id") or str(uuid.uuid4())
+        kind, accept = _kinds(given)
+        custom = given.get("CustomAttributes")
+        inference_id = given.get("InferenceId") or str(uuid.uuid4())
         output = new_location(config.output)
         failure = new_location(config.failures, "-error.out") if config.failures is not None else None
-        shown = {
-            "accept": headers.get(f"{_OURS}Accept"),
-            "contentType": headers.get(f"{_OURS}Content-Type"),
-            "customAttributes": custom,
-        }
-        seconds = _number(headers.get(f"{_OURS}InvocationTimeoutSeconds"), DEFAULT_SECONDS, 3600)
+        shown = {"accept": given.get("Accept"), "contentType": given.get("ContentType"), "customAttributes": custom}
+        seconds = _number(given.get("InvocationTimeoutSeconds"), DEFAULT_SECONDS, 3600)
         self._queue.put(
             Queued(
                 name,
-                region,
+                call.region,
                 endpoint.variants[0].role,
                 source,
                 ModelRequest(b"", kind, accept, custom, seconds=seconds),
                 {key: value for key, value in shown.items() if value is not None},
-                _number(headers.get(f"{_OURS}RequestTTLSeconds"), DEFAULT_TTL, 21_600),
+                _number(given.get("RequestTTLSeconds"), DEFAULT_TTL, 21_600),
                 inference_id,
                 output,
                 failure,
@@ -161,8 +146,17 @@ class Runtime:
             ),
             config,
         )
-        answered = {"InferenceId": inference_id, "OutputLocation": output, "FailureLocation": failure}
-        return written("sagemaker-runtime", "InvokeEndpointAsync", answered, request_id)
+        return {"InferenceId": inference_id, "OutputLocation": output, "FailureLocation": failure}
+
+    def _check(self, call: Call) -> str:
+        """The endpoint's name; refuses who may not ask it, and what is asked in a way that is not emulated."""
+        name = str(call.parameters["EndpointName"])
+        arn = f"arn:aws:sagemaker:{call.region}:{self._context.account_id}:endpoint/{name.lower()}"
+        self._context.permissions.check(call.caller, f"sagemaker:{call.operation}", arn)
+        for member in ("InferenceComponentName", "EnableExplanations", "TargetContainerHostname"):
+            if call.parameters.get(member):
+                raise AwsError("ValidationError", f"not emulated: {member}")
+        return name
 
     def _ask_queued(self, region: str, name: str, request: ModelRequest, inference_id: str) -> ModelAnswer:
         strike = self._strike(name)
@@ -196,11 +190,16 @@ class Runtime:
             variant.gate.leave()
 
 
-def _kinds(request: Request, beginning: str) -> tuple[str, str]:
+def _body(given: Members) -> bytes:
+    body: bytes = given.get("Body") or b""
+    if len(body) > ENDPOINT_BODY.most:
+        raise ENDPOINT_BODY.refusal()
+    return body
+
+
+def _kinds(given: Members) -> tuple[str, str]:
     """The request's content type, and what it accepts."""
-    headers = request.headers
-    kind = headers.get(f"{beginning}Content-Type") or headers.get("Content-Type") or "application/octet-stream"
-    return kind, headers.get(f"{beginning}Accept") or "*/*"
+    return given.get("ContentType") or "application/octet-stream", given.get("Accept") or "*/*"
 
 
 def _refuse_other_kinds(endpoint: RunningEndpoint, variant: Variant, request: ModelRequest) -> None:
@@ -216,12 +215,12 @@ def _refuse_other_kinds(endpoint: RunningEndpoint, variant: Variant, request: Mo
         )
 
 
-def _number(text: str | None, otherwise: int, most: int) -> int:
-    if text is None:
+def _number(given: int | None, otherwise: int, most: int) -> int:
+    if given is None:
         return otherwise
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= most):
-        raise AwsError("ValidationError", f"{text} is no number of seconds from 1 to {most}.")
-    return int(text)
+    if not 1 <= given <= most:
+        raise AwsError("ValidationError", f"{given} is no number of seconds from 1 to {most}.")
+    return given
 
 
 def _parts(answer: Streamed, held: Any) -> Iterator[Mapping[str, Mapping[str, Any]]]:

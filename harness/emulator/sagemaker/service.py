@@ -64,7 +64,7 @@ class SageMaker:
             context.endpoint_url, None, context.region, context.account_id, context.permissions, context.moto
         )
         self._endpoints = Endpoints(context, self._captures.flush, keeper.call, programs)
-        self._runtime = Runtime(context, self._endpoints, self._captures)
+        self.runtime = Runtime(context, self._endpoints, self._captures)
         configs = EndpointConfigs(context, keeper.call)
         self._jobs = TrainingJobs(context, training_options, programs)
         self._processing = processing_jobs(context, programs)
@@ -89,14 +89,6 @@ class SageMaker:
 
     def start(self) -> None:
         """Nothing to start: what was kept is restored."""
-
-    def runtime(self, request: Request, request_id: str, region: str) -> Response:
-        """Answer SageMaker Runtime's operations.
-
-        Raises:
-            AwsError: as the operation documents.
-        """
-        return self._runtime.answer(request, request_id, region)
 
     def api(self, request: Request) -> Response:
         """Answer the emulator's own API.
@@ -167,6 +159,5 @@ class SageMaker:
         self._pipelines.close()
         for jobs in self._keepers().values():
             jobs.close()
-        self._runtime.close()
         self._endpoints.close()
         self._captures.close()
