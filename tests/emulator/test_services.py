@@ -201,6 +201,21 @@ def test_an_edit_of_live_code_is_run_by_the_next_invocation(tmp_path, elsewhere,
         assert ask(functions, bucket) == "from elsewhere"
 
 
+@pytest.mark.long
+def test_live_code_that_is_gone_stops_its_function_not_the_emulator(tmp_path, elsewhere, role):
+    folder = tmp_path / "code" / "reads"
+    folder.mkdir(parents=True)
+    (folder / "lambda_function.py").write_text(READS)
+    options = ("--live", "code", "--state", "state")
+    with only_lambda(tmp_path, *options, **elsewhere) as client:
+        create(client("lambda"), role, S3Bucket="hot-reload", S3Key="reads")
+    folder.rename(tmp_path / "code" / "renamed")
+    with only_lambda(tmp_path, *options, **elsewhere) as client:
+        with pytest.raises(ClientError, match="'reads' is no folder below"):
+            client("lambda").invoke(FunctionName="reads")
+        client("lambda").delete_function(FunctionName="reads")
+
+
 def test_without_live_the_bucket_is_one_like_any_other(role):
     with pytest.raises(ClientError) as refused:
         create(boto3.client("lambda"), role, "not-live", S3Bucket="hot-reload", S3Key="reads")

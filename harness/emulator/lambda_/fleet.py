@@ -80,7 +80,11 @@ class Fleet:
 
     def start_ahead(self, function: Function) -> None:
         """Start an environment of ``$LATEST`` before anybody invokes it."""
-        version = self._version_of(function, LATEST)
+        try:
+            version = self._version_of(function, LATEST)
+        except AwsError as error:  # a folder that was live when the state was kept, and is gone
+            logger.warning("%s cannot be invoked: %s", function.name, error.message)
+            return
         if not version.runtime.startswith("python"):
             return
 
