@@ -58,6 +58,8 @@ class Settings:
     ``harness sagemaker prepare`` made, or the one that runs the emulator."""
     iam: str = "enforced"
     """``enforced``: functions and state machines may do what the policies of their roles allow; ``ignored``: all."""
+    ended_runtimes: str = "refuse"
+    """Runtimes that AWS makes no new functions of: ``refuse``, as it does, or ``take``, for stacks that are there."""
     unsupported: str = "fail"
     """What stacks do with types of resources that are not emulated: ``fail``, or ``skip`` them with a note."""
     sfn_mock_config: str = ""
@@ -133,6 +135,8 @@ class Settings:
             raise SettingsError(f"HARNESS_IAM={settings.iam!r}: expected enforced or ignored.")
         if settings.unsupported not in ("fail", "skip"):
             raise SettingsError(f"HARNESS_UNSUPPORTED={settings.unsupported!r}: expected fail or skip.")
+        if settings.ended_runtimes not in ("refuse", "take"):
+            raise SettingsError(f"HARNESS_ENDED_RUNTIMES={settings.ended_runtimes!r}: expected refuse or take.")
         for name, value in (("CONSENT", settings.consent), ("SPOT", settings.spot)):
             if value not in ("", "yes"):
                 raise SettingsError(f"HARNESS_{name}={value!r}: expected yes, or nothing.")

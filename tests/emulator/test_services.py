@@ -202,6 +202,17 @@ def test_an_edit_of_live_code_is_run_by_the_next_invocation(tmp_path, elsewhere,
 
 
 @pytest.mark.long
+def test_runtimes_that_aws_makes_no_new_functions_of_are_taken_where_that_is_asked_for(tmp_path, elsewhere, role):
+    given = {"Role": role, "Handler": "lambda_function.handler", "Code": {"ZipFile": package(READS)}}
+    refused = "The runtime parameter of python3.7 is no longer supported for creating or updating AWS Lambda functions"
+    with only_lambda(tmp_path, **elsewhere) as client, pytest.raises(ClientError, match=refused):
+        client("lambda").create_function(FunctionName="old", Runtime="python3.7", **given)
+    with only_lambda(tmp_path, HARNESS_ENDED_RUNTIMES="take", **elsewhere) as client:
+        made = client("lambda").create_function(FunctionName="old", Runtime="python3.7", **given)
+        assert made["Runtime"] == "python3.7"
+
+
+@pytest.mark.long
 def test_live_code_that_is_gone_stops_its_function_not_the_emulator(tmp_path, elsewhere, role):
     folder = tmp_path / "code" / "reads"
     folder.mkdir(parents=True)

@@ -61,12 +61,13 @@ ONLY_IN_FULL = frozenset(
 """What lists of functions and versions leave out."""
 
 
-def check_configuration(operation: str, parameters: Mapping[str, Any]) -> None:
+def check_configuration(operation: str, parameters: Mapping[str, Any], takes_ended: bool = False) -> None:
     """Refuse what Lambda refuses of a configuration.
 
     Args:
         operation: ``CreateFunction`` or ``UpdateFunctionConfiguration``.
         parameters: the request's.
+        takes_ended: whether a runtime may be one that AWS no longer takes.
 
     Raises:
         AwsError: ``ValidationException`` for a member out of its range, ``InvalidParameterValueException`` for
@@ -89,7 +90,7 @@ def check_configuration(operation: str, parameters: Mapping[str, Any]) -> None:
     _check_variables((parameters.get("Environment") or {}).get("Variables") or {})
     runtime = parameters.get("Runtime")
     if runtime:
-        check_runtime(str(runtime))
+        check_runtime(str(runtime), takes_ended)
         if (parameters.get("SnapStart") or {}).get("ApplyOn") == "PublishedVersions" and runtime not in OF_SNAP_START:
             raise invalid(f"{runtime} is not supported for SnapStart enabled functions.")
     if operation == "CreateFunction" and parameters.get("PackageType", "Zip") == "Zip":

@@ -60,7 +60,7 @@ class Functions:
     def create(self, call: Call) -> Mapping[str, Any]:
         """Create a function."""
         given = call.parameters
-        check_configuration("CreateFunction", given)
+        check_configuration("CreateFunction", given, self._plane.provided.takes_ended)
         check_new_name(str(given["FunctionName"]))
         reference = reference_of(call)
         reference = Reference(reference.region, reference.account, reference.name)
@@ -115,7 +115,7 @@ class Functions:
     def update_configuration(self, call: Call) -> Mapping[str, Any]:
         """Change a function's configuration."""
         given = call.parameters
-        check_configuration("UpdateFunctionConfiguration", given)
+        check_configuration("UpdateFunctionConfiguration", given, self._plane.provided.takes_ended)
         reference, function = self._latest(call)
         if given.get("RevisionId") not in (None, function.latest["RevisionId"]):
             raise stale_revision(_REVISIONS)

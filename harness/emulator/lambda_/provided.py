@@ -26,10 +26,12 @@ class Provided:
     Attributes:
         pythons: programs, by runtime: ``python3.12``.
         layers: folders, by a layer's name or ARN, with or without its version.
+        takes_ended: whether functions may be made of runtimes that AWS no longer makes functions of.
     """
 
     pythons: Mapping[str, str] = field(default_factory=dict)
     layers: Mapping[str, Path] = field(default_factory=dict)
+    takes_ended: bool = False
 
     def layer(self, arn: str) -> Path | None:
         """The folder that stands for a layer's version; None where the user named none."""
@@ -51,7 +53,8 @@ def provided(settings: Settings, layers: Iterable[str] = ()) -> Provided:
         ValueError: it is neither, or pip cannot install it.
     """
     given = [text.strip() for text in settings.layers.split(";") if text.strip()] + list(layers)
-    return Provided(settings.pythons, dict(_read(text, settings.cache / "layers") for text in given))
+    found = dict(_read(text, settings.cache / "layers") for text in given)
+    return Provided(settings.pythons, found, settings.ended_runtimes == "take")
 
 
 def _read(text: str, cache: Path) -> tuple[str, Path]:

@@ -5,7 +5,11 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
 
 from __future__ import annotations
 
+import logging
+
 from harness.emulator.lambda_.refusals import invalid
+
+logger = logging.getLogger(__name__)
 
 SUPPORTED = [
     "nodejs20.x",
@@ -74,12 +78,19 @@ OF_SNAP_START = (
 )
 
 
-def check_runtime(runtime: str) -> None:
+def check_runtime(runtime: str, takes_ended: bool = False) -> None:
     """Refuse a runtime that functions cannot have.
+
+    Args:
+        runtime: as the request has it.
+        takes_ended: whether one that AWS no longer takes is let through, with a warning.
 
     Raises:
         AwsError: ``InvalidParameterValueException``.
     """
+    if runtime in _ENDED and takes_ended:
+        logger.warning("%s: AWS makes no new functions of it, those that are there go on", runtime)
+        return
     if runtime in _ENDED:
         raise invalid(
             f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda functions. "
