@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.commands.options import clear_errors, targeted
+
+if TYPE_CHECKING:
+    from harness.settings import Settings
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -33,6 +38,7 @@ from harness.commands.options import clear_errors, targeted
     metavar="URL=FILE",
     help="Answer a download from a file; `synthesized` stands for a drawn CIFAR-100. Can be repeated.",
 )
+@click.option("--dry-run", is_flag=True, help="Run here; then say what it would cost on AWS.")
 def run(
     script: str,
     arguments: tuple[str, ...],
@@ -41,6 +47,7 @@ def run(
     settings_of: tuple[str, ...],
     allow_errors: bool,
     maps: tuple[str, ...],
+    dry_run: bool,
 ) -> None:
     """Run a Python SCRIPT or notebook, unmodified, against a target."""
 
@@ -60,6 +67,7 @@ def run(
         clear_errors(),
         target_environment(settings) as (environment, where),
         answered_downloads(read_maps(maps), environment) as (environment, asked),
+        _priced(settings, environment) if dry_run else contextlib.nullcontext(),
     ):
         click.echo(f"running {path} against {where}", err=True)
         if path.suffix != ".ipynb":
@@ -70,6 +78,30 @@ def run(
         for url, times in asked.items():
             click.echo(f"--map: {url} was asked for {times} time{'s' * (times != 1)}", err=True)
     sys.exit(code)
+
+
+@contextlib.contextmanager
+def _priced(settings: Settings, environment: Mapping[str, str]) -> Iterator[None]:
+    """Look at what the program makes while the block lasts; at its end, print what that would cost on AWS."""
+    from rich.console import Console
+
+    from harness.programs.costs import priced, watched
+
+    with watched(environment) as seen:
+        yield
+    estimate, unknown = priced(seen, settings)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console.width = max(console.width, 120)
+    if not estimate.lines and not unknown:
+        console.print("on AWS: nothing that is billed by the hour was made")
+        return
+    console.print("on AWS this would cost, with the training time that is usual there:")
+    estimate.show(console)
+    for line in unknown:
+        console.print(f"  not in it: {line}")
+    hours = settings.lifetime_hours
+    console.print(f"  An endpoint is billed until it is deleted; at most stands for {hours:g} hours of it.")
+    console.print("  Functions, state machines, S3 and logs are billed by use: cents for a run like this one.")
 
 
 def _run_notebook(

@@ -172,3 +172,32 @@ class Cell:
 
     def get(self, name, default):
         return self._outputs
+
+
+ENDPOINT = """
+import boto3, time
+sagemaker = boto3.client("sagemaker")
+role = "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker-ExecutionRole"
+sagemaker.create_model(ModelName="m", ExecutionRoleArn=role, PrimaryContainer={"Image": "stub"})
+variant = {"VariantName": "v", "ModelName": "m", "InitialInstanceCount": 2, "InstanceType": "ml.m5.xlarge"}
+odd = {**variant, "VariantName": "odd", "InstanceType": "ml.p5.48xlarge", "InitialInstanceCount": 1}
+sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant, odd])
+sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="c")
+while sagemaker.describe_endpoint(EndpointName="e")["EndpointStatus"] != "InService":
+    time.sleep(0.1)
+"""
+
+
+def test_a_dry_run_says_what_it_would_cost_on_aws(tmp_path):
+    (tmp_path / "script.py").write_text(ENDPOINT)
+    done = run("--dry-run", "script.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    line = next(line for line in done.stdout.splitlines() if "endpoint e (v) on 2 ml.m5.xlarge" in line)
+    assert line.split()[-5:] == ["0.23", "1.50", "0.35", "6.00", "1.38"]  # USD an hour; expected and at most, both
+    assert "not in it: endpoint e (odd) on 1 ml.p5.48xlarge" in done.stdout
+
+
+def test_a_dry_run_of_what_makes_nothing_costs_nothing(tmp_path):
+    (tmp_path / "script.py").write_text("print('hello')")
+    done = run("--dry-run", "script.py", cwd=tmp_path)
+    assert "on AWS: nothing that is billed by the hour was made" in done.stdout
