@@ -34,6 +34,7 @@ from harness.emulator.moto.catalogue import all_patches
 from harness.emulator.moto.deliveries import delivery_patches
 from harness.emulator.moto.iam import MotoIam
 from harness.emulator.moto.patches import Patches
+from harness.emulator.moto.subscriptions import subscription_patches
 from harness.emulator.moto.tags import MotoResources, tagged_elsewhere
 from harness.emulator.options import EmulatorOptions, boto3_name_of
 from harness.emulator.process.scratch import ScratchFolder
@@ -145,7 +146,7 @@ def assemble(options: EmulatorOptions, stack: ExitStack) -> Parts:
     services.add(stacks, options.runs("cloudformation"))
     deliveries = Deliveries(services, permissions, account_id)
     stack.callback(deliveries.close)
-    patches.apply([tagged_elsewhere(services.tagged), *delivery_patches(deliveries)])
+    patches.apply([tagged_elsewhere(services.tagged), *delivery_patches(deliveries), *subscription_patches(deliveries)])
     schedules = Schedules(context, deliveries, clock.now)
     stack.callback(schedules.close)
     stack.callback(clock.close)

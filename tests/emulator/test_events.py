@@ -192,3 +192,46 @@ def test_scheduled_rules_go_by_the_test_clock(clients, clock, function, queue):
 )
 def test_what_a_target_gets_of_an_event(target, expected):
     assert input_of(target, EVENT) == expected
+
+
+UNPACKS = """
+import base64, boto3, gzip, json, os
+def lambda_handler(event, context):
+    body = gzip.decompress(base64.b64decode(event["awslogs"]["data"])).decode()
+    boto3.client("sqs").send_message(QueueUrl=os.environ["TOLD"], MessageBody=body)
+"""
+
+
+def test_log_events_reach_a_function_that_logs_may_invoke(target, role):
+    logs, functions, sqs = (boto3.client(name) for name in ("logs", "lambda", "sqs"))
+    name = f"subscribed-{uuid.uuid4().hex[:8]}"
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = functions.create_function(
+        FunctionName=name,
+        Runtime="python3.11",
+        Role=role,
+        Handler="lambda_function.lambda_handler",
+        Code={"ZipFile": package(UNPACKS)},
+        Environment={"Variables": {"TOLD": url}},
+    )["FunctionArn"]
+    logs.create_log_group(logGroupName=name)
+    logs.create_log_stream(logGroupName=name, logStreamName="s")
+    given = {"logGroupName": name, "filterName": "f", "destinationArn": arn}
+    with pytest.raises(ClientError, match="Make sure you have given CloudWatch Logs permission"):
+        logs.put_subscription_filter(filterPattern="ERROR", **given)
+    functions.add_permission(
+        FunctionName=name, StatementId="l", Action="lambda:InvokeFunction", Principal="logs.amazonaws.com"
+    )
+    with pytest.raises(ClientError, match="not emulated"):
+        logs.put_subscription_filter(filterPattern="{ $.level = 1 }", **given)
+    logs.put_subscription_filter(filterPattern="ERROR", **given)
+    now = int(time.time() * 1000)
+    events = [{"timestamp": now, "message": text} for text in ("all is well", "ERROR: it is not")]
+    logs.put_log_events(logGroupName=name, logStreamName="s", logEvents=events)
+    waits = (sqs.receive_message(QueueUrl=url, WaitTimeSeconds=15).get("Messages") for _ in range(4))
+    (message,) = next(found for found in waits if found)
+    told = json.loads(message["Body"])
+    assert [each["message"] for each in told["logEvents"]] == ["ERROR: it is not"]
+    assert (told["logGroup"], told["logStream"], told["subscriptionFilters"]) == (name, "s", ["f"])
+    functions.delete_function(FunctionName=name)
+    logs.delete_log_group(logGroupName=name)
