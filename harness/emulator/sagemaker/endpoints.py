@@ -8,8 +8,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,20 +17,14 @@ from harness.emulator.context import EmulatorContext
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
 from harness.emulator.door.validation import check
-from harness.emulator.limits import ENDPOINT_SECONDS
 from harness.emulator.moto.sagemaker import backend_of, backends_of
-from harness.emulator.sagemaker.capture import CaptureConfig
 from harness.emulator.sagemaker.endpoint_descriptions import described
-from harness.emulator.sagemaker.execution_role import ExecutionRole
-from harness.emulator.sagemaker.hosting.asynchronous import AsyncConfig
 from harness.emulator.sagemaker.hosting.deployments import Deployment, RolledBackError
+from harness.emulator.sagemaker.hosting.fleet import new_fleet
 from harness.emulator.sagemaker.hosting.scaling import InvocationCounts, would_scale
-from harness.emulator.sagemaker.model_server import ModelServer
-from harness.emulator.sagemaker.models import container_of_model, is_multi_model
 from harness.emulator.sagemaker.names import arn_of, refusal
 from harness.emulator.sagemaker.program import Programs
-from harness.emulator.sagemaker.running import RunningEndpoint, Shadow, Variant
-from harness.emulator.sagemaker.serving import hosted, model_server
+from harness.emulator.sagemaker.running import RunningEndpoint
 from harness.emulator.sagemaker.stub import StubServer
 from harness.emulator.services import Operation
 
@@ -268,25 +261,12 @@ class Endpoints:
             thread.join()
 
     def _start(self, name: str, region: str, endpoint: Any, settled: threading.Event, update: _Update | None) -> None:
-        variants: list[Variant] = []
+        running: RunningEndpoint | None = None
         previous: RunningEndpoint | None = None
         try:
             config = self._require_config(endpoint.endpoint_config_name, region)
-            given = config["ProductionVariants"]
-            shadows = config.get("ShadowProductionVariants") or []
-            for variant in (*given, *shadows):
-                variants.append(self._variant(name, variant, region))
-            for started in variants:
-                started.server.start()
-            running = RunningEndpoint(
-                name,
-                region,
-                self._context.account_id,
-                tuple(variants[: len(given)]),
-                CaptureConfig.read(config.get("DataCaptureConfig")),
-                AsyncConfig.read(config.get("AsyncInferenceConfig")),
-                _shadow(variants[0], variants[len(given) :]),
-            )
+            running = new_fleet(self._context, self._programs, name, region, config)
+            running.start()
             if update is not None and update.deployment is not None and (region, name) in self._running:
                 self._shift(update.deployment, running, endpoint)
             with self._lock:
@@ -294,16 +274,15 @@ class Endpoints:
                     raise RuntimeError("the endpoint was deleted before it was in service")
                 previous = self._running.get((region, name))
                 self._running[region, name] = running
-                stub = any(variant.server.is_stub for variant in variants)
+                stub = any(variant.server.is_stub for variant in running.variants)
                 endpoint.tags = [tag for tag in endpoint.tags if tag != STUB_TAG] + ([STUB_TAG] if stub else [])
                 endpoint.last_modified_time = datetime.now(UTC).replace(tzinfo=None)
                 endpoint.endpoint_status = "InService"
             if stub:
                 logger.warning("endpoint %s is a stub: its answers are made up", name)
         except Exception as error:
-            for variant in variants:
-                variant.gate.close(ENDPOINT_SECONDS.most)
-                variant.server.close()
+            if running is not None:
+                running.close()
             with self._lock:
                 if endpoint.endpoint_status != "Deleting":
                     endpoint.failure_reason = str(error)
@@ -342,27 +321,6 @@ class Endpoints:
         found = self._backend(region).endpoints.get(endpoint.endpoint_name)
         return found is endpoint and endpoint.endpoint_status != "Deleting" and not self._closed
 
-    def _variant(self, endpoint: str, variant: Mapping[str, Any], region: str) -> Variant:
-        """A variant that is not started."""
-        model = self._backend(region)._models.get(variant["ModelName"])
-        if model is None:
-            raise RuntimeError(f'Could not find model "{self._arn("model", variant["ModelName"], region)}".')
-        role = ExecutionRole(self._context, model.execution_role_arn)
-        words = role.cannot_be_taken_on(self._arn("endpoint", endpoint, region))
-        if words is not None:
-            raise RuntimeError(f"{words}.")
-        name = variant["VariantName"]
-        put = role.log(region, f"/aws/sagemaker/Endpoints/{endpoint}", f"{name}/i-{uuid.uuid4().hex[:17]}")
-
-        def make(model_data: str | None = None) -> ModelServer:
-            folder = self._context.folder / "endpoints" / uuid.uuid4().hex
-            return model_server(name, model, role, region, self._programs, folder, put, model_data=model_data)
-
-        container, s3 = container_of_model(model), role.client("s3", region)
-        server = hosted(variant, container, make, s3, put, self._programs.frameworks)
-        weight = float(variant.get("InitialVariantWeight", 1.0))
-        return Variant(name, weight, server, role.session, is_multi_model(container))
-
     # Look-ups
 
     def _backend(self, region: str) -> Any:
@@ -382,9 +340,3 @@ class Endpoints:
         if config is None:
             raise refusal(f'Could not find endpoint configuration "{self._arn("endpoint-config", name, region)}".')
         return dict(config.response_object)
-
-
-def _shadow(production: Variant, shadows: Sequence[Variant]) -> Shadow | None:
-    if not shadows:
-        return None
-    return Shadow(shadows[0], min(1.0, shadows[0].weight / production.weight if production.weight else 0.0))

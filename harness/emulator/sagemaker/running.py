@@ -152,6 +152,15 @@ class RunningEndpoint:
         except AwsError as error:
             logger.warning("shadow variant %s of endpoint %s: %s", variant.name, self.name, error.message)
 
+    def start(self) -> None:
+        """Start all model servers.
+
+        Raises:
+            RuntimeError: one does not come up; the message is the endpoint's failure reason.
+        """
+        for variant in (*self.variants, *([self.shadow.variant] if self.shadow is not None else [])):
+            variant.server.start()
+
     def close(self) -> None:
         """Let requests under way finish, then stop all model servers."""
         for variant in self.variants:
