@@ -7,11 +7,11 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from flask import Flask, Response, abort, make_response, render_template, request, url_for
+from flask import Flask, Response, abort, make_response, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from harness.dashboard import faults, images, show
-from harness.dashboard.captures import CaptureReader, least_sure
+from harness.dashboard.captures import CaptureReader, execution_of, least_sure
 from harness.dashboard.clients import Clients
 from harness.dashboard.definition import graph_of, states_in
 from harness.dashboard.endpoints import Endpoint, endpoints
@@ -283,12 +283,17 @@ def _add_captures(app: Flask, page: Dashboard) -> None:
             abort(404, "No endpoint of that name captures anything.")
         if clients.control is not None:
             clients.control.flush()
-        reading = page.reader(chosen.captures).read()
-        points = reading.points
+        reader = page.reader(chosen.captures)
+        reading = reader.read()
+        points, labels = reading.points, reader.labels()
         return {
             "time": [point.time for point in points],
             "confidence": [point.confidence for point in points],
             "predicted": [_class_name(point.predicted, point.classes) for point in points],
+            "image": [point.digest for point in points],
+            "label": [
+                _class_name(labels[point.digest], point.classes) if point.digest in labels else "" for point in points
+            ],
             "classes": max((point.classes for point in points), default=2),
             "unread": reading.unread,
             "skipped": reading.skipped,
@@ -297,10 +302,22 @@ def _add_captures(app: Flask, page: Dashboard) -> None:
                     "confidence": point.confidence,
                     "predicted": _class_name(point.predicted, point.classes),
                     "image": point.image,
+                    "label": _class_name(labels[point.digest], point.classes) if point.digest in labels else "",
+                    "times": times,
+                    "time": point.time,
                 }
-                for point in least_sure(points)
+                for point, times in least_sure(points)
             ],
         }
+
+    @app.get("/captures/execution")
+    def captured_by() -> Response:
+        """To the execution that got a captured prediction."""
+        moment, confidence = (request.args.get(name, 0.0, type=float) for name in ("time", "confidence"))
+        arn = execution_of(clients.states, moment, confidence)
+        if arn is None:
+            abort(404, "No execution of a standard workflow got this prediction: another program asked, or it is gone.")
+        return make_response(redirect(url_for("execution", arn=arn)))
 
 
 def _capturing(clients: Clients) -> list[Endpoint]:

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from harness.capture.records import CaptureRecord, parse_file
 from harness.dashboard.images import kind_of
+from harness.project.executions import history, inferences_of
+from harness.reporting.labels import label_from_name
 
 MOST_POINTS = 20_000
 """Records that the chart holds, the newest."""
 LEAST_SURE = 12
+_MOST_PICTURES = 20_000
+_MOST_LOOKED_AT = 200
+"""Executions whose histories are read for one mark."""
 _FILES_AT_ONCE = 400
 """Capture files that one look reads; the next goes on with older ones."""
 
@@ -33,6 +41,8 @@ class Point:
     event_id: str
     image: str
     """The picture that went in, as a ``data:`` address; empty where it was none, or a large one."""
+    digest: str = ""
+    """MD5 of what went in, by which images are the same, here and in S3; empty where it was not captured."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,8 @@ class CaptureReader:
         self._floor = ""
         """What is older is not read: there is enough that is newer."""
         self._looked = -1e9
+        self._labels: dict[str, int | None] = {}
+        self._labelled = -1
 
     def read(self, now: bool = False) -> Reading:
         """What there is.
@@ -109,6 +121,27 @@ class CaptureReader:
             self._looked = time.monotonic()
             return self._reading
 
+    def labels(self) -> dict[str, int]:
+        """True classes by images' MD5, as the names of the pictures in the captures' bucket say them.
+
+        Raises:
+            botocore.exceptions.ClientError: S3 refuses.
+        """
+        with self._lock:
+            if self._labelled != self._reading.version:
+                pages = self._s3.get_paginator("list_objects_v2").paginate(
+                    Bucket=self._bucket, PaginationConfig={"MaxItems": _MOST_PICTURES}
+                )
+                found: dict[str, int | None] = {}
+                for item in (item for page in pages for item in page.get("Contents", [])):
+                    label = label_from_name(item["Key"])
+                    if label is not None:
+                        # S3 gives an object's MD5 as its ETag; what stands in two classes is in none.
+                        digest = item["ETag"].strip('"')
+                        found[digest] = label if found.get(digest, label) == label else None
+                self._labels, self._labelled = found, self._reading.version
+            return {digest: label for digest, label in self._labels.items() if label is not None}
+
     def _when(self, key: str) -> str:
         # <prefix>/<variant>/yyyy/mm/dd/hh/MM-SS-...: without the variant, a key tells the time.
         return key[len(self._prefix) :].partition("/")[2]
@@ -134,9 +167,42 @@ class CaptureReader:
         return key, (points, skipped)
 
 
-def least_sure(points: list[Point], most: int = LEAST_SURE) -> list[Point]:
-    """The points of the lowest confidence, the lowest first."""
-    return sorted(points, key=lambda point: point.confidence)[:most]
+def least_sure(points: list[Point], most: int = LEAST_SURE) -> list[tuple[Point, int]]:
+    """The points of the lowest confidence, the lowest first; each image once, with how often it came."""
+    times = Counter(point.digest for point in points if point.digest)
+    found: dict[str, Point] = {}
+    for point in sorted(points, key=lambda point: point.confidence):
+        found.setdefault(point.digest or point.event_id, point)
+        if len(found) == most:
+            break
+    return [(point, times.get(point.digest, 1)) for point in found.values()]
+
+
+def execution_of(states: Any, moment: float, confidence: float) -> str | None:
+    """ARN of the execution that got a captured prediction: it ran then, and passed on an answer of that confidence.
+
+    Args:
+        states: a Step Functions client.
+        moment: of the inference, seconds since 1970, to the second.
+        confidence: of the prediction.
+    """
+    looked = 0
+    for machines in states.get_paginator("list_state_machines").paginate():
+        for machine in machines["stateMachines"]:
+            if machine["type"] != "STANDARD":
+                continue
+            for page in states.get_paginator("list_executions").paginate(stateMachineArn=machine["stateMachineArn"]):
+                for item in page["executions"]:
+                    stopped = item.get("stopDate")
+                    if item["startDate"].timestamp() > moment + 1 or (stopped and stopped.timestamp() < moment):
+                        continue
+                    looked += 1
+                    if looked > _MOST_LOOKED_AT:
+                        return None
+                    answers = inferences_of(history(states, item["executionArn"]))
+                    if any(max(json.loads(answer), default=None) == confidence for answer in answers):
+                        return str(item["executionArn"])
+    return None
 
 
 def _point(record: CaptureRecord) -> Point | None:
@@ -154,7 +220,15 @@ def _point(record: CaptureRecord) -> Point | None:
         len(probabilities),
         record.event_id,
         _picture(record),
+        _digest(record),
     )
+
+
+def _digest(record: CaptureRecord) -> str:
+    try:
+        return hashlib.md5(record.input.content(), usedforsecurity=False).hexdigest() if record.input else ""
+    except ValueError:
+        return ""
 
 
 def _picture(record: CaptureRecord) -> str:

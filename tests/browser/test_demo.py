@@ -180,18 +180,42 @@ def test_the_threshold_is_moved(open_page, scones, pictures, control, shoot):
         return f"{passing} of {len(confidences)} ("
 
     expect(words).to_contain_text(said(THRESHOLD))
+    expect(page.locator("#right")).to_contain_text("Accuracy of what passes: ")
+    assert page.locator("#density rect").count() > 3
     shoot(page, "captures")
+    images = page.locator("#unsure img").evaluate_all("(images) => images.map((image) => image.src)")
+    assert len(set(images)) == len(images)
     page.get_by_label("Threshold", exact=True).fill("0.7")
-    expect(words).to_contain_text("Above 0.70, " + said(0.7))
+    expect(words).to_contain_text("Above 0.700, " + said(0.7))
     page.get_by_label("Threshold, as a number").fill("0.975")
     expect(words).to_contain_text("Above 0.975, " + said(0.975))
     page.get_by_role("button", name="Back to 0.93").click()
     expect(words).to_contain_text(said(THRESHOLD))
     over = page.locator("#chart .u-over").bounding_box()
-    page.mouse.click(over["x"] + over["width"] / 2, over["y"] + over["height"] * 0.6)
-    expect(words).not_to_contain_text("Above 0.93,")
+    page.mouse.click(over["x"] + 3, over["y"] + over["height"] * 0.6)  # beside all marks
+    expect(words).not_to_contain_text("Above 0.930,")
     table = page.locator("#classes tr").all_inner_texts()
-    assert sum(int(n) for row in table for n in re.findall(r"\t(\d+)\b(?! %)", row)) == len(confidences)
+    assert sum(int(n) for row in table for n in re.findall(r"\t(\d+)(?=\t)", row)) == len(confidences)
+
+
+def test_a_capture_leads_to_its_execution(open_page, scones, pictures, control):
+    ran = run(
+        scones.session.client("stepfunctions"), scones.state_machine_arn, scones.event(max(pictures, key=pictures.get))
+    )
+    control.flush()
+    page = open_page("/captures")
+    source = page.locator("#captures").get_attribute("data-source")
+    confidence = max(pictures.values())
+    moment = max(
+        time
+        for time, sure in page.evaluate(
+            "(source) => fetch(source).then((a) => a.json()).then((d) => d.time.map((t, i) => [t, d.confidence[i]]))",
+            source,
+        )
+        if sure == confidence
+    )
+    page.goto(f"{page.url.partition('/captures')[0]}/captures/execution?time={moment}&confidence={confidence}")
+    expect(page.locator("main")).to_contain_text(ran.name)
 
 
 def test_endpoints(open_page, scones, pictures, shoot):

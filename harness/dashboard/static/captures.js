@@ -8,7 +8,16 @@ let limit = Number(panel.dataset.threshold);
 let data = null;
 let chart = null;
 
-const percent = (share) => `${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
+const percent = (share) => `${(100 * share).toFixed(1)} %`;
+// Three decimals, or as many as keep a number on its side of the threshold.
+function shown(value) {
+  for (let decimals = 3; decimals < 10; decimals++) {
+    const text = value.toFixed(decimals);
+    if (Number(text) > limit === value > limit) return text;
+  }
+  return String(value);
+}
+const executionOf = (time, confidence) => `${panel.dataset.execution}?time=${time}&confidence=${confidence}`;
 
 async function load() {
   const answer = await fetch(panel.dataset.source);
@@ -32,8 +41,9 @@ function count() {
   if (!all) {
     words.textContent = "Nothing was captured yet.";
   } else {
-    words.textContent = `Above ${limit.toFixed(3).replace(/0$/, "")}, ${passing.toLocaleString("en")} of ${all.toLocaleString("en")} (${percent(passing / all)}) would pass, and ${(all - passing).toLocaleString("en")} would not.`;
+    words.textContent = `Above ${limit.toFixed(3)}, ${passing.toLocaleString("en")} of ${all.toLocaleString("en")} (${percent(passing / all)}) would pass, and ${(all - passing).toLocaleString("en")} would not.`;
   }
+  rightness();
   const classes = new Map();
   data.predicted.forEach((name, i) => {
     const row = classes.get(name) ?? { passes: 0, all: 0 };
@@ -47,7 +57,7 @@ function count() {
     head.scope = "row";
     head.textContent = name;
     row.append(head);
-    for (const value of [passes, many - passes, percent(passes / many)]) {
+    for (const value of [passes, many - passes, `${percent(passes / many)} of ${many.toLocaleString("en")}`]) {
       const cell = document.createElement("td");
       cell.className = "number";
       cell.textContent = value.toLocaleString("en");
@@ -62,23 +72,79 @@ function count() {
   panel.querySelector("#capture-notes").textContent = notes.join(" ");
 }
 
+// Of distinct images whose true class is known: how many pass, and how right these are.
+function rightness() {
+  const seen = new Map();
+  data.label.forEach((label, i) => label && seen.set(`${data.image[i]} ${data.predicted[i]}`, i));
+  const known = [...seen.values()];
+  const passing = known.filter((i) => data.confidence[i] > limit);
+  const right = passing.filter((i) => data.label[i] === data.predicted[i]).length;
+  const words = panel.querySelector("#right");
+  if (!known.length) {
+    words.textContent = "How right they are is not known: no captured image is in the bucket under a name that says its class.";
+    return;
+  }
+  const accuracy = passing.length ? `${percent(right / passing.length)} (${right} of ${passing.length})` : "none of 0";
+  words.textContent = `Accuracy of what passes: ${accuracy}. Coverage: ${percent(passing.length / known.length)} (${passing.length} of ${known.length} distinct images of known class).`;
+}
+
+const BAR = 0.02;
+
+// Bars beside the chart, on its scale; one begins at the threshold, so that none is on both sides.
+function density(u) {
+  const svg = panel.querySelector("#density");
+  const { min, max } = u.scales.y;
+  const top = u.bbox.top / devicePixelRatio, height = u.bbox.height / devicePixelRatio;
+  const y = (value) => top + (height * (max - value)) / (max - min);
+  const bars = new Map();
+  for (const value of data.confidence) {
+    const number = value > limit ? Math.ceil((value - limit) / BAR - 1e-9) : -Math.floor((limit - value) / BAR + 1e-9);
+    bars.set(number, (bars.get(number) ?? 0) + 1);
+  }
+  const most = Math.max(1, ...bars.values());
+  const shapes = [...bars].map(([number, many]) => {
+    const [low, high] = [limit + (number - 1) * BAR, Math.min(1, limit + number * BAR)];
+    const bar = document.createElementNS(svg.namespaceURI, "rect");
+    bar.setAttribute("class", number > 0 ? "passes" : "fails");
+    bar.setAttribute("x", "4");
+    bar.setAttribute("y", y(high));
+    bar.setAttribute("width", (112 * many) / most);
+    bar.setAttribute("height", Math.max(1, y(low) - y(high) - 1));
+    const title = document.createElementNS(svg.namespaceURI, "title");
+    title.textContent = `${low.toFixed(3)} to ${high.toFixed(3)}: ${many.toLocaleString("en")}`;
+    bar.append(title);
+    return bar;
+  });
+  const line = document.createElementNS(svg.namespaceURI, "line");
+  for (const [name, value] of Object.entries({ x1: 0, x2: 120, y1: y(limit), y2: y(limit) })) line.setAttribute(name, value);
+  svg.replaceChildren(...shapes, line);
+  const passing = data.confidence.filter((value) => value > limit).length;
+  svg.setAttribute("aria-label", `How many predictions have which confidence: ${passing} above ${limit.toFixed(3)}, ${data.confidence.length - passing} not.`);
+}
+
 function unsure() {
-  const items = data.unsure.map(({ confidence, predicted, image }) => {
+  const items = data.unsure.map(({ confidence, predicted, image, label, times, time }) => {
     const item = document.createElement("li");
     item.className = confidence > limit ? "passes" : "fails";
+    const link = document.createElement("a");
+    link.href = executionOf(time, confidence);
+    item.append(link);
     if (image) {
       const picture = document.createElement("img");
       picture.src = image;
       picture.alt = "";
       picture.width = picture.height = 64;
-      item.append(picture);
+      link.append(picture);
     }
     const words = document.createElement("span");
     words.textContent = predicted;
+    const more = document.createElement("small");
+    more.textContent = [label && label !== predicted ? `wrong: ${label}` : "", times > 1 ? `× ${times}` : ""].filter(Boolean).join(", ");
     const sure = document.createElement("small");
-    sure.textContent = `${confidence > limit ? "✓" : "✕"} ${confidence.toFixed(3)}`;
+    sure.textContent = `${confidence > limit ? "✓" : "✕"} ${shown(confidence)}`;
     sure.title = confidence > limit ? "passes" : "does not pass";
-    item.append(words, sure);
+    link.append(words);
+    item.append(sure, more);
     return item;
   });
   panel.querySelector("#unsure").replaceChildren(...items);
@@ -170,6 +236,7 @@ function plot() {
       ],
       hooks: {
         draw: [
+          density,
           (u) => {
             const y = u.valToPos(limit, "y", true);
             u.ctx.save();
@@ -194,17 +261,38 @@ function plot() {
 // The line can be taken in the chart as well.
 function drag(u) {
   let held = false;
+  let from = null;
   const to = (event) => {
     const { top } = u.over.getBoundingClientRect();
     set(u.posToVal(event.clientY - top, "y"));
   };
   u.over.addEventListener("pointerdown", (event) => {
     held = true;
+    from = [event.clientX, event.clientY];
     u.over.setPointerCapture(event.pointerId);
-    to(event);
   });
-  u.over.addEventListener("pointermove", (event) => held && to(event));
-  u.over.addEventListener("pointerup", () => (held = false));
+  u.over.addEventListener("pointermove", (event) => {
+    if (held && Math.hypot(event.clientX - from[0], event.clientY - from[1]) > 3) to(event);
+    if (!held) u.over.style.cursor = markAt(u, event) < 0 ? "" : "pointer";
+  });
+  // A click on a mark leads to its execution; anywhere else it sets the threshold.
+  u.over.addEventListener("pointerup", (event) => {
+    held = false;
+    if (Math.hypot(event.clientX - from[0], event.clientY - from[1]) > 3) return;
+    const mark = markAt(u, event);
+    if (mark < 0) to(event);
+    else location.href = executionOf(data.time[mark], data.confidence[mark]);
+  });
+}
+
+function markAt(u, event) {
+  const { left, top } = u.over.getBoundingClientRect();
+  let best = -1, least = 8;
+  data.time.forEach((time, i) => {
+    const away = Math.hypot(u.valToPos(time, "x") - (event.clientX - left), u.valToPos(data.confidence[i], "y") - (event.clientY - top));
+    if (away < least) [best, least] = [i, away];
+  });
+  return best;
 }
 
 function set(value) {
