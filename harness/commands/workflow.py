@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,18 +25,24 @@ if TYPE_CHECKING:
     from harness.settings import Settings
 
 
+def _image_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Where the images come from."""
+    source = click.option(
+        "--source",
+        default="synthetic",
+        show_default=True,
+        help="Without --data, take images from here: synthetic, cifar100, or the URL or path of an archive.",
+    )
+    data = click.option(
+        "--data",
+        type=click.Path(exists=True, file_okay=False),
+        help="Take images from a folder with train.lst, test.lst, train/, test/.",
+    )
+    return data(source(command))
+
+
 @click.command()
-@click.option(
-    "--data",
-    type=click.Path(exists=True, file_okay=False),
-    help="Take images from a folder with train.lst, test.lst, train/, test/.",
-)
-@click.option(
-    "--source",
-    default="synthetic",
-    show_default=True,
-    help="Without --data, take images from here: synthetic, cifar100, or the URL or path of an archive.",
-)
+@_image_options
 @click.option(
     "--executions", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Run so many executions."
 )
@@ -88,17 +95,7 @@ def demo(data: str | None, source: str, executions: int, seed: int, model: str |
 )
 @click.option("--allow-unsupported", is_flag=True, help="Leave out types of resources that are not emulated.")
 @click.option("--target", help="Deploy to this target.  [default: the emulator that runs for this folder]")
-@click.option(
-    "--data",
-    type=click.Path(exists=True, file_okay=False),
-    help="Take images from a folder with train.lst, test.lst, train/, test/.",
-)
-@click.option(
-    "--source",
-    default="synthetic",
-    show_default=True,
-    help="Without --data, take images from here: synthetic, cifar100, or the URL or path of an archive.",
-)
+@_image_options
 @click.option(
     "--model", help="Serve this model.tar.gz, or: stub.  [default: the one in fixtures/, if it can be served]"
 )
