@@ -29,9 +29,9 @@ ENV PATH=/opt/harness/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     HARNESS_CACHE=/tmp/harness \
     MPLCONFIGDIR=/tmp/matplotlib
-# Whom the compose file runs it as, with a folder of its own for what is kept. The image itself names no user:
-# SageMaker mounts /opt/ml as root.
-RUN mkdir -p /var/lib/harness && chown 10001:10001 /var/lib/harness
+# A folder for what is kept, whoever the compose file runs it as. The image itself names no user: SageMaker mounts /opt/ml
+# as root. A clone that was made with umask 077 has programs for its owner alone.
+RUN mkdir -p /var/lib/harness && chmod 1777 /var/lib/harness && chmod 755 /usr/local/bin/train /usr/local/bin/serve
 WORKDIR /workspace
 EXPOSE 4566 8080
 CMD ["harness", "up", "--host", "0.0.0.0"]

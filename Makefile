@@ -15,7 +15,7 @@ TORCH ?= torch==2.13.0
 ORACLE := $(HOME)/.cache/aws-ml-harness/mxnet-1.9.1
 ORACLE_READY := $(ORACLE)/.ready
 
-.PHONY: setup demo test test-train test-oracle test-long test-aws test-browser test-compose lint docs bench bench-captures bench-training clean
+.PHONY: setup demo test test-train test-oracle test-long test-aws test-browser test-compose compose-check lint docs bench bench-captures bench-training clean
 
 setup: $(READY)
 
@@ -68,6 +68,10 @@ test-aws: $(READY)
 
 test-compose: $(READY)
 	$(VENV)/bin/python -m pytest -m compose $(ARGS)
+
+# docker-compose.yml with the genuine images, which needs a network: what it saw lies in compose-check.tar.gz.
+compose-check: $(READY)
+	compose/check
 
 # In headless Chromium, of Debian's package or at CHROMIUM=...; screenshots go to test-output/screenshots.
 test-browser: $(READY)

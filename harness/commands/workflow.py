@@ -101,7 +101,7 @@ def demo(data: str | None, source: str, executions: int, seed: int, model: str |
 )
 @click.option(
     "--live",
-    type=click.Path(exists=True, file_okay=False),
+    type=click.Path(file_okay=False),
     help="Run functions from the folder that `up` was given as --live.",
 )
 @click.option(
@@ -157,6 +157,8 @@ def deploy(
         return
     with clear_errors():
         refuse_dry_run(dry_run)
+        if live and not Path(live).is_dir():
+            raise ValueError(f"--live {live}: there is no such folder")
         options = DemoOptions(
             root=Path.cwd(),
             output=Path(),

@@ -42,6 +42,7 @@ class Stack:
 
     def __init__(self, folder, name, command):
         self.folder, self.name, self._command = folder, name, command
+        folder.chmod(0o755)  # the containers' user reads it
         for file in FILES:
             copy = shutil.copytree if (ROOT / file).is_dir() else shutil.copy
             copy(ROOT / file, folder / file)

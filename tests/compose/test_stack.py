@@ -9,6 +9,7 @@ import boto3
 import pytest
 
 from harness.project.executions import run, start, wait
+from harness.project.scaffold import scaffold
 from harness.scones.workflow import STATE_MACHINE
 from harness.targets.compose import StackError, compose
 from tests.compose.stack import PORTS, SERVICES, Stack, available, docker
@@ -243,6 +244,24 @@ def test_a_killed_endpoint_fails_executions_until_it_is_back(stack, target):
         stack.healthy("sagemaker")
     boto3.client("sagemaker").get_waiter("endpoint_in_service").wait(EndpointName="scones-image-classification")
     assert outcomes() == AS_DESIGNED
+
+
+# A project of one's own
+
+
+def test_another_project_is_deployed_and_its_state_machine_runs(stack, tmp_path):
+    other = project(tmp_path, stack._command)
+    scaffold(tmp_path / "greetings")
+    other.environment["HARNESS_PROJECT"] = str(tmp_path / "greetings")
+    try:
+        other.up()
+        assert "greetings.GreetingArn" in other.logs("deploy")
+        assert f"http://127.0.0.1:{other.ports['LAMBDA_PORT']}" in other.logs("lambda")
+        with compose(other.settings()):
+            arn = boto3.client("cloudformation").describe_stacks()["Stacks"][0]["Outputs"][0]["OutputValue"]
+            assert run(boto3.client("stepfunctions"), arn, {"name": "world"}).output == {"greeting": "Hello, world!"}
+    finally:
+        other.down()
 
 
 # Ports, profiles, removal

@@ -157,6 +157,8 @@ class Stacks:
             try:
                 return self._call(Call(service, operation, parameters, stack.region, stack.account, stack.caller))
             except AwsError as error:
+                if "must be version 2012-10-17" in error.message and (document := _versioned(parameters)):
+                    return call(service, operation, {**parameters, "PolicyDocument": document})
                 if error.status in (404, 501) and ("<html" in error.message or "not been implemented" in error.message):
                     raise AwsError("NotImplemented", f"not emulated: {service}.{operation}", 501) from None
                 raise
@@ -660,3 +662,9 @@ def _secret_parts(key: str) -> list[str]:
 
 def _is_true(value: Any) -> bool:
     return text_of(value).lower() == "true"
+
+
+def _versioned(parameters: Mapping[str, Any]) -> str | None:
+    """A policy that lacks a version, as SAM's do, with one: AWS takes it as it is, LocalStack's IAM does not."""
+    document = json.loads(parameters.get("PolicyDocument") or "{}")
+    return None if not document or "Version" in document else json.dumps({"Version": "2012-10-17", **document})
