@@ -19,7 +19,9 @@ from harness.dashboard.executions import ExecutionIndex, ExecutionView, Executio
 from harness.dashboard.guard import Guard
 from harness.dashboard.logs import log_of
 from harness.dashboard.reasons import message_of, reason_of
+from harness.dashboard.timeline import timeline_of
 from harness.dashboard.watch import TooManyStreams, Topic, Watch
+from harness.dashboard.workspace import VIEWS, add_workspace, events_of
 from harness.scones.dataset import CLASS_NAMES
 from harness.settings import get_settings
 
@@ -108,6 +110,7 @@ def _make_app(page: Dashboard) -> Flask:
         return _trouble(str(error), 502)
 
     _add_executions(app, page)
+    add_workspace(app, page.clients, page.index, page.views, page.watch, lambda arn: _view(page, arn))
     _add_endpoints(app, page)
     _add_captures(app, page)
     _add_faults(app, page)
@@ -192,9 +195,18 @@ def _add_executions(app: Flask, page: Dashboard) -> None:
     @app.get("/executions/<path:arn>")
     def execution(arn: str) -> str:
         view = _view(page, arn)
+        shown = request.args.get("view", "graph")
+        shown = shown if shown in VIEWS else "graph"
+        number = request.args.get("page", 1, type=int)
         graph = graph_of(view.definition)
         return render_template(
             "execution.html",
+            shown=shown,
+            tabs=VIEWS,
+            timeline=timeline_of(view) if shown == "timeline" else None,
+            virtual=shown == "timeline" and clients.control is not None and clients.control.get("clock")["virtual"],
+            events=events_of(clients.states, view.row.arn, number) if shown == "events" else ([], 1),
+            number=number,
             view=view,
             graph=graph,
             states_in=states_in,

@@ -330,6 +330,8 @@ class ExecutionView:
     steps: list[Step]
     version: int
     """How many events it has, and one more once it has ended: grows with each change."""
+    redrivable: bool = False
+    redrives: int = 0
 
     @property
     def states(self) -> dict[str, dict[str, Any]]:
@@ -368,7 +370,7 @@ class ExecutionViews:
                 self._kept.popitem(last=False)
         with kept.lock:
             fresh = time.monotonic() - kept.read < self._max_age
-            if kept.view is not None and (kept.view.row.status != "RUNNING" or (fresh and not now)):
+            if kept.view is not None and (self._is_over(kept.view) or (fresh and not now)):
                 return kept.view
             try:
                 self._read(arn, kept)
@@ -380,9 +382,23 @@ class ExecutionViews:
             assert kept.view is not None
             return kept.view
 
+    def forget(self, arn: str) -> None:
+        """Read the execution anew when it is next asked for: it was just changed."""
+        with self._lock:
+            self._kept.pop(arn, None)
+
+    @staticmethod
+    def _is_over(view: ExecutionView) -> bool:
+        """Whether nothing more can come: what can be redriven may go on."""
+        return view.row.status != "RUNNING" and not view.redrivable
+
     def _read(self, arn: str, kept: _Kept) -> None:
         # The description first: once that says it has ended, the history is whole.
         described = self._states.describe_execution(executionArn=arn)
+        if kept.view is not None and described["status"] == kept.view.row.status != "RUNNING":
+            kept.read = time.monotonic()
+            if int(described.get("redriveCount", 0)) == kept.view.redrives:
+                return  # it could have been redriven, and was not
         last = kept.events[-1]["id"] if kept.events else 0
         new: list[dict[str, Any]] = []
         pages = self._states.get_paginator("get_execution_history").paginate(
@@ -409,9 +425,11 @@ class ExecutionViews:
             definition=kept.definition,
             steps=steps_of(kept.events, fails_of(kept.definition)),
             version=len(kept.events) + (row.status != "RUNNING"),
+            redrivable=described.get("redriveStatus") == "REDRIVABLE",
+            redrives=int(described.get("redriveCount", 0)),
         )
         kept.read = time.monotonic()
-        if row.status != "RUNNING":
+        if self._is_over(kept.view):
             kept.events = []  # nothing more comes
 
 

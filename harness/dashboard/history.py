@@ -152,6 +152,8 @@ class _Reader:
     def __init__(self) -> None:
         self.steps: list[Step] = []
         self._places: dict[int, _Place] = {}
+        self._broken_off: list[Step] = []
+        """What went on when the execution ended: a redrive goes on there."""
 
     def read(self, event: Mapping[str, Any]) -> None:
         kind, number = str(event["type"]), int(event["id"])
@@ -164,6 +166,8 @@ class _Reader:
             at = self._exit(details, time, at)
         elif kind in _ENDED_BADLY:
             self._end(kind, details, time)
+        elif kind == "ExecutionRedriven":
+            self._reopen()
         elif kind.startswith("MapIteration"):
             owner = next((step for step in _ancestors(at.step) if step.kind == "Map" and step.left is None), None)
             at = _Place(owner, int(details.get("index", 0)))
@@ -222,7 +226,7 @@ class _Reader:
             step.status = "FAILED" if step.broke or holds or step.kind == "Fail" else "ABORTED"
 
     def _end(self, kind: str, details: Mapping[str, Any], time: datetime) -> None:
-        going_on = [step for step in self.steps if step.left is None]
+        going_on = self._broken_off = [step for step in self.steps if step.left is None]
         self._break_inside(None, time)
         if kind != "ExecutionFailed" or not going_on:
             return
@@ -235,6 +239,10 @@ class _Reader:
             while last.parent is not None:
                 last = last.parent
                 last.status = "FAILED"
+
+    def _reopen(self) -> None:
+        for step in self._broken_off:
+            step.left, step.status, step.broke, step.error, step.cause = None, "RUNNING", False, "", ""
 
 
 def _attempt(step: Step, kind: str, details: Mapping[str, Any], time: datetime) -> None:

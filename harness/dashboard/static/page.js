@@ -247,3 +247,4 @@ listen();
 if (main.querySelector("[data-start]")) import("./start.js");
 if (main.querySelector("#captures")) import("./captures.js");
 if (main.querySelector(".victims")) import("./faults.js");
+if (main.querySelector("#acts")) import("./workspace.js");

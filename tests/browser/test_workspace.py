@@ -1,0 +1,92 @@
+"""The workspace of an execution: its views, and what can be done from it."""
+
+import json
+from importlib.resources import files
+
+import boto3
+import pytest
+from playwright.sync_api import expect
+
+from harness.project.executions import run, start
+
+pytestmark = pytest.mark.browser
+
+DEFINITION = {
+    "StartAt": "Prepare",
+    "States": {
+        "Prepare": {"Type": "Pass", "Next": "Hold"},
+        "Hold": {"Type": "Wait", "SecondsPath": "$.seconds", "Next": "Each"},
+        "Each": {
+            "Type": "Map",
+            "ItemsPath": "$.items",
+            "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "INLINE"},
+                "StartAt": "Look",
+                "States": {
+                    "Look": {
+                        "Type": "Choice",
+                        "Choices": [{"Variable": "$", "NumericGreaterThan": 2, "Next": "Too much"}],
+                        "Default": "Fine",
+                    },
+                    "Fine": {"Type": "Pass", "End": True},
+                    "Too much": {"Type": "Fail", "Error": "TooMuch", "Cause": "more than <b>two</b>"},
+                },
+            },
+            "End": True,
+        },
+    },
+}
+
+
+@pytest.fixture
+def machine(machine_of):
+    return machine_of(DEFINITION)
+
+
+def test_a_failed_one_is_run_again_with_another_input(open_page, machine):
+    failed = run(boto3.client("stepfunctions"), machine, {"seconds": 0, "items": [1, 2, 3]})
+    page = open_page(f"/executions/{failed.arn}")
+    expect(page.locator(".verdict")).to_contain_text("TooMuch")
+    page.get_by_text("Edit input and run").click()
+    page.get_by_label("Input of the new execution").fill('{"seconds": 0, "items": [1]}')
+    page.get_by_role("button", name="Run with this input").click()
+    expect(page.locator(".verdict")).to_contain_text("succeeded")
+    assert not page.url.endswith(failed.arn)
+
+
+@pytest.mark.expects("status of 400")
+def test_an_input_that_is_no_json_is_refused_beside_the_button(open_page, machine):
+    failed = run(boto3.client("stepfunctions"), machine, {"seconds": 0, "items": [3]})
+    page = open_page(f"/executions/{failed.arn}")
+    page.get_by_text("Edit input and run").click()
+    page.get_by_label("Input of the new execution").fill("{")
+    page.get_by_role("button", name="Run with this input").click()
+    expect(page.locator("#act-problem")).to_contain_text("It was not started: The input is not JSON")
+
+
+def test_a_running_one_is_stopped(open_page, machine):
+    page = open_page(f"/executions/{start(boto3.client('stepfunctions'), machine, {'seconds': 600, 'items': []})}")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".verdict")).to_contain_text("Stopped from the dashboard")
+    expect(page.get_by_role("button", name="Stop")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_each_view_is_kept_as_a_picture_and_shuts_nobody_out(open_page, machine, shoot, scheme, width, height):
+    failed = run(boto3.client("stepfunctions"), machine, {"seconds": 1, "items": [1, 2, 3]})
+    axe = (files("axe_playwright_python") / "axe.min.js").read_text()
+    found = {}
+    for view in ("graph", "timeline", "events", "definition"):
+        page = open_page(f"/executions/{failed.arn}?view={view}", scheme=scheme, width=width, height=height)
+        if view == "graph":
+            page.wait_for_selector("svg .box.FAILED")
+        wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert wide[0] <= wide[1], view
+        shoot(page, f"workspace-{view}-{scheme}-{width}", full=True)
+        page.evaluate(axe)
+        result = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+        for violation in result["violations"]:
+            found.setdefault(violation["id"], []).append((view, violation["nodes"][0]["failureSummary"]))
+        page.close()
+    assert not found, json.dumps(found, indent=1)

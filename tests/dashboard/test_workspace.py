@@ -1,0 +1,159 @@
+"""What can be done about an execution from its page."""
+
+import json
+import subprocess
+import sys
+import uuid
+
+import boto3
+import pytest
+
+from harness.dashboard.executions import ExecutionViews
+from harness.parity.compare import differences
+from harness.parity.export import read_export
+from harness.parity.replay import replay
+from harness.project.executions import run, start, wait
+from tests.conftest import harness
+
+pytestmark = pytest.mark.local
+
+DEFINITION = {
+    "StartAt": "Look",
+    "States": {
+        "Look": {
+            "Type": "Choice",
+            "Choices": [
+                {"Variable": "$.fail", "BooleanEquals": True, "Next": "Break"},
+                {"Variable": "$.wait", "IsPresent": True, "Next": "Hold"},
+            ],
+            "Default": "Pass",
+        },
+        "Break": {"Type": "Fail", "Error": "AsDesigned", "Cause": "it was <b>asked</b> to"},
+        "Hold": {"Type": "Wait", "Seconds": 600, "End": True},
+        "Pass": {"Type": "Pass", "End": True},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def machine(target, role):
+    states, name = boto3.client("stepfunctions"), f"worked-{uuid.uuid4().hex[:8]}"
+    arn = states.create_state_machine(name=name, definition=json.dumps(DEFINITION), roleArn=role)["stateMachineArn"]
+    yield arn
+    states.delete_state_machine(stateMachineArn=arn)
+
+
+def ended(answer):
+    assert answer.status_code == 200, answer.text
+    return wait(boto3.client("stepfunctions"), answer.json["url"].partition("/executions/")[2])
+
+
+def test_run_again_with_the_same_input_and_with_another(dashboard_of, machine):
+    page = dashboard_of(control=True)
+    failed = run(boto3.client("stepfunctions"), machine, {"fail": True, "note": "<script>"})
+    again = ended(page.post("/again", {"execution": failed.arn}))
+    assert (again.input, again.error) == ({"fail": True, "note": "<script>"}, "AsDesigned")
+    assert again.arn != failed.arn
+    assert ended(page.post("/again", {"execution": failed.arn, "input": '{"fail": false}'})).succeeded
+    refused = page.post("/again", {"execution": failed.arn, "input": "{"})
+    assert refused.status_code == 400
+    assert "not JSON" in refused.json["message"]
+
+
+def test_one_is_stopped_and_the_page_says_from_where(dashboard_of, machine):
+    page = dashboard_of(control=True)
+    arn = start(boto3.client("stepfunctions"), machine, {"fail": False, "wait": True})
+    assert 'data-act="stop"' in page.get(f"/executions/{arn}").text
+    assert ended(page.post("/stop", {"execution": arn})).status == "ABORTED"
+    assert "Stopped from the dashboard" in page.get(f"/executions/{arn}").text
+
+
+def test_one_is_redriven(dashboard_of, machine):
+    page, states = dashboard_of(control=True), boto3.client("stepfunctions")
+    arn = run(states, machine, {"fail": True}).arn
+    assert 'data-act="redrive"' in page.get(f"/executions/{arn}").text
+    assert ended(page.post("/redrive", {"execution": arn})).error == "AsDesigned"
+    assert states.describe_execution(executionArn=arn)["redriveCount"] == 1
+    view = ExecutionViews(states, 0).get(arn)
+    assert [(step.name, step.status) for step in view.steps][:2] == [("Look", "SUCCEEDED"), ("Break", "FAILED")]
+    done = run(states, machine, {"fail": False}).arn
+    assert 'data-act="redrive"' not in page.get(f"/executions/{done}").text
+    assert page.post("/redrive", {"execution": done}).status_code == 400
+
+
+def test_nothing_is_done_without_control_or_by_another_page(dashboard_of, machine):
+    arn = run(boto3.client("stepfunctions"), machine, {"fail": True}).arn
+    shown = dashboard_of().get(f"/executions/{arn}").text
+    assert "data-act" not in shown
+    for path in ("/again", "/stop", "/redrive"):
+        assert dashboard_of().post(path, {"execution": arn}).status_code == 403
+        foreign = dashboard_of(control=True).post(path, {"execution": arn}, Origin="https://example.com")
+        assert foreign.status_code == 403
+
+
+def test_tabs_tell_times_events_and_the_definition(dashboard_of, machine):
+    page = dashboard_of()
+    arn = run(boto3.client("stepfunctions"), machine, {"fail": True}).arn
+    timeline = page.get(f"/executions/{arn}?view=timeline").text
+    assert timeline.count("<rect") >= 2
+    events = page.get(f"/executions/{arn}?view=events").text
+    for kind in ("ExecutionStarted", "ChoiceStateEntered", "FailStateEntered", "ExecutionFailed"):
+        assert kind in events
+    assert "<b>asked" not in events
+    assert "&#34;StartAt&#34;" in page.get(f"/executions/{arn}?view=definition").text
+
+
+def test_an_export_replays(dashboard_of, machine, tmp_path):
+    arn = run(boto3.client("stepfunctions"), machine, {"fail": True}).arn
+    path = tmp_path / "export.json"
+    path.write_bytes(dashboard_of().get(f"/export?execution={arn}").data)
+    recorded = read_export(path)
+    assert differences(recorded.events, replay(recorded)) == []
+
+
+def test_what_cannot_be_repeated_is_no_test(dashboard_of, machine):
+    states = boto3.client("stepfunctions")
+    arn = start(states, machine, {"fail": False, "wait": True})
+    states.stop_execution(executionArn=arn)
+    answer = dashboard_of().get(f"/pytest?execution={arn}")
+    assert answer.status_code == 409
+    assert "stopped" in answer.text
+
+
+@pytest.mark.long
+def test_a_copied_test_passes_in_a_project(dashboard_of, tmp_path):
+    """A project of one's own: its execution's copied test is run by its own pytest."""
+    subprocess.run(harness("init", tmp_path), check=True, capture_output=True)
+    (tmp_path / "tests" / "test_copy.py").write_text(
+        "import pathlib\n"
+        "import pytest\n"
+        "from harness.dashboard.app import Dashboard\n"
+        "from harness.dashboard.clients import clients_of\n"
+        "from werkzeug.test import Client\n"
+        "import boto3\n"
+        "pytestmark = pytest.mark.local\n"
+        "def test_copy(run, target, clock):\n"
+        "    page = Dashboard(clients_of(boto3.Session(), target.name))\n"
+        "    for number, given in enumerate(({'name': 'it\\'s \"you\"'}, {})):\n"
+        "        done = run('Greeting', given)\n"
+        "        text = Client(page).get(f'/pytest?execution={done.arn}', base_url='http://127.0.0.1').text\n"
+        "        (pathlib.Path(__file__).parent / f'test_copied_{number}.py').write_text(text)\n"
+        "    page.close()\n"
+    )
+
+    def tried(*files):
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "local", *files],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    tried("tests/test_copy.py")
+    copied = [tmp_path / "tests" / f"test_copied_{number}.py" for number in (0, 1)]
+    assert "'SUCCEEDED'" in copied[0].read_text()
+    assert "'FAILED'" in copied[1].read_text()
+    assert "arn:aws" not in copied[0].read_text()
+    assert "2 passed" in tried(*copied)
