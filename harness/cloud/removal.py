@@ -164,6 +164,8 @@ ORDER: dict[str, Callable[[boto3.Session, Found], None]] = {
     "bucket": lambda session, found: delete_bucket(session.client("s3"), found.name),
 }
 """What removes a resource, by kind, in the order in which they go."""
+GUARD = ("schedule group", "stack", "role")
+"""The watchdog: its schedule, and its role with the stack that holds it. It is needed as long as an endpoint runs."""
 
 
 PRESENT: dict[str, Callable[[boto3.Session, Found], Any]] = {
@@ -236,15 +238,19 @@ def in_order(found: Iterable[Found]) -> list[Found]:
 
 
 def remove_all(found: Iterable[Found], session: boto3.Session, on_step: Step = lambda line: None) -> list[str]:
-    """Remove resources; what fails does not keep the rest from going.
+    """Remove resources; what fails does not keep the rest from going, but for what guards an endpoint that stays.
 
     Returns:
         What could not be removed, and why, a line each.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
-    failed = []
+    failed: list[str] = []
+    endpoint_stays = False
     for item in in_order(found):
+        if endpoint_stays and item.kind in GUARD:
+            failed.append(f"{item}: stays, as the endpoint does, which it guards")
+            continue
         remove = ORDER.get(item.kind)
         if remove is None:
             failed.append(f"{item.arn}: how to remove it is not known here")
@@ -255,6 +261,7 @@ def remove_all(found: Iterable[Found], session: boto3.Session, on_step: Step = l
             if isinstance(error, ClientError) and _is_gone(error):
                 continue
             failed.append(f"{item}: {error}")
+            endpoint_stays = endpoint_stays or item.kind == "endpoint"
             continue
         on_step(f"deleted {item}")
     return failed

@@ -15,7 +15,7 @@ from harness.cloud.cleanup import destroy_cloud, find_deployment
 from harness.cloud.consent import ConsentError
 from harness.cloud.deployment import CloudError, check_quotas, deploy_cloud, plan_actions, plan_cloud
 from harness.cloud.quotas import QuotaError
-from harness.cloud.removal import Found, in_order
+from harness.cloud.removal import ORDER, Found, in_order, remove_all
 from harness.cloud.run import deployed_on_aws
 from harness.cloud.sweep import find_expired, sweep
 from harness.cloud.tags import EXPIRY_KEY, OWNER_KEY, PROJECT_KEY, expiry_of, make_tags
@@ -330,6 +330,35 @@ def test_policies_that_a_test_left_do_not_keep_a_role(place, stand_in, root, dat
     iam.put_role_policy(RoleName="scones-image-classification", PolicyName="variants", PolicyDocument=document)
     destroy_cloud(target, session, settings, root)
     assert everything(session) == set()
+
+
+def test_what_guards_an_endpoint_stays_as_long_as_it(monkeypatch):
+    def refuse(session, found):
+        raise RuntimeError("Cannot update in-progress endpoint")
+
+    gone = []
+    for kind in ORDER:
+        monkeypatch.setitem(ORDER, kind, lambda session, found: gone.append(found.kind))
+    monkeypatch.setitem(ORDER, "endpoint", refuse)
+    arn = "arn:aws:{}:us-east-1:123456789012:{}".format
+    found = [
+        Found(arn("sagemaker", "endpoint/scones")),
+        Found(arn("scheduler", "schedule-group/scones")),
+        Found(arn("cloudformation", "stack/scones/1")),
+        Found(arn("iam", "role/scones-watchdog")),
+        Found("arn:aws:s3:::scones"),
+    ]
+    failed = remove_all(found, None)
+    assert gone == ["bucket"]
+    assert [line.partition(":")[0] for line in failed] == [
+        "endpoint scones",
+        "schedule group scones",
+        "stack scones",
+        "role scones-watchdog",
+    ]
+    monkeypatch.setitem(ORDER, "endpoint", lambda session, found: gone.append(found.kind))
+    assert remove_all(found, None) == []
+    assert gone[1:] == ["endpoint", "schedule group", "stack", "role", "bucket"]
 
 
 # Sweeping
