@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cloud.deployment import STACK
+from harness.cloud.names import STACK, bucket_name, stack_parameters
 from harness.cloud.removal import Found, in_order, is_there, remove_all
 from harness.cloud.tag_search import find_tagged
 from harness.cloud.tags import PROJECT, PROJECT_KEY
@@ -38,7 +38,7 @@ def find_deployment(target: Target, session: boto3.Session, settings: Settings) 
     found = {item.arn.removesuffix(":*"): item for item in find_tagged(session, PROJECT_KEY, PROJECT)}
     stack = find_stack(session.client("cloudformation"), STACK)
     named = [
-        f"arn:aws:s3:::{settings.bucket}-{account}",
+        f"arn:aws:s3:::{bucket_name(settings, account, region)}",
         arn("sagemaker", f"endpoint/{settings.endpoint}"),
         arn("scheduler", f"schedule-group/{GROUP}"),
         # SageMaker makes it anew when the endpoint's last words come late.
@@ -89,7 +89,6 @@ def destroy_cloud(
 def _listed(target: Target, session: boto3.Session, settings: Settings, root: Path) -> list[str]:
     """What of the template's resources is still there, whatever its tags say, found by listing."""
     assert target.account_id is not None and target.region is not None
-    bucket = f"{settings.bucket}-{target.account_id}"
-    parameters = {"BucketName": bucket, "EndpointName": settings.endpoint}
+    parameters = stack_parameters(settings, target.account_id, target.region)
     plan = read_plan(root / TEMPLATE, parameters, account_id=target.account_id, region=target.region)
-    return leftovers(plan, settings.endpoint, bucket, session)
+    return leftovers(plan, settings.endpoint, parameters["BucketName"], session)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cloud.estimate import Estimate, estimate_run
+from harness.cloud.names import STACK, bucket_name, role_arn, stack_parameters
 from harness.cloud.quotas import ENDPOINT, SPOT, TRAINING, read_quotas, require_instance
 from harness.cloud.registries import built_in_image_on_aws
 from harness.cloud.removal import Found, is_there
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 
     from harness.scones.dataset.transform import Dataset
 
-STACK = "scones-unlimited"
+_AFTER_TRAINING_MINUTES = 60
+"""What an endpoint's start and a run of the suite take, at least, of the lifetime that begins before the training."""
 _SAGEMAKER_ROLE, _WATCHDOG_ROLE = "scones-sagemaker-execution", "scones-watchdog"
 
 
@@ -65,7 +67,7 @@ class CloudPlan:
 
     def role(self, name: str) -> str:
         """ARN of one of the stack's roles."""
-        return f"arn:aws:iam::{self.account_id}:role/{name}"
+        return role_arn(name, self.account_id, self.region)
 
     def endpoint_plan(self, model_data: str) -> EndpointPlan:
         """The endpoint that serves *model_data*."""
@@ -114,7 +116,7 @@ def plan_cloud(
     """
     assert target.account_id is not None and target.region is not None and target.caller is not None
     account, region = target.account_id, target.region
-    bucket = f"{settings.bucket}-{account}"
+    bucket = bucket_name(settings, account, region)
     image = built_in_image_on_aws(region)
     brought: Path | str | None = model
     if model and not model.startswith("s3://"):
@@ -123,19 +125,25 @@ def plan_cloud(
             raise CloudError(f"there is no model {model}")
     if not model and dataset is None:
         raise CloudError("there is neither a model to serve nor images to train one on")
+    if not model and settings.lifetime_hours * 60 < settings.training_minutes + _AFTER_TRAINING_MINUTES:
+        raise CloudError(
+            f"a lifetime of {settings.lifetime_hours:g} hours ends before a training of {settings.training_minutes} "
+            f"minutes has left {_AFTER_TRAINING_MINUTES} for the endpoint: raise HARNESS_LIFETIME_HOURS, or lower "
+            "HARNESS_TRAINING_MINUTES"
+        )
     training = None
     if not model and dataset is not None:
         training = plan_training(
             settings.endpoint,
             dataset,
-            role_arn=f"arn:aws:iam::{account}:role/{_SAGEMAKER_ROLE}",
+            role_arn=role_arn(_SAGEMAKER_ROLE, account, region),
             image=image,
             instance_type=settings.training_instance,
             bucket=bucket,
             minutes=settings.training_minutes,
             spot=settings.spot == "yes",
         )
-    parameters = {"BucketName": bucket, "EndpointName": settings.endpoint, "Threshold": str(settings.threshold)}
+    parameters = stack_parameters(settings, account, region)
     if isinstance(brought, str) and not brought.startswith(f"s3://{bucket}/"):
         parameters["ModelObject"] = brought.removeprefix("s3://")
     return CloudPlan(
@@ -147,22 +155,22 @@ def plan_cloud(
         f"s3://{bucket}/{settings.capture_prefix}",
         expand(root / TEMPLATE, bucket, parameters, session),
         read_plan(root / TEMPLATE, parameters, account_id=account, region=region),
-        _tags(session, settings, target.caller),
+        _tags(session, settings, target.caller, region),
         dataset,
         training,
         brought or None,
     )
 
 
-def _tags(session: boto3.Session, settings: Settings, caller: str) -> Tags:
+def _tags(session: boto3.Session, settings: Settings, caller: str, region: str) -> Tags:
     """The tags of what is there already, while they last for half the lifetime; else new ones."""
-    wanted = make_tags(settings.owner, caller, settings.lifetime_hours)
+    wanted = make_tags(settings.owner, caller, settings.lifetime_hours, region)
     stack = find_stack(session.client("cloudformation"), STACK)
     present = {tag["Key"]: tag["Value"] for tag in (stack or {}).get("Tags", ())}
     expiry = expiry_of(present)
     lasting = datetime.now(UTC) + timedelta(hours=settings.lifetime_hours / 2)
     if expiry is not None and lasting < expiry <= wanted.expiry:
-        kept = Tags(wanted.owner, expiry, wanted.project)
+        kept = replace(wanted, expiry=expiry)
         if kept.as_dict().items() <= present.items():
             return kept
     return wanted
@@ -321,8 +329,8 @@ def find_scones(target: Target, session: boto3.Session, settings: Settings, root
             f"there is no {what} in account {target.account_id}, {target.region}: deploy the workflow first, with "
             "`harness deploy --target aws`."
         )
-    bucket = f"{settings.bucket}-{target.account_id}"
-    parameters = {"BucketName": bucket, "EndpointName": settings.endpoint, "Threshold": str(settings.threshold)}
+    bucket = bucket_name(settings, target.account_id, target.region)
+    parameters = stack_parameters(settings, target.account_id, target.region)
     resources = read_plan(root / TEMPLATE, parameters, account_id=target.account_id, region=target.region)
     tags = {tag["Key"]: tag["Value"] for tag in stack.get("Tags", ())}
     capture_uri = f"s3://{bucket}/{settings.capture_prefix}"

@@ -94,15 +94,13 @@ def _delete_job(session: boto3.Session, found: Found) -> None:
 
 
 def _delete_job_logs(logs: Any, job: str) -> None:
-    """A job's log; the group that all jobs of an account share goes with its last stream."""
+    """A job's log; the group is that of all jobs of the account, and stays."""
     with contextlib.suppress(logs.exceptions.ResourceNotFoundException):
         for page in logs.get_paginator("describe_log_streams").paginate(
             logGroupName=LOG_GROUP, logStreamNamePrefix=f"{job}/"
         ):
             for stream in page["logStreams"]:
                 logs.delete_log_stream(logGroupName=LOG_GROUP, logStreamName=stream["logStreamName"])
-        if not logs.describe_log_streams(logGroupName=LOG_GROUP, limit=1)["logStreams"]:
-            logs.delete_log_group(logGroupName=LOG_GROUP)
 
 
 def _delete_function(session: boto3.Session, found: Found) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.cloud.removal import Found
+from harness.cloud.tags import REGION_KEY
 
 if TYPE_CHECKING:
     import boto3
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 def find_tagged(session: boto3.Session, key: str, value: str | None = None) -> list[Found]:
     """All resources of the account, in the session's region, that carry a tag.
 
-    The tagging API does not know roles and schedule groups, so these are listed.
+    What is tagged for another region is left out, as roles are seen from every one. The tagging API does not know
+    roles and schedule groups, so these are listed.
 
     Args:
         session: leads to the target.
@@ -42,4 +44,9 @@ def find_tagged(session: boto3.Session, key: str, value: str | None = None) -> l
                 continue
             tags = scheduler.list_tags_for_resource(ResourceArn=group["Arn"]).get("Tags", [])
             found.append(Found(group["Arn"], {tag["Key"]: tag["Value"] for tag in tags}))
-    return [item for item in found if key in item.tags and value in (None, item.tags[key])]
+    region = session.region_name
+    return [
+        item
+        for item in found
+        if key in item.tags and value in (None, item.tags[key]) and item.tags.get(REGION_KEY, region) == region
+    ]

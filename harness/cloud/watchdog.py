@@ -1,7 +1,7 @@
-"""Deletes the endpoint when nobody is left who would: a one-time schedule on AWS's side, made before the endpoint.
+"""Deletes the endpoint when nobody is left who would: a schedule on AWS's side, made before the endpoint.
 
-The schedule outlives this process, its machine and its network. A clean exit deletes it; otherwise it fires once,
-deletes the endpoint, and then itself.
+The schedule outlives this process, its machine and its network. A clean exit deletes it, once the endpoint is gone;
+otherwise it begins when the deployment has expired and tries for a day, as AWS refuses to delete what is Creating.
 
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
 """
@@ -15,7 +15,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 GROUP = "scones-unlimited"
 """Schedules carry no tags, their group does; it holds the watchdogs and nothing else."""
 _POLL = 5.0
+EXPRESSION = "rate(5 minutes)"
+TRIES_FOR = timedelta(hours=24)
 TARGET = "arn:aws:scheduler:::aws-sdk:sagemaker:deleteEndpoint"
 
 
@@ -57,11 +59,17 @@ def set_watchdog(
         "Name": endpoint,
         "GroupName": GROUP,
         "Description": "Deletes the endpoint when its deployment has expired and nobody has removed it.",
-        "ScheduleExpression": f"at({tags.expiry.strftime('%Y-%m-%dT%H:%M:%S')})",
-        "ScheduleExpressionTimezone": "UTC",
+        "ScheduleExpression": EXPRESSION,
+        "StartDate": tags.expiry,
+        "EndDate": tags.expiry + TRIES_FOR,
         "FlexibleTimeWindow": {"Mode": "OFF"},
         "ActionAfterCompletion": "DELETE",
-        "Target": {"Arn": TARGET, "RoleArn": role_arn, "Input": json.dumps({"EndpointName": endpoint})},
+        "Target": {
+            "Arn": TARGET,
+            "RoleArn": role_arn,
+            "Input": json.dumps({"EndpointName": endpoint}),
+            "RetryPolicy": {"MaximumRetryAttempts": 0},  # the schedule itself tries again
+        },
     }
     if watchdog_time(session, endpoint) == tags.expiry:
         return
@@ -93,14 +101,14 @@ def _ensure_group(scheduler: Any, tags: Tags, timeout: float = 300) -> None:
 
 
 def watchdog_time(session: boto3.Session, endpoint: str) -> datetime | None:
-    """When AWS is to delete *endpoint*; None where no such schedule is."""
+    """From when on AWS is to delete *endpoint*; None where no such schedule is."""
     scheduler = session.client("scheduler")
     try:
         schedule = scheduler.get_schedule(Name=endpoint, GroupName=GROUP)
     except scheduler.exceptions.ResourceNotFoundException:
         return None
-    text = schedule["ScheduleExpression"].removeprefix("at(").removesuffix(")")
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+    start: datetime | None = schedule.get("StartDate")
+    return None if start is None else start.astimezone(UTC)
 
 
 @contextlib.contextmanager

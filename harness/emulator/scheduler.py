@@ -95,7 +95,8 @@ class Schedules:
     def _is_due(each: Scheduled, expression: Expression, begun: datetime, since: datetime, now: datetime) -> bool:
         if (each.start is not None and now < each.start) or (each.end is not None and now > each.end):
             return False
-        return expression.is_due(begun, since, now)
+        # A rate counts from its start, at which it is due for the first time.
+        return expression.is_due(each.start or begun, since, now)
 
     def _send(self, rule: Scheduled, target: Mapping[str, Any], now: datetime) -> None:
         event = {

@@ -99,7 +99,7 @@ def preview(
     if stack is None or stack["StackStatus"] not in _LASTING:
         return tuple(StackChange("Add", logical, kind) for logical, kind in expanded.resources.items())
     change_set, changes = _make_change_set(cfn, name, "UPDATE", expanded, tags)
-    cfn.delete_change_set(ChangeSetName=change_set)
+    cfn.delete_change_set(StackName=name, ChangeSetName=change_set)
     return changes
 
 
@@ -137,9 +137,9 @@ def deploy_stack(
     change_set, changes = _make_change_set(cfn, name, kind, expanded, tags)
     on_changes(changes)
     if not changes:
-        cfn.delete_change_set(ChangeSetName=change_set)
+        cfn.delete_change_set(StackName=name, ChangeSetName=change_set)
         return
-    cfn.execute_change_set(ChangeSetName=change_set)
+    cfn.execute_change_set(StackName=name, ChangeSetName=change_set)
     try:
         waiter = "stack_create_complete" if kind == "CREATE" else "stack_update_complete"
         cfn.get_waiter(waiter).wait(StackName=name, WaiterConfig=_OFTEN)
@@ -164,15 +164,15 @@ def _make_change_set(
     )["Id"]
     try:
         cfn.get_waiter("change_set_create_complete").wait(
-            ChangeSetName=made, WaiterConfig={"Delay": 2, "MaxAttempts": 150}
+            StackName=name, ChangeSetName=made, WaiterConfig={"Delay": 2, "MaxAttempts": 150}
         )
     except WaiterError:
-        said = cfn.describe_change_set(ChangeSetName=made).get("StatusReason", "")
+        said = cfn.describe_change_set(StackName=name, ChangeSetName=made).get("StatusReason", "")
         if any(words in said for words in _NO_CHANGES):
             return made, ()
         raise StackFailure(f"the change set of stack {name} was refused: {said}") from None
     found: list[StackChange] = []
-    for page in cfn.get_paginator("describe_change_set").paginate(ChangeSetName=made):
+    for page in cfn.get_paginator("describe_change_set").paginate(StackName=name, ChangeSetName=made):
         for item in page["Changes"]:
             change = item["ResourceChange"]
             replaced = change.get("Replacement") == "True"

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 EPOCHS = 30
 _VOLUME_GB = 10
+_PENDING_SECONDS = 7200
+"""After which SageMaker gives up waiting for an instance: the least that it takes."""
 _POLL = 15.0
 _FIRST_POLL = 0.2
 _ENDED = ("Completed", "Failed", "Stopped")
@@ -53,10 +55,14 @@ class TrainingPlan:
     def request(self, name: str, tags: list[dict[str, str]]) -> dict[str, Any]:
         """CreateTrainingJob's parameters."""
         seconds = self.minutes * 60
-        stopping = {"MaxRuntimeInSeconds": seconds}
+        stopping = {"MaxRuntimeInSeconds": seconds, "MaxPendingTimeInSeconds": _PENDING_SECONDS}
+        spot: dict[str, Any] = {}
         if self.spot:
             stopping["MaxWaitTimeInSeconds"] = 2 * seconds
+            # Without checkpoints, SageMaker caps the wait of built-in algorithms at an hour.
+            spot["CheckpointConfig"] = {"S3Uri": f"s3://{self.bucket}/checkpoints/{name}"}
         return {
+            **spot,
             "TrainingJobName": name,
             "RoleArn": self.role_arn,
             "AlgorithmSpecification": {"TrainingImage": self.image, "TrainingInputMode": "File"},

@@ -55,6 +55,7 @@ def aws(settings: Settings) -> Iterator[Target]:
     Raises:
         TargetError: a call would not reach AWS, or not the account that is meant; or the partition is not ``aws``.
     """
+    refuse_old_boto3()
     if settings.aws_stand_in:
         environment = _stand_in(settings.aws_stand_in, settings.aws_stand_in_role)
     else:
@@ -72,6 +73,21 @@ def aws(settings: Settings) -> Iterator[Target]:
                 "which is meant: nothing was run. Choose another AWS_PROFILE, or another --account."
             )
         yield replace(found, account_id=account, caller=str(identity["Arn"]))
+
+
+def refuse_old_boto3() -> None:
+    """Refuse a boto3 that does not know how to remove all that is made here.
+
+    Raises:
+        TargetError: it has no DeleteTrainingJob, which came with 1.41.
+    """
+    import boto3
+
+    if tuple(int(part) for part in boto3.__version__.split(".")[:2]) < (1, 41):
+        raise TargetError(
+            f"boto3 {boto3.__version__} cannot delete training jobs (DeleteTrainingJob): nothing was run. "
+            "`pip install 'boto3>=1.41'`."
+        )
 
 
 def refuse_elsewhere(session: boto3.Session) -> None:

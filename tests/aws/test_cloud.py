@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 from rich.console import Console
@@ -28,6 +29,8 @@ from harness.scones.bring_up_aws import bring_up_on_aws, sweep_aws, take_down_on
 from harness.scones.dataset.transform import from_folder
 from harness.scones.workflow import CleanupError
 from harness.settings import Settings
+from harness.targets.aws import refuse_old_boto3
+from harness.targets.target import TargetError
 from tests.aws.conftest import P3, everything
 from tests.validated import ValidatedSession
 
@@ -223,7 +226,9 @@ def test_it_trains_once_and_takes_up_what_was_trained(place, stand_in, root, dat
     deploy_cloud(plan, session, told)
     job = session.client("sagemaker").describe_training_job(TrainingJobName=plan.training.prefix)
     assert job["ResourceConfig"]["InstanceType"] == "ml.p3.2xlarge"
-    assert job["StoppingCondition"] == {"MaxRuntimeInSeconds": 1200, "MaxWaitTimeInSeconds": 2400}
+    limits = {"MaxRuntimeInSeconds": 1200, "MaxWaitTimeInSeconds": 2400, "MaxPendingTimeInSeconds": 7200}
+    assert job["StoppingCondition"] == limits
+    assert job["CheckpointConfig"] == {"S3Uri": f"s3://{plan.bucket}/checkpoints/{plan.training.prefix}"}
     assert job["EnableManagedSpotTraining"] is True
     assert any("managed spot" in line for line in told)
     assert plan_actions(plan_cloud(target, session, settings, root, dataset, None), session) == []
@@ -308,7 +313,7 @@ def test_a_failed_stack_says_why_and_is_removed(place, stand_in, root, dataset):
     target, session = place
     iam = session.client("iam")
     trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}
-    iam.create_role(RoleName="scones-watchdog", AssumeRolePolicyDocument=json.dumps(trust))
+    iam.create_role(RoleName="scones-watchdog-us-east-1", AssumeRolePolicyDocument=json.dumps(trust))
     settings = replace(stand_in.settings, model=str(root / MODEL))
     with (
         pytest.raises(StackFailure, match=r"WatchdogRole: .*already exists"),
@@ -316,8 +321,8 @@ def test_a_failed_stack_says_why_and_is_removed(place, stand_in, root, dataset):
     ):
         pass
     # What is not the deployment's is nobody's to remove here, but it is told.
-    assert everything(session) == {("role", "scones-watchdog")}
-    iam.delete_role(RoleName="scones-watchdog")
+    assert everything(session) == {("role", "scones-watchdog-us-east-1")}
+    iam.delete_role(RoleName="scones-watchdog-us-east-1")
 
 
 def test_policies_that_a_test_left_do_not_keep_a_role(place, stand_in, root, dataset):
@@ -327,9 +332,23 @@ def test_policies_that_a_test_left_do_not_keep_a_role(place, stand_in, root, dat
     statement = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     iam = session.client("iam")
-    iam.put_role_policy(RoleName="scones-image-classification", PolicyName="variants", PolicyDocument=document)
+    iam.put_role_policy(
+        RoleName="scones-image-classification-us-east-1", PolicyName="variants", PolicyDocument=document
+    )
     destroy_cloud(target, session, settings, root)
     assert everything(session) == set()
+
+
+def test_a_removal_in_another_region_leaves_this_one_alone(place, stand_in, root, dataset):
+    target, session = place
+    settings = replace(stand_in.settings, model=str(root / MODEL))
+    deploy_cloud(plan_cloud(target, session, settings, root, dataset, settings.model), session)
+    there = everything(session)
+    elsewhere, abroad = replace(target, region="eu-west-1"), boto3.Session(region_name="eu-west-1")
+    assert find_deployment(elsewhere, abroad, settings) == []
+    destroy_cloud(elsewhere, abroad, settings, root)
+    assert sweep(abroad, now=LATER) == []
+    assert everything(session) == there
 
 
 def test_what_guards_an_endpoint_stays_as_long_as_it(monkeypatch):
@@ -361,6 +380,18 @@ def test_what_guards_an_endpoint_stays_as_long_as_it(monkeypatch):
     assert gone[1:] == ["endpoint", "schedule group", "stack", "role", "bucket"]
 
 
+def test_a_lifetime_that_training_uses_up_is_refused(place, stand_in, root, dataset):
+    short = replace(stand_in.settings, lifetime_hours=1.5)
+    with pytest.raises(CloudError, match=r"1\.5 hours ends before a training of 60 minutes"):
+        plan_cloud(*place, short, root, dataset, None)
+
+
+def test_an_old_boto3_is_refused_in_words(monkeypatch):
+    monkeypatch.setattr("boto3.__version__", "1.40.99")
+    with pytest.raises(TargetError, match=r"boto3 1\.40\.99 cannot delete training jobs"):
+        refuse_old_boto3()
+
+
 # Sweeping
 
 
@@ -368,7 +399,7 @@ def test_a_sweep_removes_what_has_expired_and_nothing_else(place, stand_in, root
     target, session = place
     settings = replace(stand_in.settings, model=str(root / MODEL))
     deploy_cloud(plan_cloud(target, session, settings, root, dataset, settings.model), session)
-    old = make_tags("somebody", "", 1, datetime(2020, 1, 1, tzinfo=UTC))
+    old = make_tags("somebody", "", 1, now=datetime(2020, 1, 1, tzinfo=UTC))
     logs = session.client("logs")
     logs.create_log_group(logGroupName="/by/another/tool", tags={EXPIRY_KEY: old.as_dict()[EXPIRY_KEY]})
     logs.create_log_group(logGroupName="/no/expiry")
@@ -415,7 +446,7 @@ def test_the_watchdog_may_delete_this_endpoint_alone(place, stand_in, root, data
     target, session = place
     settings = replace(stand_in.settings, model=str(root / MODEL))
     plan = plan_cloud(target, session, settings, root, dataset, settings.model)
-    (role,) = [role for role in plan.resources.roles if role.name == "scones-watchdog"]
+    (role,) = [role for role in plan.resources.roles if role.name == "scones-watchdog-us-east-1"]
     ((statement,),) = [document["Statement"] for document in role.policies.values()]
     assert statement["Action"] == "sagemaker:DeleteEndpoint"
     assert statement["Resource"] == f"arn:aws:sagemaker:us-east-1:{target.account_id}:endpoint/{plan.endpoint}"
@@ -493,8 +524,8 @@ def test_settings_that_cannot_be_used_are_named():
 
 def test_what_is_still_there_is_told(place, stand_in, root, dataset, monkeypatch):
     target, session = place
-    session.client("s3").create_bucket(Bucket="scones-unlimited-123456789012")
+    session.client("s3").create_bucket(Bucket="scones-unlimited-123456789012-us-east-1")
     with monkeypatch.context() as patched:
         patched.setattr("harness.cloud.cleanup.remove_all", lambda *_: ["bucket: denied"])
-        with pytest.raises(CleanupError, match=r"still there: bucket scones-unlimited-123456789012.*denied"):
+        with pytest.raises(CleanupError, match=r"still there: bucket scones-unlimited-123456789012-us-east-1.*denied"):
             destroy_cloud(target, session, stand_in.settings, root)

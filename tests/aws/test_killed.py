@@ -97,9 +97,9 @@ def test_a_sweep_finds_a_bucket_that_was_made_in_the_last_instant(stand_in, runs
     assert "s3.PutBucketTagging" not in calls  # it is made with its tags
     assert runs.run(calls.index("s3.CreateBucket") + 2) == -signal.SIGKILL
     with stand_in.session() as (_, session):
-        assert everything(session) == {("bucket", "scones-unlimited-123456789012")}
+        assert everything(session) == {("bucket", "scones-unlimited-123456789012-us-east-1")}
         assert sweep(session) == []
-        assert everything(session) == {("bucket", "scones-unlimited-123456789012")}  # it has not expired
+        assert everything(session) == {("bucket", "scones-unlimited-123456789012-us-east-1")}  # it has not expired
         assert sweep(session, now=datetime.now(UTC) + timedelta(days=2)) == []
         assert everything(session) == NOTHING
 

@@ -75,7 +75,8 @@ def test_the_plan_agrees_with_the_translator(plan, translated):
         "AWS::StepFunctions::StateMachine",
     }
     roles = [r for r in translated["Resources"].values() if r["Type"] == "AWS::IAM::Role"]
-    assert {role["Properties"]["RoleName"] for role in roles} == {role.name for role in plan.roles}
+    names = {role["Properties"]["RoleName"]["Fn::Sub"] for role in roles}
+    assert names == {f"{role.name}${{RoleSuffix}}" for role in plan.roles}
 
 
 def test_values_and_references_are_resolved(plan):
@@ -187,7 +188,7 @@ def renamed(root, tmp_path):
     """The template with names of its own: others of this session may have deployed it as it is."""
     text = (root / "template.yaml").read_text()
     text = re.sub(
-        r"^(\s+(?:RoleName|FunctionName|Name|LogGroupName): (?:/aws/lambda/)?)", r"\1twice-", text, flags=re.M
+        r"^(\s+(?:RoleName|FunctionName|Name|LogGroupName): (?:!Sub )?(?:/aws/lambda/)?)", r"\1twice-", text, flags=re.M
     )
     (tmp_path / "template.yaml").write_text(text)
     for name in ("lambdas", "statemachine"):

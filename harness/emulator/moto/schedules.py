@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -92,4 +92,7 @@ def _of_schedule(region: str, group: Any, schedule: Any) -> Scheduled:
 
 
 def _moment(value: Any) -> datetime | None:
+    """StartDate or EndDate: seconds since 1970, as the protocol has them, or text."""
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value, UTC)
     return datetime.fromisoformat(value) if isinstance(value, str) and value else None

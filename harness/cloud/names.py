@@ -1,0 +1,34 @@
+"""What a deployment on AWS is called.
+
+Buckets' and roles' names are one space over all regions of an account (buckets': over all accounts), so they carry the
+region; stacks, endpoints, functions, state machines and schedules are their region's own.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/introduction.html#intro-features
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+"""
+
+from __future__ import annotations
+
+from harness.settings import Settings
+
+STACK = "scones-unlimited"
+
+
+def bucket_name(settings: Settings, account: str, region: str) -> str:
+    """The bucket of the deployment in *region*."""
+    return f"{settings.bucket}-{account}-{region}"
+
+
+def role_arn(name: str, account: str, region: str) -> str:
+    """ARN of the template's role *name* as it is called in *region*."""
+    return f"arn:aws:iam::{account}:role/{name}-{region}"
+
+
+def stack_parameters(settings: Settings, account: str, region: str) -> dict[str, str]:
+    """The template's parameters that say what things are called."""
+    return {
+        "BucketName": bucket_name(settings, account, region),
+        "EndpointName": settings.endpoint,
+        "RoleSuffix": f"-{region}",
+        "Threshold": str(settings.threshold),
+    }
