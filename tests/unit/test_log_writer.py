@@ -1,5 +1,6 @@
 """What is logged arrives, whoever logs it and whatever the clock does."""
 
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -41,3 +42,25 @@ def test_a_clock_that_goes_back_costs_no_event(monkeypatch):
         log.put("us-east-1", "group", "stream", message)
     log.close()
     assert logs.messages == ["first", "second", "third"]
+
+
+def test_what_could_not_be_written_is_written_with_the_next():
+    class Away(Logs):
+        """A service that cannot be reached at first."""
+
+        def put_log_events(self, logEvents, **given):
+            if not self.reached.is_set():
+                self.reached.set()
+                raise ConnectionError
+            super().put_log_events(logEvents, **given)
+
+    logs = Away()
+    logs.reached = threading.Event()
+    log = writer.LogWriter(logs, interval=60.0)
+    log.put("us-east-1", "group", "stream", "first")
+    log.flush()
+    assert logs.reached.is_set() and logs.messages == []
+    log.put("us-east-1", "group", "stream", "second")
+    log.flush()
+    assert logs.messages == ["first", "second"]
+    log.close()

@@ -32,6 +32,7 @@ class LogWriter:
         self._interval = interval
         self._pending: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
         self._known: set[tuple[str, str, str]] = set()
+        self._failed: set[tuple[str, str, str]] = set()
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._wake = threading.Event()
@@ -65,8 +66,20 @@ class LogWriter:
             for key, events in pending.items():
                 try:
                     self._write(key, events)
+                    self._failed.discard(key)
                 except Exception as error:
-                    logger.warning("%d log events of %s were not written: %s", len(events), key[1], error)
+                    self._put_back(key, events, error)
+
+    def _put_back(self, key: tuple[str, str, str], events: list[dict[str, Any]], error: Exception) -> None:
+        """Have what was not written tried again with the next write, once; *events* are what is left of them."""
+        if key in self._failed or self._closed.is_set():
+            logger.warning("%d log events of %s were not written: %s", len(events), key[1], error)
+            self._failed.discard(key)
+            return
+        with self._lock:
+            self._pending[key][:0] = events
+        self._failed.add(key)
+        self._wake.set()
 
     def close(self) -> None:
         """Write what is left and stop."""
@@ -85,12 +98,8 @@ class LogWriter:
     def _write(self, key: tuple[str, str, str], events: list[dict[str, Any]]) -> None:
         region, group, stream = key
         client = self._clients.get("logs", region)
-        for start in range(0, len(events), _MOST_EVENTS):
-            batch = {
-                "logGroupName": group,
-                "logStreamName": stream,
-                "logEvents": events[start:][:_MOST_EVENTS],
-            }
+        while events:
+            batch = {"logGroupName": group, "logStreamName": stream, "logEvents": events[:_MOST_EVENTS]}
             if key not in self._known:
                 self._make(client, group, stream)
                 self._known.add(key)
@@ -105,6 +114,7 @@ class LogWriter:
                     client.put_log_events(**batch)
                 except client.exceptions.ResourceNotFoundException:
                     return
+            del events[:_MOST_EVENTS]  # what fails later is tried again without them
 
     @staticmethod
     def _make(client: Any, group: str, stream: str) -> None:

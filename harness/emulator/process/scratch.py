@@ -9,6 +9,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import psutil
+
 _PREFIX = "harness-emulator-"
 _LOCK = ".lock"
 
@@ -34,7 +36,7 @@ class ScratchFolder:
 
 
 def sweep() -> None:
-    """Remove the scratch folders of this user's emulators that ended without doing so."""
+    """Remove the scratch folders of this user's emulators that ended without doing so, and end what ran in them."""
     for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
             if path.is_symlink() or path.stat().st_uid != os.getuid():
@@ -42,6 +44,16 @@ def sweep() -> None:
             lock = os.open(path / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _end_programs(path)
                 shutil.rmtree(path, ignore_errors=True)
             finally:
                 os.close(lock)
+
+
+def _end_programs(folder: Path) -> None:
+    """End the model servers and training programs of a killed emulator: their command names its folder."""
+    inside = f"{folder.resolve()}{os.sep}"
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.name().startswith("python") and any(word.startswith(inside) for word in process.cmdline()):
+                process.kill()
