@@ -13,7 +13,7 @@ from harness.commands.options import Commands
 from harness.commands.programs import parity, run
 from harness.commands.project import init
 from harness.commands.sagemaker import sagemaker
-from harness.commands.workflow import dashboard, demo, deploy, destroy, sweep_command
+from harness.commands.workflow import cost_command, dashboard, demo, deploy, destroy, sweep_command
 from harness.version import __version__
 
 COMMANDS = (
@@ -23,6 +23,7 @@ COMMANDS = (
     demo,
     deploy,
     destroy,
+    cost_command,
     sweep_command,
     dashboard,
     doctor,

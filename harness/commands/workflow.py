@@ -262,3 +262,25 @@ def sweep_command(target: str, dry_run: bool, **given: object) -> None:
         raise click.BadParameter(f"{target!r}: only what is on aws expires", param_hint="--target")
     with clear_errors(), open_target(settings) as place:
         sweep_aws(place, Console(highlight=False), dry_run=dry_run)
+
+
+@click.command("cost")
+@click.option("--target", default="aws", show_default=True, help="Where to look; only what runs on aws costs.")
+@click.option("--account", "aws_account", help="Refuse any account but this one.")
+@click.option("--region", "regions", multiple=True, help="Look into this region alone; repeatable.  [default: all]")
+def cost_command(target: str, regions: tuple[str, ...], **given: object) -> None:
+    """Say what of ours runs on AWS now, in any region, what it costs an hour, and when it ends."""
+    from rich.console import Console
+
+    from harness.cloud.running import find_running, show_running
+    from harness.project.session import SharedClients
+    from harness.targets import open_target
+
+    settings = with_aws_options(targeted(target), **given)
+    if target != "aws":
+        raise click.BadParameter(f"{target!r}: only what runs on aws costs", param_hint="--target")
+    console = Console(highlight=False)
+    with clear_errors(), open_target(settings):
+        session = SharedClients()
+        places = regions or tuple(session.get_available_regions("sagemaker"))
+        show_running(find_running(session, places, lambda line: console.print(f"  {line}")), console)

@@ -18,6 +18,7 @@ from harness.cloud.deployment import CloudError, check_quotas, deploy_cloud, pla
 from harness.cloud.quotas import QuotaError
 from harness.cloud.removal import ORDER, Found, in_order, remove_all
 from harness.cloud.run import deployed_on_aws
+from harness.cloud.running import find_running, show_running
 from harness.cloud.sweep import find_expired, sweep
 from harness.cloud.tags import EXPIRY_KEY, OWNER_KEY, PROJECT_KEY, expiry_of, make_tags
 from harness.cloud.watchdog import set_watchdog, watchdog_time
@@ -378,6 +379,21 @@ def test_what_guards_an_endpoint_stays_as_long_as_it(monkeypatch):
     monkeypatch.setitem(ORDER, "endpoint", lambda session, found: gone.append(found.kind))
     assert remove_all(found, None) == []
     assert gone[1:] == ["endpoint", "schedule group", "stack", "role", "bucket"]
+
+
+def test_what_runs_is_told_with_its_cost_and_its_end(place, stand_in, root, dataset):
+    target, session = place
+    settings = replace(stand_in.settings, model=str(root / MODEL))
+    plan = plan_cloud(target, session, settings, root, dataset, settings.model)
+    deploy_cloud(plan, session)
+    (found,) = find_running(session, ["eu-west-1", target.region])
+    told, written = console()
+    show_running([found], told)
+    assert (found.region, found.kind, found.name) == (target.region, "endpoint", settings.endpoint)
+    assert (found.instances, found.usd_an_hour, found.ends) == ("1 x ml.m5.xlarge", 0.23, plan.tags.expiry)
+    assert "Together 0.230 USD an hour" in written.text
+    destroy_cloud(target, session, settings, root)
+    assert list(find_running(session, [target.region])) == []
 
 
 def test_a_lifetime_that_training_uses_up_is_refused(place, stand_in, root, dataset):
