@@ -15,17 +15,35 @@ STACK = "scones-unlimited"
 
 
 def bucket_name(settings: Settings, account: str, region: str) -> str:
-    """The bucket of the deployment in *region*."""
+    """Return the name of the bucket of the deployment in a region.
+
+    Args:
+        settings: of the project.
+        account: its number.
+        region: where the deployment is.
+    """
     return f"{settings.bucket}-{account}-{region}"
 
 
 def role_arn(name: str, account: str, region: str) -> str:
-    """ARN of the template's role *name* as it is called in *region*."""
+    """Return the ARN of a role of the template, as it is called in a region.
+
+    Args:
+        name: of the role in the template, without the region.
+        account: its number.
+        region: where the deployment is.
+    """
     return f"arn:aws:iam::{account}:role/{name}-{region}"
 
 
 def stack_parameters(settings: Settings, account: str, region: str) -> dict[str, str]:
-    """The template's parameters that say what things are called."""
+    """Return the parameters of the template that say what things are called.
+
+    Args:
+        settings: of the project.
+        account: its number.
+        region: where the deployment is.
+    """
     return {
         "BucketName": bucket_name(settings, account, region),
         "EndpointName": settings.endpoint,
