@@ -9,6 +9,7 @@ import uuid
 import boto3
 import pytest
 
+from harness.testing.control import write_out
 from tests.emulator.acting import refused
 from tests.emulator.pictures import ended
 
@@ -114,10 +115,11 @@ def log_of(group, job):
     return [event["message"] for event in events]
 
 
-def test_a_script_trains_and_serves(sagemaker, role, bucket):
+def test_a_script_trains_and_serves(sagemaker, role, bucket, target):
     job = train(sagemaker, role, bucket)
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     assert job["FinalMetricDataList"][0]["Value"] > 0.9
+    write_out(target)
     # Among the first lines: what is logged in the same millisecond may come in any order.
     lines = log_of("/aws/sagemaker/TrainingJobs", job["TrainingJobName"])[:6]
     assert any("AWS's container has scikit-learn 1.2; this process has" in line for line in lines), lines
