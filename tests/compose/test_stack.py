@@ -169,7 +169,7 @@ def test_the_suite_passes_against_the_stack(stack):
 def test_without_a_stack_the_suite_says_once_what_is_missing(stack):
     result = stack.run("-m", "pytest", "-q", "-m", "local", "--target", "compose", "tests", HARNESS_LAMBDA_URL=NOWHERE)
     assert result.returncode == pytest.ExitCode.USAGE_ERROR
-    assert result.stdout.count(f"nothing answers at {NOWHERE} (lambda)") == 1, result.stdout
+    assert result.stdout.count(f"nothing answers at {NOWHERE} (cloudformation, lambda)") == 1, result.stdout
     assert "docker compose up" in result.stdout
 
 
