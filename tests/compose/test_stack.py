@@ -251,7 +251,7 @@ def test_a_killed_endpoint_fails_executions_until_it_is_back(stack, target):
 
 def test_another_project_is_deployed_and_its_state_machine_runs(stack, tmp_path):
     other = project(tmp_path, stack._command)
-    scaffold(tmp_path / "greetings")
+    list(scaffold(tmp_path / "greetings"))
     other.environment["HARNESS_PROJECT"] = str(tmp_path / "greetings")
     try:
         other.up()
