@@ -111,8 +111,9 @@ def train(sagemaker, role, bucket, **hyperparameters):
 
 def log_of(group, job):
     logs = boto3.client("logs")
-    events = logs.filter_log_events(logGroupName=group, logStreamNamePrefix=f"{job}/")["events"]
-    return [event["message"] for event in events]
+    (stream,) = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{job}/")["logStreams"]
+    events = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True)
+    return [event["message"] for event in events["events"]]
 
 
 def test_a_script_trains_and_serves(sagemaker, role, bucket, target):
