@@ -70,6 +70,7 @@ class KeptState:
         """
         if self._records is None:
             return
+        self._folder.end_keeping()  # or what the services are emptied to, as they end, would be saved after this
         try:
             self._folder.save(self._records())
         except Exception as error:

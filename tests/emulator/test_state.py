@@ -355,3 +355,16 @@ def test_pipelines_and_transform_jobs_outlive_a_restart(tmp_path):
         assert after == before
         again = sagemaker.describe_pipeline(PipelineName="kept")
         assert again["PipelineDefinition"] == described["PipelineDefinition"]
+
+
+def test_nothing_is_saved_after_the_last_save(tmp_path, monkeypatch):
+    """The services are emptied while an emulator ends: that must not be what is kept."""
+    monkeypatch.setattr(state, "_INTERVAL", 0.01)
+    folder, changes, records = state.StateFolder(tmp_path), iter(range(10**9)), [Record("a", "b", 1)]
+    folder.keep(lambda: next(changes), lambda: list(records))
+    folder.end_keeping()
+    folder.save(records)
+    records.clear()
+    assert not any(thread.name == "state" for thread in threading.enumerate())
+    assert folder.load() == [Record("a", "b", 1)]
+    folder.close()

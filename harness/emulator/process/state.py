@@ -138,9 +138,13 @@ class StateFolder:
         self._thread = threading.Thread(target=run, name="state", daemon=True)
         self._thread.start()
 
-    def close(self) -> None:
-        """Stop saving and let others have the folder."""
+    def end_keeping(self) -> None:
+        """Save no more in the background; returns when nothing is being saved."""
         self._done.set()
         if self._thread is not None:
             self._thread.join()
+
+    def close(self) -> None:
+        """Stop saving and let others have the folder."""
+        self.end_keeping()
         self._lock.close()
