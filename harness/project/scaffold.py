@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 _TEMPLATE = """\
@@ -121,8 +121,6 @@ def scaffold(folder: Path) -> Iterator[Path]:
     Raises:
         ValueError: there is a template already.
     """
-    if (folder / "template.yaml").exists():
-        raise ValueError(f"there is a template in {folder} already: `harness deploy` takes it")
     name = re.sub(r"[^A-Za-z0-9-]+", "-", folder.resolve().name).strip("-") or "greeting"
     files = {
         "template.yaml": _TEMPLATE,
@@ -132,9 +130,23 @@ def scaffold(folder: Path) -> Iterator[Path]:
         "tests/test_greeting.py": _TEST,
         "pyproject.toml": _PYPROJECT.format(name=name if name[0].isalpha() else f"stack-{name}"),
     }
-    for path, text in files.items():
+    yield from write_files(folder, {path: text.encode() for path, text in files.items()})
+
+
+def write_files(folder: Path, files: Mapping[str, bytes]) -> Iterator[Path]:
+    """Write a project's first files, by their paths below *folder*; what is there stays.
+
+    Yields:
+        Each file that was written.
+
+    Raises:
+        ValueError: there is a template already.
+    """
+    if (folder / "template.yaml").exists():
+        raise ValueError(f"there is a template in {folder} already: `harness deploy` takes it")
+    for path, content in files.items():
         target = folder / path
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text)
+            target.write_bytes(content)
             yield target

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
+from harness.project.scaffold import write_files
 
 _PARTS = ("template.yaml", "lambdas", "statemachine", "fixtures")
 _PACKAGE = Path(__file__).parent
@@ -89,20 +90,12 @@ def copy_workload(folder: Path) -> Iterator[Path]:
     Raises:
         ValueError: there is a template already.
     """
-    if (folder / "template.yaml").exists():
-        raise ValueError(f"there is a template in {folder} already: `harness deploy` takes it")
     source = workload_folder(folder)
-    for part in _PARTS:
-        whole = source / part
-        for path in [whole] if whole.is_file() else sorted(whole.rglob("*")):
-            target = folder / path.relative_to(source)
-            if path.is_file() and "__pycache__" not in path.parts and not target.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, target)
-                yield target
-    for name, text in (("pyproject.toml", _PYPROJECT), ("tests/test_workflow.py", _TEST)):
-        target = folder / name
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text)
-            yield target
+    files = {
+        path.relative_to(source).as_posix(): path.read_bytes()
+        for part in _PARTS
+        for path in ([source / part] if (source / part).is_file() else sorted((source / part).rglob("*")))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    more = {"pyproject.toml": _PYPROJECT.encode(), "tests/test_workflow.py": _TEST.encode()}
+    yield from write_files(folder, {**files, **more})
