@@ -85,6 +85,8 @@ class Store:
     def __init__(self, path: Path | None = None) -> None:
         self._lock = threading.Lock()
         self._path = path
+        # Without a name nobody can change the file, and two checksums an execution would be for nothing.
+        self._checksum = checksum if path is not None else lambda row: b""
         whole = path is None or is_sealed(path)
         self._file = sqlite3.connect(path or "", timeout=0.0, check_same_thread=False, isolation_level=None)
         journal = "OFF" if path is None else "WAL"
@@ -155,7 +157,7 @@ class Store:
         with self._lock:
             self._number += 1
             kept.number = self._number
-            return self._file.execute(*_insertion("IGNORE", "executions", _row(kept, b""))).rowcount == 1
+            return self._insert("IGNORE", "executions", _row(kept, b"")) == 1
 
     def end(self, kept: Kept, events: Sequence[Mapping[str, Any]]) -> None:
         """Keep an execution as it is now, and its history; nothing where it was forgotten meanwhile."""
@@ -164,7 +166,7 @@ class Store:
         with self._lock:
             self._file.execute(
                 f"UPDATE executions SET ({columns}) = ({', '.join('?' * (len(row) + 1))}) WHERE arn = ?",
-                (*row, checksum(row), kept.arn),
+                (*row, self._checksum(row), kept.arn),
             )
 
     def execution(self, arn: str) -> Kept | None:
@@ -244,7 +246,13 @@ class Store:
 
     def _put(self, otherwise: str, table: str, row: Sequence[Any]) -> None:
         with self._lock:
-            self._file.execute(*_insertion(otherwise, table, row))
+            self._insert(otherwise, table, row)
+
+    def _insert(self, otherwise: str, table: str, row: Sequence[Any]) -> int:
+        """How many rows came."""
+        places = ", ".join("?" * (len(row) + 1))
+        statement = f"INSERT OR {otherwise} INTO {table} VALUES ({places})"
+        return self._file.execute(statement, (*row, self._checksum(row))).rowcount
 
     def _do(self, statement: str, values: Sequence[Any]) -> None:
         with self._lock:
@@ -253,10 +261,6 @@ class Store:
     def _all(self, statement: str, values: Sequence[Any]) -> list[Any]:
         with self._lock:
             return self._file.execute(statement, values).fetchall()
-
-
-def _insertion(otherwise: str, table: str, row: Sequence[Any]) -> tuple[str, Sequence[Any]]:
-    return f"INSERT OR {otherwise} INTO {table} VALUES ({', '.join('?' * (len(row) + 1))})", (*row, checksum(row))
 
 
 def _row(kept: Kept, history: bytes) -> tuple[Any, ...]:
