@@ -10,7 +10,6 @@ import argparse
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.public.programs import HARNESS
+from tests.public.programs import HARNESS, call
 
 LONGEST = 1200
 """Seconds that a notebook may take."""
@@ -79,21 +78,7 @@ def export(path):
 
 def run(arguments, folder):
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "HARNESS_"))}
-    try:
-        done = subprocess.run(
-            [HARNESS, *arguments],
-            cwd=folder,
-            env=clean,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=LONGEST,
-        )
-    except subprocess.TimeoutExpired as late:
-        said = late.stdout or b""
-        return f"none within {LONGEST} s", said.decode(errors="replace") if isinstance(said, bytes) else said
-    return done.returncode, done.stdout
+    return call([HARNESS, *arguments], clean, LONGEST, folder)
 
 
 if __name__ == "__main__":

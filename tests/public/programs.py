@@ -57,20 +57,27 @@ def run(program):
         environment = clean | {"HARNESS": HARNESS}
         if "AWS_ENDPOINT_URL" in program.read_text():
             environment |= stack.enter_context(emulator(clean))
-        try:
-            done = subprocess.run(
-                [sys.executable, program],
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                timeout=LONGEST,
-            )
-        except subprocess.TimeoutExpired as late:
-            said = late.stdout or b""
-            return f"none within {LONGEST} s", said[-4000:].decode(errors="replace")
-        return done.returncode, done.stdout[-4000:]
+        code, said = call([sys.executable, program], environment, LONGEST)
+        return code, said[-4000:]
+
+
+def call(command, environment, seconds, folder=None):
+    """The exit code of *command*, or that it had none within *seconds*; and all that it said."""
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+        )
+    except subprocess.TimeoutExpired as late:
+        said = late.stdout or b""
+        return f"none within {seconds} s", said.decode(errors="replace") if isinstance(said, bytes) else said
+    return done.returncode, done.stdout
 
 
 @contextlib.contextmanager
