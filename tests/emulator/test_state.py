@@ -25,6 +25,7 @@ from harness.emulator.process.state import StateError
 from harness.emulator.stepfunctions.store import Kept, Store
 from tests import beside
 from tests.emulator.pictures import IMAGE, ROLE, load, picture, request, run
+from tests.waiting import until
 
 pytestmark = [pytest.mark.local, pytest.mark.processes]
 
@@ -56,17 +57,12 @@ def emulator(folder, end=signal.SIGTERM):
 
 
 def in_service(sagemaker, name):
-    deadline = time.monotonic() + 30
-    while sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Creating":
-        assert time.monotonic() < deadline
+    until(lambda: sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] != "Creating")
     assert sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService"
 
 
 def await_exit(pid):
-    deadline = time.monotonic() + 10
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
 
 
 def answer(client, name):
@@ -102,18 +98,16 @@ def test_jobs_models_endpoints_and_buckets_outlive_a_restart_and_a_crash(tmp_pat
         ]
         in_service(sagemaker, "kept")
         assert answer(client, "kept") == said
-        client("s3").put_object(Bucket="kept", Key="late", Body=b"written before the crash")
+        client("s3").put_object(Bucket="kept", Key="late-but-saved", Body=b"written before the crash")
         url = client("s3").meta.endpoint_url
         with urllib.request.urlopen(f"{url}/_harness/endpoints", timeout=10) as response:
             servers = [one["pid"] for item in json.load(response)["endpoints"] for one in item["variants"]]
         assert len(servers) == 1
-        saved = (tmp_path / "state" / "emulator.state").stat().st_mtime_ns
-        while (tmp_path / "state" / "emulator.state").stat().st_mtime_ns == saved:
-            time.sleep(0.05)
+        until(lambda: b"late-but-saved" in (tmp_path / "state" / "emulator.state").read_bytes())
     for server in servers:
         await_exit(server)  # a model server does not outlive its emulator
     with emulator(tmp_path) as client:
-        assert client("s3").get_object(Bucket="kept", Key="late")["Body"].read() == b"written before the crash"
+        assert client("s3").get_object(Bucket="kept", Key="late-but-saved")["Body"].read() == b"written before the crash"
         in_service(client("sagemaker"), "kept")
         assert answer(client, "kept") == said
         taken = subprocess.run(
@@ -244,9 +238,7 @@ def test_executions_outlive_a_restart_and_a_changed_byte_is_refused(tmp_path, re
         client("iam").get_role(RoleName=ROLE.rpartition("/")[2])
         machine = states.create_state_machine(name="kept", definition=definition, roleArn=states_role(client))
         ran = states.start_execution(stateMachineArn=machine["stateMachineArn"], input='{"a": 1}')["executionArn"]
-        deadline = time.monotonic() + 10
-        while states.describe_execution(executionArn=ran)["status"] == "RUNNING":
-            assert time.monotonic() < deadline
+        until(lambda: states.describe_execution(executionArn=ran)["status"] != "RUNNING")
     with emulator(tmp_path) as client:
         states = client("stepfunctions")
         assert states.describe_execution(executionArn=ran)["output"] == '{"a": 1}'
