@@ -11,7 +11,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from contextlib import contextmanager
 
@@ -107,7 +106,8 @@ def test_jobs_models_endpoints_and_buckets_outlive_a_restart_and_a_crash(tmp_pat
     for server in servers:
         await_exit(server)  # a model server does not outlive its emulator
     with emulator(tmp_path) as client:
-        assert client("s3").get_object(Bucket="kept", Key="late-but-saved")["Body"].read() == b"written before the crash"
+        late = client("s3").get_object(Bucket="kept", Key="late-but-saved")["Body"].read()
+        assert late == b"written before the crash"
         in_service(client("sagemaker"), "kept")
         assert answer(client, "kept") == said
         taken = subprocess.run(

@@ -7,10 +7,18 @@ from harness.emulator.moto.app import loader_patches
 from harness.emulator.moto.bucket_tags import bucket_tag_patches
 from harness.emulator.moto.events import event_patches
 from harness.emulator.moto.iam import iam_patches
+from harness.emulator.moto.log_searches import log_search_patches
 from harness.emulator.moto.patches import Patch
 from harness.emulator.moto.s3_access import s3_access_patches
 
 
 def all_patches(permissions: Permissions) -> tuple[Patch, ...]:
     """Every patch, in the order in which they are applied; requests to S3 are held against *permissions*."""
-    return (*loader_patches(), *s3_access_patches(permissions), *bucket_tag_patches(), *iam_patches(), *event_patches())
+    return (
+        *loader_patches(),
+        *s3_access_patches(permissions),
+        *bucket_tag_patches(),
+        *iam_patches(),
+        *event_patches(),
+        *log_search_patches(),
+    )

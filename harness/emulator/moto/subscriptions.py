@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.emulator.door.errors import AwsError
 from harness.emulator.events.deliveries import Deliveries
+from harness.emulator.moto.log_patterns import LogPattern
 from harness.emulator.moto.patches import Patch
 
 SERVICE = "logs.amazonaws.com"
@@ -44,8 +45,6 @@ def _put(deliveries: Deliveries, original: Any) -> Any:
     def put_subscription_filter(
         self: Any, log_group_name: str, filter_name: str, filter_pattern: str, destination_arn: str, role_arn: str
     ) -> None:
-        from moto.logs.utils import EventMessageFilter, UnsupportedFilterPattern
-
         if destination_arn.split(":")[2:3] != ["lambda"]:
             original(self, log_group_name, filter_name, filter_pattern, destination_arn, role_arn)
             return
@@ -58,8 +57,7 @@ def _put(deliveries: Deliveries, original: Any) -> Any:
                 "Could not execute the lambda function. Make sure you have given CloudWatch Logs permission to execute "
                 "your function.",
             )
-        if filter_pattern and isinstance(EventMessageFilter(filter_pattern).filter_type, UnsupportedFilterPattern):
-            raise AwsError("NotImplemented", f"not emulated: subscription filters with pattern {filter_pattern}", 501)
+        LogPattern(filter_pattern)
         group.put_subscription_filter(filter_name, filter_pattern, destination_arn, role_arn)
 
     return put_subscription_filter
@@ -70,13 +68,11 @@ def _send(deliveries: Deliveries, original: Any) -> Any:
     def _send_log_events(
         self: Any, service: str, destination_arn: str, filter_name: str, log_events: list[dict[str, Any]]
     ) -> None:
-        from moto.logs.utils import EventMessageFilter
-
         if service != "lambda":
             original(self, service, destination_arn, filter_name, log_events)
             return
-        pattern = self.log_group.subscription_filters[filter_name].filter_pattern
-        wanted = [each for each in log_events if not pattern or EventMessageFilter(pattern).matches(each["message"])]
+        pattern = LogPattern(self.log_group.subscription_filters[filter_name].filter_pattern)
+        wanted = [each for each in log_events if pattern.matches(each["message"])]
         if not wanted:
             return
         data = {
