@@ -130,12 +130,18 @@ class CaptureWriter:
     Args:
         clients: where S3 answers.
         seconds: for how long a file gathers records, from its first on.
+        now: the time by the emulator's clock, by which invocations are stamped.
     """
 
-    def __init__(self, clients: Clients, seconds: float = GATHERED_SECONDS) -> None:
+    def __init__(
+        self, clients: Clients, seconds: float = GATHERED_SECONDS, now: Callable[[], float] = time.time
+    ) -> None:
         self._clients = clients
         self._seconds = seconds
+        self.now = now
         self._gathered: dict[_File, deque[Captured]] = {}
+        self._begun: dict[_File, float] = {}
+        """When each file's first record came, by the machine's monotonic clock."""
         self._sizes: Counter[_File] = Counter()
         self._in_flight = 0
         self._lock = threading.Lock()
@@ -154,6 +160,7 @@ class CaptureWriter:
         with self._lock:
             first = key not in self._gathered
             self._gathered.setdefault(key, deque()).append(captured)
+            self._begun.setdefault(key, time.monotonic())
             self._sizes[key] += captured.size
             while self._sizes.total() > MAX_PENDING_BYTES and self._drop_oldest():
                 self._given_up += 1
@@ -171,7 +178,7 @@ class CaptureWriter:
             with self._lock:
                 taken = {key: self._gathered.pop(key) for key in list(self._gathered) if chosen(key)}
                 for key in taken:
-                    del self._sizes[key]
+                    del self._sizes[key], self._begun[key]
                 self._in_flight = sum(map(len, taken.values()))
             failed: dict[_File, deque[Captured]] = {}
             for key, group in taken.items():
@@ -184,6 +191,7 @@ class CaptureWriter:
             with self._lock:
                 for key, group in failed.items():
                     self._sizes[key] += sum(captured.size for captured in group)
+                    self._begun.setdefault(key, time.monotonic())
                     group.extend(self._gathered.get(key, ()))
                 self._gathered = failed | {key: group for key, group in self._gathered.items() if key not in failed}
                 self._in_flight = 0
@@ -199,13 +207,13 @@ class CaptureWriter:
             return False
         self._sizes[key] -= self._gathered[key].popleft().size
         if not self._gathered[key]:
-            del self._gathered[key], self._sizes[key]
+            del self._gathered[key], self._sizes[key], self._begun[key]
         return True
 
     def _is_due(self, key: _File) -> bool:
         if self._trouble is not None:
             return True  # all of them are tried again
-        return self._sizes[key] >= MAX_FILE_BYTES or self._gathered[key][0].time + self._seconds <= time.time()
+        return self._sizes[key] >= MAX_FILE_BYTES or self._begun[key] + self._seconds <= time.monotonic()
 
     def _until_due(self) -> float | None:
         """Seconds until a file is due, None while there is none."""
@@ -216,7 +224,7 @@ class CaptureWriter:
                 return _RETRY_PAUSE
             if any(size >= MAX_FILE_BYTES for size in self._sizes.values()):
                 return 0.0
-            return max(0.0, min(group[0].time for group in self._gathered.values()) + self._seconds - time.time())
+            return max(0.0, min(self._begun[key] for key in self._gathered) + self._seconds - time.monotonic())
 
     def status(self) -> dict[str, Any]:
         """How many records were written, wait and were given up, and what is in the way."""

@@ -131,7 +131,7 @@ class RunningEndpoint:
         writer: CaptureWriter,
         strike: Strike | None,
     ) -> ModelAnswer:
-        now = time.time()
+        now = writer.now()
         try:
             answer = variant.server.invoke(request) if strike is None else _struck(variant.server, request, strike)
         except ModelTimeout:

@@ -59,7 +59,7 @@ class SageMaker:
     ) -> None:
         self._context = context
         programs = Programs(context.permissions, frameworks or FrameworkEnvironments(), variables or {})
-        self._captures = CaptureWriter(context.clients, capture_seconds)
+        self._captures = CaptureWriter(context.clients, capture_seconds, lambda: now().timestamp())
         keeper = Clients(
             context.endpoint_url, None, context.region, context.account_id, context.permissions, context.moto
         )
