@@ -19,7 +19,6 @@ from harness.emulator.door.errors import AwsError
 from harness.emulator.faults import Strike
 from harness.emulator.limits import ENDPOINT_BODY
 from harness.emulator.sagemaker.capture import CaptureWriter
-from harness.emulator.sagemaker.endpoints import Endpoints
 from harness.emulator.sagemaker.hosting.asynchronous import (
     DEFAULT_SECONDS,
     DEFAULT_TTL,
@@ -27,6 +26,7 @@ from harness.emulator.sagemaker.hosting.asynchronous import (
     Queued,
     new_location,
 )
+from harness.emulator.sagemaker.in_service import InService
 from harness.emulator.sagemaker.model_server import ModelAnswer, ModelRequest, Streamed
 from harness.emulator.sagemaker.running import RunningEndpoint, Variant
 from harness.emulator.services import Operation
@@ -40,14 +40,14 @@ class Runtime:
 
     Args:
         context: the emulator's surroundings.
-        endpoints: all endpoints.
+        endpoints: those in service.
         captures: takes what is captured.
     """
 
     name = "sagemaker-runtime"
     kept_by_moto: frozenset[str] = frozenset()
 
-    def __init__(self, context: EmulatorContext, endpoints: Endpoints, captures: CaptureWriter) -> None:
+    def __init__(self, context: EmulatorContext, endpoints: InService, captures: CaptureWriter) -> None:
         self._context = context
         self._endpoints = endpoints
         self._captures = captures

@@ -64,7 +64,7 @@ class SageMaker:
             context.endpoint_url, None, context.region, context.account_id, context.permissions, context.moto
         )
         self._endpoints = Endpoints(context, self._captures.flush, keeper.call, programs)
-        self.runtime = Runtime(context, self._endpoints, self._captures)
+        self.runtime = Runtime(context, self._endpoints.in_service, self._captures)
         configs = EndpointConfigs(context, keeper.call)
         self._jobs = TrainingJobs(context, training_options, programs)
         self._processing = processing_jobs(context, programs)
@@ -75,11 +75,7 @@ class SageMaker:
             "CreateModel": lambda call: create_model(context, call, keeper.call),
             "CreateEndpointConfig": configs.create,
             "DescribeEndpointConfig": configs.describe,
-            "CreateEndpoint": self._endpoints.create,
-            "DescribeEndpoint": self._endpoints.describe,
-            "UpdateEndpoint": self._endpoints.update,
-            "UpdateEndpointWeightsAndCapacities": self._endpoints.update_weights,
-            "DeleteEndpoint": self._endpoints.delete,
+            **self._endpoints.operations,
             **self._jobs.operations,
             **self._processing.operations,
             **self._transforms.operations,
@@ -102,11 +98,11 @@ class SageMaker:
             case "GET", ["captures"]:
                 return json_response(self._captures.status())
             case "GET", ["endpoints"]:
-                return json_response({"endpoints": self._endpoints.overview()})
+                return json_response({"endpoints": self._endpoints.in_service.overview()})
             case "GET", ["training-jobs"]:
                 return json_response({"processes": self._jobs.process_ids()})
             case (("PUT" | "POST" | "DELETE" | "GET"), ["endpoints", name, what]):
-                stub = self._endpoints.find_stub(name)
+                stub = self._endpoints.in_service.find_stub(name)
                 if stub is None:
                     return json_response({"message": f"no stub endpoint {name!r} is in service"}, 404)
                 if what == "invocations" and request.method == "GET":
@@ -147,7 +143,7 @@ class SageMaker:
 
     def resume(self) -> None:
         """Bring endpoints in service again, once everything has been taken back."""
-        self._endpoints.restore()
+        self._endpoints.life.restore()
 
     def flush(self) -> None:
         """Write waiting capture records now."""
@@ -159,5 +155,5 @@ class SageMaker:
         self._pipelines.close()
         for jobs in self._keepers().values():
             jobs.close()
-        self._endpoints.close()
+        self._endpoints.life.close()
         self._captures.close()
