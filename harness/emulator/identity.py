@@ -8,18 +8,16 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
 
 from harness.emulator.access.sessions import RoleSession
-from harness.emulator.moto.app import access_key_of
 from harness.emulator.moto.iam import MotoIam
 
 if TYPE_CHECKING:
     from werkzeug import Request, Response
 
     from harness.emulator.context import EmulatorContext
+    from harness.emulator.door.call import Call
 
 ACCESS_KEY_ID = "ASIAIOSFODNN7EXAMPLE"
 """The access key that the local targets hand out: the placeholder of AWS's own documentation."""
@@ -29,7 +27,6 @@ SESSION_NAME = "SageMaker"
 
 _ACCESS_KEY = re.compile("<AccessKeyId>([^<]+)</AccessKeyId>")
 _OF_AWS = re.compile(r"arn:aws:iam::aws:policy/(?:[\w+=,.@-]+/)*([\w+=,.@-]+)")
-_POLICY_ARN = re.compile(r"PolicyArns\.member\.\d+\.arn")
 _TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
@@ -43,9 +40,12 @@ def developer_of(account_id: str) -> RoleSession:
 
 
 class Identity:
-    """Answers IAM and STS with moto, once the caller's role is there.
+    """Has moto's IAM and STS know the caller's role, and the permissions room the sessions that STS begins.
 
     The role is made when somebody first asks, since moto's IAM takes long to import.
+
+    Args:
+        context: the emulator's surroundings.
     """
 
     def __init__(self, context: EmulatorContext) -> None:
@@ -54,41 +54,43 @@ class Identity:
         self._lock = threading.Lock()
         self._made = False
 
-    def request(self, request: Request, request_id: str, region: str) -> Response:
-        """Answer one request to IAM or STS."""
+    def prepare(self, call: Call) -> None:
+        """Make ready for a call to IAM or STS.
+
+        Raises:
+            AwsError: ``AccessDenied``, the caller may not assume the role.
+        """
         with self._lock:
             if not self._made:
                 self._make()
                 self._made = True
-        asked = dict(parse_qsl(request.get_data(cache=True, as_text=True)))
-        for name in {found[1] for value in asked.values() for found in _OF_AWS.finditer(value)}:
+        for name in {found[1] for found in _OF_AWS.finditer(str(call.parameters))}:
             self._iam.add_policy_of_aws(name)
-        if asked.get("Action") != "AssumeRole":
-            return self._context.moto(request)
-        self._check_assume_role(asked, request)
-        answer = self._context.moto(request)
-        key = _ACCESS_KEY.search(answer.get_data(as_text=True))
-        if answer.status_code == 200 and key is not None:
-            session = RoleSession(asked["RoleArn"], asked["RoleSessionName"], self._session_policies(asked))
+        if call.operation == "AssumeRole":
+            given, developer = call.parameters, developer_of(self._context.account_id)
+            values = {"sts:rolesessionname": [given["RoleSessionName"]]}
+            if "ExternalId" in given:
+                values["sts:externalid"] = [given["ExternalId"]]
+            arn = (call.caller or developer).arn
+            self._context.permissions.check_assume_role(call.caller, arn, given["RoleArn"], values)
+
+    def observe(self, service: str, call: Call | None, request: Request, response: Response) -> None:
+        """Adopt the session of an answer to AssumeRole."""
+        if service != "sts" or call is None or call.operation != "AssumeRole":
+            return
+        given, key = call.parameters, _ACCESS_KEY.search(response.get_data(as_text=True))
+        if key is not None:
+            session = RoleSession(given["RoleArn"], given["RoleSessionName"], self._session_policies(call))
             self._context.permissions.adopt(key[1], session)
-        return answer
 
-    def _check_assume_role(self, asked: Mapping[str, str], request: Request) -> None:
-        permissions = self._context.permissions
-        caller = permissions.session_of(access_key_of(request.headers.get("Authorization", "")))
-        developer = developer_of(self._context.account_id)
-        values = {"sts:rolesessionname": [asked.get("RoleSessionName", "")]}
-        if "ExternalId" in asked:
-            values["sts:externalid"] = [asked["ExternalId"]]
-        permissions.check_assume_role(caller, (caller or developer).arn, asked.get("RoleArn", ""), values)
-
-    def _session_policies(self, asked: Mapping[str, str]) -> tuple[str, ...]:
+    def _session_policies(self, call: Call) -> tuple[str, ...]:
         """The documents that a session is limited to.
 
         https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session
         """
-        named = [value for name, value in asked.items() if _POLICY_ARN.fullmatch(name)]
-        return (*([asked["Policy"]] if "Policy" in asked else []), *self._iam.managed_policies(named))
+        given = call.parameters
+        named = [each["arn"] for each in given.get("PolicyArns", [])]
+        return (*([given["Policy"]] if "Policy" in given else []), *self._iam.managed_policies(named))
 
     def _make(self) -> None:
         role = self._iam.role(ROLE_NAME)  # kept from an earlier run

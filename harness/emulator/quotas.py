@@ -13,16 +13,11 @@ https://docs.aws.amazon.com/general/latest/gr/sagemaker.html#limits_sagemaker
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
 
-from werkzeug import Request, Response
-
-from harness.emulator.door.errors import JSON_1_1, AwsError
-
-if TYPE_CHECKING:
-    from harness.emulator.door.gateway import Handler
+from harness.emulator.door.call import Call, Members
+from harness.emulator.door.errors import AwsError
+from harness.emulator.services import Stateless
 
 _TRAINING = {
     "ml.p3.2xlarge": 0,
@@ -57,21 +52,20 @@ _CODES = {
 }
 """AWS's own codes, those that were seen in public; they are the same in every account and region."""
 _MOST = 100
-_TARGET = "ServiceQuotasV20190624."
 
 
-class Quotas:
-    """Answers Service Quotas about SageMaker; what it is asked about other services is moto's.
+class Quotas(Stateless):
+    """The service ``service-quotas``, as far as it is about SageMaker."""
 
-    Args:
-        region: for ARNs.
-        account_id: for ARNs.
-    """
+    name = "service-quotas"
 
-    def __init__(self, region: str, account_id: str) -> None:
-        self._region = region
-        self._account_id = account_id
+    def __init__(self) -> None:
         self._values = dict(_DEFAULTS)
+        self.operations = {
+            "ListServiceQuotas": _of_sagemaker(self._list),
+            "ListAWSDefaultServiceQuotas": _of_sagemaker(self._list_defaults),
+            "GetServiceQuota": _of_sagemaker(self._get),
+        }
 
     def values(self) -> dict[str, float]:
         """Applied values by quota name."""
@@ -92,72 +86,54 @@ class Quotas:
             else:
                 self._values[name] = value
 
-    def handler_for(self, request: Request) -> Handler | None:
-        """What answers *request* here, or None for what is moto's."""
-        operation = request.headers.get("X-Amz-Target", "").removeprefix(_TARGET)
-        parameters = json.loads(request.get_data(cache=True) or b"{}")
-        if parameters.get("ServiceCode") != "sagemaker":
-            return None
-        answers: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
-            "ListServiceQuotas": self._list,
-            "ListAWSDefaultServiceQuotas": self._list_defaults,
-            "GetServiceQuota": self._get,
-        }
-        answer = answers.get(operation)
-        if answer is None:
-            return None
+    def _list(self, call: Call) -> Members:
+        return _page(self._values, call)
 
-        def handle(request: Request, request_id: str, region: str) -> Response:
-            body = json.dumps(answer(parameters), separators=(",", ":"))
-            return Response(body, 200, {"x-amzn-RequestId": request_id}, content_type=JSON_1_1)
+    def _list_defaults(self, call: Call) -> Members:
+        return _page({name: _DEFAULTS[name] for name in self._values if name in _DEFAULTS}, call)
 
-        return handle
-
-    def _list(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        return self._page(self._values, parameters)
-
-    def _list_defaults(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        return self._page({name: _DEFAULTS[name] for name in self._values if name in _DEFAULTS}, parameters)
-
-    def _page(self, values: Mapping[str, float], parameters: Mapping[str, Any]) -> dict[str, Any]:
-        first, most = int(parameters.get("NextToken") or 0), parameters.get("MaxResults") or _MOST
-        names = sorted(values)
-        answer: dict[str, Any] = {"Quotas": [self._quota(name, values[name]) for name in names[first : first + most]]}
-        if first + most < len(names):
-            answer["NextToken"] = str(first + most)
-        return answer
-
-    def _get(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    def _get(self, call: Call) -> Members:
         for name, value in self._values.items():
-            if _code(name) == parameters.get("QuotaCode"):
-                return {"Quota": self._quota(name, value)}
+            if _code(name) == call.parameters["QuotaCode"]:
+                return {"Quota": _quota(name, value, call)}
         raise AwsError("NoSuchResourceException", "The request failed because the specified quota does not exist.")
 
-    def _quota(self, name: str, value: float) -> dict[str, Any]:
-        code = _code(name)
-        return {
-            "ServiceCode": "sagemaker",
-            "ServiceName": "Amazon SageMaker",
-            "QuotaArn": f"arn:aws:servicequotas:{self._region}:{self._account_id}:sagemaker/{code}",
-            "QuotaCode": code,
-            "QuotaName": name,
-            "Value": float(value),
-            "Unit": "None",
-            "Adjustable": True,
-            "GlobalQuota": False,
-            "QuotaAppliedAtLevel": "ACCOUNT",
-        }
+
+def _of_sagemaker(operation: Callable[[Call], Members]) -> Callable[[Call], Members]:
+    def answer(call: Call) -> Members:
+        code = call.parameters["ServiceCode"]
+        if code != "sagemaker":
+            raise AwsError("NotImplemented", f"not emulated: quotas of {code}", 501)
+        return operation(call)
+
+    return answer
+
+
+def _page(values: Mapping[str, float], call: Call) -> Members:
+    first, most = int(call.parameters.get("NextToken") or 0), call.parameters.get("MaxResults") or _MOST
+    names = sorted(values)
+    answer: dict[str, object] = {"Quotas": [_quota(name, values[name], call) for name in names[first : first + most]]}
+    if first + most < len(names):
+        answer["NextToken"] = str(first + most)
+    return answer
+
+
+def _quota(name: str, value: float, call: Call) -> Members:
+    code = _code(name)
+    return {
+        "ServiceCode": "sagemaker",
+        "ServiceName": "Amazon SageMaker",
+        "QuotaArn": f"arn:aws:servicequotas:{call.region}:{call.account}:sagemaker/{code}",
+        "QuotaCode": code,
+        "QuotaName": name,
+        "Value": float(value),
+        "Unit": "None",
+        "Adjustable": True,
+        "GlobalQuota": False,
+        "QuotaAppliedAtLevel": "ACCOUNT",
+    }
 
 
 def _code(name: str) -> str:
     """AWS's code, or where it was not seen one in its form."""
     return _CODES.get(name) or f"L-{hashlib.sha256(name.encode()).hexdigest()[:8].upper()}"
-
-
-def no_prices(request: Request, request_id: str, region: str) -> Response:
-    """The Price List API's answer here: the emulator has no prices.
-
-    Raises:
-        AwsError: always.
-    """
-    raise AwsError("AccessDeniedException", "not emulated: the Price List API")

@@ -14,8 +14,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from werkzeug import Request, Response
-
 from harness.emulator.access.sessions import RoleSession
 from harness.emulator.context import EmulatorContext
 from harness.emulator.door.call import Call, boto3_name
@@ -51,13 +49,12 @@ class Schedules:
         self._seen: dict[str, tuple[str, datetime, datetime]] = {}
         """By ARN, the expression, when it was first seen, and when it was last looked at."""
 
-    def request(self, request: Request, request_id: str, region: str) -> Response:
-        """Answer one request to EventBridge or its Scheduler, with moto; from the first on, what is due is done."""
+    def prepare(self, call: Call) -> None:
+        """Look at what is due from the first call to EventBridge or its Scheduler on."""
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._watch, name="schedules", daemon=True)
                 self._thread.start()
-        return self._context.moto(request)
 
     def close(self) -> None:
         """Carry out nothing any more."""

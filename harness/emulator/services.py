@@ -6,6 +6,7 @@ HTTP, the integrations of Step Functions, CloudFormation, schedules, event sourc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 from harness.emulator.door.call import Call, Members
@@ -16,6 +17,14 @@ Operation = Callable[[Call], Members]
 
 Raises:
     AwsError: as AWS refuses.
+"""
+
+
+Preparation = Callable[[Call], None]
+"""Is told of a call before moto carries it out.
+
+Raises:
+    AwsError: AWS refuses the call, and moto would not.
 """
 
 
@@ -55,6 +64,34 @@ class Service(Keeper, Protocol):
         """End what is under way."""
 
 
+class Stateless:
+    """A :class:`Service` of which nothing outlives a restart, and nothing runs but what is asked for."""
+
+    name = ""
+    operations: Mapping[str, Operation] = MappingProxyType({})
+    kept_by_moto: frozenset[str] = frozenset()
+
+    def tagged(self, region: str) -> Iterable[tuple[str, str, Mapping[str, str]]]:
+        """Nothing."""
+        return ()
+
+    def kept(self) -> Iterable[tuple[str, str, Members]]:
+        """Nothing."""
+        return ()
+
+    def restore(self, kind: str, key: str, record: Members) -> None:
+        """Nothing is kept."""
+
+    def start(self) -> None:
+        """Nothing runs before the first call."""
+
+    def flush(self) -> None:
+        """Nothing is buffered."""
+
+    def close(self) -> None:
+        """Nothing is under way."""
+
+
 class Services:
     """Everything that answers.
 
@@ -68,12 +105,26 @@ class Services:
         self._others = others
         self._services: dict[str, Service] = {}
         self._here: dict[str, Service] = {}
+        self._preparations: dict[str, Preparation] = {}
 
     def add(self, service: Service, here: bool = True) -> None:
         """Have *service* answer, unless others answer for it: it is not *here*, and only ends with the rest."""
         self._services[service.name] = service
         if here:
             self._here[service.name] = service
+
+    def before(self, service: str, prepare: Preparation) -> None:
+        """Have *prepare* told of each call to *service*, which moto carries out."""
+        self._preparations[service] = prepare
+
+    def prepare(self, call: Call) -> None:
+        """Tell of *call*, which moto is to carry out.
+
+        Raises:
+            AwsError: AWS refuses it.
+        """
+        if prepare := self._preparations.get(call.service):
+            prepare(call)
 
     def has(self, service: str) -> bool:
         """Whether *service*, by boto3's name, is ours."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
-
-from werkzeug import Request
 
 from harness.emulator.access.gate import Gate
 from harness.emulator.access.permissions import Permissions
@@ -20,7 +18,7 @@ from harness.emulator.context import EmulatorContext
 from harness.emulator.control import Control
 from harness.emulator.door.certificates import CertificateAuthority
 from harness.emulator.door.forward_proxy import ForwardProxy
-from harness.emulator.door.gateway import Gateway, Handler
+from harness.emulator.door.gateway import Gateway
 from harness.emulator.door.relay import Relay
 from harness.emulator.door.server import HttpServer
 from harness.emulator.events.deliveries import Deliveries
@@ -37,10 +35,11 @@ from harness.emulator.moto.patches import Patches
 from harness.emulator.moto.subscriptions import subscription_patches
 from harness.emulator.moto.tags import MotoResources, tagged_elsewhere
 from harness.emulator.options import EmulatorOptions, boto3_name_of
+from harness.emulator.prices import NoPrices
 from harness.emulator.process.scratch import ScratchFolder
 from harness.emulator.process.state import private_file
 from harness.emulator.process.variables import local_variables
-from harness.emulator.quotas import Quotas, no_prices
+from harness.emulator.quotas import Quotas
 from harness.emulator.sagemaker.service import SageMaker
 from harness.emulator.scheduler import Schedules
 from harness.emulator.services import Services
@@ -151,19 +150,18 @@ def assemble(options: EmulatorOptions, stack: ExitStack) -> Parts:
     stack.callback(schedules.close)
     stack.callback(clock.close)
 
-    identity, quotas = Identity(context), Quotas(region, account_id)
-    handlers: dict[str, Callable[[Request], Handler | None]] = {
-        "iam": lambda request: identity.request,
-        "sts": lambda request: identity.request,
-        "servicequotas": quotas.handler_for,
-        "pricing": lambda _: no_prices,
-        "scheduler": lambda _: schedules.request,
-        "events": lambda _: schedules.request,
-    }
+    for name in ("scheduler", "events"):
+        services.before(name, schedules.prepare)
+    identity, quotas = Identity(context), Quotas()
+    for name in ("iam", "sts"):
+        services.before(name, identity.prepare)
+    context.observers.append(identity.observe)
+    services.add(quotas, options.runs("service-quotas"))
+    services.add(NoPrices(), options.runs("pricing"))
     control = Control(
         functions, sagemaker, script, permissions, clock, faults, states, lambda: dict(environment), quotas
     )
-    gateway.connect(services, permissions, account_id, handlers, control.answer)
+    gateway.connect(services, permissions, account_id, control.answer)
     apis, urls = FrontDoors(services.call, account_id, region), functions.urls()
     gateway.url_rules = urls.cors
     gateway.front_doors = lambda request: urls.answer(request) or apis.answer(request)

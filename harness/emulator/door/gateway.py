@@ -42,8 +42,6 @@ logger = logging.getLogger(__name__)
 
 Observer = Callable[[str, Call | None, Request, Response], None]
 """Is told boto3's name of a service, the call (None for S3, whose requests are not parsed), request and answer."""
-Handler = Callable[[Request, str, str], Response]
-"""Answers a request, given its id and region."""
 
 UNREADABLE = (RecursionError, UnicodeDecodeError, json.JSONDecodeError)
 """What moto and the like raise, which read bodies themselves."""
@@ -90,7 +88,6 @@ class Gateway:
         self._region = region
         self._signing_names = signing_names
         self._elsewhere = elsewhere or fallback
-        self._handlers: dict[str, Callable[[Request], Handler | None]] = {}
         self._control: Callable[[Request], Response] = fallback
         self._fallback = fallback
         self._faults = faults
@@ -113,7 +110,6 @@ class Gateway:
         services: Services,
         permissions: Permissions,
         account_id: str,
-        handlers: dict[str, Callable[[Request], Handler | None]],
         control: Callable[[Request], Response],
     ) -> None:
         """Say who answers.
@@ -122,14 +118,11 @@ class Gateway:
             services: answer what is parsed into a call.
             permissions: know whose a request is.
             account_id: in which everything is done.
-            handlers: by signing name, what finds the handler of a request that is answered as it is; None leaves it to
-                the fallback.
             control: answers what lies below :data:`CONTROL_PREFIX`.
         """
         self._services = services
         self._permissions = permissions
         self._account_id = account_id
-        self._handlers = handlers
         self._control = control
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -222,12 +215,11 @@ class Gateway:
         if call is not None:
             self._services.check(call)
             refuse_overlooked(call)
+            self._services.prepare(call)
         elif is_known(service):
             refuse_unknown(service, request)
-        find = self._handlers.get(signed_for)
-        handler = find(request) if find else None
         try:
-            response = self._fallback(request) if handler is None else handler(request, request_id, region)
+            response = self._fallback(request)
         except ModuleNotFoundError as error:
             words = f"not emulated: {service} needs the Python package {error.name}: pip install 'moto[{signed_for}]'"
             raise AwsError("NotImplemented", words, 501) from None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import http.client
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,13 +29,13 @@ from harness.emulator.sagemaker.hosting.asynchronous import (
 from harness.emulator.sagemaker.in_service import InService
 from harness.emulator.sagemaker.model_server import ModelAnswer, ModelRequest, Streamed
 from harness.emulator.sagemaker.running import RunningEndpoint, Variant
-from harness.emulator.services import Operation
+from harness.emulator.services import Stateless
 
 _MODEL_ERRORS = ("ModelError", "ModelTimeout")
 """Faults that the model commits, not the service; the second is a minute without an answer, without the wait."""
 
 
-class Runtime:
+class Runtime(Stateless):
     """The service ``sagemaker-runtime``.
 
     Args:
@@ -45,35 +45,17 @@ class Runtime:
     """
 
     name = "sagemaker-runtime"
-    kept_by_moto: frozenset[str] = frozenset()
 
     def __init__(self, context: EmulatorContext, endpoints: InService, captures: CaptureWriter) -> None:
         self._context = context
         self._endpoints = endpoints
         self._captures = captures
         self._queue = AsyncInvocations(context.clients, self._ask_queued)
-        self.operations: Mapping[str, Operation] = {
+        self.operations = {
             "InvokeEndpoint": self._invoke,
             "InvokeEndpointAsync": self._invoke_async,
             "InvokeEndpointWithResponseStream": self._invoke_streaming,
         }
-
-    def tagged(self, region: str) -> Iterable[tuple[str, str, Mapping[str, str]]]:
-        """Nothing: endpoints are SageMaker's."""
-        return ()
-
-    def kept(self) -> Iterable[tuple[str, str, Members]]:
-        """Nothing outlives a restart."""
-        return ()
-
-    def restore(self, kind: str, key: str, record: Members) -> None:
-        """Nothing is kept."""
-
-    def start(self) -> None:
-        """Nothing runs before the first invocation."""
-
-    def flush(self) -> None:
-        """Captures are SageMaker's to write."""
 
     def close(self) -> None:
         """Give up what waits."""
