@@ -295,7 +295,7 @@ def test_a_region_that_does_not_offer_a_type_any_more():
 
 
 def test_the_emulator_answers_as_a_new_account_is_told():
-    values = Quotas("us-east-1", "123456789012").values()
+    values = Quotas().values()
     assert values["ml.p3.2xlarge for training job usage"] == 0
     assert values["ml.m5.large for training job usage"] == 0
     assert values["ml.m5.xlarge for endpoint usage"] > 0
