@@ -3,7 +3,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const FONT = 13;
-const SMALL = 11;
+export const SMALL = 12;
 const PAD = 14;
 const HEAD = 46;
 const SIGNS = { RUNNING: "▶", SUCCEEDED: "✓", FAILED: "✕", ABORTED: "■", CAUGHT: "↷" };
@@ -13,24 +13,32 @@ const pen = document.createElement("canvas").getContext("2d");
 let drawings = 0;
 
 let kernel = null;
+const asked = new Map();
 
-function load() {
-  kernel ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = new URL("./vendor/elkjs/elk.bundled.js", import.meta.url).href;
-    script.onload = () => resolve(new ELK());
-    script.onerror = () => reject(new Error("the graph library was not loaded"));
-    document.head.append(script);
+function layout(graph) {
+  if (!kernel) {
+    kernel = new Worker(new URL("./layout.js", import.meta.url));
+    kernel.onmessage = ({ data: { id, plan, error } }) => {
+      const [done, failed] = asked.get(id);
+      asked.delete(id);
+      if (error === undefined) done(plan);
+      else failed(new Error(error));
+    };
+    kernel.onerror = () => asked.forEach(([, failed]) => failed(new Error("the graph library was not loaded")));
+  }
+  return new Promise((done, failed) => {
+    const id = ++drawings;
+    asked.set(id, [done, failed]);
+    kernel.postMessage({ id, graph });
   });
-  return kernel;
 }
 
 export async function draw(place, graph) {
   if (!graph.nodes.length) {
     place.replaceChildren();
-    return;
+    return null;
   }
-  const plan = await (await load()).layout(level(graph, "machine"));
+  const plan = await layout(level(graph, "machine"));
   place.replaceChildren();
   const prefix = `drawing-${++drawings}`;
   const svg = make("svg", {
@@ -46,12 +54,10 @@ export async function draw(place, graph) {
   defs.append(tip);
   svg.append(defs);
   paint(svg, plan, `url(#${prefix}-tip)`);
-  // A small drawing fits beside the text; a large one has a row to itself, and scrolls before it gets too small to read.
   place.classList.toggle("wide", plan.width > 460);
-  svg.style.minWidth = `${Math.min(plan.width + 16, 0.62 * plan.width + 16)}px`;
   place.append(svg);
-  if (place.scrollWidth > place.clientWidth) place.tabIndex = 0;
   place.boxes = new Map([...svg.querySelectorAll("[data-state]")].map((box) => [box.dataset.state, box]));
+  return plan;
 }
 
 // Shows what became of each state; of one that was not reached, nothing.
@@ -59,7 +65,7 @@ export function colour(place, states) {
   for (const [name, box] of place.boxes ?? []) {
     const state = states[name];
     const status = state?.status ?? "";
-    box.setAttribute("class", `box ${box.dataset.kind} ${status}`);
+    box.setAttribute("class", `box ${box.dataset.kind} ${status}${box.classList.contains("found") ? " found" : ""}`);
     let words = status ? WORDS[status] : "";
     if (state?.waits) words = `failed, try ${state.tries + 1} is due`;
     else if (state?.tries > 1) words += `, ${state.tries} tries`;
@@ -92,7 +98,7 @@ const OPTIONS = {
   "elk.spacing.edgeLabel": "4",
   "elk.layered.spacing.nodeNodeBetweenLayers": "34",
   "elk.layered.spacing.edgeNodeBetweenLayers": "16",
-  "elk.layered.cycleBreaking.strategy": "MODEL_ORDER",
+  "elk.layered.cycleBreaking.strategy": "DEPTH_FIRST",
   "elk.layered.considerModelOrder.strategy": "NODES_AND_EDGES",
   "elk.layered.nodePlacement.strategy": "BRANDES_KOEPF",
   "elk.layered.nodePlacement.bk.fixedAlignment": "BALANCED",
@@ -225,7 +231,7 @@ function width(words, pixels, weight = 400) {
   return Math.ceil(pen.measureText(words).width);
 }
 
-function make(name, attributes = {}) {
+export function make(name, attributes = {}) {
   const element = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
   return element;

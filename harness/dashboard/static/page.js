@@ -1,6 +1,7 @@
 // Keeps a page up to date: told by server-sent events that something has changed, it fetches the page as the server now
 // writes it and changes what differs, so that the reader's place, focus and opened details stay.
 import { draw, colour } from "./graph.js";
+import { Viewport } from "./viewport.js";
 
 const main = document.querySelector("#main");
 const topic = meta("harness-watch");
@@ -112,15 +113,31 @@ function settle() {
     const now = JSON.parse(figure.querySelector("[data-graph-states]").textContent);
     if (canvas.drawn !== data) {
       const { graph, links } = JSON.parse(data);
-      if (canvas.shape !== JSON.stringify(graph)) draw(canvas, graph).then(() => colour(canvas, states), (error) => (canvas.textContent = `It cannot be drawn: ${error.message}`));
+      if (canvas.shape !== JSON.stringify(graph)) place(figure, canvas, graph);
       canvas.shape = JSON.stringify(graph);
       canvas.links = links;
       canvas.drawn = data;
     }
     states = now;
-    colour(canvas, now);
+    paint(canvas, now);
   }
   for (const details of main.querySelectorAll("details[data-step-details][open]")) readLogs(details);
+}
+
+async function place(figure, canvas, graph) {
+  try {
+    const plan = await draw(canvas, graph);
+    if (!plan) return;
+    canvas.viewport = new Viewport(figure, plan);
+    paint(canvas, states);
+  } catch (error) {
+    canvas.textContent = `It cannot be drawn: ${error.message}`;
+  }
+}
+
+function paint(canvas, now) {
+  colour(canvas, now);
+  if (canvas.boxes) canvas.viewport?.coloured();
 }
 
 async function readLogs(details, anew = false) {
@@ -172,7 +189,7 @@ function tell(now) {
   const news = Object.entries(now).filter(([name, state]) => states[name]?.status !== state && words[state]);
   for (const canvas of main.querySelectorAll("[data-graph]")) {
     for (const [name, state] of news) states[name] = { steps: 1, ...states[name], status: state };
-    colour(canvas, states);
+    paint(canvas, states);
   }
   if (news.length) say(news.slice(-3).map(([name, state]) => `${name} ${words[state]}`).join(", "));
 }
