@@ -39,7 +39,16 @@ class BoundedPattern:
         return found
 
     def sub(self, repl: str | Callable[[Any], str], string: str, count: int = 0) -> str:
-        """*string* with its matches replaced."""
+        """Return *string* with its matches replaced, as :func:`re.sub` does.
+
+        Args:
+            repl: the replacement, or a function that is given each match.
+            string: to search in.
+            count: how many matches at most; 0: all.
+
+        Raises:
+            TimeoutError: the search took longer than ``SECONDS``.
+        """
         replaced: str = self._pattern.sub(repl, string, count, timeout=SECONDS)
         return replaced
 

@@ -57,7 +57,13 @@ def parse(text: str, *, kind: str = "STANDARD", known: Known | None = None) -> M
 
 
 def diagnose(text: str, kind: str = "STANDARD", *, known: Known | None = None) -> list[Diagnostic]:
-    """Return what is wrong with a definition; arguments as for :func:`parse`."""
+    """Return what is wrong with a definition; an empty list where it is valid.
+
+    Args:
+        text: the definition, JSON.
+        kind: ``STANDARD`` or ``EXPRESS``, which lacks some integrations.
+        known: tells of a task's ``Resource`` whether it is one; None takes every ARN.
+    """
     return _read(text, kind, known)[1]
 
 

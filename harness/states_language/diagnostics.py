@@ -38,5 +38,11 @@ class Diagnostics:
         self.all: list[Diagnostic] = []
 
     def add(self, message: str, location: str | None = None, code: str = FAILED) -> None:
-        """Add an error."""
+        """Add an error.
+
+        Args:
+            message: in AWS's words.
+            location: JSON pointer to the field, e.g. ``/States/Charge/Resource``; None: the definition as a whole.
+            code: as ValidateStateMachineDefinition names it, e.g. ``SCHEMA_VALIDATION_FAILED``.
+        """
         self.all.append(Diagnostic("ERROR", code, message, location))

@@ -185,7 +185,17 @@ class Execution:
         return self._run()
 
     def resolve(self, effect_id: int, reply: Reply, now: float) -> list[Effect]:
-        """Send the *reply* to an effect, and return what is to be done next. What has been given up is not heard."""
+        """Send the *reply* to an effect, and return what is to be done next. What has been given up is not heard.
+
+        Args:
+            effect_id: as the effect had it.
+            reply: the result, the failure, or one that leaves the effect open (``Heartbeat``, ``Scheduled``,
+                ``MapRunStarted``).
+            now: seconds since 1970; the execution has no clock of its own.
+
+        Returns:
+            the effects that a driver is to carry out.
+        """
         self.now = now
         if effect_id == self._deadline and self.status == "RUNNING":
             self._deadline = None
@@ -200,7 +210,13 @@ class Execution:
         return self._run()
 
     def stop(self, error: str | None, cause: str | None, now: float) -> list[Effect]:
-        """Abort, and return what is to be given up."""
+        """Abort, and return what is to be given up.
+
+        Args:
+            error: ``error`` of StopExecution, or None.
+            cause: ``cause`` of StopExecution, or None.
+            now: seconds since 1970.
+        """
         if self.status != "RUNNING":
             return []
         self.now = now
@@ -235,13 +251,28 @@ class Execution:
     # For the states
 
     def add(self, event_type: str, previous: int, details: Mapping[str, Any] | None = None) -> int:
-        """Add an event to the history, and return its id."""
+        """Add an event to the history, and return its id.
+
+        Args:
+            event_type: AWS's, e.g. ``TaskSucceeded``.
+            previous: ``previousEventId``; 0: none.
+            details: members of the event's details as GetExecutionHistory has them; None: it has none.
+        """
         number = len(self.events) + 1
         self.events.append(Event(number, previous, self.now, event_type, details))
         return number
 
     def tell(self, strand: Strand, event_type: str, details: Mapping[str, Any] | None = None) -> int:
-        """Add an event that follows from the strand's last one, and return its id."""
+        """Add an event that follows from the strand's last one, and return its id.
+
+        Args:
+            strand: the branch or iteration that it happens in.
+            event_type: AWS's, e.g. ``TaskSucceeded``.
+            details: members of the event's details; None: it has none.
+
+        Raises:
+            StateFailed: ``States.Runtime``, where the history is full.
+        """
         if self.max_events is not None and len(self.events) >= self.max_events - 1:
             words = f"The execution reached the maximum number of history events ({self.max_events})."
             raise StateFailed("States.Runtime", words)
@@ -264,7 +295,14 @@ class Execution:
             self._effects.append(Cancel(self._last_effect, "", target=effect_id))
 
     def spawn(self, child: Strand, flow: Flow, payload: Payload, position: Position | None = None) -> None:
-        """Start *child*, which runs *flow* from its beginning or from *position*, after those that are ready."""
+        """Start *child* after the strands that are ready.
+
+        Args:
+            child: the strand of a branch or an iteration, or of the execution itself.
+            flow: the states that it runs.
+            payload: input of its first state.
+            position: where it goes on, after a redrive or in a restored execution; None: at ``StartAt``.
+        """
         child.steps = run_flow(self, child, flow, payload, position)
         if child.parent is not None:
             child.parent.children.append(child)
@@ -300,7 +338,14 @@ class Execution:
             strand.steps.close()
 
     def context(self, strand: Strand, state: State, entered_at: float, retries: int | None) -> dict[str, Json]:
-        """Return the context object as *state* sees it."""
+        """Return the context object as *state* sees it.
+
+        Args:
+            strand: the branch or iteration that the state is in, which knows ``Map.Item``.
+            state: the state that looks.
+            entered_at: ``State.EnteredTime``, in seconds since 1970.
+            retries: ``State.RetryCount``; None leaves it out, as AWS does before a first retry.
+        """
         if self._given_context is not None:
             context = dict(self._given_context)
             if strand.item is not None and "Map" not in context:

@@ -217,6 +217,11 @@ def compile_reference(text: str) -> tuple[str | int, ...]:
 def write(document: Json, steps: tuple[str | int, ...], value: Json) -> Json:
     """Return *document* with *value* at *steps*; what lies on the way is copied, the rest shared.
 
+    Args:
+        document: as it was; it is not changed.
+        steps: names of members and indices of arrays, from the outside; none replaces the document.
+        value: what is to be there.
+
     Raises:
         EvaluationError: the way leads through something that is no object or array.
     """

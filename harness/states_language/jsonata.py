@@ -140,7 +140,13 @@ class _Evaluator(Jsonata):  # type: ignore[misc]
     """The library's, with numbers that JavaScript has: what AWS makes of 1/0 is no error."""
 
     def evaluate_numeric_expression(self, lhs: Any, rhs: Any, op: str | None) -> Any:
-        """Calculate *lhs* *op* *rhs*."""
+        """Calculate in 64-bit floating point, as JSONata's own implementation in JavaScript does.
+
+        Args:
+            lhs: the left operand, or None where the expression has no value.
+            rhs: the right operand, or None.
+            op: ``+``, ``-``, ``*``, ``/`` or ``%``.
+        """
         if op in _CALCULATE and Utils.is_numeric(lhs) and Utils.is_numeric(rhs):
             if rhs:
                 found: float = _CALCULATE[op](float(lhs), float(rhs))

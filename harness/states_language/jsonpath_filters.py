@@ -34,7 +34,15 @@ _WORDS = {"true": True, "false": False, "null": None}
 
 
 def read_filter(text: str, start: int, read_path: ReadPath) -> tuple[Predicate, int]:
-    """The filter whose expression begins at *start*, and where the text goes on behind its closing bracket.
+    """Read the filter whose expression begins at *start*.
+
+    Args:
+        text: the whole path.
+        start: index of the first character behind ``[?(``.
+        read_path: reads a path inside of the filter (``@.price``).
+
+    Returns:
+        the filter, and the index behind its closing bracket.
 
     Raises:
         SyntaxFault: it is none.

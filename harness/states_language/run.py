@@ -64,7 +64,13 @@ class Run:
         return Scope(document, self.context, self.strand.variables, self.execution.random, extra, self.execution.now)
 
     def value(self, evaluate: Evaluator, document: Json, extra: Mapping[str, Json] | None = None) -> Json:
-        """Evaluate a field."""
+        """Evaluate a field of the state.
+
+        Args:
+            evaluate: the field as the definition was read.
+            document: the state's input, or its result, whichever the field looks at.
+            extra: members of ``$states`` beside input and context: ``result`` or ``errorOutput``.
+        """
         return evaluate(self.scope(document, extra))
 
     def limit(self, limit: Limit | None, what: str = "integer") -> Any:
@@ -84,7 +90,14 @@ class Run:
         return value
 
     def unexpected(self, field: str, written: Json, expected: str, value: Json) -> EvaluationError:
-        """Return the error of a JSONata field that came to a *value* of another kind than *expected*."""
+        """Return the error of a JSONata field that came to a value of the wrong type.
+
+        Args:
+            field: its name, e.g. ``TimeoutSeconds``.
+            written: as the definition has it, ``{% ... %}``.
+            expected: the type that it must have, in AWS's words (``number``).
+            value: what it came to.
+        """
         shown = written[2:-2].strip() if is_jsonata(written) else written
         words = (
             f"The JSONata expression '{shown}' specified for the field '{field}' returned an unexpected result type. "
@@ -152,7 +165,16 @@ class Run:
             raise EvaluationError(error.error, words) from None
 
     def assign(self, assign: Evaluator | None, document: Json, extra: Mapping[str, Json] | None = None) -> None:
-        """Evaluate ``Assign``; what it assigns exists once the state is left."""
+        """Evaluate ``Assign``; what it assigns exists once the state is left.
+
+        Args:
+            assign: ``Assign`` as the definition was read; None where the state has none.
+            document: what the expressions look at: the state's result, or its input.
+            extra: members of ``$states`` beside input and context: ``result`` or ``errorOutput``.
+
+        Raises:
+            StateFailed: ``States.DataLimitExceeded``, where a variable, or all of them together, are too large.
+        """
         if assign is not None:
             self.assigned = self.value(assign, document, extra)
             kept = sum(size(dumps(value)) for value in (self.strand.variables | self.assigned).values())

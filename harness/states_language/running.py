@@ -48,7 +48,15 @@ class Transition:
 def run_flow(
     execution: Execution, strand: Strand, flow: Flow, payload: Payload, position: Position | None = None
 ) -> Steps:
-    """Run states from the first, or from *position*, to the end, and return the last output."""
+    """Run states to the end, and return the last output.
+
+    Args:
+        execution: that they belong to.
+        strand: the branch or iteration that runs them.
+        flow: the states, and which is the first.
+        payload: the first one's input.
+        position: the state to go on with instead, after a redrive or in a restored execution.
+    """
     name: str | None = position.state if position else flow.start_at
     entered = position.entered if position else None
     while name is not None:
@@ -65,7 +73,18 @@ def run_flow(
 def run_state(
     execution: Execution, strand: Strand, state: State, payload: Payload, entered: int | None
 ) -> Generator[object, Any, tuple[Payload, str | None]]:
-    """Run one state, as often as its retriers say, and return its output and where it leads."""
+    """Run one state, as often as its ``Retry`` says.
+
+    Args:
+        execution: that it belongs to.
+        strand: the branch or iteration that is in it.
+        state: as the definition was read.
+        payload: its input.
+        entered: id of the event with which it was entered, where it was entered already; None: it is entered now.
+
+    Returns:
+        its output, and the name of the next state; None ends the flow.
+    """
     top = strand.parent is None
     strand.position = Position(state.name, payload, entered, strand.previous)
     run = Run(execution, strand, state, payload, entered)

@@ -150,7 +150,13 @@ class _Call:
         self._waiting: int | None = None
 
     def scheduled(self, resource: str, text: str, credentials: Mapping[str, Json] | None) -> dict[str, Any]:
-        """Return the details of the event that tells that it is scheduled."""
+        """Return the details of the event that tells that the task is scheduled (``TaskScheduled`` and its like).
+
+        Args:
+            resource: the state's ``Resource``; shown for activities and functions, as other tasks name service and action.
+            text: the arguments, as JSON.
+            credentials: the task's ``Credentials``, of which ``RoleArn`` is told.
+        """
         if self.kind.prefix == "Task":
             details = {"parameters": text, "region": self.run.execution.identity.region, **self.kind.about}
         else:

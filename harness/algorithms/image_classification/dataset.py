@@ -78,6 +78,15 @@ class ImageDataset:
 
 
 def centre_crop(image: Pixels, height: int, width: int) -> Pixels:
-    """The middle of *image*: what AWS's algorithm validates on, and trains on without augmentation."""
+    """Return the middle of *image*: what AWS's algorithm validates on, and trains on without augmentation.
+
+    Args:
+        image: pixels of shape (rows, columns, channels), at least *height* x *width*.
+        height: rows to keep.
+        width: columns to keep.
+
+    Returns:
+        a view of shape (height, width, channels); nothing is copied.
+    """
     top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
     return image[top : top + height, left : left + width]

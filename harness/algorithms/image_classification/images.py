@@ -18,7 +18,12 @@ MAX_PIXELS = 64 * 1024 * 1024
 
 
 def decode_image(data: bytes, channels: int, what: str = "the image") -> Image.Image:
-    """A PNG or JPEG as RGB (3 *channels*) or grey (1).
+    """Decode a PNG or JPEG as RGB or grey.
+
+    Args:
+        data: the whole file.
+        channels: 3 for RGB; any other number for one channel of grey.
+        what: how a message names the image, e.g. its path in the channel.
 
     Raises:
         CustomerError: naming *what* cannot be decoded.
@@ -46,7 +51,13 @@ def pixels(image: Image.Image) -> Pixels:
 
 
 def resize_to(image: Image.Image, height: int, width: int) -> Image.Image:
-    """Serving's resize: to the network's input shape, whatever the image's own aspect."""
+    """Resize as serving does: to the network's input shape, whatever the image's own aspect.
+
+    Args:
+        image: of any size; returned as it is where it has this one.
+        height: in pixels.
+        width: in pixels.
+    """
     if image.size == (width, height):
         return image
     return image.resize((width, height), Image.Resampling.BILINEAR)

@@ -60,10 +60,16 @@ def layout_for(num_layers: int) -> Layout:
 
 
 def build_symbol(layout: Layout, height: int, num_classes: int, multi_label: bool = False) -> Symbol:
-    """The network for images *height* pixels high, from pixels (0 to 255) to probabilities.
+    """Build the network for images *height* pixels high, from pixels (0 to 255) to probabilities.
 
     With *multi_label* each class has a probability of its own (``LogisticRegressionOutput``); otherwise they sum
     to 1 (``SoftmaxOutput``).
+
+    Args:
+        layout: depth and widths of the ResNet, as ``num_layers`` and the image's size choose them.
+        height: in pixels; small images (at most ``SMALL_IMAGE``) have a 3x3 stem without pooling.
+        num_classes: outputs of the last layer.
+        multi_label: whether an image can have several classes.
     """
     symbol = Symbol()
     body = symbol.add("_copy", "id", [symbol.variable("data")])

@@ -48,7 +48,14 @@ class Plan:
 
 
 def aws_plan(hyperparameters: Hyperparameters, train: ImageDataset, random: np.random.Generator) -> Plan:
-    """Training as the hyperparameters say, and as MXNet does what they leave open."""
+    """Plan the training as the hyperparameters say, and as MXNet does what they leave open.
+
+    Args:
+        hyperparameters: the job's, checked; ``num_training_samples`` and ``mini_batch_size`` give the steps of an
+            epoch.
+        train: the images of the ``train`` channel, for the weights of the classes.
+        random: draws crops and augmentation; its seed makes a training repeatable.
+    """
     chosen = hyperparameters
     steps = max(1, chosen.num_training_samples // chosen.mini_batch_size)
     return Plan(
@@ -83,7 +90,13 @@ def class_loss(hyperparameters: Hyperparameters, train: ImageDataset, smoothing:
 
 
 def parameter_groups(module: SymbolModule, weight_decay: float, gamma: bool = True) -> list[dict[str, object]]:
-    """The trained parameters, those that decay apart: MXNet's are weights and, with *gamma*, batch norms' scales."""
+    """Return the trained parameters in two groups for a torch optimizer: those that decay, and the rest.
+
+    Args:
+        module: the network; parameters that are not trained (``requires_grad`` false) are left out.
+        weight_decay: the factor of the first group; the second has 0.
+        gamma: whether batch norms' scales decay with the weights, as MXNet has it.
+    """
     decaying: list[Tensor] = []
     rest: list[Tensor] = []
     for name, parameter in module.named_parameters():

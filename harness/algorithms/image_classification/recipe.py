@@ -37,7 +37,13 @@ _MID_GREY = 120.0
 
 
 def fast_plan(hyperparameters: Hyperparameters, train: ImageDataset, seed: int) -> Plan:
-    """One cycle of Nesterov SGD over flipped, shifted and partly covered images, and the weights' running average."""
+    """Plan one cycle of Nesterov SGD over flipped, shifted and partly covered images, and the weights' running average.
+
+    Args:
+        hyperparameters: the job's; only those of the loss count, as the recipe has its own rate, batch and epochs.
+        train: the images of the ``train`` channel; their number decides on epochs and steps.
+        seed: of what is drawn when images are varied.
+    """
     batch = min(_BATCH, len(train))
     steps = max(1, len(train) // batch)
     epochs = max(_MIN_EPOCHS, min(_MAX_EPOCHS, _IMAGES_SEEN // len(train)))

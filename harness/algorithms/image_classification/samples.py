@@ -84,7 +84,14 @@ class LabelFormat:
 def read_channel(
     container: Container, channel: str, num_classes: int, multi_label: bool, logger: logging.Logger
 ) -> list[Sample]:
-    """The samples of *channel*, ``train`` or ``validation``, in the format that its content type names.
+    """Read the samples of a channel in the format that its content type names.
+
+    Args:
+        container: the job's ``/opt/ml``.
+        channel: ``train`` or ``validation``.
+        num_classes: labels must lie below it.
+        multi_label: whether a label is a row of zeros and ones, one for each class, and not a class number.
+        logger: told, as in the log of AWS's algorithm, which ``.lst`` file is read.
 
     Raises:
         CustomerError: a channel or file is missing, or cannot be read.

@@ -32,9 +32,17 @@ _MAX_PAYLOAD_MB = 20
 
 
 def run_server(root: Path, host: str, port: int) -> int:
-    """Serve the artifact in ``root/model`` until SIGTERM; the program's exit code.
+    """Serve the artifact in ``root/model`` until SIGTERM; return the program's exit code.
 
     The line ``Listening on http://HOST:PORT`` tells the port, which matters where *port* is 0.
+
+    Args:
+        root: the directory that stands in for ``/opt/ml``.
+        host: address to listen on.
+        port: 0 takes a free one.
+
+    Returns:
+        0, or 1 where the artifact cannot be served or the port is taken; the log says which.
     """
     logger = set_up_log()
     container = Container(root)

@@ -93,6 +93,14 @@ class Symbol:
     def add(self, op: str, name: str, inputs: Iterable[int], weights: Iterable[str] = (), **attrs: object) -> int:
         """Append an operator, and before it a variable ``<name>_<weight>`` for each of its weights, as MXNet does.
 
+        Args:
+            op: MXNet's operator, e.g. ``Convolution``.
+            name: the node's, which its weights' names begin with.
+            inputs: indices of the nodes that feed it, in the operator's order.
+            weights: ``weight``, ``bias``, ``gamma``, ``beta``, ``moving_mean``, ``moving_var``, as the operator has
+                them.
+            attrs: the operator's own parameters, e.g. ``kernel=(3, 3)``; written as MXNet writes them, as text.
+
         Returns:
             the new node's index, for use as a later node's input.
         """

@@ -32,5 +32,11 @@ def counted_images(images: int, batch: int) -> Iterator[npt.NDArray[np.int64]]:
 
 
 def over_all(epoch: int, images: int, accuracy: float) -> str:
-    """The line that tells the accuracy over all images, which AWS's log lacks."""
+    """Return the line that tells the accuracy over all images, which AWS's log lacks.
+
+    Args:
+        epoch: counted from 0.
+        images: how many were validated.
+        accuracy: share that was right, 0 to 1.
+    """
     return f"Epoch[{epoch}] Accuracy over all {images} validation images (AWS's log has none): {accuracy:f}"

@@ -83,7 +83,16 @@ class Model:
         self._model = self._user.model_fn(str(MODEL))
 
     def answer(self, body: bytes, content_type: str, accept: str) -> tuple[bytes, str]:
-        """Body and content type of the answer."""
+        """Answer an invocation by the user's ``input_fn``, ``predict_fn`` and ``output_fn``, or ``transform_fn``.
+
+        Args:
+            body: the request's, as it came.
+            content_type: of the request; text is decoded for the user's functions.
+            accept: the content type that the caller asks for; what ``output_fn`` returns beside its body counts more.
+
+        Returns:
+            body and content type of the answer.
+        """
         user = self._user
         if hasattr(user, "transform_fn"):
             answered = user.transform_fn(self._model, _as_text(body, content_type), content_type, accept)

@@ -47,7 +47,16 @@ def arguments(hyperparameters: dict[str, Any]) -> list[str]:
 
 
 def variables(script: str, hyperparameters: dict[str, Any], given: list[str]) -> dict[str, str]:
-    """The SM_* variables."""
+    """Return the ``SM_*`` variables that sagemaker-training gives to a script.
+
+    Args:
+        script: file name of the entry point, ``SM_USER_ENTRY_POINT``.
+        hyperparameters: the user's, read from JSON; each is ``SM_HP_<NAME>`` too.
+        given: the arguments that the script is called with, ``SM_USER_ARGS``.
+
+    Returns:
+        by name; what is no text is JSON.
+    """
     resources, channels = read("resourceconfig.json"), read("inputdataconfig.json")
     places = {name: str(BASE / "input" / "data" / name) for name in channels}
     module = script.rpartition(".")[0] or script
@@ -120,7 +129,17 @@ def run(command: list[str], environment: dict[str, str]) -> tuple[int, str]:
 
 
 def fail(kind: str, code: int, last: str, command: list[str]) -> int:
-    """Leave the failure file that SageMaker shows as the job's failure reason."""
+    """Leave the failure file that SageMaker shows as the job's ``FailureReason``; one that the script wrote stays.
+
+    Args:
+        kind: the first line, e.g. ``ExecuteUserScriptError``.
+        code: exit code of the script.
+        last: the error's last line, for ``ErrorMessage``.
+        command: what was run, word by word.
+
+    Returns:
+        *code*, to exit with.
+    """
     path = BASE / "output" / "failure"
     if not path.is_file():
         path.write_text(f'{kind}:\nExitCode {code}\nErrorMessage "{last}"\nCommand "{" ".join(command)}"')

@@ -50,7 +50,18 @@ def numbers(text: str) -> Any:
 
 
 def matrix(channel: str, content_type: str, weighted: bool) -> Any:
-    """A channel's rows as XGBoost has them: the label comes first."""
+    """Read a channel's rows as an ``xgboost.DMatrix``.
+
+    Args:
+        channel: name of the channel; all files in it are read, sorted by path, except those that begin with ``.`` or
+            ``_``.
+        content_type: CSV, LIBSVM or Parquet, as AWS's XGBoost names them; CSV and Parquet have the label in the first
+            column.
+        weighted: whether the second column is the row's weight (``csv_weights``).
+
+    Raises:
+        UserError: the channel is empty, or a label is no number.
+    """
     import numpy
     import xgboost
 
