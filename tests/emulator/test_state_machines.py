@@ -202,6 +202,8 @@ def test_machines_and_activities_have_tags(states, create):
         assert {tag["key"]: tag["value"] for tag in found} == {**before, "b": "2"}
         states.untag_resource(resourceArn=tagged, tagKeys=["a", "b"])
         assert states.list_tags_for_resource(resourceArn=tagged)["tags"] == []
+    code, words = refusal(states.tag_resource, resourceArn=activity, tags=[{"value": "1"}])
+    assert (code, "Value null at 'key'" in words) == ("ValidationException", True)
     states.delete_activity(activityArn=activity)
     assert refusal(states.describe_activity, activityArn=activity)[0] == "ActivityDoesNotExist"
 

@@ -18,6 +18,7 @@ from werkzeug import Request
 from harness.emulator.access.sessions import Actor
 from harness.emulator.aws_models import service_model
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import of_another_type, unexpected
 from harness.emulator.moto.requests import UnreadableError, read_request
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def _convert_shape(service: str, shape: Shape) -> _Convert:
 
         def structure(value: Any) -> Any:
             if not isinstance(value, dict):
-                raise _unexpected("Start of structure or map expected.")
+                raise unexpected("Start of structure or map expected.")
             read = {}
             for name, given in value.items():
                 if given is None or name not in members:
@@ -196,7 +197,7 @@ def _convert_shape(service: str, shape: Shape) -> _Convert:
                 if expected is None:
                     given = _converter(service, members[name])(given)
                 elif not isinstance(given, expected) or (isinstance(given, bool) and bool not in expected):
-                    raise _unexpected(f"{_kind_of(given)} can not be converted to {_java(kinds[name][0])}")
+                    raise of_another_type(given, _java(kinds[name][0]))
                 read[name] = given
             return read
 
@@ -206,7 +207,7 @@ def _convert_shape(service: str, shape: Shape) -> _Convert:
 
         def items(value: Any) -> Any:
             if not isinstance(value, list):
-                raise _unexpected("Expected list or null")
+                raise unexpected("Expected list or null")
             convert = _converter(service, member.name)
             return [convert(given) for given in value]
 
@@ -216,7 +217,7 @@ def _convert_shape(service: str, shape: Shape) -> _Convert:
 
         def mapping(value: Any) -> Any:
             if not isinstance(value, dict):
-                raise _unexpected("Expected map or null")
+                raise unexpected("Expected map or null")
             convert = _converter(service, of.name)
             return {key: convert(given) for key, given in value.items()}
 
@@ -229,7 +230,7 @@ def _convert_shape(service: str, shape: Shape) -> _Convert:
 
     def scalar(value: Any) -> Any:
         if expected and value is not None and not isinstance(value, expected):
-            raise _unexpected(f"{_kind_of(value)} can not be converted to {_java(kind)}")
+            raise of_another_type(value, _java(kind))
         return value
 
     return scalar
@@ -239,7 +240,7 @@ def _blob(value: Any) -> bytes:
     try:
         return base64.b64decode(value, validate=False)
     except (binascii.Error, TypeError, ValueError):
-        raise _unexpected("Invalid base64 in a blob.") from None
+        raise unexpected("Invalid base64 in a blob.") from None
 
 
 def _timestamp(value: Any) -> datetime:
@@ -249,23 +250,7 @@ def _timestamp(value: Any) -> datetime:
         parsed: datetime = parse_timestamp(value)
         return parsed
     except (TypeError, ValueError, OverflowError, OSError):
-        raise _unexpected("Expected a timestamp.") from None
-
-
-def _unexpected(words: str) -> AwsError:
-    return AwsError("SerializationException", words)
-
-
-def _kind_of(value: Any) -> str:
-    if isinstance(value, bool):
-        return f"{str(value).upper()}_VALUE"
-    return {
-        str: "STRING_VALUE",
-        int: "NUMBER_VALUE",
-        float: "DECIMAL_VALUE",
-        list: "START_ARRAY",
-        dict: "START_OBJECT",
-    }[type(value)]
+        raise unexpected("Expected a timestamp.") from None
 
 
 def _java(kind: str) -> str:

@@ -11,13 +11,13 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import Members, optional_text, structure, text
 from harness.emulator.stepfunctions.arns import check_arn, check_name
 from harness.emulator.stepfunctions.machine_records import moment
-from harness.emulator.stepfunctions.machines import check_tags
+from harness.emulator.stepfunctions.machines import check_tags, tags_of
 from harness.emulator.stepfunctions.pages import page_of
 from harness.emulator.stepfunctions.scheduler import Scheduler
 from harness.emulator.stepfunctions.store import Store
@@ -85,9 +85,9 @@ class Tokens:
 
     # Operations
 
-    def succeed(self, call: Call) -> dict[str, Any]:
+    def succeed(self, call: Call) -> Members:
         """SendTaskSuccess."""
-        output = call.parameters["output"]
+        output = text(call.parameters, "output")
         try:
             value = json.loads(output)
         except ValueError:
@@ -95,18 +95,19 @@ class Tokens:
         self._send(call, Result(value))
         return {}
 
-    def fail(self, call: Call) -> dict[str, Any]:
+    def fail(self, call: Call) -> Members:
         """SendTaskFailure."""
-        self._send(call, Failure(call.parameters.get("error"), call.parameters.get("cause")))
+        given = call.parameters
+        self._send(call, Failure(optional_text(given, "error"), optional_text(given, "cause")))
         return {}
 
-    def heartbeat(self, call: Call) -> dict[str, Any]:
+    def heartbeat(self, call: Call) -> Members:
         """SendTaskHeartbeat."""
         self._send(call, Heartbeat())
         return {}
 
     def _send(self, call: Call, reply: Reply) -> None:
-        token = call.parameters["taskToken"]
+        token = text(call.parameters, "taskToken")
         self._scheduler.ask(lambda: self._receive(token, reply))
 
     def _receive(self, token: str, reply: Reply) -> None:
@@ -137,7 +138,7 @@ class _Activity:
     arn: str
     made: float
     tags: dict[str, str] = field(default_factory=dict)
-    encryption: dict[str, Any] | None = None
+    encryption: Members | None = None
 
 
 class Activities:
@@ -199,25 +200,25 @@ class Activities:
 
     # Operations
 
-    def create(self, call: Call) -> dict[str, Any]:
+    def create(self, call: Call) -> Members:
         """CreateActivity; asked again, it answers the same."""
-        name = call.parameters["name"]
+        name = text(call.parameters, "name")
         check_name(name)
         arn = f"arn:aws:states:{call.region}:{call.account}:activity:{name}"
-        tags = {tag["key"]: tag["value"] for tag in call.parameters.get("tags") or ()}
+        tags = tags_of(call)
         check_tags(arn, tags)
         with self._changed:
             activity = self._activities.get(arn)
             if activity is None:
-                encryption = call.parameters.get("encryptionConfiguration")
-                activity = self._activities[arn] = _Activity(arn, self._now(), tags, encryption)
+                encryption = structure(call.parameters, "encryptionConfiguration")
+                activity = self._activities[arn] = _Activity(arn, self._now(), tags, encryption or None)
                 self.save(arn)
         return {"activityArn": arn, "creationDate": moment(activity.made)}
 
-    def describe(self, call: Call) -> dict[str, Any]:
+    def describe(self, call: Call) -> Members:
         """DescribeActivity."""
-        activity = self._find(call.parameters["activityArn"])
-        answer = {
+        activity = self._find(text(call.parameters, "activityArn"))
+        answer: dict[str, object] = {
             "activityArn": activity.arn,
             "name": activity.arn.split(":")[6],
             "creationDate": moment(activity.made),
@@ -226,16 +227,16 @@ class Activities:
             answer["encryptionConfiguration"] = activity.encryption
         return answer
 
-    def delete(self, call: Call) -> dict[str, Any]:
+    def delete(self, call: Call) -> Members:
         """DeleteActivity; there need not be one."""
-        arn = call.parameters["activityArn"]
+        arn = text(call.parameters, "activityArn")
         check_arn(arn, "activity")
         with self._changed:
             if self._activities.pop(arn, None) is not None:
                 self._store.remove(arn)
         return {}
 
-    def list(self, call: Call) -> dict[str, Any]:
+    def list(self, call: Call) -> Members:
         """ListActivities."""
         prefix = f"arn:aws:states:{call.region}:{call.account}:"
         with self._changed:
@@ -246,16 +247,16 @@ class Activities:
             ]
         return page_of(items, "activities", call.parameters)
 
-    def take(self, call: Call) -> dict[str, Any]:
+    def take(self, call: Call) -> Members:
         """GetActivityTask: waits for a task for a minute; the answer is empty where none came."""
-        arn = call.parameters["activityArn"]
+        arn = text(call.parameters, "activityArn")
         self._find(arn)
         with self._changed:
             got = self._changed.wait_for(lambda: self._offers.get(arn) or self._closed, _LONG_POLL)
             if not got or self._closed:
                 return {}
             offer = self._offers[arn].popleft()
-        worker = call.parameters.get("workerName")
+        worker = optional_text(call.parameters, "workerName")
         self._scheduler.post(lambda: offer.take(Scheduled(worker)))
         return {"taskToken": offer.token, "input": offer.input}
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from harness.emulator.context import EmulatorContext
-from harness.emulator.door.call import Call, Members
+from harness.emulator.door.call import Call
+from harness.emulator.door.members import Members, text
 from harness.emulator.door.validation import check
 from harness.emulator.limits import EXECUTION_INPUT
 from harness.emulator.services import Operation
@@ -179,10 +179,10 @@ class StepFunctions:
 def _validated(name: str, operation: Operation) -> Operation:
     """*operation*, once the call has passed what the service's model says."""
 
-    def carry_out(call: Call) -> Mapping[str, Any]:
+    def carry_out(call: Call) -> Members:
         given = call.parameters
         starts = name in ("StartExecution", "StartSyncExecution")
-        if starts and len(given.get("input", "").encode()) > EXECUTION_INPUT.most:
+        if starts and len(text(given, "input", "").encode()) > EXECUTION_INPUT.most:
             raise EXECUTION_INPUT.refusal()
         check("stepfunctions", name, given)
         return operation(call)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from harness.emulator.door.members import Members
 from harness.emulator.stepfunctions.execution_logs import DATA
 from harness.emulator.stepfunctions.machine_records import moment
 from harness.emulator.stepfunctions.store import Kept
 
 
-def item_of(kept: Kept) -> dict[str, Any]:
-    item: dict[str, Any] = {
+def item_of(kept: Kept) -> Members:
+    item: dict[str, object] = {
         "executionArn": kept.arn,
         "stateMachineArn": kept.machine,
         "name": kept.name,
@@ -25,10 +26,10 @@ def item_of(kept: Kept) -> dict[str, Any]:
     return item | {member: value for member, value in names.items() if value is not None}
 
 
-def data_of(kept: Kept, included: str | None, *, with_output: bool = False) -> dict[str, Any]:
+def data_of(kept: Kept, included: str | None, *, with_output: bool = False) -> Members:
     """Input and output of an execution, as far as they are asked for."""
     shown = included != "METADATA_ONLY"
-    answer: dict[str, Any] = {"inputDetails": {"included": shown}}
+    answer: dict[str, object] = {"inputDetails": {"included": shown}}
     if "output" in kept.members or with_output:
         answer["outputDetails"] = {"included": shown}
     if shown:

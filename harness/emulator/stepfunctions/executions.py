@@ -14,6 +14,7 @@ from typing import Any
 from harness.emulator.access.sessions import RoleSession
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import Members, flag, optional_text, text
 from harness.emulator.stepfunctions.arns import check_arn, check_name, qualifier_of
 from harness.emulator.stepfunctions.clock import Timeline
 from harness.emulator.stepfunctions.definitions import Definitions
@@ -245,46 +246,46 @@ class Executions:
 
     # Operations
 
-    def start(self, call: Call) -> dict[str, Any]:
+    def start(self, call: Call) -> Members:
         """StartExecution."""
-        run = self._start(call)
-        return {"executionArn": run.arn, "startDate": moment(run.kept.started)}
+        kept, _ = self._start(call)
+        return {"executionArn": kept.arn, "startDate": moment(kept.started)}
 
-    def _start(self, call: Call, *, sync: bool = False) -> Run | Any:
+    def _start(self, call: Call, *, sync: bool = False) -> tuple[Kept, Run | None]:
+        """An execution that is asked for; without its run where it has begun before."""
         given = call.parameters
-        arn, _, case = given["stateMachineArn"].partition("#")  # machine#TestCase, as Step Functions Local has it
-        text = given.get("input", "{}")
-        name = given.get("name")
+        asked = text(given, "stateMachineArn")
+        arn, _, case = asked.partition("#")  # machine#TestCase, as Step Functions Local has it
+        input_text, name = text(given, "input", "{}"), optional_text(given, "name")
         if name is not None:
             check_name(name)
         check_arn(arn, "stateMachine")
         machine, revision, version, alias = self._versions.route(arn)
         if sync and machine.type != "EXPRESS":
             raise AwsError("StateMachineTypeNotSupported", _NOT_SUPPORTED)
-        value = read_input(text)
+        value = read_input(input_text)
         if case:
             self._check_case(machine.revision.name, case)
         name = name or str(uuid.uuid4())
         now = self._scheduler.clock.time()
-        members: dict[str, Any] = {"input": text, "revision": revision.number}
+        members: dict[str, object] = {"input": input_text, "revision": revision.number}
         if case:
             members["testCase"] = case
         if given.get("traceHeader"):
             members["traceHeader"] = given["traceHeader"]
-        stem = machine.arn.replace(":stateMachine:", ":execution:", 1)
-        if machine.type == "EXPRESS":
-            stem = machine.arn.replace(":stateMachine:", ":express:", 1)
-            kept = Kept(f"{stem}:{name}:{uuid.uuid4()}", machine.arn, version, alias, started=now, members=members)
-            return self.begin(
-                revision, kept, value, region=call.region, account=call.account, express=True, test_case=case or None
-            )
-        kept = Kept(f"{stem}:{name}", machine.arn, version, alias, started=now, members=members)
-        if not self._store.begin(kept):
+        express = machine.type == "EXPRESS"
+        stem = machine.arn.replace(":stateMachine:", ":express:" if express else ":execution:", 1)
+        own = f"{name}:{uuid.uuid4()}" if express else name
+        kept = Kept(f"{stem}:{own}", machine.arn, version, alias, started=now, members=members)
+        if not express and not self._store.begin(kept):
             before = self._store.execution(kept.arn)
-            if before is None or before.status != "RUNNING" or before.members["input"] != text:
+            if before is None or before.status != "RUNNING" or before.members["input"] != input_text:
                 raise AwsError("ExecutionAlreadyExists", f"Execution Already Exists: '{kept.arn}'")
-            return _Begun(before)
-        return self.begin(revision, kept, value, region=call.region, account=call.account, test_case=case or None)
+            return before, None
+        run = self.begin(
+            revision, kept, value, region=call.region, account=call.account, express=express, test_case=case or None
+        )
+        return kept, run
 
     def _check_case(self, machine: str, case: str) -> None:
         try:
@@ -294,13 +295,13 @@ class Executions:
         if not known:
             raise AwsError("ValidationException", f"the mocks have no test case {machine}#{case}")
 
-    def start_sync(self, call: Call) -> dict[str, Any]:
+    def start_sync(self, call: Call) -> Members:
         """StartSyncExecution: answers when the execution has ended."""
-        run = self._start(call, sync=True)
-        run.ended.wait(_EXPRESS_SECONDS + 60)
-        kept = run.kept
+        kept, run = self._start(call, sync=True)
+        if run is not None:
+            run.ended.wait(_EXPRESS_SECONDS + 60)
         took = max(0.0, (kept.stopped or kept.started) - kept.started)
-        answer = {
+        answer: dict[str, object] = {
             "executionArn": kept.arn,
             "stateMachineArn": call.parameters["stateMachineArn"],
             "name": kept.name,
@@ -311,29 +312,29 @@ class Executions:
                 "billedMemoryUsedInMB": 64,
                 "billedDurationInMilliseconds": max(100, math.ceil(took * 10) * 100),
             },
-            **data_of(kept, call.parameters.get("includedData"), with_output=True),
+            **data_of(kept, optional_text(call.parameters, "includedData"), with_output=True),
         }
         for member in ("error", "cause", "traceHeader"):
             if member in kept.members:
                 answer[member] = kept.members[member]
         return answer
 
-    def describe(self, call: Call) -> dict[str, Any]:
+    def describe(self, call: Call) -> Members:
         """DescribeExecution. An execution that runs is waited for a little: one late answer costs less than many."""
-        arn = call.parameters["executionArn"]
+        arn = text(call.parameters, "executionArn")
         check_arn(arn, "execution")
         run = self._driver.running.get(arn)
         if run is not None:
             self._wait_for_end(run)
         kept = self.find(arn)
-        answer: dict[str, Any] = {
+        answer: dict[str, object] = {
             "executionArn": arn,
             "stateMachineArn": kept.machine,
             "name": kept.name,
             "status": kept.status,
             "startDate": moment(kept.started),
             "redriveCount": kept.redrives,
-            **data_of(kept, call.parameters.get("includedData")),
+            **data_of(kept, optional_text(call.parameters, "includedData")),
             **redrivable(kept),
         }
         times = {"stopDate": kept.stopped, "redriveDate": kept.redriven}
@@ -345,13 +346,17 @@ class Executions:
                 answer[member] = kept.members[member]
         return answer
 
-    def describe_machine(self, call: Call) -> dict[str, Any]:
+    def describe_machine(self, call: Call) -> Members:
         """DescribeStateMachineForExecution: the state machine as it was when the execution began."""
-        arn = call.parameters["executionArn"]
+        arn = text(call.parameters, "executionArn")
         check_arn(arn, "execution")
         kept = self.find(arn)
         revision = self._machines.revision(kept.members["revision"])
-        answer = {"stateMachineArn": kept.machine, "updateDate": moment(revision.made), **revision.describe()}
+        answer: dict[str, object] = {
+            "stateMachineArn": kept.machine,
+            "updateDate": moment(revision.made),
+            **revision.describe(),
+        }
         if kept.map_run is not None:
             child = kept.members.get("definition")
             answer |= {"mapRunArn": kept.map_run, "label": kept.machine.rpartition("/")[2]}
@@ -362,13 +367,13 @@ class Executions:
             answer["definition"] = "{}"
         return answer
 
-    def list(self, call: Call) -> dict[str, Any]:
+    def list(self, call: Call) -> Members:
         """ListExecutions of a state machine, a version, an alias or a Map Run, the youngest first."""
         given = call.parameters
-        machine_arn, run_arn = given.get("stateMachineArn"), given.get("mapRunArn")
+        machine_arn, run_arn = optional_text(given, "stateMachineArn"), optional_text(given, "mapRunArn")
         if bool(machine_arn) == bool(run_arn):
             raise AwsError("ValidationException", "Exactly one of stateMachineArn and mapRunArn must be provided")
-        asked: str = machine_arn or run_arn or ""
+        asked = machine_arn or run_arn or ""
         if machine_arn:
             check_arn(machine_arn, "stateMachine")
             machine = self._machines.find(machine_arn)
@@ -379,7 +384,7 @@ class Executions:
         else:
             check_arn(asked, "mapRun")
             column = "map_run"
-        redriven = {"REDRIVEN": True, "NOT_REDRIVEN": False}.get(given.get("redriveFilter") or "")
+        redriven = {"REDRIVEN": True, "NOT_REDRIVEN": False}.get(text(given, "redriveFilter", ""))
         if given.get("redriveFilter") and column != "map_run":
             raise AwsError("ValidationException", "redriveFilter can only be specified with a mapRunArn")
         found, further = self._store.listed(
@@ -387,29 +392,30 @@ class Executions:
             asked,
             before=position_of(given),
             most=size_of(given),
-            status=given.get("statusFilter"),
+            status=optional_text(given, "statusFilter"),
             redriven=redriven,
         )
-        answer: dict[str, Any] = {"executions": [item_of(kept) for kept in found]}
+        answer: dict[str, object] = {"executions": [item_of(kept) for kept in found]}
         if further is not None:
             answer["nextToken"] = token_of(further)
         return answer
 
-    def stop(self, call: Call) -> dict[str, Any]:
+    def stop(self, call: Call) -> Members:
         """StopExecution; one that has ended stays as it is."""
         given = call.parameters
-        arn = given["executionArn"]
+        arn = text(given, "executionArn")
         check_arn(arn, "execution")
         run = self._driver.running.get(arn)
         if run is not None:
-            self._scheduler.ask(lambda: self._abort(run, given.get("error"), given.get("cause")))
+            error, cause = optional_text(given, "error"), optional_text(given, "cause")
+            self._scheduler.ask(lambda: self._abort(run, error, cause))
         kept = run.kept if run is not None else self.find(arn)
         return {"stopDate": moment(kept.stopped or self._scheduler.clock.time())}
 
-    def history(self, call: Call) -> dict[str, Any]:
+    def history(self, call: Call) -> Members:
         """GetExecutionHistory."""
         given = call.parameters
-        arn = given["executionArn"]
+        arn = text(given, "executionArn")
         check_arn(arn, "execution")
         run = self._driver.running.get(arn)
         kept = self.find(arn)
@@ -421,20 +427,20 @@ class Executions:
         if "testCase" in kept.members:
             events = [as_step_functions_local(event) for event in events]
         first, most = position_of(given) or 0, size_of(given)
-        if given.get("reverseOrder"):
+        if flag(given, "reverseOrder"):
             events = events[::-1]
-        with_data = given.get("includeExecutionData", True)
-        answer: dict[str, Any] = {"events": [shown_event(event, with_data) for event in events[first:][:most]]}
+        with_data = flag(given, "includeExecutionData", True)
+        answer: dict[str, object] = {"events": [shown_event(event, with_data) for event in events[first:][:most]]}
         if first + most < len(events):
             answer["nextToken"] = token_of(first + most)
         return answer
 
-    def redrive(self, call: Call) -> dict[str, Any]:
+    def redrive(self, call: Call) -> Members:
         """RedriveExecution: what failed is begun anew, what went well stays.
 
         https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
         """
-        arn = call.parameters["executionArn"]
+        arn = text(call.parameters, "executionArn")
         check_arn(arn, "execution")
         kept = self.find(arn)
         if kept.status in ("RUNNING", "SUCCEEDED"):
@@ -527,11 +533,3 @@ class Executions:
         finally:
             with self._lock:
                 self._waiting -= 1
-
-
-class _Begun:
-    """An execution that was asked for twice."""
-
-    def __init__(self, kept: Kept) -> None:
-        self.kept = kept
-        self.arn = kept.arn

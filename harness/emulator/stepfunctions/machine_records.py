@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypedDict
 
+from harness.emulator.door.members import Members
 from harness.emulator.stepfunctions.variable_references import variable_references
 
 
@@ -32,9 +33,9 @@ class Revision:
     type: str
     definition: str
     role: str
-    logging: dict[str, Any]
-    tracing: dict[str, Any]
-    encryption: dict[str, Any] | None
+    logging: Members
+    tracing: Members
+    encryption: Members | None
     made: float
     updated: bool = False
 
@@ -43,9 +44,9 @@ class Revision:
         """Of the state machine."""
         return self.machine.split(":")[6]
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Members:
         """What DescribeStateMachine and DescribeStateMachineForExecution both say of it."""
-        answer: dict[str, Any] = {
+        answer: dict[str, object] = {
             "name": self.name,
             "definition": self.definition,
             "roleArn": self.role,
@@ -72,12 +73,19 @@ class Version:
     description: str | None = None
 
 
+class Route(TypedDict):
+    """A member of a routingConfiguration."""
+
+    stateMachineVersionArn: str
+    weight: int
+
+
 @dataclass
 class Alias:
     """An alias: a name for one version, or for two with weights."""
 
     name: str
-    routing: list[dict[str, Any]]
+    routing: list[Route]
     made: float
     updated: float
     description: str | None = None

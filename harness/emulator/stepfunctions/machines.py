@@ -10,13 +10,21 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
-from typing import Any
 
 from harness.emulator.access.permissions import Permissions
 from harness.emulator.access.policies import ALL
 from harness.emulator.access.sessions import RoleSession
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import (
+    Members,
+    flag,
+    number,
+    optional_text,
+    structure,
+    structures,
+    text,
+)
 from harness.emulator.stepfunctions.arns import check_arn, check_name, machine_of, qualifier_of
 from harness.emulator.stepfunctions.definitions import Definitions
 from harness.emulator.stepfunctions.execution_logs import ExecutionLogs
@@ -118,45 +126,35 @@ class Machines:
 
     # Operations
 
-    def create(self, call: Call) -> dict[str, Any]:
+    def create(self, call: Call) -> Members:
         """CreateStateMachine. Asked again the same, it answers the same; roles and tags do not count."""
         given = call.parameters
-        check_name(given["name"])
-        if given.get("versionDescription") and not given.get("publish"):
-            raise AwsError("ValidationException", "Version description can only be set when publish is true")
-        arn = f"arn:aws:states:{call.region}:{call.account}:stateMachine:{given['name']}"
-        kind = given.get("type") or "STANDARD"
-        logging = self._logging(call, given.get("loggingConfiguration"))
-        tracing = {"enabled": bool((given.get("tracingConfiguration") or {}).get("enabled"))}
-        self._check_encryption(given.get("encryptionConfiguration"))
-        self._definitions.check(given["definition"], kind)
+        name, definition = text(given, "name"), text(given, "definition")
+        check_name(name)
+        self._check_description(given)
+        arn = f"arn:aws:states:{call.region}:{call.account}:stateMachine:{name}"
+        kind = text(given, "type", "STANDARD")
+        logging = self._logging(call, structure(given, "loggingConfiguration"))
+        tracing = {"enabled": flag(structure(given, "tracingConfiguration"), "enabled")}
+        self._check_encryption(given)
+        self._definitions.check(definition, kind)
         with self.lock:
             machine = self._machines.get(arn)
             if machine is None:
-                self._check_role(call, given["roleArn"], arn, kind, given["definition"], logging)
+                self._check_role(call, text(given, "roleArn"), arn, kind, definition, logging)
                 machine = self._make(call, arn, kind, logging, tracing)
             else:
                 if machine.deleting:
                     raise AwsError("StateMachineDeleting", f"State Machine is being deleted: '{arn}'")
                 now = machine.revision
-                same = (now.definition, machine.type, now.logging, now.tracing) == (
-                    given["definition"],
-                    kind,
-                    logging,
-                    tracing,
-                )
-                if not same:
+                if (now.definition, machine.type, now.logging, now.tracing) != (definition, kind, logging, tracing):
                     raise AwsError("StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
-            answer: dict[str, Any] = {"stateMachineArn": arn, "creationDate": moment(machine.made)}
-            if given.get("publish"):
-                version = self.publish_revision(machine, given.get("versionDescription"))
-                answer["stateMachineVersionArn"] = f"{arn}:{version.number}"
-            return answer
+            return {"stateMachineArn": arn, "creationDate": moment(machine.made), **self._published(machine, given)}
 
-    def update(self, call: Call) -> dict[str, Any]:
+    def update(self, call: Call) -> Members:
         """UpdateStateMachine."""
         given = call.parameters
-        arn = given["stateMachineArn"]
+        arn = text(given, "stateMachineArn")
         check_arn(arn, "stateMachine")
         members = ("definition", "roleArn", "loggingConfiguration", "tracingConfiguration", "encryptionConfiguration")
         with self.lock:
@@ -169,18 +167,17 @@ class Machines:
                     "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration "
                     "must be specified",
                 )
-            if given.get("versionDescription") and not given.get("publish"):
-                raise AwsError("ValidationException", "Version description can only be set when publish is true")
+            self._check_description(given)
             now = machine.revision
-            definition = given.get("definition") or now.definition
-            role = given.get("roleArn") or now.role
+            definition = optional_text(given, "definition") or now.definition
+            role = optional_text(given, "roleArn") or now.role
             logging, tracing = now.logging, now.tracing
             if given.get("loggingConfiguration") is not None:
-                logging = self._logging(call, given["loggingConfiguration"])
+                logging = self._logging(call, structure(given, "loggingConfiguration"))
             if given.get("tracingConfiguration") is not None:
-                tracing = {"enabled": bool(given["tracingConfiguration"].get("enabled"))}
-            encryption = given.get("encryptionConfiguration") or now.encryption
-            self._check_encryption(given.get("encryptionConfiguration"))
+                tracing = {"enabled": flag(structure(given, "tracingConfiguration"), "enabled")}
+            encryption = structure(given, "encryptionConfiguration") or now.encryption
+            self._check_encryption(given)
             if given.get("definition") is not None:
                 self._definitions.check(definition, machine.type)
             if role != now.role:
@@ -210,13 +207,17 @@ class Machines:
                 if logging != now.logging:
                     self._logs.delivered(call.region, logging)
                 self.save(machine)
-            answer: dict[str, Any] = {"updateDate": moment(moment_)}
+            answer: dict[str, object] = {"updateDate": moment(moment_)}
             if machine.revision.updated:
                 answer["revisionId"] = machine.revision.number
-            if given.get("publish"):
-                version = self.publish_revision(machine, given.get("versionDescription"))
-                answer["stateMachineVersionArn"] = f"{arn}:{version.number}"
-            return answer
+            return {**answer, **self._published(machine, given)}
+
+    def _published(self, machine: Machine, given: Members) -> Members:
+        """What is answered of the version that is asked for, where one is."""
+        if not flag(given, "publish"):
+            return {}
+        version = self.publish_revision(machine, optional_text(given, "versionDescription"))
+        return {"stateMachineVersionArn": f"{machine.arn}:{version.number}"}
 
     def publish_revision(self, machine: Machine, description: str | None) -> Version:
         """The version that is the revision of now; a new one where there is none."""
@@ -229,9 +230,9 @@ class Machines:
         self.save(machine)
         return version
 
-    def delete(self, call: Call) -> dict[str, Any]:
+    def delete(self, call: Call) -> Members:
         """DeleteStateMachine: it is gone once none of its executions runs."""
-        arn = call.parameters["stateMachineArn"]
+        arn = text(call.parameters, "stateMachineArn")
         check_arn(arn, "stateMachine")
         if qualifier_of(arn) is not None:
             raise AwsError("ValidationException", f"Invalid State Machine ARN: '{arn}'")
@@ -244,9 +245,9 @@ class Machines:
             self.deleted(machine)
         return {}
 
-    def describe(self, call: Call) -> dict[str, Any]:
+    def describe(self, call: Call) -> Members:
         """DescribeStateMachine, also of a version."""
-        arn = call.parameters["stateMachineArn"]
+        arn = text(call.parameters, "stateMachineArn")
         check_arn(arn, "stateMachine")
         with self.lock:
             machine = self.find(arn)
@@ -257,7 +258,7 @@ class Machines:
                 if version is None:
                     raise does_not_exist(arn)
                 revision, made, description = self.revision(version.revision), version.made, version.description
-            answer = {
+            answer: dict[str, object] = {
                 "stateMachineArn": arn,
                 "status": "DELETING" if machine.deleting else "ACTIVE",
                 "type": machine.type,
@@ -268,7 +269,7 @@ class Machines:
             answer["description"] = description
         return _without_definition(answer, call)
 
-    def list(self, call: Call) -> dict[str, Any]:
+    def list(self, call: Call) -> Members:
         """ListStateMachines, by name."""
         with self.lock:
             prefix = f"arn:aws:states:{call.region}:{call.account}:"
@@ -285,12 +286,12 @@ class Machines:
         ]
         return page_of(items, "stateMachines", call.parameters)
 
-    def validate(self, call: Call) -> dict[str, Any]:
+    def validate(self, call: Call) -> Members:
         """ValidateStateMachineDefinition."""
         given = call.parameters
-        found = self._definitions.diagnostics(given["definition"], given.get("type") or "STANDARD")
+        found = self._definitions.diagnostics(text(given, "definition"), text(given, "type", "STANDARD"))
         shown = [each for each in found if given.get("severity") == "WARNING" or each["severity"] == "ERROR"]
-        most = given.get("maxResults") or 100
+        most = number(given, "maxResults", 0) or 100
         failed = any(each["severity"] == "ERROR" for each in found)
         return {
             "result": "FAIL" if failed else "OK",
@@ -298,20 +299,20 @@ class Machines:
             "truncated": len(shown) > most,
         }
 
-    def _make(self, call: Call, arn: str, kind: str, logging: dict[str, Any], tracing: dict[str, Any]) -> Machine:
+    def _make(self, call: Call, arn: str, kind: str, logging: Members, tracing: Members) -> Machine:
         given = call.parameters
         now = self._now()
-        tags = {tag["key"]: tag["value"] for tag in given.get("tags") or ()}
+        tags = tags_of(call)
         check_tags(arn, tags)
         revision = Revision(
             str(uuid.uuid4()),
             arn,
             kind,
-            given["definition"],
-            given["roleArn"],
+            text(given, "definition"),
+            text(given, "roleArn"),
             logging,
             tracing,
-            given.get("encryptionConfiguration"),
+            structure(given, "encryptionConfiguration") or None,
             now,
         )
         machine = Machine(arn, kind, now, revision, tags)
@@ -323,9 +324,7 @@ class Machines:
 
     # Checks
 
-    def _check_role(
-        self, call: Call, role: str, arn: str, kind: str, definition: str, logging: Mapping[str, Any]
-    ) -> None:
+    def _check_role(self, call: Call, role: str, arn: str, kind: str, definition: str, logging: Members) -> None:
         if not self._permissions.trusts(role, "states.amazonaws.com", arn):
             raise AwsError(
                 "AccessDeniedException",
@@ -340,7 +339,7 @@ class Machines:
             if name and not all(self._permissions.allows(session, action, rule) for action in _MAKES_RULES):
                 raise AwsError("AccessDeniedException", f"'{role}' is not authorized to create managed-rule.")
 
-    def _check_log_delivery(self, logging: Mapping[str, Any], role: str) -> None:
+    def _check_log_delivery(self, logging: Members, role: str) -> None:
         """Logs are delivered for the state machine's role, which must be allowed to set that up; to end it is no part.
 
         https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy
@@ -354,17 +353,16 @@ class Machines:
                 "The state machine IAM Role is not authorized to access the Log Destination",
             )
 
-    def _logging(self, call: Call, given: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _logging(self, call: Call, given: Members) -> Members:
         """A loggingConfiguration as it is described."""
-        given = given or {}
-        level, destinations = given.get("level") or "OFF", given.get("destinations") or []
+        level, destinations = text(given, "level", "OFF"), structures(given, "destinations")
         if len(destinations) > 1 or (level != "OFF" and not destinations):
             raise _invalid_logging("Must specify exactly one Log Destination.")
-        answer: dict[str, Any] = {"level": level, "includeExecutionData": bool(given.get("includeExecutionData"))}
+        answer: dict[str, object] = {"level": level, "includeExecutionData": flag(given, "includeExecutionData")}
         if "destinations" in given:
             answer["destinations"] = []
         if destinations:
-            group = (destinations[0].get("cloudWatchLogsLogGroup") or {}).get("logGroupArn") or ""
+            group = text(structure(destinations[0], "cloudWatchLogsLogGroup"), "logGroupArn", "")
             parts = group.split(":")
             if len(parts) < 7 or parts[:3] != ["arn", "aws", "logs"]:
                 raise _invalid_logging(f"Invalid Log Destination: '{group}'")
@@ -374,8 +372,14 @@ class Machines:
         return answer
 
     @staticmethod
-    def _check_encryption(given: Mapping[str, Any] | None) -> None:
-        if given and given.get("type") == "CUSTOMER_MANAGED_KMS_KEY" and not given.get("kmsKeyId"):
+    def _check_description(given: Members) -> None:
+        if given.get("versionDescription") and not given.get("publish"):
+            raise AwsError("ValidationException", "Version description can only be set when publish is true")
+
+    @staticmethod
+    def _check_encryption(given: Members) -> None:
+        encryption = structure(given, "encryptionConfiguration")
+        if encryption.get("type") == "CUSTOMER_MANAGED_KMS_KEY" and not encryption.get("kmsKeyId"):
             raise AwsError(
                 "InvalidEncryptionConfiguration",
                 "Invalid Encryption Configuration: 'kmsKeyId must be provided when type is CUSTOMER_MANAGED_KMS_KEY'",
@@ -385,6 +389,11 @@ class Machines:
 def does_not_exist(arn: str) -> AwsError:
     """AWS's refusal of a state machine that is not there."""
     return AwsError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
+
+
+def tags_of(call: Call) -> dict[str, str]:
+    """The tags that are asked for."""
+    return {text(tag, "key"): text(tag, "value") for tag in structures(call.parameters, "tags")}
 
 
 def check_tags(arn: str, tags: Mapping[str, str]) -> None:
@@ -397,7 +406,7 @@ def check_tags(arn: str, tags: Mapping[str, str]) -> None:
         raise AwsError("TooManyTags", f"Too many tags: '{arn}'", resourceName=arn)
 
 
-def _without_definition(answer: dict[str, Any], call: Call) -> dict[str, Any]:
+def _without_definition(answer: dict[str, object], call: Call) -> Members:
     if call.parameters.get("includedData") == "METADATA_ONLY":
         answer["definition"] = "{}"
         answer.pop("variableReferences", None)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
 
 from harness.emulator.access.permissions import Permissions
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import Members, optional_decimal, optional_number, text
 from harness.emulator.stepfunctions.arns import check_arn
 from harness.emulator.stepfunctions.executions import Executions
 from harness.emulator.stepfunctions.integrations.reach import Reach
@@ -92,29 +92,29 @@ class MapRuns:
 
     # Operations
 
-    def describe(self, call: Call) -> dict[str, Any]:
+    def describe(self, call: Call) -> Members:
         """DescribeMapRun."""
         return self._find(call).describe()
 
-    def list(self, call: Call) -> dict[str, Any]:
+    def list(self, call: Call) -> Members:
         """ListMapRuns of an execution, the youngest first."""
-        arn = call.parameters["executionArn"]
+        arn = text(call.parameters, "executionArn")
         check_arn(arn, "execution")
         self._executions.find(arn)
         runs = [run.item() for run in reversed(list(self._runs.values())) if run.execution_arn == arn]
         return page_of(runs, "mapRuns", call.parameters)
 
-    def update(self, call: Call) -> dict[str, Any]:
+    def update(self, call: Call) -> Members:
         """UpdateMapRun."""
         run, given = self._find(call), call.parameters
 
         def change() -> None:
-            if given.get("maxConcurrency") is not None:
-                run.max_concurrency = given["maxConcurrency"]
-            if given.get("toleratedFailureCount") is not None:
-                run.tolerated_count = given["toleratedFailureCount"]
-            if given.get("toleratedFailurePercentage") is not None:
-                run.tolerated_percentage = given["toleratedFailurePercentage"]
+            if (most := optional_number(given, "maxConcurrency")) is not None:
+                run.max_concurrency = most
+            if (count := optional_number(given, "toleratedFailureCount")) is not None:
+                run.tolerated_count = count
+            if (share := optional_decimal(given, "toleratedFailurePercentage")) is not None:
+                run.tolerated_percentage = share
             driver = self._drivers.get(run.arn)
             if driver is not None:
                 driver.changed()
@@ -123,7 +123,7 @@ class MapRuns:
         return {}
 
     def _find(self, call: Call) -> MapRun:
-        arn = call.parameters["mapRunArn"]
+        arn = text(call.parameters, "mapRunArn")
         check_arn(arn, "mapRun")
         run = self._runs.get(arn)
         if run is None:
@@ -140,7 +140,7 @@ class MapRuns:
     def aside(self, parent: Run, job: Callable[[], Json], done: Callable[[Json | Failure], None]) -> None:
         """Do *job* on the pool."""
 
-        def finish(result: Any) -> None:
+        def finish(result: Json | Failure | BaseException) -> None:
             if isinstance(result, BaseException):
                 logger.error("a Map Run of %s failed", parent.arn, exc_info=result)
                 result = Failure("States.Runtime", f"The emulator failed: {result!r}")

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import TypeVar
 
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import Members, number, optional_text
 
 _T = TypeVar("_T")
 MOST = 100
 """Of a page when the request does not say."""
 
 
-def size_of(parameters: Mapping[str, Any]) -> int:
+def size_of(parameters: Members) -> int:
     """How many a page of the answer has."""
-    return parameters.get("maxResults") or MOST
+    return number(parameters, "maxResults", 0) or MOST
 
 
-def position_of(parameters: Mapping[str, Any]) -> int | None:
+def position_of(parameters: Members) -> int | None:
     """Where the page that is asked for begins, None for the first.
 
     Raises:
         AwsError: InvalidToken.
     """
-    token = parameters.get("nextToken")
+    token = optional_text(parameters, "nextToken")
     if token is None:
         return None
     try:
@@ -40,10 +41,10 @@ def token_of(position: int) -> str:
     return base64.urlsafe_b64encode(json.dumps([position]).encode()).decode()
 
 
-def page_of(items: Sequence[_T], member: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def page_of(items: Sequence[_T], member: str, parameters: Members) -> Members:
     """The page of *items* that is asked for, as *member* of the answer."""
     first, most = position_of(parameters) or 0, size_of(parameters)
-    answer: dict[str, Any] = {member: list(items[first:][:most])}
+    answer: dict[str, object] = {member: list(items[first:][:most])}
     if first + most < len(items):
         answer["nextToken"] = token_of(first + most)
     return answer

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import Members, text, texts
 from harness.emulator.stepfunctions.activities import Activities
 from harness.emulator.stepfunctions.arns import check_arn
-from harness.emulator.stepfunctions.machines import Machines, check_tags
+from harness.emulator.stepfunctions.machines import Machines, check_tags, tags_of
 
 
 class Tags:
@@ -24,27 +24,27 @@ class Tags:
         self._machines = machines
         self._activities = activities
 
-    def add(self, call: Call) -> dict[str, Any]:
+    def add(self, call: Call) -> Members:
         """TagResource."""
-        arn = call.parameters["resourceArn"]
+        arn = text(call.parameters, "resourceArn")
         tags, save = self._find(arn)
-        more = {tag["key"]: tag["value"] for tag in call.parameters["tags"]}
+        more = tags_of(call)
         check_tags(arn, {**tags, **more})
         tags.update(more)
         save()
         return {}
 
-    def remove(self, call: Call) -> dict[str, Any]:
+    def remove(self, call: Call) -> Members:
         """UntagResource."""
-        tags, save = self._find(call.parameters["resourceArn"])
-        for key in call.parameters["tagKeys"]:
+        tags, save = self._find(text(call.parameters, "resourceArn"))
+        for key in texts(call.parameters, "tagKeys"):
             tags.pop(key, None)
         save()
         return {}
 
-    def list(self, call: Call) -> dict[str, Any]:
+    def list(self, call: Call) -> Members:
         """ListTagsForResource."""
-        tags, _ = self._find(call.parameters["resourceArn"])
+        tags, _ = self._find(text(call.parameters, "resourceArn"))
         return {"tags": [{"key": key, "value": value} for key, value in tags.items()]}
 
     def _find(self, arn: str) -> tuple[dict[str, str], Callable[[], None]]:

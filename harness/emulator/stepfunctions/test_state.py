@@ -16,6 +16,7 @@ from harness.emulator.access.permissions import Permissions
 from harness.emulator.access.sessions import RoleSession
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import Members, number, optional_number, optional_text, structure, text
 from harness.emulator.stepfunctions.definitions import Definitions
 from harness.emulator.stepfunctions.inputs import read_input
 from harness.emulator.stepfunctions.integrations.reach import Caller
@@ -85,18 +86,18 @@ class StateTests:
         self._permissions = permissions
         self._now = now
 
-    def test(self, call: Call) -> dict[str, Any]:
+    def test(self, call: Call) -> Members:
         """TestState."""
         given = call.parameters
         tested = self._read(given)
-        configuration = given.get("stateConfiguration") or {}
+        configuration, role = structure(given, "stateConfiguration"), optional_text(given, "roleArn")
         name = str(uuid.uuid4())
         machine = str(uuid.uuid4())
         stem = f"arn:aws:states:{call.region}:{call.account}"
         identity = Identity(
             execution_arn=f"{stem}:express:{machine}:{name}",
             name=name,
-            role_arn=given.get("roleArn"),
+            role_arn=role,
             machine_arn=f"{stem}:stateMachine:{machine}",
             machine_name=machine,
             region=call.region,
@@ -106,26 +107,26 @@ class StateTests:
             Payload(tested.value, tested.text),
             uuid.uuid4().int >> 64,
             identity,
-            context=_context(given.get("context"), tested.state, given.get("mock")),
-            variables=_object(given.get("variables"), "Variables"),
+            context=_context(optional_text(given, "context"), tested.state),
+            variables=_object(optional_text(given, "variables"), "Variables"),
             single=Single(
                 mock=tested.mock if isinstance(tested.state, Map | Parallel) else None,
-                retries=configuration.get("retrierRetryCount") or 0,
-                failed_iterations=configuration.get("mapIterationFailureCount") or 0,
+                retries=number(configuration, "retrierRetryCount", 0),
+                failed_iterations=number(configuration, "mapIterationFailureCount", 0),
             ),
             inspect=True,
             max_events=None,
         )
-        actor = RoleSession(given["roleArn"], SESSION_NAME) if given.get("roleArn") else None
+        actor = RoleSession(role, SESSION_NAME) if role else None
         self._run(execution, tested.mock, Caller(call.region, call.account, actor))
         return _answer(execution, given, tested)
 
     # What is asked
 
-    def _read(self, given: Mapping[str, Any]) -> _Tested:
-        text = given.get("input")
-        value = read_input(text) if text is not None else {}
-        definition, name = _single(given["definition"], given.get("stateName"))
+    def _read(self, given: Members) -> _Tested:
+        told = text(given, "input", "{}")
+        value = read_input(told)
+        definition, name = _single(text(given, "definition"), optional_text(given, "stateName"))
         machine = self._definitions.parse(definition, "STANDARD")
         state = machine.states[name]
         mock = _mock(given, state)
@@ -138,7 +139,7 @@ class StateTests:
         if mock is None and isinstance(state, Task) and not given.get("roleArn"):
             raise _invalid("RoleArn must be specified when testing a Task state")
         _check_configuration(given, state, mock, value, machine)
-        return _Tested(machine, state, value, "{}" if text is None else text, mock)
+        return _Tested(machine, state, value, told, mock)
 
     # What is done
 
@@ -227,23 +228,24 @@ def _is_object(value: Any) -> bool:
     return isinstance(value, Mapping)
 
 
-def _mock(given: Mapping[str, Any], state: State) -> Result | Failure | None:
-    mock = given.get("mock")
-    if mock is None:
+def _mock(given: Members, state: State) -> Result | Failure | None:
+    if given.get("mock") is None:
         return None
+    mock = structure(given, "mock")
     if state.type in _NOT_MOCKED:
         raise _invalid(f"State type '{state.type}' is not supported when a mock is specified")
     if given.get("revealSecrets"):
         raise _invalid("TestState does not support RevealSecrets when a mock is specified.")
-    if mock.get("result") is not None and mock.get("errorOutput") is not None:
+    told = optional_text(mock, "result")
+    if told is not None and mock.get("errorOutput") is not None:
         raise _invalid("A test mock should have only one of the following fields: [result, errorOutput].")
-    failed = mock.get("errorOutput")
-    if failed is not None:
-        return Failure(failed.get("error"), failed.get("cause"))
-    if mock.get("result") is None:
+    if mock.get("errorOutput") is not None:
+        failed = structure(mock, "errorOutput")
+        return Failure(optional_text(failed, "error"), optional_text(failed, "cause"))
+    if told is None:
         return None
     try:
-        result = json.loads(mock["result"])
+        result = json.loads(told)
     except ValueError:
         raise _invalid("Mocked result must be valid JSON") from None
     if isinstance(state, Map) and state.writer is not None and not isinstance(result, dict):
@@ -256,15 +258,15 @@ def _mock(given: Mapping[str, Any], state: State) -> Result | Failure | None:
         if len(result) != len(state.branches):
             raise _invalid("Mocked result must contain the same number of items as number of Parallel branches.")
     if isinstance(state, Task):
-        check_mock(state.resource, result, mock.get("fieldValidationMode") or STRICT)
-    return Result(result, mock["result"])
+        check_mock(state.resource, result, text(mock, "fieldValidationMode", STRICT))
+    return Result(result, told)
 
 
 def _check_configuration(
-    given: Mapping[str, Any], state: State, mock: Result | Failure | None, value: Json, machine: Machine
+    given: Members, state: State, mock: Result | Failure | None, value: Json, machine: Machine
 ) -> None:
-    configuration = given.get("stateConfiguration") or {}
-    failures = configuration.get("mapIterationFailureCount")
+    configuration = structure(given, "stateConfiguration")
+    failures = optional_number(configuration, "mapIterationFailureCount")
     if failures is not None:
         if mock is None and not given.get("mock"):
             raise _invalid("TestState does not support MapIterationFailureCount when a mock is not specified.")
@@ -294,7 +296,7 @@ def _object(text: str | None, what: str) -> dict[str, Json]:
     return value
 
 
-def _context(text: str | None, state: State, mock: Any) -> dict[str, Json] | None:
+def _context(text: str | None, state: State) -> dict[str, Json] | None:
     """The context object that is given, None where there is none.
 
     Raises:
@@ -326,8 +328,8 @@ def _context(text: str | None, state: State, mock: Any) -> dict[str, Json] | Non
     return context
 
 
-def _answer(execution: Execution, given: Mapping[str, Any], tested: _Tested) -> dict[str, Any]:
-    answer: dict[str, Any] = {"status": execution.status}
+def _answer(execution: Execution, given: Members, tested: _Tested) -> Members:
+    answer: dict[str, object] = {"status": execution.status}
     if execution.status in ("TIMED_OUT", "ABORTED", "RUNNING"):
         answer["status"] = "FAILED"
     if execution.output is not None:
@@ -338,13 +340,12 @@ def _answer(execution: Execution, given: Mapping[str, Any], tested: _Tested) -> 
         if value:
             answer[member] = value
     if given.get("inspectionLevel", "INFO") != "INFO":
-        answer["inspectionData"] = {"input": tested.text, **execution.inspection}
+        seen = {"input": tested.text, **execution.inspection}
         if "toleratedFailurePercentage" in execution.inspection:
-            answer["inspectionData"]["toleratedFailurePercentage"] = float(
-                execution.inspection["toleratedFailurePercentage"]
-            )
+            seen["toleratedFailurePercentage"] = float(execution.inspection["toleratedFailurePercentage"])
         if execution.variables:
-            answer["inspectionData"]["variables"] = dumps(dict(execution.variables))
+            seen["variables"] = dumps(dict(execution.variables))
+        answer["inspectionData"] = seen
     return answer
 
 

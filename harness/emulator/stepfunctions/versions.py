@@ -6,13 +6,13 @@ https://docs.aws.amazon.com/step-functions/latest/dg/concepts-cd-aliasing-versio
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import Members, number, optional_text, structures, text
 from harness.emulator.stepfunctions.arns import check_arn, machine_of, qualifier_of
-from harness.emulator.stepfunctions.machine_records import Alias, Machine, Revision, moment
+from harness.emulator.stepfunctions.machine_records import Alias, Machine, Revision, Route, moment
 from harness.emulator.stepfunctions.machines import Machines, does_not_exist
 from harness.emulator.stepfunctions.pages import page_of
 
@@ -57,9 +57,9 @@ class Versions:
 
     # Versions
 
-    def publish(self, call: Call) -> dict[str, Any]:
+    def publish(self, call: Call) -> Members:
         """PublishStateMachineVersion."""
-        arn, wanted = call.parameters["stateMachineArn"], call.parameters.get("revisionId")
+        arn, wanted = text(call.parameters, "stateMachineArn"), call.parameters.get("revisionId")
         check_arn(arn, "stateMachine")
         with self._machines.lock:
             machine = self._machines.find(arn, deleting=False)
@@ -72,12 +72,12 @@ class Versions:
                     f"Failed to publish the State Machine version for revision {wanted}. The current State Machine "
                     f"revision is {revision.number if revision.updated else _INITIAL}.",
                 )
-            version = self._machines.publish_revision(machine, call.parameters.get("description"))
+            version = self._machines.publish_revision(machine, optional_text(call.parameters, "description"))
             return {"stateMachineVersionArn": f"{arn}:{version.number}", "creationDate": moment(version.made)}
 
-    def list_versions(self, call: Call) -> dict[str, Any]:
+    def list_versions(self, call: Call) -> Members:
         """ListStateMachineVersions, the youngest first."""
-        arn = call.parameters["stateMachineArn"]
+        arn = text(call.parameters, "stateMachineArn")
         check_arn(arn, "stateMachine")
         with self._machines.lock:
             machine = self._machines.peek(arn)
@@ -87,9 +87,9 @@ class Versions:
             ]
         return page_of(items, "stateMachineVersions", call.parameters)
 
-    def delete_version(self, call: Call) -> dict[str, Any]:
+    def delete_version(self, call: Call) -> Members:
         """DeleteStateMachineVersion; there need not be one."""
-        arn = call.parameters["stateMachineVersionArn"]
+        arn = text(call.parameters, "stateMachineVersionArn")
         check_arn(arn, "stateMachine")
         with self._machines.lock:
             machine = self._machines.peek(machine_of(arn))
@@ -109,18 +109,19 @@ class Versions:
 
     # Aliases
 
-    def create_alias(self, call: Call) -> dict[str, Any]:
+    def create_alias(self, call: Call) -> Members:
         """CreateStateMachineAlias; asked again the same, it answers the same."""
         given = call.parameters
-        routing, name = [dict(each) for each in given["routingConfiguration"]], given["name"]
+        routing, name = _routing(given), text(given, "name")
+        description = optional_text(given, "description")
         with self._machines.lock:
             machine = self._routed(routing)
             alias = machine.aliases.get(name)
             if alias is None:
                 now = self._now()
-                alias = machine.aliases[name] = Alias(name, routing, now, now, given.get("description"))
+                alias = machine.aliases[name] = Alias(name, routing, now, now, description)
                 self._machines.save(machine)
-            elif (alias.routing, alias.description) != (routing, given.get("description")):
+            elif (alias.routing, alias.description) != (routing, description):
                 raise AwsError(
                     "ConflictException",
                     "Failed to create alias because an alias with the same name and a different routing configuration "
@@ -128,31 +129,31 @@ class Versions:
                 )
             return {"stateMachineAliasArn": f"{machine.arn}:{name}", "creationDate": moment(alias.made)}
 
-    def update_alias(self, call: Call) -> dict[str, Any]:
+    def update_alias(self, call: Call) -> Members:
         """UpdateStateMachineAlias."""
         given = call.parameters
-        if given.get("description") is None and given.get("routingConfiguration") is None:
+        description, routing = optional_text(given, "description"), _routing(given)
+        if description is None and given.get("routingConfiguration") is None:
             raise AwsError(
                 "ValidationException", "Either the description or the RoutingConfiguration must be specified"
             )
         with self._machines.lock:
-            machine, alias = self._alias(given["stateMachineAliasArn"])
+            machine, alias = self._alias(text(given, "stateMachineAliasArn"))
             if given.get("routingConfiguration") is not None:
-                routing = [dict(each) for each in given["routingConfiguration"]]
                 self._routed(routing)
                 alias.routing = routing
-            if given.get("description") is not None:
-                alias.description = given["description"]
+            if description is not None:
+                alias.description = description
             alias.updated = self._now()
             self._machines.save(machine)
             return {"updateDate": moment(alias.updated)}
 
-    def describe_alias(self, call: Call) -> dict[str, Any]:
+    def describe_alias(self, call: Call) -> Members:
         """DescribeStateMachineAlias."""
-        arn = call.parameters["stateMachineAliasArn"]
+        arn = text(call.parameters, "stateMachineAliasArn")
         with self._machines.lock:
             _, alias = self._alias(arn)
-            answer: dict[str, Any] = {
+            answer: dict[str, object] = {
                 "stateMachineAliasArn": arn,
                 "name": alias.name,
                 "routingConfiguration": alias.routing,
@@ -163,9 +164,9 @@ class Versions:
                 answer["description"] = alias.description
             return answer
 
-    def list_aliases(self, call: Call) -> dict[str, Any]:
+    def list_aliases(self, call: Call) -> Members:
         """ListStateMachineAliases of a machine, or of one of its versions."""
-        arn = call.parameters["stateMachineArn"]
+        arn = text(call.parameters, "stateMachineArn")
         check_arn(arn, "stateMachine")
         with self._machines.lock:
             machine = self._machines.find(arn)
@@ -176,10 +177,10 @@ class Versions:
             ]
         return page_of(items, "stateMachineAliases", call.parameters)
 
-    def delete_alias(self, call: Call) -> dict[str, Any]:
+    def delete_alias(self, call: Call) -> Members:
         """DeleteStateMachineAlias."""
         with self._machines.lock:
-            arn = call.parameters["stateMachineAliasArn"]
+            arn = text(call.parameters, "stateMachineAliasArn")
             check_arn(arn, "stateMachine")
             machine = self._machines.peek(machine_of(arn))
             if machine is not None and machine.aliases.pop(qualifier_of(arn) or "", None) is not None:
@@ -194,7 +195,7 @@ class Versions:
             raise AwsError("ResourceNotFound", "Request references a resource that does not exist.")
         return machine, alias
 
-    def _routed(self, routing: Sequence[Mapping[str, Any]]) -> Machine:
+    def _routed(self, routing: Sequence[Route]) -> Machine:
         """The machine whose versions an alias is to lead to."""
         arns = _arns(routing)
         shown = f"[{', '.join(arns)}]"
@@ -219,7 +220,15 @@ class Versions:
         return machine
 
 
-def _arns(routing: Sequence[Mapping[str, Any]]) -> list[str]:
+def _routing(given: Members) -> list[Route]:
+    asked = structures(given, "routingConfiguration")
+    return [
+        {"stateMachineVersionArn": text(each, "stateMachineVersionArn"), "weight": number(each, "weight")}
+        for each in asked
+    ]
+
+
+def _arns(routing: Sequence[Route]) -> list[str]:
     return [each["stateMachineVersionArn"] for each in routing]
 
 

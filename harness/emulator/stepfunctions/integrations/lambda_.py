@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from harness.emulator.door.members import blob
 from harness.emulator.stepfunctions.integrations.optimized import (
     WAITS_FOR_TOKEN,
     Action,
@@ -43,7 +44,7 @@ class Lambda(Optimized):
         answer = self._invoke(reach, {"FunctionName": arn, "Payload": text.encode()}, caller)
         if isinstance(answer, Failure):
             return answer
-        payload = answer.output.get("Payload", b"").decode(errors="replace")
+        payload = blob(answer.output, "Payload").decode(errors="replace")
         value, payload = _read(payload)
         return Result(value, payload)
 
@@ -53,7 +54,7 @@ class Lambda(Optimized):
         except (Refused, Unreachable) as error:
             return self.failure(error, self.model("invoke"))
         if answer.output.get("FunctionError"):
-            return _function_failure(answer.output.get("Payload", b"").decode(errors="replace"))
+            return _function_failure(blob(answer.output, "Payload").decode(errors="replace"))
         return answer
 
 

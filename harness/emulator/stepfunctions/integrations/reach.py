@@ -6,12 +6,12 @@ import base64
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from harness.emulator.access.sessions import Actor
 from harness.emulator.aws_models import service_model
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import Members, number
 from harness.emulator.door.validation import check
 from harness.emulator.services import Services
 
@@ -42,7 +42,7 @@ class Answer:
         headers: of the HTTP answer, in lower case, as far as there was one.
     """
 
-    output: Mapping[str, Any]
+    output: Members
     request_id: str
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class Unreachable(Exception):
     """No service answered the call; the message says why."""
 
 
-Reach = Callable[[str, str, Mapping[str, Any], Caller], Answer]
+Reach = Callable[[str, str, Members, Caller], Answer]
 """Calls an operation of a service, by boto3's name of the service and botocore's of the operation and its members.
 
 Raises:
@@ -84,7 +84,7 @@ Raises:
 def by_services(services: Services) -> Reach:
     """Reach services in this process."""
 
-    def reach(service: str, operation: str, parameters: Mapping[str, Any], caller: Caller) -> Answer:
+    def reach(service: str, operation: str, parameters: Members, caller: Caller) -> Answer:
         call = Call(service, operation, parameters, caller.region, caller.account, caller.actor)
         try:
             _check(call)
@@ -99,7 +99,7 @@ def by_services(services: Services) -> Reach:
             output = {name: value for name, value in output.items() if not name.startswith("Checksum")}
         if "EncodingType" in output and "EncodingType" not in parameters:
             output = {name: value for name, value in output.items() if name != "EncodingType"}
-        return Answer(output, call.request_id, output.get("StatusCode", 200) if service == "lambda" else 200)
+        return Answer(output, call.request_id, number(output, "StatusCode", 200) if service == "lambda" else 200)
 
     return reach
 
