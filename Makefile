@@ -60,7 +60,7 @@ test-oracle: $(READY) $(ORACLE_READY)
 	$(VENV)/bin/python -m pytest -m oracle $(ARGS)
 
 test-long: $(READY)
-	$(VENV)/bin/python -m pytest -m long $(ARGS)
+	$(VENV)/bin/python -m pytest -m slow -n 2 $(ARGS)
 
 # The suite as it runs on an account, on an emulator that stands in for AWS: .ci/stand-in starts it and says where it is.
 test-aws: $(READY)

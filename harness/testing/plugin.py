@@ -25,12 +25,14 @@ Installed with the package, so a project's tests have these fixtures without fur
     Prints a line to the terminal at once, through pytest's capture: for waits that take minutes on AWS.
 
 A test marked ``workflow`` runs on any target and gets the marker of the one in use: ``local`` on the targets that stay
-on this machine, ``aws`` on a real account. ``pytest -m local`` and ``pytest -m aws`` therefore run the same tests. On
-the latter nothing billable is made before its price is agreed to: by ``--yes --max-cost USD --account ID``.
+on this machine, ``aws`` on a real account. ``pytest -m local`` and ``pytest -m aws`` therefore run the same tests, and
+``pytest -m "aws and not slow"`` those that a project has not marked slow. On AWS nothing billable is made before its
+price is agreed to: by ``--yes --max-cost USD --account ID``.
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -210,6 +212,23 @@ def _target_name(config: pytest.Config) -> str:
     chosen = config.getoption("--target")
     if chosen:
         return str(chosen)
-    if config.getoption("markexpr") == "aws":
-        return "aws"
-    return get_settings().target
+    return "aws" if _asks_for_aws(config.getoption("markexpr")) else get_settings().target
+
+
+def _asks_for_aws(expression: str) -> bool:
+    """Whether an expression of ``-m`` can be true of tests marked ``aws`` only, as ``aws and not slow`` is."""
+
+    def asks(node: ast.expr) -> bool:
+        match node:
+            case ast.Name(name):
+                return name == "aws"
+            case ast.BoolOp(ast.And(), parts):
+                return any(map(asks, parts))
+            case ast.BoolOp(ast.Or(), parts):
+                return all(map(asks, parts))
+        return False
+
+    try:
+        return asks(ast.parse(expression.strip(), mode="eval").body)
+    except SyntaxError:  # pytest says what is wrong with it
+        return False

@@ -25,8 +25,9 @@ def pytest_collection_modifyitems(items):
     # What needs torch, or MXNet, is no part of `pytest -m local`, which installs neither.
     for item in items:
         if item.path.parent == Path(__file__).parent:
-            names = item.fixturenames
-            item.add_marker("oracle" if "oracle" in names else "train" if "torch" in names else "local")
+            for name, marker in (("oracle", "oracle"), ("torch", "train")):
+                if name in item.fixturenames:
+                    item.add_marker(marker)
 
 
 @pytest.fixture(scope="session")

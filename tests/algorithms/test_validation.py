@@ -8,8 +8,6 @@ import pytest
 
 from harness.algorithms.image_classification.validation import counted_images
 
-pytestmark = pytest.mark.local
-
 LOGS = Path(__file__).parents[2].parent / "shared/data/aws-truth/training-logs"
 
 

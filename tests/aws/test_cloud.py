@@ -35,7 +35,7 @@ from harness.targets.target import TargetError
 from tests.aws.conftest import P3, everything
 from tests.validated import ValidatedSession
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 
 MODEL = "fixtures/model/model.tar.gz"
 LATER = datetime.now(UTC) + timedelta(days=2)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.aws.test_cloud import MODEL, harness, place  # noqa: F401 (a fixture)
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 
 
 def evaluate(stand_in, root, *arguments):

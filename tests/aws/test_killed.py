@@ -16,7 +16,7 @@ from harness.cloud.sweep import sweep
 from harness.scones.dataset.transform import from_folder
 from tests.aws.conftest import everything
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 
 NOTHING = set()
 

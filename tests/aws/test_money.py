@@ -21,8 +21,6 @@ from harness.emulator.quotas import Quotas
 from harness.settings import Settings
 from harness.targets.target import Target
 
-pytestmark = pytest.mark.local
-
 TARGET = Target(
     "aws", {}, is_local=False, account_id="123456789012", region="us-east-1", caller="arn:aws:iam::x:user/y"
 )

@@ -12,7 +12,7 @@ from harness.project.template import read_plan
 from tests.aws.conftest import ACCOUNT, everything, started
 from tests.aws.test_cloud import harness, place  # noqa: F401 (a fixture)
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 
 AGREED = ("--yes", "--max-cost", "6", "--account", ACCOUNT)
 BY_CLOUDFORMATION = {

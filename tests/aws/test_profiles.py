@@ -25,8 +25,6 @@ from harness.targets.aws import aws
 from harness.targets.target import TargetError
 from tests.aws.aws_by_host import ACCOUNT, Aws
 
-pytestmark = pytest.mark.local
-
 START = "https://example.awsapps.com/start"
 SCOPE = "sso_registration_scopes = sso:account:access\n"
 SESSION = f"[sso-session corp]\nsso_start_url = {START}\nsso_region = eu-west-1\n{SCOPE}"

@@ -19,8 +19,6 @@ from harness.targets import open_standing_target, open_target
 from harness.targets.aws import aws
 from harness.targets.target import Target, TargetError, environment_of
 
-pytestmark = pytest.mark.local
-
 
 @pytest.fixture
 def shell(monkeypatch, tmp_path):

@@ -19,8 +19,6 @@ from harness.capture.records import CaptureRecord, Payload, parse_file, probabil
 from harness.capture.selection import Selection, read_time
 from tests.capture.making import START, line, record, side, write_hours
 
-pytestmark = pytest.mark.local
-
 EVERYTHING = Details(probabilities=True, image=True)
 OUTPUTS = ["[0.25, 0.75]", "[1, 0]", " [0.5,0.5]\n", "[]", "{}", "text", "[true]", '["0.5"]', "[[0.5, 0.5]]", "0.5"]
 

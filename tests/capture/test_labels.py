@@ -11,8 +11,6 @@ from harness.monitor.observe import observe
 from harness.reporting.images import digest_of
 from tests.capture.making import line, png
 
-pytestmark = pytest.mark.local
-
 
 @pytest.fixture
 def folder(tmp_path):

@@ -6,8 +6,6 @@ import pytest
 
 from harness.project.latency import visits_of
 
-pytestmark = pytest.mark.local
-
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 

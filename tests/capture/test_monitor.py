@@ -15,7 +15,6 @@ from tests.capture.making import line, png, write_hours
 from tests.capture.pictures import frame
 
 pytest.importorskip("scipy", reason="scipy is not installed: pip install 'aws-ml-harness[captures]'")
-pytestmark = pytest.mark.local
 
 SECTIONS = [
     "Confidence",
@@ -174,8 +173,7 @@ def test_records_without_probabilities_make_a_report(tmp_path):
     assert "None of the 2 records has probabilities as its output" in page
 
 
-@pytest.mark.long
-@pytest.mark.processes
+@pytest.mark.slow
 def test_all_real_images_through_the_shipped_model(root, real_data, tmp_path):
     """The emulator, the workflow and the monitor as commands, as a person would run them."""
     import os

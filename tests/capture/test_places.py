@@ -20,8 +20,6 @@ from harness.capture.transfer import download, follow
 from harness.cli import main
 from tests.capture.making import START, key_of, line, write_hours
 
-pytestmark = pytest.mark.local
-
 
 @pytest.fixture
 def captures(tmp_path, bucket, s3):

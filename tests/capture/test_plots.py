@@ -15,7 +15,6 @@ from harness.reporting.statistics import calibration
 from tests.capture.pictures import BASELINE, DPI, PICTURES, draw, frame
 
 pytest.importorskip("scipy", reason="scipy is not installed: pip install 'aws-ml-harness[captures]'")
-pytestmark = pytest.mark.local
 
 TOLERANCE = 2.0
 """Of matplotlib's compare_images: root mean square over all pixels, of 255. Versions 3.8, 3.10 and 3.11 draw the same

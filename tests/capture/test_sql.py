@@ -16,7 +16,6 @@ from harness.capture.selection import Selection
 from tests.capture.making import START, key_of, line, write_hours
 
 pytest.importorskip("duckdb", reason="DuckDB is not installed: pip install 'aws-ml-harness[captures]'")
-pytestmark = pytest.mark.local
 
 LIMIT = 0.93
 

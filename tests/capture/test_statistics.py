@@ -11,7 +11,6 @@ from harness.reporting.statistics import calibration, energy_test, holm, two_sam
 from tests.capture.making import png
 
 stats = pytest.importorskip("scipy.stats", reason="scipy is not installed: pip install 'aws-ml-harness[captures]'")
-pytestmark = pytest.mark.local
 
 
 @given(st.integers(0, 500), st.integers(1, 500))

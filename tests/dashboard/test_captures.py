@@ -10,7 +10,6 @@ import pytest
 from harness.dashboard import captures
 from harness.dashboard.captures import CaptureReader, least_sure
 
-pytestmark = pytest.mark.local
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
 
 

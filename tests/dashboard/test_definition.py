@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from harness.dashboard.definition import END, START, choice_in_words, fails_of, graph_of, states_in
 from harness.parity.export import read_export
 
-pytestmark = pytest.mark.local
 INVOKE = "arn:aws:states:::lambda:invoke"
 
 

@@ -11,8 +11,6 @@ from harness.dashboard.history import states_of, steps_of
 from harness.parity.export import read_export
 from harness.project.executions import history, run
 
-pytestmark = pytest.mark.local
-
 
 @pytest.fixture
 def ran(role):

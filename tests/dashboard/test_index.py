@@ -3,13 +3,11 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from botocore.exceptions import ClientError
 
 from harness.dashboard import executions
 from harness.dashboard.executions import ExecutionIndex, Wanted
 
-pytestmark = pytest.mark.local
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:m"
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 

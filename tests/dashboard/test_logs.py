@@ -2,12 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from harness.dashboard.history import Attempt
 from harness.dashboard.logs import log_of
 
-pytestmark = pytest.mark.local
 BEGAN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 

@@ -20,7 +20,6 @@ from harness.emulator.faults import Faults
 from harness.emulator.stepfunctions.clock import Clock
 from tests.emulator.test_command import HARNESS, clean_environment, emulator
 
-pytestmark = pytest.mark.local
 LOOPBACK = "http://127.0.0.1:4566"
 
 
@@ -108,7 +107,6 @@ def test_files_of_others_are_as_they_made_them(root):
     assert all(list(path.parent.glob("LICENSE*")) for path in there.values())
 
 
-@pytest.mark.processes
 def test_the_command_serves_the_page_and_it_only_shows(tmp_path):
     with emulator(tmp_path):
         process = subprocess.Popen(

@@ -16,8 +16,6 @@ from harness.project.executions import run, wait
 
 from .conftest import HERE
 
-pytestmark = pytest.mark.local
-
 DEFINITION = {
     "Comment": "Looks whether it is to fail.",
     "StartAt": "Look",

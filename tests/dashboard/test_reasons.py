@@ -6,8 +6,6 @@ import pytest
 
 from harness.dashboard.reasons import in_words, reason_of
 
-pytestmark = pytest.mark.local
-
 
 def unsure(confidence, threshold=0.93):
     said = f"THRESHOLD_CONFIDENCE_NOT_MET: the confidence {confidence} does not exceed the threshold {threshold}"

@@ -14,7 +14,6 @@ from harness.dashboard.watch import TooManyStreams, Topic, Watch
 from harness.emulator.door.server import HttpServer
 from harness.project.executions import start
 
-pytestmark = pytest.mark.local
 WITHIN = 20
 
 

@@ -15,8 +15,6 @@ from harness.parity.replay import replay
 from harness.project.executions import run, start, wait
 from tests.conftest import harness
 
-pytestmark = pytest.mark.local
-
 DEFINITION = {
     "StartAt": "Look",
     "States": {
@@ -120,7 +118,7 @@ def test_what_cannot_be_repeated_is_no_test(dashboard_of, machine):
     assert "stopped" in answer.text
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_copied_test_passes_in_a_project(dashboard_of, tmp_path):
     """A project of one's own: its execution's copied test is run by its own pytest."""
     subprocess.run(harness("init", tmp_path), check=True, capture_output=True)

@@ -13,8 +13,6 @@ from harness.emulator.door.errors import AwsError
 from harness.emulator.lambda_.package import unpack
 from harness.emulator.sagemaker.model_data import ModelDataError, fetch_model
 
-pytestmark = pytest.mark.local
-
 
 class Bucket:
     """What fetch_model needs of an S3 client."""

@@ -15,8 +15,6 @@ from hypothesis import strategies as st
 
 from harness.emulator.door.body import BodyError, check_signed_chunks, read_body
 
-pytestmark = pytest.mark.local
-
 
 def headers(**given):
     return Parser().parsestr("".join(f"{name.replace('_', '-')}: {value}\n" for name, value in given.items()))

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from harness.emulator.door.boundary import Boundary, is_loopback
 
-pytestmark = pytest.mark.local
 PAGE = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}
 
 

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import boto3
-import pytest
 from werkzeug import Request, Response
 from werkzeug.test import EnvironBuilder
 
@@ -14,8 +13,6 @@ from harness.emulator.door.boundary import Boundary
 from harness.emulator.door.cors import CorsRule, answer_page, permission
 from harness.emulator.moto.s3_cors import cors_rules
 from tests.door.test_boundary import bucket  # noqa: F401
-
-pytestmark = pytest.mark.local
 
 SITE = "http://localhost:3000"
 RULES = [

@@ -6,8 +6,6 @@ import pytest
 
 from harness.emulator.lambda_.runtime_api import RuntimeApi, RuntimeEvents
 
-pytestmark = pytest.mark.local
-
 PAGES = [
     {"Origin": "https://evil.example"},
     {"Sec-Fetch-Site": "cross-site"},

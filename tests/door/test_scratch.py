@@ -6,11 +6,8 @@ import sys
 import tempfile
 
 import psutil
-import pytest
 
 from harness.emulator.process.scratch import ScratchFolder
-
-pytestmark = pytest.mark.local
 
 PROGRAM = """
 import os, signal, subprocess, sys, tempfile

@@ -5,12 +5,8 @@ import signal
 import sys
 import time
 
-import pytest
-
 from harness.emulator.lambda_.runtime import OF_PYTHON
 from harness.emulator.lambda_.template import RuntimeTemplate
-
-pytestmark = pytest.mark.local
 
 
 def test_a_template_that_is_stopped_is_not_waited_for(tmp_path, monkeypatch):

@@ -9,14 +9,11 @@ import sys
 from contextlib import contextmanager
 
 import boto3
-import pytest
 from botocore.config import Config
 
 from harness.emulator.process.surroundings import leave_out_surroundings, program_variables, without_surroundings
 from harness.emulator.sagemaker.program import ProcessProgram, ProgramSpec
 from tests.emulator.pictures import ROLE
-
-pytestmark = pytest.mark.local
 
 SECRETS = {
     "AWS_ACCESS_KEY_ID": "AKIAREAL",
@@ -110,7 +107,6 @@ def started(folder, **variables):
     assert process.returncode == 0 and "Traceback" not in said, said
 
 
-@pytest.mark.processes
 def test_odd_variables_change_nothing(tmp_path):
     with started(tmp_path, **ODD) as client:
         s3 = client("s3")

@@ -10,7 +10,6 @@ from harness.emulator.door.errors import explained
 from tests.door.test_bodies import post, signed
 from tests.door.test_boundary import ask, bucket  # noqa: F401
 
-pytestmark = pytest.mark.local
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 ENTITIES = (
     b'<!DOCTYPE a [<!ENTITY a "' + b"a" * 99 + b'">]><Tagging><TagSet><Tag><Key>&a;</Key></Tag></TagSet></Tagging>'

@@ -12,8 +12,6 @@ from botocore.config import Config
 from tests.emulator.acting import ACCOUNT, allow, deny, document, refused, trust_of
 from tests.emulator.packages import package
 
-pytestmark = pytest.mark.local
-
 PASS = json.dumps({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}})
 LAMBDA, STATES = "lambda.amazonaws.com", "states.amazonaws.com"
 

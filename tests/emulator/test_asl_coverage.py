@@ -12,8 +12,6 @@ from harness.testing.asl_coverage import measure
 from harness.testing.asl_plugin import is_meant
 from tests.emulator.test_clock import finish
 
-pytestmark = pytest.mark.local
-
 CALL = "arn:aws:states:::lambda:invoke"
 EVERYTHING = {
     "StartAt": "Which",
@@ -171,8 +169,7 @@ def test_runs(target, name, machine):
 """
 
 
-@pytest.mark.long
-@pytest.mark.processes
+@pytest.mark.slow
 def test_pytest_tells_coverage_writes_a_page_and_fails_below_a_share(tmp_path):
     (tmp_path / "test_machines.py").write_text(SUITE)
 

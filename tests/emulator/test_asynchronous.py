@@ -11,8 +11,6 @@ from tests.emulator.acting import allow
 from tests.emulator.conftest import delete_role, make_role
 from tests.emulator.packages import package
 
-pytestmark = pytest.mark.local
-
 # Fails so often, and notes each attempt in a file: functions share this machine's folders.
 HANDLER = """
 def lambda_handler(event, context):

@@ -7,8 +7,6 @@ import pytest
 
 from tests.emulator.acting import allow, refused
 
-pytestmark = pytest.mark.local
-
 TAGS = [{"Key": "harness:owner", "Value": "tests"}, {"Key": "empty", "Value": ""}]
 
 

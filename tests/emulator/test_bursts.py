@@ -10,7 +10,7 @@ from botocore.config import Config
 
 from tests.emulator.packages import package
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 
 ROLE = "arn:aws:iam::123456789012:role/everything"
 SLOW = "import time\n\ndef lambda_handler(event, context):\n    time.sleep(2)\n"

@@ -15,8 +15,6 @@ from harness.capture.records import read_s3
 from harness.emulator.sagemaker.capture import MAX_FILE_BYTES, CaptureConfig, Captured, CaptureWriter
 from harness.emulator.sagemaker.model_server import ModelAnswer, ModelRequest
 
-pytestmark = pytest.mark.local
-
 PNG = b"\x89PNG\r\n\x1a\n"
 BOTH = [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}]
 SDK_HEADERS = {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["application/json"]}

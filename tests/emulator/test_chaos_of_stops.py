@@ -14,17 +14,17 @@ import time
 import zipfile
 from collections import Counter
 
+import boto3
 import psutil
 import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.capture.records import read_s3
-from tests import beside
 from tests.emulator.pictures import picture
 from tests.emulator.test_state import OUTSIDE
 
-pytestmark = [pytest.mark.long, pytest.mark.processes]
+pytestmark = pytest.mark.slow
 
 COUNT = 500
 ROUNDS = 10
@@ -79,7 +79,7 @@ class Process:
             assert line, said
             said += line
         self._url = re.search(r"http://\S+:\d+", said)[0]
-        self._session = beside.session(aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
+        self._session = boto3.session.Session(aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
 
     def client(self, service):
         config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, max_pool_connections=32)

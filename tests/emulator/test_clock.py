@@ -7,8 +7,6 @@ import uuid
 import boto3
 import pytest
 
-pytestmark = pytest.mark.local
-
 RETRY = [{"ErrorEquals": ["Lambda.ServiceException"], "IntervalSeconds": 2, "MaxAttempts": 6, "BackoffRate": 2}]
 
 

@@ -12,11 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+import boto3
 import pytest
-
-from tests import beside
-
-pytestmark = [pytest.mark.local, pytest.mark.processes]
 
 OUTSIDE = dict(os.environ)
 """The environment as it is before a target leads boto3 anywhere."""
@@ -64,7 +61,7 @@ def test_up_tells_where_it_answers_and_env_leads_there(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_up_stops_cleanly(tmp_path, number):
     with emulator(tmp_path) as (process, url):
-        s3 = beside.session().client(
+        s3 = boto3.client(
             "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
         )
         s3.create_bucket(Bucket="bucket")
@@ -104,7 +101,7 @@ def test_bad_input_is_named_without_a_traceback(tmp_path, arguments, variables, 
     assert "Traceback" not in refused.stderr
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_demo_runs_from_images_to_report_and_leaves_nothing(tmp_path):
     for name in ("fixtures", "lambdas", "statemachine", "template.yaml"):
         (tmp_path / name).symlink_to(ROOT / name)
@@ -121,7 +118,7 @@ def test_the_demo_runs_from_images_to_report_and_leaves_nothing(tmp_path):
     assert made == ["confidence_over_time.png", "predictions_by_class.png", "report.html"]
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_dataset_commands_run_one_after_the_other(tmp_path):
     assert run("dataset", "synthesize", "a.tar.gz", "--train", "3", "--test", "2", cwd=tmp_path).returncode == 0
     assert run("dataset", "extract", "b.tar.gz", "--source", "a.tar.gz", cwd=tmp_path).returncode == 0
@@ -158,8 +155,8 @@ def test_help_is_quick_to_import():
 
 def test_a_fault_of_what_does_not_exist_is_refused_unless_forced(tmp_path):
     with emulator(tmp_path) as (_, url):
-        s3 = beside.session(region_name="us-east-1").client(
-            "s3", endpoint_url=url, aws_access_key_id="x", aws_secret_access_key="x"
+        s3 = boto3.client(
+            "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
         )
         s3.create_bucket(Bucket="pictures")
         refused = run("fault", "add", "--bucket", "picture", "--error", "SlowDown", cwd=tmp_path)
@@ -172,15 +169,15 @@ def test_a_fault_of_what_does_not_exist_is_refused_unless_forced(tmp_path):
     assert "bucket=pictures" in listed.stdout
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_evaluate_leaves_functions_as_they_are_and_refuses_before_it_deploys(tmp_path):
     for name in ("fixtures", "lambdas", "statemachine", "template.yaml"):
         (tmp_path / name).symlink_to(ROOT / name)
     assert run("dataset", "synthesize", "a.tar.gz", "--train", "1", "--test", "1", cwd=tmp_path).returncode == 0
     assert run("dataset", "transform", "a.tar.gz", "images", cwd=tmp_path).returncode == 0
     with emulator(tmp_path) as (_, url):
-        functions = beside.session(region_name="us-east-1").client(
-            "lambda", endpoint_url=url, aws_access_key_id="x", aws_secret_access_key="x"
+        functions = boto3.client(
+            "lambda", endpoint_url=url, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
         )
         refused = run("evaluate", "nowhere", cwd=tmp_path)
         assert "there is no folder nowhere" in refused.stderr

@@ -15,8 +15,6 @@ from harness.emulator.stepfunctions.map_runs.batches import BatchError, in_batch
 from tests.emulator.conftest import delete_role, make_role
 from tests.emulator.test_states import create, finish  # noqa: F401
 
-pytestmark = pytest.mark.local
-
 PASS = {"It": {"Type": "Pass", "End": True}}
 FAIL_ODD = {
     "Odd?": {

@@ -12,8 +12,6 @@ from botocore.exceptions import ClientError
 
 from tests.service_model import problems
 
-pytestmark = pytest.mark.local
-
 ROLE = "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker-ExecutionRole"
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -13,8 +13,6 @@ from tests.emulator.pictures import picture
 from tests.emulator.test_clock import finish
 from tests.emulator.test_faults import endpoint  # noqa: F401
 
-pytestmark = pytest.mark.local
-
 SOURCE = """
 import boto3
 def lambda_handler(event, context):

@@ -11,8 +11,6 @@ from botocore.exceptions import ClientError
 from tests.emulator.conftest import delete_role, make_role
 from tests.emulator.packages import package
 
-pytestmark = pytest.mark.local
-
 TELL = """
 import boto3, json, os
 def lambda_handler(event, context):

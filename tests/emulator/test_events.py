@@ -11,8 +11,6 @@ from botocore.exceptions import ClientError
 from harness.emulator.events.rules import input_of
 from tests.emulator.packages import package
 
-pytestmark = pytest.mark.local
-
 ROLE = "arn:aws:iam::123456789012:role/everything"
 CODE = """
 import json, os

@@ -10,8 +10,6 @@ import pytest
 from tests.emulator.acting import ACCOUNT, allow, document, refused, trust_of
 from tests.emulator.pictures import IMAGE, ended, load, request
 
-pytestmark = pytest.mark.local
-
 MODEL = Path("fixtures/model/model.tar.gz")
 SAGEMAKER = {"Service": "sagemaker.amazonaws.com"}
 PULL = allow(

@@ -15,8 +15,6 @@ from tests.emulator.packages import package
 from tests.emulator.pictures import picture
 from tests.emulator.test_clock import finish, seconds
 
-pytestmark = pytest.mark.local
-
 ONCE = Config(retries={"total_max_attempts": 1})
 SOURCE = "def lambda_handler(event, context):\n    return {'seen': event}\n"
 
@@ -231,7 +229,6 @@ def test_a_fault_that_is_not_there_cannot_be_ended(faults):
         faults.remove(999)
 
 
-@pytest.mark.processes
 def test_the_command_adds_lists_and_clears(tmp_path):
     emulator = subprocess.Popen(harness("up", "--port", "0"), cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     try:

@@ -17,8 +17,6 @@ from botocore.exceptions import SSLError
 from harness.emulator.door.certificates import CertificateAuthority
 from harness.emulator.door.forward_proxy import is_aws
 
-pytestmark = pytest.mark.local
-
 
 def test_an_endpoint_that_the_sdk_builds_itself_answers_here(target):
     sts = boto3.client("sts", endpoint_url="https://sts.us-east-1.amazonaws.com")

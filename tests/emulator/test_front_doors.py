@@ -12,8 +12,6 @@ from harness.emulator.apigateway.mapping import Mapper
 from harness.emulator.apigateway.requests import match
 from harness.emulator.door.errors import AwsError
 
-pytestmark = pytest.mark.local
-
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
 Globals: {Function: {Runtime: python3.12, Handler: index.handler}}

@@ -17,8 +17,6 @@ from botocore.exceptions import ClientError
 
 from tests.emulator.packages import package
 
-pytestmark = pytest.mark.local
-
 ECHO = "def lambda_handler(event, context):\n    return event\n"
 
 

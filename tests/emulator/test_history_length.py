@@ -6,7 +6,7 @@ import time
 import boto3
 import pytest
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 
 LOOP = {
     "QueryLanguage": "JSONata",

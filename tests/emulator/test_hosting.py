@@ -16,7 +16,6 @@ from harness.emulator.sagemaker.model_server import ModelAnswer, ModelRequest
 from tests.emulator.acting import refused
 from tests.emulator.pictures import picture
 
-pytestmark = pytest.mark.local
 STUB = "stub:1"
 
 

@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 
 from harness.emulator.door.heads import read_headers
 
-pytestmark = pytest.mark.local
-
 NAMES = st.text(st.sampled_from("abcXYZ019-_"), min_size=1, max_size=12)
 VALUES = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f\x85"), max_size=30)
 ODD = st.sampled_from([" folded: more", "no colon", ": no name", "name : space", "\tfolded", "a:b:c", "x:", "x:  y  "])

@@ -13,8 +13,6 @@ from tests.emulator.packages import package
 from tests.emulator.pictures import load, request
 from tests.emulator.test_states import client, create, finish  # noqa: F401
 
-pytestmark = pytest.mark.local
-
 SDK = "arn:aws:states:::aws-sdk:"
 OPTIMIZED = "arn:aws:states:::"
 ECHO = """
@@ -258,7 +256,7 @@ def pictures(target):
     return name
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_training_job_is_waited_for_and_described(client, call, pictures):  # noqa: F811
     answer = call(OPTIMIZED + "sagemaker:createTrainingJob.sync", request(pictures))
     result = output(answer)
@@ -270,7 +268,7 @@ def test_a_training_job_is_waited_for_and_described(client, call, pictures):  # 
     assert "TrainingJobArn" in json.loads(submitted["taskSubmittedEventDetails"]["output"])
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_training_job_that_fails_fails_its_task_with_its_description(call, pictures):
     wrong = {"num_classes": "two", "num_training_samples": "40"}
     answer = call(OPTIMIZED + "sagemaker:createTrainingJob.sync", request(pictures, HyperParameters=wrong))

@@ -10,8 +10,6 @@ from botocore.exceptions import ClientError
 
 from tests.emulator.packages import package
 
-pytestmark = pytest.mark.local
-
 ROLE = "arn:aws:iam::123456789012:role/everything"
 CODE = "def handler(event, context):\n    return event\n"
 

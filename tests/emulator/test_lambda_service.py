@@ -18,8 +18,6 @@ from botocore.exceptions import ClientError
 
 from tests.emulator.packages import package
 
-pytestmark = pytest.mark.local
-
 ECHO = "def lambda_handler(event, context):\n    return event\n"
 VERSION = "import os\ndef lambda_handler(event, context):\n    return os.environ['AWS_LAMBDA_FUNCTION_VERSION']\n"
 

@@ -15,8 +15,6 @@ from botocore.exceptions import ClientError
 from harness.emulator import limits
 from tests.emulator.packages import package
 
-pytestmark = pytest.mark.local
-
 ROLE = "arn:aws:iam::123456789012:role/everything"
 SIZES = (
     "def lambda_handler(event, context):\n    return event['sign'] * (event['bytes'] // len(event['sign'].encode()))\n"

@@ -7,8 +7,6 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-pytestmark = pytest.mark.local
-
 
 @pytest.fixture(scope="module")
 def search(target):

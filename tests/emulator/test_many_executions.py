@@ -8,8 +8,6 @@ import uuid
 import boto3
 import pytest
 
-pytestmark = pytest.mark.local
-
 COUNT = 90
 """More than the emulator keeps as objects."""
 WAITING = {

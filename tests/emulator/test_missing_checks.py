@@ -6,8 +6,6 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-pytestmark = pytest.mark.local
-
 
 def test_a_secret_has_a_name_of_some_characters(target):
     with pytest.raises(ClientError, match="Must be a valid name containing alphanumeric characters"):

@@ -10,8 +10,6 @@ from botocore.exceptions import ClientError
 from harness.emulator.stepfunctions.mocks import MockConfig, MockError
 from tests.emulator.test_clock import finish
 
-pytestmark = pytest.mark.local
-
 INVOKE = "arn:aws:states:::lambda:invoke"
 RETRY = [{"ErrorEquals": ["Lambda.TooManyRequestsException"], "IntervalSeconds": 1, "MaxAttempts": 2}]
 CALL = {"Type": "Task", "Resource": INVOKE, "Parameters": {"FunctionName": "f"}, "OutputPath": "$.Payload"}

@@ -16,7 +16,6 @@ from harness.testing.control import ControlApi
 from tests.emulator.acting import refused
 from tests.emulator.pictures import picture
 
-pytestmark = pytest.mark.local
 IMAGE = "156813124566.dkr.ecr.us-east-1.amazonaws.com/sagemaker-model-monitor-analyzer"
 CLUSTER = {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.xlarge", "VolumeSizeInGB": 20}}
 

@@ -16,8 +16,6 @@ from harness.project.executions import wait
 from tests.conftest import harness
 from tests.emulator.packages import package
 
-pytestmark = pytest.mark.local
-
 ROLE = "arn:aws:iam::123456789012:role/everything"
 INVOKE = "arn:aws:states:::lambda:invoke"
 
@@ -84,7 +82,7 @@ def test_an_execution_that_still_ran_replays_as_far_as_it_was_exported(tmp_path,
     assert differences(recorded.events, replay(recorded)) == []
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_command_compares_and_records(states, execute, tmp_path):
     answers = [{"service": "lambda", "target": "f", "output": {"Payload": {"x": 1}}, "whole": True}]
     arn, _ = execute({"StartAt": "A", "States": {"A": task(End=True)}}, {"a": [1, 2]}, answers)

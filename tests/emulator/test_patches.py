@@ -8,9 +8,6 @@ import pytest
 
 from harness.emulator.moto.patches import Patch, PatchError, Patches
 
-pytestmark = pytest.mark.local
-
-
 BEFORE_AND_AFTER = """
 import sys
 import moto.core.utils, moto.events.models, moto.sns.models

@@ -11,8 +11,6 @@ from tests.emulator.acting import refused
 from tests.emulator.packages import package
 from tests.emulator.pictures import picture
 
-pytestmark = pytest.mark.local
-
 
 @pytest.fixture(scope="module")
 def sagemaker(target):

@@ -7,8 +7,6 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-pytestmark = pytest.mark.local
-
 ROLE = "arn:aws:iam::123456789012:role/everything"
 TEMPLATE = json.dumps(
     {

@@ -20,8 +20,6 @@ from harness.emulator.lambda_.provided import provided
 from harness.settings import Settings
 from tests.emulator.packages import package
 
-pytestmark = pytest.mark.local
-
 SHOWS = "import sys\ndef lambda_handler(event, context):\n    return '%d.%d' % sys.version_info[:2]\n"
 OF_3_12 = "def lambda_handler(event, context):\n    return f'{event['name']}'\n"
 """Quotes inside of an f-string that are those around it: Python 3.11 cannot read it."""

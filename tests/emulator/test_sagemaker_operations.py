@@ -9,8 +9,6 @@ from botocore.exceptions import ClientError
 
 from harness.emulator.sagemaker.kept_by_moto import KEPT
 
-pytestmark = pytest.mark.local
-
 MODEL = botocore.session.get_session().get_service_model("sagemaker")
 CARRIED_OUT = {
     *(

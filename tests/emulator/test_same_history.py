@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 
 from harness.testing.clock import virtual_time
 
-pytestmark = pytest.mark.local
-
 LEAVES = ["pass", "wait 0", "wait 1", "caught", "retried", "fail"]
 SHAPES = st.recursive(
     st.lists(st.sampled_from(LEAVES), min_size=1, max_size=3),

@@ -14,7 +14,7 @@ from tests.emulator.acting import refused
 from tests.emulator.pictures import ended
 
 pytest.importorskip("sklearn")
-pytestmark = [pytest.mark.local, pytest.mark.long]
+pytestmark = pytest.mark.slow
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 TRAIN = """

@@ -16,8 +16,6 @@ from harness.capture.records import read_s3
 from tests.emulator.pictures import IMAGE, ROLE, load, picture, request, run
 from tests.service_model import problems
 
-pytestmark = pytest.mark.local
-
 
 @pytest.fixture(scope="module")
 def sagemaker(target):
@@ -278,7 +276,7 @@ def test_a_killed_server_is_an_error_and_then_comes_back(runtime, control, endpo
     assert processes(control, endpoint)["AllTraffic"] != pid
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_killing_servers_loses_no_captured_invocation(runtime, control, endpoint, bucket):
     """Every answer that a client got is in the captures, whatever became of the server meanwhile."""
     marked, lock, done = set(), threading.Lock(), threading.Event()
@@ -316,7 +314,7 @@ def test_killing_servers_loses_no_captured_invocation(runtime, control, endpoint
     assert len(captured) == len(set(captured))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_twenty_endpoints_serve_at_once(sagemaker, runtime, model):
     names = [f"twenty-{number}-{uuid.uuid4().hex[:6]}" for number in range(20)]
     for name in names:

@@ -20,8 +20,6 @@ from harness.emulator.clients import endpoint_variable
 from harness.emulator.options import SERVICES
 from tests.emulator.packages import package
 
-pytestmark = pytest.mark.local
-
 OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "HARNESS_"))}
 """The environment as it is before a target leads boto3 anywhere."""
 TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -109,7 +107,7 @@ def test_a_function_reaches_the_other_services_where_they_are(tmp_path, elsewher
     assert "reading text\n" in messages
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_requests_for_other_services_are_passed_on(tmp_path, elsewhere, bucket):
     with only_lambda(tmp_path, **elsewhere) as client:
         s3 = client("s3")
@@ -130,14 +128,14 @@ def test_a_service_that_is_nowhere_is_named(tmp_path, role):
             create(client("lambda"), role)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_role_that_iam_does_not_have_is_refused(tmp_path, elsewhere, role):
     with only_lambda(tmp_path, **elsewhere) as client, pytest.raises(ClientError) as refused:
         create(client("lambda"), f"{role}-not")
     assert "cannot be assumed by Lambda" in str(refused.value)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_step_functions_alone_invokes_functions_that_are_elsewhere(tmp_path, elsewhere, bucket):
     iam = boto3.client("iam")
     name = f"services-{uuid.uuid4().hex[:8]}"
@@ -164,7 +162,7 @@ def test_step_functions_alone_invokes_functions_that_are_elsewhere(tmp_path, els
     boto3.client("lambda").delete_function(FunctionName=name)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_functions_outlive_a_restart(tmp_path, elsewhere, role, bucket):
     with only_lambda(tmp_path, "--state", "state", **elsewhere) as client:
         functions = client("lambda")
@@ -182,7 +180,7 @@ def test_functions_outlive_a_restart(tmp_path, elsewhere, role, bucket):
         assert ask(functions, bucket) == b"from elsewhere".hex()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_an_edit_of_live_code_is_run_by_the_next_invocation(tmp_path, elsewhere, role, bucket):
     folder = tmp_path / "code" / "reads"
     folder.mkdir(parents=True)
@@ -201,7 +199,7 @@ def test_an_edit_of_live_code_is_run_by_the_next_invocation(tmp_path, elsewhere,
         assert ask(functions, bucket) == "from elsewhere"
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_runtimes_that_aws_makes_no_new_functions_of_are_taken_where_that_is_asked_for(tmp_path, elsewhere, role):
     given = {"Role": role, "Handler": "lambda_function.handler", "Code": {"ZipFile": package(READS)}}
     refused = "The runtime parameter of python3.7 is no longer supported for creating or updating AWS Lambda functions"
@@ -212,7 +210,7 @@ def test_runtimes_that_aws_makes_no_new_functions_of_are_taken_where_that_is_ask
         assert made["Runtime"] == "python3.7"
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_live_code_that_is_gone_stops_its_function_not_the_emulator(tmp_path, elsewhere, role):
     folder = tmp_path / "code" / "reads"
     folder.mkdir(parents=True)
@@ -249,7 +247,7 @@ def test_the_emulators_own_clients_leave_the_models_as_they_are(control):
     s3.delete_bucket(Bucket=name)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_stacks_are_made_of_what_is_here_and_of_what_is_elsewhere(tmp_path, elsewhere, role):
     name = f"services-{uuid.uuid4().hex[:8]}"
     code = {"ZipFile": "def handler(event, context): return 'of a stack'"}

@@ -6,8 +6,6 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-pytestmark = pytest.mark.local
-
 INVOKE = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "f"}}
 
 

@@ -6,8 +6,6 @@ import uuid
 import boto3
 import pytest
 
-pytestmark = pytest.mark.local
-
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],

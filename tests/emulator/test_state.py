@@ -14,6 +14,7 @@ import threading
 import urllib.request
 from contextlib import contextmanager
 
+import boto3
 import psutil
 import pytest
 from botocore.config import Config
@@ -22,11 +23,8 @@ from harness.emulator.process import state
 from harness.emulator.process.records import Record
 from harness.emulator.process.state import StateError
 from harness.emulator.stepfunctions.store import Kept, Store
-from tests import beside
 from tests.emulator.pictures import IMAGE, ROLE, load, picture, request, run
 from tests.waiting import until
-
-pytestmark = [pytest.mark.local, pytest.mark.processes]
 
 OUTSIDE = dict(os.environ)
 """The environment as it is before a target leads boto3 anywhere."""
@@ -44,7 +42,7 @@ def emulator(folder, end=signal.SIGTERM):
         text=True,
     )
     url = re.search(r"http://\S+:\d+", process.stdout.readline())[0]
-    session = beside.session(aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
+    session = boto3.session.Session(aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
     try:
         yield lambda service: session.client(
             service, endpoint_url=url, config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
@@ -69,7 +67,7 @@ def answer(client, name):
     return json.loads(said["Body"].read())
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_jobs_models_endpoints_and_buckets_outlive_a_restart_and_a_crash(tmp_path):
     with emulator(tmp_path) as client:
         s3, sagemaker = client("s3"), client("sagemaker")
@@ -127,7 +125,7 @@ WAIT = {"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 3600, "End":
 TRUST = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_state_machines_and_executions_outlive_a_crash_and_what_ran_is_reported(tmp_path):
     with emulator(tmp_path, signal.SIGKILL) as client:
         role = client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps({"Statement": [TRUST]}))
@@ -314,7 +312,7 @@ def test_stacks_outlive_a_restart_and_can_be_changed_after_it(tmp_path):
         assert cfn.describe_stacks()["Stacks"] == []
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_pipelines_and_transform_jobs_outlive_a_restart(tmp_path):
     steps = [{"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "as it was told"}}]
     with emulator(tmp_path) as client:

@@ -9,8 +9,6 @@ from botocore.exceptions import ClientError
 
 from tests.emulator.test_clock import finish
 
-pytestmark = pytest.mark.local
-
 PASS = {"StartAt": "Pass", "States": {"Pass": {"Type": "Pass", "End": True}}}
 WAIT = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 3600, "End": True}}}
 FAIL = {"StartAt": "Fail", "States": {"Fail": {"Type": "Fail", "Error": "Nope", "Cause": "because"}}}

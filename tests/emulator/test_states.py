@@ -7,8 +7,6 @@ import uuid
 import boto3
 import pytest
 
-pytestmark = pytest.mark.local
-
 
 @pytest.fixture(scope="module")
 def client(target, role):

@@ -11,7 +11,7 @@ from tests.emulator.test_script_mode import IMAGE, PROCESS, TRAIN, packed
 from tests.emulator.test_xgboost import IMAGE as XGBOOST
 
 pytest.importorskip("sklearn")
-pytestmark = [pytest.mark.local, pytest.mark.long]
+pytestmark = pytest.mark.slow
 CLUSTER = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
 
 

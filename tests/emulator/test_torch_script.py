@@ -11,7 +11,7 @@ import pytest
 from tests.emulator.pictures import ended
 from tests.emulator.test_script_mode import packed
 
-pytestmark = [pytest.mark.train]
+pytestmark = pytest.mark.train
 IMAGE = "763104330519.dkr.ecr.us-east-1.amazonaws.com/pytorch-{}:2.1.0-cpu-py310-ubuntu20.04-sagemaker"
 CODE = """
 import argparse, json, os

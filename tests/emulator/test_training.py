@@ -20,8 +20,6 @@ from tests.emulator.acting import refused
 from tests.emulator.pictures import ROLE, channel, channels, ended, load, picture, request, run
 from tests.service_model import problems
 
-pytestmark = pytest.mark.local
-
 
 @pytest.fixture(scope="module")
 def sagemaker(target):
@@ -202,7 +200,7 @@ def test_stopping_keeps_what_was_made(sagemaker, control, s3, bucket):
     assert message == "The request was rejected because the training job is in status Stopped."
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_job_may_run_so_long_and_no_longer(sagemaker, bucket):
     job = run(sagemaker, **long_request(bucket), StoppingCondition={"MaxRuntimeInSeconds": 1})
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")

@@ -14,7 +14,6 @@ from harness.emulator.sagemaker.transform.batches import Batching, Processing, T
 from tests.emulator.acting import refused
 from tests.emulator.pictures import IMAGE, channel, picture, request, run
 
-pytestmark = pytest.mark.local
 REAL = Path(__file__).parents[3] / "shared" / "data" / "cifar-vehicles"
 
 
@@ -140,7 +139,7 @@ def test_batches_hold_all_records_in_order(tmp_path_factory, records, many, most
     assert many or all(len(batch) == 1 for batch in batches)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real data set is not beside the project")
 def test_real_images_agree_with_the_endpoint(sagemaker, bucket, role):
     s3, images = boto3.client("s3"), sorted((REAL / "test").glob("*.png"))

@@ -14,7 +14,7 @@ from tests.emulator.pictures import ended
 from tests.emulator.test_transform import await_end
 
 xgboost = pytest.importorskip("xgboost")
-pytestmark = [pytest.mark.local, pytest.mark.long]
+pytestmark = pytest.mark.slow
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
 ROWS = np.random.default_rng(1).random((200, 3)).round(4)

@@ -17,8 +17,6 @@ from harness.evaluation.model import Evaluation, Prediction
 from harness.reporting.labels import label_from_name, read_lst
 from harness.reporting.page import write
 
-pytestmark = pytest.mark.local
-
 
 def prediction(number, label, motorcycle, threshold=0.9):
     """An image that is taken for a motorcycle with that probability."""

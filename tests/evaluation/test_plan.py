@@ -15,8 +15,6 @@ from harness.evaluation.plan import WORKFLOWS, Plan, batch_seconds, estimate, sc
 from harness.evaluation.quotas import PRICES, QUOTAS, Times
 from harness.evaluation.simulate import simulate
 
-pytestmark = pytest.mark.local
-
 SLOW = Times(inference=0.5)
 BUSY = {
     "as proposed": Plan(10_000_000),

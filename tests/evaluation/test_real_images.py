@@ -8,7 +8,7 @@ import pytest
 from harness.evaluation.files import read_json
 from tests.conftest import harness
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("workflow", ["nested", "inline"])

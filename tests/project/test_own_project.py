@@ -12,8 +12,6 @@ from harness.project.packaging import package
 from harness.project.template import TemplateError
 from tests.conftest import harness
 
-pytestmark = [pytest.mark.local]
-
 
 def tried(folder, *command, code=0, **more):
     done = subprocess.run(
@@ -26,7 +24,7 @@ def tried(folder, *command, code=0, **more):
     return done.stdout
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_project_that_was_begun_passes_its_tests_and_tells_what_fails(tmp_path):
     folder = tmp_path / "greetings"
     subprocess.run(harness("init", folder), check=True, capture_output=True)
@@ -56,7 +54,7 @@ def test_a_project_that_was_begun_passes_its_tests_and_tells_what_fails(tmp_path
         assert line in said
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_it_is_deployed_and_removed_from_the_command_line(tmp_path):
     subprocess.run(harness("init", tmp_path), check=True, capture_output=True)
     up = subprocess.Popen(harness("up", "--port", "0"), cwd=tmp_path, stdout=subprocess.DEVNULL)

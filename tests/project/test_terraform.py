@@ -13,7 +13,6 @@ from harness.project.template import TemplateError
 from harness.project.terraform import apply
 from harness.testing.stack import StackUnderTest
 
-pytestmark = pytest.mark.local
 STANDS_IN = """#!{python}
 import json, pathlib, sys
 import boto3

@@ -1,11 +1,45 @@
 """The acceptance script, unmodified, through ``harness run``: trains, deploys, predicts, captures, cleans up."""
 
 import json
+import os
 import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.local, pytest.mark.long]
+from tests.conftest import harness
+
+pytestmark = pytest.mark.slow
+
+OUTSIDE = dict(os.environ)
+"""The environment as it is before a target leads boto3 anywhere."""
+
+
+@dataclass
+class Run:
+    """A finished run of a script."""
+
+    code: int
+    output: str
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def acceptance(root, drawings, tmp_path_factory):
+    """The acceptance script, run to its end."""
+    folder = tmp_path_factory.mktemp("acceptance")
+    done = subprocess.run(
+        harness("run", root / "examples" / "train_deploy_predict.py", drawings),
+        cwd=folder,
+        env=OUTSIDE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=280,
+    )
+    return Run(done.returncode, done.stdout, folder)
 
 
 def test_it_ends_well(acceptance):

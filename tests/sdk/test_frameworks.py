@@ -9,7 +9,7 @@ from tests.conftest import harness
 
 pytest.importorskip("sklearn")
 pytest.importorskip("sagemaker")
-pytestmark = [pytest.mark.local, pytest.mark.long]
+pytestmark = pytest.mark.slow
 
 
 def test_the_iris_example_runs(root, tmp_path):

@@ -10,7 +10,7 @@ import requests
 from tests.emulator.pictures import ROLE
 
 pytest.importorskip("sagemaker")
-pytestmark = [pytest.mark.local, pytest.mark.long]
+pytestmark = pytest.mark.slow
 
 
 def test_a_baseline_and_a_schedule(target, tmp_path):

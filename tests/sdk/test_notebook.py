@@ -15,7 +15,7 @@ ARCHIVE = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
 @pytest.mark.parametrize(
     "recipe",
     [
-        pytest.param("linear", marks=[pytest.mark.local, pytest.mark.long, pytest.mark.processes]),
+        pytest.param("linear", marks=pytest.mark.slow),
         pytest.param("fast", marks=pytest.mark.train),
     ],
 )

@@ -10,8 +10,6 @@ from harness.programs.failures import failure, hints
 from harness.programs.scripts import COMMANDS
 from tests.conftest import harness
 
-pytestmark = [pytest.mark.local, pytest.mark.processes]
-
 OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "HARNESS_"))}
 SCRIPT = """
 import boto3, sys
@@ -54,7 +52,7 @@ def test_a_script_finds_the_emulator_that_runs(tmp_path):
     assert second.returncode == 3, second.stderr  # in us-east-1 a bucket of one's own can be made again
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_notebook_is_written_with_its_results_even_when_a_cell_fails(tmp_path):
     first = "import boto3\nprint(boto3.client('sts').get_caller_identity()['Account'])"
     (tmp_path / "work.ipynb").write_text(notebook(first, "raise ValueError('as it should')", "print('never')"))
@@ -70,7 +68,7 @@ def test_a_notebook_is_written_with_its_results_even_when_a_cell_fails(tmp_path)
     assert executed["cells"][2]["outputs"] == []
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_notebook_s_parameters_are_set_and_errors_passed_over(tmp_path):
     (tmp_path / "work.ipynb").write_text(notebook("a = 1", "raise ValueError('one')", "print(bucket, count)"))
     given = ("--set", "bucket=b", "--set", "count=3", "--allow-errors")
@@ -95,7 +93,7 @@ def test_what_is_no_notebook_is_named(tmp_path):
     assert "broken.ipynb is no notebook" in done.stderr
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_downloads_are_answered_from_files_and_commands_are_those_of_the_kernel(tmp_path):
     url = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
     (tmp_path / "own.txt").write_text("mine")

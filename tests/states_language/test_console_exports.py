@@ -11,8 +11,6 @@ from harness.states_language.effects import CallResource, Cancel, Failure, Resul
 from harness.states_language.execution import Execution, Identity
 from harness.states_language.text import Payload, dumps, loads
 
-pytestmark = pytest.mark.local
-
 EXPORTS = Path(__file__).parents[3] / "shared" / "data" / "aws-truth" / "executions"
 NAMES = sorted(path.stem for path in EXPORTS.glob("*.json")) or ["none"]
 _ENDS = re.compile(r"(Task|LambdaFunction)(Succeeded|Failed|TimedOut)")

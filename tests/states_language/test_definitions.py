@@ -6,8 +6,6 @@ import pytest
 
 from harness.states_language.definition import InvalidDefinition, diagnose, parse
 
-pytestmark = pytest.mark.local
-
 PASS = {"Type": "Pass", "End": True}
 
 

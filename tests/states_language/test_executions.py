@@ -12,8 +12,6 @@ from harness.states_language.effects import AwaitToken, CallResource, Failure, H
 from harness.states_language.execution import Execution, Single
 from tests.states_language.driver import drive
 
-pytestmark = pytest.mark.local
-
 TASK = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "f"}, "End": True}
 
 

@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 from harness.states_language import intrinsics, jsonata, jsonpath
 from harness.states_language.errors import EvaluationError, SyntaxFault
 
-pytestmark = pytest.mark.local
-
 DOCUMENT = {
     "a": {"b": [1, 2, {"c": "x"}]},
     "users": [{"n": "x", "year": 1990}, {"n": "y", "year": 2005}],

@@ -12,8 +12,6 @@ from harness.emulator.access.policies import ALL, ANY
 from harness.emulator.access.required_permissions import Operation, Place, permissions_for
 from harness.emulator.aws_models import service_model
 
-pytestmark = pytest.mark.local
-
 SERVICES = {
     "lambda": "lambda",
     "states": "stepfunctions",

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.local
-
 ROOT = Path(__file__).parents[2]
 IMPORTS_MOTO = "harness/emulator/moto"
 UPPER = (

@@ -4,8 +4,6 @@ import pytest
 
 from benchmarks.__main__ import BEGIN, END, PAGE, put_between
 
-pytestmark = pytest.mark.local
-
 
 def test_tables_take_the_place_of_those_between_the_markers():
     text = f"before\n{BEGIN}\nold\n{END}\nafter\n"

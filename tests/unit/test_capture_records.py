@@ -14,8 +14,6 @@ from harness.capture.records import CaptureRecord, Skipped, parse_file, read_fol
 from harness.capture.report import ReportRow, write_report
 from harness.reporting.charts import save
 
-pytestmark = pytest.mark.local
-
 
 def line(data="[0.25, 0.75]", image=b"image", event_id="e", time="2026-01-02T03:04:05Z", **metadata):
     record = {

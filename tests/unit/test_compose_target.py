@@ -12,8 +12,6 @@ import pytest
 from harness.settings import Settings
 from harness.targets.compose import StackError, compose
 
-pytestmark = pytest.mark.local
-
 
 class Answers(http.server.BaseHTTPRequestHandler):
     """Tells whom a request was for."""

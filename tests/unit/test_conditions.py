@@ -7,8 +7,6 @@ from hypothesis import strategies as st
 from harness.emulator.access.conditions import are_met, fill_in
 from harness.emulator.access.policies import Asked, effects
 
-pytestmark = pytest.mark.local
-
 REQUEST = {
     "aws:username": ["ann"],
     "aws:requestedregion": ["us-east-1"],

@@ -21,8 +21,6 @@ from harness.scones.dataset.load import load
 from harness.scones.dataset.synthesize import synthesize
 from harness.scones.dataset.transform import DatasetError, from_folder, transform
 
-pytestmark = pytest.mark.local
-
 
 @pytest.fixture(scope="module")
 def archive_path(tmp_path_factory):

@@ -9,8 +9,6 @@ from harness.cli import main
 from harness.emulator.moto.patches import Patch
 from harness.settings import Settings
 
-pytestmark = pytest.mark.local
-
 
 @pytest.fixture
 def port(monkeypatch):

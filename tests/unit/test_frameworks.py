@@ -19,8 +19,6 @@ from harness.emulator.sagemaker.frameworks import (
 from harness.emulator.sagemaker.prepare import prepare_environment
 from harness.settings import Settings
 
-pytestmark = pytest.mark.local
-
 NOWHERE = Framework("sklearn", "no_such_module", "no-such-distribution", "1.2")
 
 

@@ -7,8 +7,6 @@ from harness.cloud import guard, prices
 from harness.cloud.consent import ConsentError
 from harness.settings import Settings
 
-pytestmark = pytest.mark.local
-
 
 @pytest.fixture
 def sagemaker(monkeypatch):

@@ -9,8 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-pytestmark = pytest.mark.local
-
 PNG = b"\x89PNG\r\n\x1a\n" + b"image"
 
 

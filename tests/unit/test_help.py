@@ -8,8 +8,6 @@ from click.testing import CliRunner
 
 from harness.cli import main
 
-pytestmark = pytest.mark.local
-
 
 def commands(command, *path):
     yield path, command

@@ -9,8 +9,6 @@ from harness.emulator.stepfunctions.integrations.reach import Answer, Caller, Re
 from harness.emulator.stepfunctions.integrations.registry import Integrations
 from harness.states_language.effects import AwaitJob, CallResource, Failure, Result
 
-pytestmark = pytest.mark.local
-
 CALLER = Caller("us-east-1", "123456789012")
 CHILD = "arn:aws:states:us-east-1:123456789012:execution:m:e"
 

@@ -13,8 +13,6 @@ from harness.emulator.stepfunctions.integrations.registry import OPTIMIZED, Inte
 from harness.emulator.stepfunctions.integrations.resource import parse_resource
 from harness.emulator.stepfunctions.integrations.values import Unusable, iso_text, to_json, to_request
 
-pytestmark = pytest.mark.local
-
 
 def refusal(resource, **more):
     return Integrations(lambda *call: None).refusal(resource, **more)
@@ -60,7 +58,7 @@ def test_errors_are_called_as_in_the_sdk_for_java(shape, name):
     assert java.sdk_exception(shape) == name
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_every_service_of_botocore_has_its_java_name():
     from botocore.session import Session
 

@@ -3,11 +3,7 @@
 import threading
 from types import SimpleNamespace
 
-import pytest
-
 from harness.emulator.logs import writer
-
-pytestmark = pytest.mark.local
 
 
 class Logs:

@@ -13,8 +13,6 @@ from harness.emulator.stepfunctions.map_runs.driver import MapRunDriver
 from harness.emulator.stepfunctions.map_runs.run import Ended
 from harness.states_language.effects import Failure, MapRunStarted, Result, RunMap
 
-pytestmark = pytest.mark.local
-
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:m"
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:m:e"
 

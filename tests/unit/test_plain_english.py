@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.local
-
 ROOT = Path(__file__).parents[2]
 AVOIDED = {
     r"\bwhat takes long\b": "slow tests",

@@ -2,12 +2,9 @@
 
 import io
 
-import pytest
 from rich.console import Console
 
 from harness.reporting.progress import counting, progress_bar
-
-pytestmark = pytest.mark.local
 
 
 def test_a_log_gets_a_line_for_each_tenth():

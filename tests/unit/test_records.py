@@ -14,8 +14,6 @@ from harness.emulator.moto.records import KIND, moto_records, restore_moto
 from harness.emulator.process.records import DamagedError, Record, read_records, write_records
 from harness.emulator.process.state import StateError, StateFolder
 
-pytestmark = pytest.mark.local
-
 SCALARS = st.none() | st.booleans() | st.integers() | st.text() | st.binary() | st.datetimes(timezones=st.just(UTC))
 FLOATS = st.floats(allow_nan=False)
 KEYS = st.text(max_size=5) | st.just("$bytes") | st.integers()

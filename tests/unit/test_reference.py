@@ -11,8 +11,6 @@ import pytest
 
 from harness.settings import Settings
 
-pytestmark = pytest.mark.local
-
 
 @pytest.fixture(scope="module")
 def reference(root):

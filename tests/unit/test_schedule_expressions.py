@@ -6,8 +6,6 @@ import pytest
 
 from harness.emulator.events.expressions import read_expression
 
-pytestmark = pytest.mark.local
-
 
 def due(text, moment, begun="2026-01-01T00:00:00", timezone="UTC"):
     """Whether it is due in the minute that ends at *moment*."""

@@ -2,12 +2,8 @@
 
 import threading
 
-import pytest
-
 from harness.emulator.stepfunctions.clock import Clock
 from harness.emulator.stepfunctions.scheduler import Scheduler
-
-pytestmark = pytest.mark.local
 
 
 def test_every_action_is_carried_out_in_order_however_many_wait():

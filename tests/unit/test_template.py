@@ -16,8 +16,6 @@ from harness.project.template import TemplateError, read_plan
 from harness.scones.workflow import plan_scones
 from harness.settings import Settings
 
-pytestmark = pytest.mark.local
-
 ACCOUNT, REGION = "123456789012", "us-east-1"
 PARAMETERS = {"BucketName": "images", "EndpointName": "the-endpoint", "Threshold": "0.8"}
 
@@ -27,7 +25,7 @@ def plan(root):
     return read_plan(root / "template.yaml", PARAMETERS, account_id=ACCOUNT, region=REGION)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_cfn_lint_finds_nothing(root):
     checked = subprocess.run(
         [Path(sys.executable).with_name("cfn-lint"), "template.yaml"], cwd=root, capture_output=True, text=True
@@ -53,7 +51,7 @@ def translated(root):
     return Translator({}, Parser(), boto_session=session).translate(template, PARAMETERS)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_plan_agrees_with_the_translator(plan, translated):
     functions = {
         resource["Properties"]["FunctionName"]: resource["Properties"]

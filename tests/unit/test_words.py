@@ -7,8 +7,6 @@ from hypothesis import strategies as st
 from harness.reporting.verdict import Finding, accuracy_finding, judge
 from harness.reporting.words import limit, percent, probability, share
 
-pytestmark = pytest.mark.local
-
 
 @pytest.mark.parametrize(
     ("value", "text"),

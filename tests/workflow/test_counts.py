@@ -12,8 +12,6 @@ from harness.emulator.lambda_.template import RuntimeTemplate
 from harness.project.executions import run
 from tests.workflow.checks import function_processes
 
-pytestmark = pytest.mark.local
-
 EXECUTIONS = 5
 
 

@@ -14,8 +14,6 @@ from harness.evaluation.command import EvaluateOptions, _earlier, evaluate_on
 from harness.evaluation.files import read_json
 from harness.project.executions import run
 
-pytestmark = pytest.mark.local
-
 
 @pytest.fixture(scope="module")
 def prefix(scones, drawings):
@@ -57,7 +55,7 @@ def evaluate(scones, settings, root, tmp_path):
     return run_it
 
 
-@pytest.mark.parametrize("workflow", [pytest.param("nested", marks=pytest.mark.long), "inline"])
+@pytest.mark.parametrize("workflow", [pytest.param("nested", marks=pytest.mark.slow), "inline"])
 def test_a_folder_is_evaluated(evaluate, scones, states, drawings, workflow):
     result, said = evaluate(drawings, workflow=workflow)
     evaluation = result.evaluation
@@ -87,7 +85,7 @@ def test_a_folder_is_evaluated(evaluate, scones, states, drawings, workflow):
     [
         "test.lst",
         *(
-            pytest.param(name, marks=pytest.mark.long)
+            pytest.param(name, marks=pytest.mark.slow)
             for name in ("test/", "items.csv", "items.jsonl", "manifest.json")
         ),
     ],
@@ -106,7 +104,7 @@ def test_any_source_gives_the_same(evaluate, prefix, name):
     assert tuple(json.loads(answer["Body"].read())) == next(iter(found.values()))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_an_image_deleted_meanwhile_fails_alone(evaluate, scones, prefix):
     s3, where = scones.session.client("s3"), prefix.partition(f"{scones.bucket}/")[2]
     body = s3.get_object(Bucket=scones.bucket, Key=f"{where}/test.lst")["Body"].read().decode()
@@ -121,7 +119,7 @@ def test_an_image_deleted_meanwhile_fails_alone(evaluate, scones, prefix):
     assert "The specified tolerated failure threshold was exceeded" in said
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("workflow", ["nested", "inline"])
 def test_a_throttled_endpoint_fails_the_batch_and_a_resume_does_the_rest(
     evaluate, faults, scones, states, prefix, workflow
@@ -173,7 +171,7 @@ def test_a_source_that_is_not_there_is_told(evaluate, scones, tmp_path, source, 
         evaluate(source.format(bucket=scones.bucket, empty=tmp_path / "empty"))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_two_evaluations_are_compared(evaluate, control, scones, prefix):
     before, _ = evaluate(f"{prefix}/test.lst", output="before", workflow="inline")
     control.post(f"endpoints/{scones.endpoint}/script", {"answers": [[0.99, 0.01]] * 40})
@@ -203,7 +201,7 @@ STATEMENTS = [
 ]
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize(("role", "action"), STATEMENTS)
 def test_without_any_one_right_it_breaks(clock, scones, states, prefix, role, action):
     iam = scones.session.client("iam")

@@ -8,7 +8,7 @@ import pytest
 
 from harness.project.executions import run
 
-pytestmark = [pytest.mark.local, pytest.mark.parametrize("images", ["synthetic"], indirect=True)]
+pytestmark = [pytest.mark.parametrize("images", ["synthetic"], indirect=True)]
 
 STATEMENTS = [
     ("scones-serialize-image-data", "s3:GetObject"),

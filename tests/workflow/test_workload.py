@@ -8,7 +8,7 @@ import pytest
 
 from tests.emulator.test_state import OUTSIDE
 
-pytestmark = [pytest.mark.long, pytest.mark.processes]
+pytestmark = pytest.mark.slow
 
 
 def call(*command, cwd, **variables):
