@@ -169,10 +169,20 @@ def read_frame(
     processes: int = 1,
     progress: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> tuple[pd.DataFrame, list[Skipped]]:
-    """All wanted records of a place in one frame, in order of time, without images and probabilities; and what was no
-    record.
+    """Read all wanted records of a place into one frame, in order of time, without images and probabilities.
 
-    A million records take some 300 MB. Arguments as of :func:`read_batches`; *threshold* is the confidence to exceed.
+    A million records take some 300 MB.
+
+    Args:
+        place: where the captures lie.
+        selection: which records are wanted.
+        threshold: confidence to exceed (0 to 1), for the column ``passed``.
+        processes: how many read the files of a folder, as of :func:`read_batches`.
+        progress: told, as bytes are read, how many of how many (as stored) those are.
+
+    Returns:
+        the frame, a line a record, with the columns of :func:`harness.capture.records.to_frame` and ``variant``; and
+        the lines that were no record.
     """
     import pandas as pd
 
@@ -190,7 +200,13 @@ def read_frame(
 
 
 def parse_stream(stream: Any, file: CaptureFile, details: Details = Details()) -> Iterator[Batch]:
-    """The batches of one file, from its beginning."""
+    """Read the batches of one file, from its beginning.
+
+    Args:
+        stream: the file, open for reading bytes; gzip is recognized.
+        file: where it lies, for the columns ``source`` and ``variant``.
+        details: which of the larger columns are wanted.
+    """
     before = 0
     for block, trouble in read_blocks(stream):
         batch = _batch(block, file.source, file.variant, details, before)

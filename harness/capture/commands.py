@@ -54,7 +54,15 @@ def selection_of(
     min_confidence: float | None = None,
     max_confidence: float | None = None,
 ) -> Selection:
-    """The conditions that the options of a command give.
+    """Return the conditions that the options of a command give.
+
+    Args:
+        since: a date, a time or an age (``2h``); None: from the beginning.
+        until: likewise; None: to the end.
+        variants: names of production variants; none: all.
+        classes: names or numbers of predicted classes; none: all.
+        min_confidence: 0 to 1; None: any.
+        max_confidence: 0 to 1; None: any.
 
     Raises:
         ValueError: one of them cannot be understood.
@@ -71,7 +79,14 @@ def selection_of(
 
 
 def list_captures(place: Place, selection: Selection, console: Console, *, each: bool) -> None:
-    """Say which files there are, by variant and hour, or each."""
+    """Print which files there are, by variant and hour, or each.
+
+    Args:
+        place: where the captures lie.
+        selection: which are wanted; by the times and variants that the keys tell.
+        console: where to print.
+        each: a line for each file.
+    """
     hours: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
     files = size = 0
     for file in place.files(selection):
@@ -98,7 +113,18 @@ def print_tail(
     threshold: float,
     interval: float = 1.0,
 ) -> None:
-    """Show the last *lines* records, and then, if *following*, each that appears, until Ctrl-C."""
+    """Show the last *lines* records, and then, if *following*, each that appears, until Ctrl-C.
+
+    Args:
+        place: where the captures lie.
+        selection: which records are wanted.
+        console: where records are printed.
+        errors: where lines that are no record are told.
+        lines: how many of the latest records are shown first; 0: none.
+        following: whether to wait for more.
+        threshold: confidence to exceed (0 to 1).
+        interval: seconds between two looks.
+    """
     from harness.capture.transfer import follow
 
     newest: list[tuple[datetime, str]] = []
@@ -143,7 +169,20 @@ def parse(
     progress: Progress,
     stream: IO[str] | None = None,
 ) -> int:
-    """Write the wanted records to a file, or as they come to standard output; gives how many there were."""
+    """Write the wanted records to a file, or as they come to standard output; return how many there were.
+
+    Args:
+        place: where the captures lie.
+        selection: which records are wanted.
+        output: the file; None: standard output.
+        form: ``csv``, ``jsonl`` or ``parquet``; standard output takes the first two.
+        threshold: confidence to exceed (0 to 1), for the column ``passed``.
+        images: whether the column ``image`` is written, as the record has it.
+        processes: how many read the files of a folder.
+        errors: where the numbers, and lines that are no record, are told.
+        progress: told, as bytes are read, how many of how many those are.
+        stream: stands in for standard output.
+    """
     from harness.capture.batches import Details, read_batches
     from harness.capture.export import CsvWriter, as_jsonl, columns, export
 
@@ -226,6 +265,17 @@ def print_sql(
     run: bool,
 ) -> None:
     """Print Athena's table over a place, or a query to it, or what that answers over a folder.
+
+    Args:
+        what: ``table`` for ``CREATE EXTERNAL TABLE``, or the name of a query.
+        place: where the captures lie.
+        endpoint: the endpoint that writes them, which knows its variants; None where a URI or a folder was named.
+        selection: which records the query wants.
+        console: where to print.
+        table: name of the table in Athena.
+        threshold: confidence to exceed (0 to 1).
+        limit: rows that the query gives at most.
+        run: answer the query over the files of a folder with DuckDB, and print CSV.
 
     Raises:
         ValueError: the place is of the wrong kind, or its production variants are not known.

@@ -69,7 +69,13 @@ def export(batches: Iterable[Batch], path: Path, form: str, *, threshold: float,
 
 
 def columns(batch: Batch, threshold: float, images: bool) -> pd.DataFrame:
-    """A batch as it is exported."""
+    """Return a batch as it is exported: the columns ``EXPORTED``.
+
+    Args:
+        batch: read with probabilities, and with images where *images* is true.
+        threshold: confidence to exceed (0 to 1), for the column ``passed``.
+        images: whether the column ``image`` is there.
+    """
     frame = batch.to_frame(threshold)
     return frame[[name for name in EXPORTED if images or name != "image"]]
 

@@ -98,7 +98,13 @@ def write_report(
 
 
 def verdict(rows: Sequence[ReportRow], stubs: Sequence[str], threshold: float) -> Verdict:
-    """Whether a run went as it was designed to."""
+    """Judge whether a run went as it was designed to: each execution succeeded or was refused for want of confidence.
+
+    Args:
+        rows: an execution each.
+        stubs: in words, what was not real.
+        threshold: confidence that the workflow wants to be exceeded (0 to 1).
+    """
     odd = [row for row in rows if row.status != "SUCCEEDED" and row.error != UNSURE]
     unsure = sum(row.error == UNSURE for row in rows)
     findings = []

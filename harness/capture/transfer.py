@@ -39,6 +39,12 @@ def download(
     Each appears under its name once it is whole. One that is there with the same size stays: capture files do not
     change once they are written. A second run goes on where the first was broken off.
 
+    Args:
+        place: where the captures lie.
+        folder: where they are brought; made where it is missing.
+        selection: which records are wanted; whole files come, those whose keys cannot hold any do not.
+        progress: told how many bytes of how many there are.
+
     Raises:
         ValueError: a key would lead out of the folder.
         OSError: a file cannot be written.

@@ -58,7 +58,16 @@ class BatchResult:
 
 
 def start_batch(states: Any, machine_arn: str, source: Source, bucket: str, name: str, options: BatchOptions) -> str:
-    """Start the evaluation of *source*; gives the execution's ARN. Its results go below ``evaluations/<name>``."""
+    """Start the evaluation of *source*; return the execution's ARN.
+
+    Args:
+        states: client of Step Functions.
+        machine_arn: the state machine with the Distributed Map.
+        source: images and their classes.
+        bucket: where results go, below ``evaluations/<name>``.
+        name: of the execution.
+        options: concurrency, items a batch, tolerated failures in percent.
+    """
     event = {
         "items": source.items,
         "images": source.images,
@@ -84,7 +93,13 @@ def resume_batch(states: Any, execution_arn: str) -> bool:
 
 
 def wait_for_batch(states: Any, execution_arn: str, progress: Progress = lambda counts: None) -> None:
-    """Wait until the execution has ended, and tell how far it is meanwhile."""
+    """Wait until the execution has ended, and tell how far it is meanwhile.
+
+    Args:
+        states: client of Step Functions.
+        execution_arn: as :func:`start_batch` gives it.
+        progress: given ``itemCounts`` of DescribeMapRun at each look.
+    """
     pause = 0.1
     while True:
         status = states.describe_execution(executionArn=execution_arn)["status"]
@@ -98,9 +113,15 @@ def wait_for_batch(states: Any, execution_arn: str, progress: Progress = lambda 
 
 
 def collect(states: Any, s3: Any, execution_arn: str, source: Source) -> BatchResult:
-    """What came of a batch: a prediction for each image.
+    """Return what came of a batch: a prediction for each image.
 
     A nested workflow that failed for want of confidence tells no probabilities; they are read in its history.
+
+    Args:
+        states: client of Step Functions.
+        s3: client of S3, to read the results that the Map Run has written.
+        execution_arn: an execution that has ended.
+        source: what was evaluated, for the true classes.
     """
     answer = states.describe_execution(executionArn=execution_arn)
     results = json.loads(answer["input"])["results"]

@@ -83,6 +83,11 @@ def run_evaluate(options: EvaluateOptions, settings: Settings, console: Console)
     so. Where none is, it is deployed and stays; on the embedded target, where no emulator runs for this folder, one is
     started for the time being. Nothing is deployed before the source was found.
 
+    Args:
+        options: of ``harness evaluate``.
+        settings: with the target.
+        console: where progress and result are printed.
+
     Raises:
         ValueError: the source, the earlier evaluation or the options make no sense.
         RuntimeError: the batch failed before it had any result, or the target cannot run it.

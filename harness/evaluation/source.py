@@ -100,6 +100,12 @@ def upload_folder(s3: Any, folder: Path, bucket: str, progress: Progress = lambd
     A folder with ``test.lst`` and ``test/`` is a data set, of which the test images are meant. Another with one
     ``.lst`` has the images that this names; any other, all images below it, with the classes that their names say.
 
+    Args:
+        s3: client of S3.
+        folder: images (PNG or JPEG), or a data set.
+        bucket: where they go.
+        progress: told how many images of how many are there.
+
     Raises:
         ValueError: there is no image, or the manifest is malformed or names one that is not there.
     """

@@ -58,6 +58,11 @@ def compare(reference: Features, captured: Features, *, seed: int = 0) -> Drift:
     16 principal components of both sides together) by the permutation test of the energy distance. P values are
     adjusted by Holm's method. Tests assume that images come independently of each other.
 
+    Args:
+        reference: features of images of the training set.
+        captured: features of captured images.
+        seed: of the permutations, so that the same images give the same p value.
+
     Raises:
         ValueError: one side has fewer than 8 images.
         RuntimeError: scipy is not installed.

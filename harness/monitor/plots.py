@@ -97,9 +97,12 @@ def bins_beside(threshold: float, lowest: float) -> NDArray[np.float64]:
 
 
 def share_below_over_time(frame: pd.DataFrame, *, threshold: float | None = None, axes: Axes | None = None) -> Axes:
-    """Share of predictions that do not exceed the threshold, by period, with Wilson's 95 % intervals.
+    """Plot the share of predictions that do not exceed the threshold, by period, with Wilson's 95 % intervals.
 
-    Arguments as of :func:`confidence_by_class`.
+    Args:
+        frame: from :func:`harness.capture.batches.read_frame`; the columns ``time`` (UTC) and ``confidence`` are read.
+        threshold: confidence to exceed (0 to 1); the setting when None.
+        axes: where to draw; a new figure when None.
     """
     limit = get_settings().threshold if threshold is None else threshold
     axes = axes or new_axes()

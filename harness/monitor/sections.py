@@ -136,7 +136,14 @@ def balance_section(frame: pd.DataFrame, threshold: float) -> Section:
 
 
 def accuracy_section(frame: pd.DataFrame, threshold: float, labels: LabelledImages | None) -> Section:
-    """How often predictions were right, and whether their confidence says so, where the true class is known."""
+    """Tell how often predictions were right, and whether their confidence says so, where the true class is known.
+
+    Args:
+        frame: a line a record, with ``predicted``, ``confidence`` and, where *labels* were matched, ``label`` and
+            ``trained``.
+        threshold: confidence to exceed (0 to 1).
+        labels: the labelled images; None where none were given.
+    """
     title = "Accuracy and calibration"
     if labels is None:
         return Section(
@@ -213,7 +220,13 @@ def _each_once(known: pd.DataFrame) -> pd.DataFrame:
 
 
 def drift_section(drift: Drift | None, why: str, images: int) -> Section:
-    """Whether captured images look like those of the training set. *why*: there is no comparison."""
+    """Tell whether captured images look like those of the training set.
+
+    Args:
+        drift: the comparison; None where there is none.
+        why: in words, why there is none.
+        images: how many distinct images were captured, of which a sample may have been compared.
+    """
     title = "Input drift"
     if drift is None:
         return Section(title, why)
@@ -258,7 +271,13 @@ def drift_section(drift: Drift | None, why: str, images: int) -> Section:
 
 
 def latency_section(visits: Sequence[StateVisit], executions: int, why: str) -> Section:
-    """How long each state of the executions took. *why*: there are none."""
+    """Tell how long each state of the executions took.
+
+    Args:
+        visits: a visit of a state each.
+        executions: how many executions were looked at.
+        why: in words, why there are no visits.
+    """
     title = "Latency by state"
     if not visits:
         return Section(title, why)

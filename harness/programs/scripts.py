@@ -52,5 +52,11 @@ def own_commands_first(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def run_script(script: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run a Python script; return its exit code."""
+    """Run a Python script; return its exit code.
+
+    Args:
+        script: path of the script.
+        arguments: its ``sys.argv[1:]``.
+        environment: all variables that it sees.
+    """
     return subprocess.call([sys.executable, str(script), *arguments], env=dict(environment))

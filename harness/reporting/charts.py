@@ -65,7 +65,13 @@ def time_axis(axes: Axes, times: Any) -> None:
 
 
 def finish(axes: Axes, *, grid: Literal["x", "y", "both"] = "y", legend: bool = True) -> None:
-    """What all plots have in common: a faint grid, no box, the legend below."""
+    """Give a plot what all plots have in common: a faint grid, no box, the legend below.
+
+    Args:
+        axes: the plot, drawn.
+        grid: lines across the x axis, the y axis, or both.
+        legend: whether there is one.
+    """
     axes.grid(axis=grid, color="#dddddd", linewidth=0.8)
     axes.set_axisbelow(True)
     for side in ("top", "right"):

@@ -77,13 +77,19 @@ class Calibration:
 def calibration(
     confidence: NDArray[np.float64], correct: NDArray[np.bool_], bins: int = 10, threshold: float | None = None
 ) -> Calibration:
-    """Reliability diagram and expected calibration error of the likeliest class.
+    """Compute the reliability diagram and the expected calibration error of the likeliest class.
 
     The error is that of bins of one width. In the diagram, the bin in which a threshold lies is two, so that none holds
     predictions of both sides.
 
     M. P. Naeini, G. F. Cooper, M. Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", AAAI
     2015; C. Guo et al., "On calibration of modern neural networks", ICML 2017.
+
+    Args:
+        confidence: probability of the predicted class, of shape (predictions,).
+        correct: whether each prediction was right, of the same shape.
+        bins: of one width between 0 and 1.
+        threshold: a confidence at which the diagram's bin is cut in two; None: it is not.
     """
     edges = np.linspace(0, 1, bins + 1)
     found = _binned(edges, confidence, correct)

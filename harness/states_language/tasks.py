@@ -153,7 +153,8 @@ class _Call:
         """Return the details of the event that tells that the task is scheduled (``TaskScheduled`` and its like).
 
         Args:
-            resource: the state's ``Resource``; shown for activities and functions, as other tasks name service and action.
+            resource: the state's ``Resource``; shown for activities and functions, as other tasks name service and
+                action.
             text: the arguments, as JSON.
             credentials: the task's ``Credentials``, of which ``RoleArn`` is told.
         """
