@@ -15,6 +15,9 @@ TORCH ?= torch==2.13.0
 ORACLE := $(HOME)/.cache/aws-ml-harness/mxnet-1.9.1
 ORACLE_READY := $(ORACLE)/.ready
 
+# Hundreds of processes import the harness in the tests: where compiled files are not kept, each compiles it anew.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: setup demo test test-train test-oracle test-long test-aws test-browser test-compose compose-check lint docs bench bench-captures bench-training clean
 
 setup: $(READY)
