@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.project.bucket import delete_bucket
 from harness.project.install import Step
+from harness.project.machines import delete_state_machine
 from harness.project.stack import delete_stack
 from harness.scones.training import LOG_GROUP
 
@@ -152,9 +153,7 @@ ORDER: dict[str, Callable[[boto3.Session, Found], None]] = {
         EndpointConfigName=found.name
     ),
     "model": lambda session, found: session.client("sagemaker").delete_model(ModelName=found.name),
-    "state machine": lambda session, found: session.client("stepfunctions").delete_state_machine(
-        stateMachineArn=found.arn
-    ),
+    "state machine": lambda session, found: delete_state_machine(session.client("stepfunctions"), found.arn),
     "function": _delete_function,
     "stack": _delete_stack,
     "role": _delete_role,
@@ -216,9 +215,8 @@ def is_there(session: boto3.Session, found: Found) -> bool:
         if _is_gone(error):
             return False
         raise
-    # These go a while after they were told to, and cost nothing meanwhile.
-    state = {"state machine": "status", "schedule group": "State"}.get(found.kind)
-    return state is None or answer.get(state) != "DELETING"
+    # It goes a while after it was told to, and costs nothing meanwhile.
+    return found.kind != "schedule group" or answer.get("State") != "DELETING"
 
 
 def _is_gone(error: Any) -> bool:

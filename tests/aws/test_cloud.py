@@ -16,7 +16,7 @@ from harness.cloud.cleanup import destroy_cloud, find_deployment
 from harness.cloud.consent import ConsentError
 from harness.cloud.deployment import CloudError, check_quotas, deploy_cloud, plan_actions, plan_cloud
 from harness.cloud.quotas import QuotaError
-from harness.cloud.removal import ORDER, Found, in_order, remove_all
+from harness.cloud.removal import ORDER, Found, in_order, is_there, remove_all
 from harness.cloud.run import deployed_on_aws
 from harness.cloud.running import find_running, show_running
 from harness.cloud.sweep import find_expired, sweep
@@ -24,6 +24,7 @@ from harness.cloud.tags import EXPIRY_KEY, OWNER_KEY, PROJECT_KEY, expiry_of, ma
 from harness.cloud.watchdog import set_watchdog, watchdog_time
 from harness.project.executions import run
 from harness.project.expand import LONGEST_BODY, expand
+from harness.project.machines import delete_state_machine
 from harness.project.stack import StackFailure, find_stack
 from harness.project.template import TemplateError
 from harness.scones.bring_up_aws import bring_up_on_aws, sweep_aws, take_down_on_aws
@@ -381,6 +382,23 @@ def test_what_guards_an_endpoint_stays_as_long_as_it(monkeypatch):
     assert gone[1:] == ["endpoint", "schedule group", "stack", "role", "bucket"]
 
 
+def test_a_state_machine_is_gone_before_its_removal_ends(place):
+    _, session = place
+    states = session.client("stepfunctions")
+    wait = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 3, "End": True}}}
+    trust = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = session.client("iam").create_role(RoleName="scones-late", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    machine = {"name": "scones-late", "definition": json.dumps(wait), "roleArn": role}
+    arn = states.create_state_machine(**machine)["stateMachineArn"]
+    states.start_execution(stateMachineArn=arn)
+    assert remove_all([Found(arn)], session) == []
+    assert not is_there(session, Found(arn))
+    assert states.create_state_machine(**machine)["stateMachineArn"] == arn  # AWS refuses while it deletes it
+    delete_state_machine(states, arn)
+    session.client("iam").delete_role(RoleName="scones-late")
+
+
 def test_what_runs_is_told_with_its_cost_and_its_end(place, stand_in, root, dataset):
     target, session = place
     settings = replace(stand_in.settings, model=str(root / MODEL))
@@ -447,7 +465,8 @@ def test_the_watchdog_deletes_the_endpoint_when_nobody_does(place, stand_in, roo
     plan = plan_cloud(target, session, settings, root, dataset, settings.model)
     deploy_cloud(plan, session)
     assert watchdog_time(session, plan.endpoint) == plan.tags.expiry
-    now = replace(plan.tags, expiry=datetime.now(UTC).replace(microsecond=0))
+    # A moment ahead: the emulator takes a look a second.
+    now = replace(plan.tags, expiry=datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=3))
     set_watchdog(session, plan.endpoint, plan.role("scones-watchdog"), now)
     session.client("sagemaker").get_waiter("endpoint_deleted").wait(
         EndpointName=plan.endpoint, WaiterConfig={"Delay": 1, "MaxAttempts": 60}

@@ -16,6 +16,7 @@ import pytest
 from harness.capture.records import await_s3
 from harness.project.executions import failed_state, history, run, run_all
 from harness.project.install import package
+from harness.project.machines import delete_state_machine
 from harness.testing.control import write_out
 from tests.workflow.checks import THRESHOLD_STATE, assert_threshold_not_met
 from tests.workflow.conftest import SEED
@@ -214,7 +215,7 @@ def await_permission(scones, states, machine, timeout=120):
         while "not authorized" in (result := run(states, arn, {})).cause:
             assert time.monotonic() < deadline, result.cause
     finally:
-        states.delete_state_machine(stateMachineArn=arn)
+        delete_state_machine(states, arn)
 
 
 @pytest.fixture
@@ -228,7 +229,8 @@ def variant(scones, states, variants_allowed, tmp_path):
     def make(replaced, source):
         (plan,) = [plan for plan in scones.plan.functions if plan.name == replaced]
         (tmp_path / "lambda_function.py").write_text(source)
-        name = f"{replaced}-variant"
+        unique = uuid.uuid4().hex[:8]  # AWS keeps a deleted machine's name while an execution of it runs
+        name = f"{replaced}-{unique}-variant"
         functions.create_function(
             FunctionName=name,
             Runtime=plan.runtime,
@@ -242,14 +244,14 @@ def variant(scones, states, variants_allowed, tmp_path):
         definition = machine.definition.replace(f":{replaced}:", f":{name}:")
         assert definition != machine.definition
         arn = states.create_state_machine(
-            name=f"{machine.name}-{replaced}", definition=definition, roleArn=machine.role_arn, tags=tags
+            name=f"{machine.name}-{replaced}-{unique}", definition=definition, roleArn=machine.role_arn, tags=tags
         )["stateMachineArn"]
         made.append((name, arn))
         return arn
 
     yield make
     for name, arn in made:
-        states.delete_state_machine(stateMachineArn=arn)
+        delete_state_machine(states, arn)
         functions.delete_function(FunctionName=name)
 
 
