@@ -22,7 +22,7 @@ from harness.evaluation.batch import (
 from harness.evaluation.compare import Comparison, compare
 from harness.evaluation.files import read_json, summary, to_csv, to_json
 from harness.evaluation.model import Evaluation, Prediction
-from harness.evaluation.source import Source, find_source, upload_folder
+from harness.evaluation.source import Source, find_source, read_folder, upload_folder
 from harness.reporting.page import write
 from harness.reporting.progress import progress_bar
 from harness.reporting.verdict import show
@@ -165,9 +165,7 @@ def evaluate_on(
         else:
             console.print(f"  nothing to resume: {arn} has not failed")
     else:
-        source = source or _find(options.source, options.images, s3, scones.bucket, console)
-        if agree is not None:
-            agree(source.count(s3))
+        source = source or _find(options.source, options.images, s3, scones.bucket, console, agree)
         name = f"evaluation-{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
         machine = scones.deployment.state_machine_arns.get(MACHINES[options.workflow])
         if machine is None:
@@ -227,13 +225,17 @@ def _source_of(earlier: Evaluation) -> Source:
     return Source(earlier.source, earlier.facts["Items"], earlier.facts["Images"], labels)
 
 
-def _find(named: str, images: str | None, s3: Any, bucket: str, console: Console) -> Source:
+def _find(
+    named: str, images: str | None, s3: Any, bucket: str, console: Console, agree: Callable[[int], None] | None = None
+) -> Source:
     if not named.startswith("s3://"):
-        folder = Path(named)
-        if not folder.is_dir():
+        if not Path(named).is_dir():
             raise ValueError(f"there is no folder {named}; name one, or s3://bucket/key")
         from harness.project.bucket import ensure_bucket
 
+        folder = read_folder(Path(named))
+        if agree is not None:
+            agree(len(folder.labels))
         ensure_bucket(s3, bucket)
         with progress_bar(console, "Uploading") as update:
             source = upload_folder(s3, folder, bucket, update)
@@ -242,6 +244,8 @@ def _find(named: str, images: str | None, s3: Any, bucket: str, console: Console
     source = find_source(s3, named, images)
     for other in {source.items["bucket"], source.images["bucket"]} - {bucket}:
         raise ValueError(f"the workflow's roles may read s3://{bucket} and not s3://{other}: copy the images there")
+    if agree is not None:
+        agree(source.count(s3))
     return source
 
 

@@ -94,8 +94,21 @@ def find_source(s3: Any, uri: str, images: str | None = None) -> Source:
     return Source(uri, items, {"bucket": where_bucket, "prefix": prefix}, labels)
 
 
-def upload_folder(s3: Any, folder: Path, bucket: str, progress: Progress = lambda done, total: None) -> Source:
-    """Upload the images of *folder* below ``evaluations/`` of the bucket, and a manifest; what is there stays.
+@dataclass(frozen=True)
+class Folder:
+    """Images of a folder on this machine, before they are uploaded.
+
+    Attributes:
+        root: below which they are.
+        labels: class numbers by path, None where it is not known.
+    """
+
+    root: Path
+    labels: dict[str, int | None]
+
+
+def read_folder(folder: Path) -> Folder:
+    """Return the images of *folder* that are to be evaluated.
 
     A folder with ``test.lst`` and ``test/`` is a data set, of which the test images are meant. Another with one
     ``.lst`` has the images that this names; any other, all images below it, with the classes that their names say.
@@ -128,6 +141,12 @@ def upload_folder(s3: Any, folder: Path, bucket: str, progress: Progress = lambd
         labels = {path.relative_to(folder).as_posix(): label_from_name(path.name) for path in paths}
     if not labels:
         raise ValueError(f"{folder} has no images (PNG or JPEG) and no .lst manifest")
+    return Folder(root, labels)
+
+
+def upload_folder(s3: Any, folder: Folder, bucket: str, progress: Progress = lambda done, total: None) -> Source:
+    """Upload images below ``evaluations/`` of the bucket, and a manifest; what is there stays."""
+    root, labels = folder.root, folder.labels
     digest = hashlib.sha256()
     for path in sorted(labels):
         digest.update(path.encode() + b"\0" + (root / path).read_bytes())

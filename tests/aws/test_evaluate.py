@@ -26,6 +26,9 @@ def test_it_needs_a_deployment_and_consent(place, stand_in, root, drawings, tmp_
     dear = evaluate(stand_in, root, drawings, "--yes", "--max-cost", "0.001", *output)
     assert dear.returncode == 1 and "more than the limit of 0.00 USD" in dear.stderr.replace("\n", " ")
     _, session = place
+    s3 = session.client("s3")
+    (bucket,) = [each["Name"] for each in s3.list_buckets()["Buckets"]]
+    assert s3.list_objects_v2(Bucket=bucket, Prefix="evaluations/")["KeyCount"] == 0  # nothing before it is agreed to
     states = session.client("stepfunctions")
     machines = {each["name"]: each["stateMachineArn"] for each in states.list_state_machines()["stateMachines"]}
     assert states.list_executions(stateMachineArn=machines["BatchEvaluationStateMachine"])["executions"] == []
