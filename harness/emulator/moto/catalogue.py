@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.emulator.access.permissions import Permissions
 from harness.emulator.moto.app import loader_patches
+from harness.emulator.moto.bucket_defaults import bucket_default_patches
 from harness.emulator.moto.bucket_tags import bucket_tag_patches
 from harness.emulator.moto.events import event_patches
 from harness.emulator.moto.iam import iam_patches
@@ -17,6 +18,7 @@ def all_patches(permissions: Permissions) -> tuple[Patch, ...]:
     return (
         *loader_patches(),
         *s3_access_patches(permissions),
+        *bucket_default_patches(),
         *bucket_tag_patches(),
         *iam_patches(),
         *event_patches(),

@@ -8,12 +8,13 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-auth-workfl
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from harness.emulator.access.permissions import NONE, Permissions
+from harness.emulator.access.permissions import Permissions
 from harness.emulator.access.policies import ALL
 from harness.emulator.access.sessions import Actor
 from harness.emulator.clients import OWN_ACCESS_KEY
@@ -28,7 +29,14 @@ _ACTIONS = {"s3:HeadBucket": _LIST_BUCKET}
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
 """
+_BY_QUERY = {
+    "encryption": ("s3:GetEncryptionConfiguration", "s3:PutEncryptionConfiguration"),
+    "publicAccessBlock": ("s3:GetBucketPublicAccessBlock", "s3:PutBucketPublicAccessBlock"),
+}
+"""Actions that moto does not tell from ListBucket and CreateBucket: to look, and to change."""
+_OWNER = "x-amz-expected-bucket-owner"
 _OF_A_NEW_BUCKET = ("s3:CreateBucket", "s3:TagResource")
+_ACCOUNT = re.compile(r"\d{12}")
 _IN_QUERY = {"prefix": "s3:prefix", "delimiter": "s3:delimiter", "max-keys": "s3:max-keys", "versionId": "s3:versionid"}
 _IN_HEADERS = (
     "x-amz-acl",
@@ -49,6 +57,7 @@ def s3_access_patches(permissions: Permissions) -> tuple[Patch, ...]:
         request = _Request(permissions, responses, resource)
         many = responses.method == "POST" and request.action == _DELETE_OBJECT and not request.key
         deleting.many = request if many else None
+        request.check_owner()
         if not many:  # many are asked for one by one
             request.check()
 
@@ -117,6 +126,8 @@ class _Request:
         action = "s3:" + _text(responses.data["Action"])
         self.action = _ACTIONS.get(action, action)
         bucket, _, self.key = resource.partition(":s3:::")[2].partition("/")
+        for name in _BY_QUERY.keys() & (set() if self.key else responses.querystring.keys()):
+            self.action = _BY_QUERY[name][responses.method != "GET"]
         self._resource = ALL if bucket in ("", ALL) else resource
         self._bucket = responses.backend.buckets.get(bucket)
 
@@ -139,6 +150,22 @@ class _Request:
             if words is not None:
                 raise S3ClientError("AccessDenied", words)
 
+    def check_owner(self) -> None:
+        """Refuse a request for a bucket of somebody else than it expects.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html
+        """
+        from moto.s3.exceptions import S3ClientError
+
+        expected = self._responses.headers.get(_OWNER)
+        if expected is None or self._bucket is None:
+            return
+        if not _ACCOUNT.fullmatch(expected):
+            words = f"The value of the expected bucket owner parameter must be an AWS Account ID... [{expected}]"
+            raise S3ClientError("InvalidBucketOwnerAWSAccountID", words)
+        if expected != self._bucket.account_id:
+            raise S3ClientError("AccessDenied", "Access Denied")
+
     def refusal(self, action: str, resource: str, bucket: Any) -> str | None:
         """S3's words for why *action* may not be done; None where it may."""
         documents = (_policy(bucket),) if bucket is not None and bucket.policy is not None else ()
@@ -146,7 +173,7 @@ class _Request:
             return None if bucket is not None and is_public(bucket, action, resource) else "Access Denied"
         if not self._signed:
             return None  # the emulator may do everything
-        values = self._values() if action == self.action else NONE
+        values = self._values() if action == self.action else self._values_of_all()
         return self._permissions.refusal(self._session, action, resource, values, documents, quoted=True)
 
     def _values(self) -> dict[str, list[str]]:
@@ -154,8 +181,7 @@ class _Request:
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html
         """
-        responses = self._responses
-        values = {"aws:requestedregion": [str(responses.region)]}
+        responses, values = self._responses, self._values_of_all()
         for name, key in _IN_QUERY.items():
             if name in responses.querystring:
                 values[key] = [_text(responses.querystring[name])]
@@ -163,6 +189,14 @@ class _Request:
             if responses.headers.get(name):
                 values[f"s3:{name}"] = [str(responses.headers[name])]
         return values
+
+    def _values_of_all(self) -> dict[str, list[str]]:
+        """Those of them that whatever the request asks for has: there is one account here."""
+        responses = self._responses
+        return {
+            "aws:requestedregion": [str(responses.region)],
+            "s3:resourceaccount": [str(responses.current_account)],
+        }
 
 
 def _presigned_by(query: Mapping[str, Any]) -> str | None:
