@@ -114,10 +114,7 @@ def read_folder(folder: Path) -> Folder:
     ``.lst`` has the images that this names; any other, all images below it, with the classes that their names say.
 
     Args:
-        s3: client of S3.
         folder: images (PNG or JPEG), or a data set.
-        bucket: where they go.
-        progress: told how many images of how many are there.
 
     Raises:
         ValueError: there is no image, or the manifest is malformed or names one that is not there.
@@ -145,7 +142,14 @@ def read_folder(folder: Path) -> Folder:
 
 
 def upload_folder(s3: Any, folder: Folder, bucket: str, progress: Progress = lambda done, total: None) -> Source:
-    """Upload images below ``evaluations/`` of the bucket, and a manifest; what is there stays."""
+    """Upload images below ``evaluations/`` of the bucket, and a manifest; what is there stays.
+
+    Args:
+        s3: client of S3.
+        folder: the images.
+        bucket: where they go.
+        progress: told how many images of how many are there.
+    """
     root, labels = folder.root, folder.labels
     digest = hashlib.sha256()
     for path in sorted(labels):
