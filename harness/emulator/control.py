@@ -12,6 +12,7 @@ from harness.emulator.door.boundary import CONTROL_PREFIX
 from harness.emulator.door.gateway import json_members, json_response
 from harness.emulator.faults import FaultError, Faults
 from harness.emulator.lambda_.service import Lambda
+from harness.emulator.moto.late import Late
 from harness.emulator.quotas import Quotas
 from harness.emulator.sagemaker.service import SageMaker
 from harness.emulator.stepfunctions.api import StepFunctions
@@ -25,7 +26,8 @@ class Control:
     """Answers ``/_harness/...``.
 
     ``GET health``: version and state; ``GET environment``: the variables that lead boto3 here; ``GET quotas`` and ``PUT
-    quotas`` with numbers by name: what Service Quotas answers;
+    quotas`` with numbers by name: what Service Quotas answers; ``GET late`` and ``PUT late`` with seconds for ``roles``
+    or ``listings``: how late changes are seen;
     ``GET functions/processes``: process numbers of execution environments;
     ``GET policies``: by role, the smallest policy that its calls need; ``POST flush``: write buffered logs and capture
     records; ``GET clock`` and ``POST clock`` with ``virtual`` or ``advance`` (seconds): Step Functions' clock;
@@ -49,6 +51,7 @@ class Control:
         states: StepFunctions,
         environment: Callable[[], dict[str, str]],
         quotas: Quotas,
+        late: Late,
     ) -> None:
         self._functions = functions
         self._sagemaker = sagemaker
@@ -60,6 +63,7 @@ class Control:
         self._mocks = states.mocks
         self._environment = environment
         self._quotas = quotas
+        self._late = late
 
     def answer(self, request: Request) -> Response:
         """Answer one request of the emulator's own API."""
@@ -76,7 +80,9 @@ class Control:
             case "GET", ["environment"]:
                 return json_response({"environment": self._environment()})
             case "GET" | "PUT", ["quotas"]:
-                return self._answer_quotas(request)
+                return self._answer_values("quotas", self._quotas, request)
+            case "GET" | "PUT", ["late"]:
+                return self._answer_values("late", self._late, request)
             case "GET", ["functions", "code", digest]:
                 package = self._functions.package(digest)
                 if package is None:
@@ -119,13 +125,13 @@ class Control:
             case _:
                 return json_response({"message": f"no {request.method} {request.path} here"}, 404)
 
-    def _answer_quotas(self, request: Request) -> Response:
+    def _answer_values(self, name: str, kept: Quotas | Late, request: Request) -> Response:
         if request.method == "PUT":
             try:
-                self._quotas.change(json_members(request))
+                kept.change(json_members(request))
             except ValueError as error:
                 return json_response({"message": str(error)}, 400)
-        return json_response({"quotas": self._quotas.values()})
+        return json_response({name: kept.values()})
 
     def _answer_clock(self, request: Request) -> Response:
         wanted = json_members(request) if request.method == "POST" else {}

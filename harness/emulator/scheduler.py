@@ -11,12 +11,13 @@ import re
 import threading
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from harness.emulator.access.sessions import RoleSession
 from harness.emulator.context import EmulatorContext
 from harness.emulator.door.call import Call, boto3_name
+from harness.emulator.door.errors import AwsError
 from harness.emulator.events import rules
 from harness.emulator.events.deliveries import Deliveries
 from harness.emulator.events.expressions import Expression, read_expression
@@ -26,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 _CALL = re.compile(r"arn:aws:scheduler:::aws-sdk:([a-z0-9-]+):([a-zA-Z0-9]+)")
 _NAMES = {"sfn": "stepfunctions", "eventbridge": "events", "cloudwatchlogs": "logs"}
+_SERVICE = "scheduler.amazonaws.com"
+_LATE_START = timedelta(minutes=5)
+_INSTANT = timedelta(microseconds=1)
 _LOOK = 1.0
 """Seconds between two looks at what is due; AWS promises a minute."""
 
@@ -46,15 +50,40 @@ class Schedules:
         self._closed = threading.Event()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._seen: dict[str, tuple[str, datetime, datetime]] = {}
-        """By ARN, the expression, when it was first seen, and when it was last looked at."""
+        self._seen: dict[str, tuple[tuple[str, datetime | None], datetime, datetime]] = {}
+        """By ARN, the expression with its start, when it was first seen, and when it was last looked at."""
 
     def prepare(self, call: Call) -> None:
-        """Look at what is due from the first call to EventBridge or its Scheduler on."""
+        """Look at what is due from the first call to EventBridge or its Scheduler on.
+
+        Raises:
+            AwsError: as the Scheduler refuses a schedule.
+        """
+        if call.service == "scheduler" and call.operation in ("CreateSchedule", "UpdateSchedule"):
+            self._check(call)
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._watch, name="schedules", daemon=True)
                 self._thread.start()
+
+    def _check(self, call: Call) -> None:
+        """Refuse a schedule that cannot be read, that began long ago, or whose role cannot be taken on.
+
+        A time in the past is none of these: AWS takes ``at()`` of years ago, and carries it out at once.
+
+        https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html
+        """
+        asked = call.parameters
+        text, start = str(asked["ScheduleExpression"]), asked.get("StartDate")
+        expression = read_expression(text)
+        if expression is None:
+            raise _invalid(f"Invalid Schedule Expression {text}.")
+        if not expression.once and start is not None and _in_utc(start) < self._now() - _LATE_START:
+            raise _invalid("The StartDate you specify cannot be earlier than 5 minutes ago.")
+        group = f"schedule-group/{asked.get('GroupName') or 'default'}"
+        source = f"arn:aws:scheduler:{call.region}:{call.account}:{group}"
+        if not self._context.permissions.trusts(asked["Target"]["RoleArn"], _SERVICE, source):
+            raise _invalid("The execution role you provide must allow AWS EventBridge Scheduler to assume the role.")
 
     def close(self) -> None:
         """Carry out nothing any more."""
@@ -73,18 +102,22 @@ class Schedules:
 
     def _look(self, each: Scheduled, now: datetime) -> None:
         expression = read_expression(each.expression, each.timezone)
-        text, begun, since = self._seen.get(each.arn, ("", now, now))
-        if text != each.expression:
+        wanted = (each.expression, each.start)
+        known, begun, since = self._seen.get(each.arn, (None, now, now))
+        if known != wanted:
             begun = since = now
+            if each.start is not None and now - _LATE_START < each.start <= now:
+                since = each.start - _INSTANT  # it began between two looks, and is due as it begins
+            self._seen[each.arn] = (wanted, begun, since)  # also where it fails, and is tried again
         if expression is None or not self._is_due(each, expression, begun, since, now):
-            self._seen[each.arn] = (each.expression, begun, now)
+            self._seen[each.arn] = (wanted, begun, now)
             return
         for target in each.targets:
             if each.group is None:
                 self._send(each, target, now)
             else:
                 self._carry_out(each, target)
-        self._seen[each.arn] = (each.expression, begun, now)
+        self._seen[each.arn] = (wanted, begun, now)
         if expression.once:
             each.done()
 
@@ -113,11 +146,19 @@ class Schedules:
     def _carry_out(self, schedule: Scheduled, target: Mapping[str, Any]) -> None:
         session = RoleSession(target["RoleArn"], schedule.name)
         source = f"arn:aws:scheduler:{schedule.region}:{self._context.account_id}:schedule-group/{schedule.group}"
-        if not self._context.permissions.trusts(session.role, "scheduler.amazonaws.com", source):
-            raise PermissionError(f"{session.role} does not let scheduler.amazonaws.com take it on")
+        if not self._context.permissions.trusts(session.role, _SERVICE, source):
+            raise PermissionError(f"{session.role} does not let {_SERVICE} take it on")
         service, operation, parameters = _call_of(target)
         account = self._context.account_id
         self._context.services.call(Call(service, operation, parameters, schedule.region, account, session))
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _invalid(words: str) -> AwsError:
+    return AwsError("ValidationException", words, 400)
 
 
 def _call_of(target: Mapping[str, Any]) -> tuple[str, str, Mapping[str, Any]]:

@@ -30,7 +30,7 @@ from harness.emulator.logs.writer import LogWriter
 from harness.emulator.moto.app import MotoApp
 from harness.emulator.moto.catalogue import all_patches
 from harness.emulator.moto.deliveries import delivery_patches
-from harness.emulator.moto.iam import MotoIam
+from harness.emulator.moto.late import Late, LateIam
 from harness.emulator.moto.patches import Patches
 from harness.emulator.moto.subscriptions import subscription_patches
 from harness.emulator.moto.tags import MotoResources, tagged_elsewhere
@@ -86,12 +86,13 @@ def assemble(options: EmulatorOptions, stack: ExitStack) -> Parts:
     if options.state is not None:
         state = KeptState(options.state)
         stack.callback(state.close)
-    directory = MotoIam(account_id)
+    patches = Patches()
+    stack.callback(patches.undo)
+    late = Late(account_id, region, patches.apply)
+    directory = LateIam(account_id, late)
     permissions = Permissions(
         directory, account_id, developer_of(account_id), options.enforce_policies, options.runs("iam")
     )
-    patches = Patches()
-    stack.callback(patches.undo)
     patches.apply(all_patches(permissions))
     moto = MotoApp()
     moto.reset()
@@ -141,7 +142,7 @@ def assemble(options: EmulatorOptions, stack: ExitStack) -> Parts:
     sagemaker = SageMaker(context, recipe, options.frameworks, dict(environment), options.capture_seconds, clock.now)
     services.add(sagemaker, options.runs("sagemaker"))
     services.add(sagemaker.runtime, options.runs("sagemaker"))
-    stacks = Stacks(context, services.call, options.skip_unsupported)
+    stacks = Stacks(context, services.call, options.skip_unsupported, lambda: late.roles)
     services.add(stacks, options.runs("cloudformation"))
     deliveries = Deliveries(services, permissions, account_id)
     stack.callback(deliveries.close)
@@ -159,8 +160,9 @@ def assemble(options: EmulatorOptions, stack: ExitStack) -> Parts:
     services.add(quotas, options.runs("service-quotas"))
     services.add(NoPrices(), options.runs("pricing"))
     control = Control(
-        functions, sagemaker, script, permissions, clock, faults, states, lambda: dict(environment), quotas
+        functions, sagemaker, script, permissions, clock, faults, states, lambda: dict(environment), quotas, late
     )
+    context.observers.append(late.observe)
     gateway.connect(services, permissions, account_id, control.answer)
     apis, urls = FrontDoors(services.call, account_id, region), functions.urls()
     gateway.url_rules = urls.cors

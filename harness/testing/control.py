@@ -39,6 +39,14 @@ class ControlApi:
         """
         return self._call("POST", path, body)
 
+    def put(self, path: str, body: object) -> Any:
+        """Send *body* as JSON to ``PUT /_harness/<path>``.
+
+        Raises:
+            ValueError: the emulator refuses, in its words.
+        """
+        return self._call("PUT", path, body)
+
     def delete(self, path: str) -> Any:
         """Send ``DELETE /_harness/<path>``.
 

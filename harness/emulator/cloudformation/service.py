@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -40,6 +41,9 @@ logger = logging.getLogger(__name__)
 
 _PATIENCE = 20.0
 """Seconds that an answer waits for what was asked for."""
+_OFTEN = 0.1
+_ROLE_WORDS = ("cannot be assumed by Lambda", "not authorized to access the Log Destination")
+"""What services say of a role that was just made, over which CloudFormation tries again."""
 SKIP_TAG = "harness:unsupported"
 """The stack's tag that, with the value ``skip``, has types left out that are not emulated."""
 _NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
@@ -63,15 +67,23 @@ class Stacks:
         context: the emulator's surroundings.
         call: carries out a call to any service.
         skip_unsupported: whether types that are not emulated are left out, with a note; else they fail their stack.
+        patience: seconds after which a role is in force.
     """
 
     name = "cloudformation"
     kept_by_moto: frozenset[str] = frozenset()
 
-    def __init__(self, context: EmulatorContext, call: Operation, skip_unsupported: bool = False) -> None:
+    def __init__(
+        self,
+        context: EmulatorContext,
+        call: Operation,
+        skip_unsupported: bool = False,
+        patience: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self._context = context
         self._call = call
         self._skip = skip_unsupported
+        self._patience = patience
         self._lock = threading.RLock()
         self._closed = threading.Event()
         self._stacks: dict[str, Stack] = {}
@@ -154,8 +166,10 @@ class Stacks:
         """Calls services for *stack*, as whoever it acts for."""
 
         def call(service: str, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+            asked = Call(service, operation, parameters, stack.region, stack.account, stack.caller)
+            deadline = time.monotonic() + 2 * self._patience()
             try:
-                return self._call(Call(service, operation, parameters, stack.region, stack.account, stack.caller))
+                return self._call_once_known(asked, deadline)
             except AwsError as error:
                 if "must be version 2012-10-17" in error.message and (document := _versioned(parameters)):
                     return call(service, operation, {**parameters, "PolicyDocument": document})
@@ -164,6 +178,16 @@ class Stacks:
                 raise
 
         return call
+
+    def _call_once_known(self, call: Call, deadline: float) -> Members:
+        """Carry out *call*, again until *deadline* while a role that was just made is not known, as on AWS."""
+        while True:
+            try:
+                return self._call(call)
+            except AwsError as error:
+                if not any(words in error.message for words in _ROLE_WORDS) or time.monotonic() > deadline:
+                    raise
+            self._closed.wait(_OFTEN)
 
     def imported(self, stack: Stack, name: str) -> str:
         """The value of an export, which *stack* uses from now on."""

@@ -32,6 +32,10 @@ class MotoIam:
         """moto's role by its name, without the path."""
         return next((role for role in self._iam.roles.values() if role.name == name), None)
 
+    def roles(self) -> list[Any]:
+        """moto's roles; none before IAM is first asked."""
+        return list(self._iam.roles.values()) if self.is_loaded else []
+
     def user_with(self, access_key_id: str) -> User | None:
         """The user of IAM that an access key belongs to."""
         if not self.is_loaded:

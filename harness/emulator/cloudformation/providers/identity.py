@@ -13,7 +13,11 @@ from harness.emulator.cloudformation.providers.base import Made, Provider, Work,
 
 
 def _tags(work: Work) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in work.all_tags.items()]
+    """The stack's tags and its own, without CloudFormation's, which resources of IAM do not get.
+
+    https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1966
+    """
+    return [{"Key": key, "Value": value} for key, value in work.all_tags.items() if not key.startswith("aws:")]
 
 
 def _document(value: Any) -> str:
