@@ -6,10 +6,10 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpoint.htm
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from harness.emulator.context import EmulatorContext
 from harness.emulator.door.call import Call
+from harness.emulator.door.members import Members, flag, number, optional_decimal, structure, structures, text
 from harness.emulator.door.validation import check
 from harness.emulator.sagemaker.endpoint_descriptions import described
 from harness.emulator.sagemaker.endpoint_life import EndpointLife, Update
@@ -51,36 +51,36 @@ class Endpoints:
             "DeleteEndpoint": self.delete,
         }
 
-    def create(self, call: Call) -> dict[str, Any]:
+    def create(self, call: Call) -> Members:
         """Answer CreateEndpoint."""
         parameters, region = call.parameters, call.region
         check("sagemaker", "CreateEndpoint", parameters)
-        name, config_name = parameters["EndpointName"], parameters["EndpointConfigName"]
+        name, config_name = text(parameters, "EndpointName"), text(parameters, "EndpointConfigName")
         backend = self._records.backend(region)
         arn = self._records.arn("endpoint", name, region)
         with self._records.lock:
             if name in backend.endpoints:
                 raise refusal(f'Cannot create already existing endpoint "{arn}".')
             self._records.require_config(config_name, region)
-            backend.create_endpoint(name, config_name, list(parameters.get("Tags") or []))
+            backend.create_endpoint(name, config_name, structures(parameters, "Tags"))
         self.life.bring_up(name, region, "Creating")
         return {"EndpointArn": arn}
 
-    def update(self, call: Call) -> dict[str, Any]:
+    def update(self, call: Call) -> Members:
         """Answer UpdateEndpoint: the old configuration serves until the new one does."""
         parameters, region = call.parameters, call.region
         check("sagemaker", "UpdateEndpoint", parameters)
-        name, config_name = parameters["EndpointName"], parameters["EndpointConfigName"]
+        name, config_name = text(parameters, "EndpointName"), text(parameters, "EndpointConfigName")
         arn = self._records.arn("endpoint", name, region)
         with self._records.lock:
             endpoint = self._records.require(name, region)
             if endpoint.endpoint_status not in ("InService", "Failed"):
                 raise refusal(f'Cannot update in-progress endpoint "{arn}".')
             config = self._records.require_config(config_name, region)
-            if parameters.get("RetainAllVariantProperties"):
+            if flag(parameters, "RetainAllVariantProperties"):
                 raise refusal("not emulated: RetainAllVariantProperties")
-            instances = sum(variant.get("InitialInstanceCount", 1) for variant in config["ProductionVariants"])
-            deployment = Deployment.read(parameters.get("DeploymentConfig"), instances)
+            instances = sum(number(each, "InitialInstanceCount", 1) for each in config["ProductionVariants"])
+            deployment = Deployment.read(structure(parameters, "DeploymentConfig"), instances)
             before = {name: getattr(endpoint, name) for name in _CONFIGURED}
             endpoint.last_deployment_config = parameters.get("DeploymentConfig")
             endpoint.endpoint_config_name = config_name
@@ -89,17 +89,17 @@ class Endpoints:
         self.life.bring_up(name, region, "Updating", Update(before, deployment))
         return {"EndpointArn": arn}
 
-    def update_weights(self, call: Call) -> Mapping[str, Any]:
+    def update_weights(self, call: Call) -> Members:
         """Answer UpdateEndpointWeightsAndCapacities."""
         parameters, region = call.parameters, call.region
         check("sagemaker", "UpdateEndpointWeightsAndCapacities", parameters)
-        name = parameters["EndpointName"]
+        name = text(parameters, "EndpointName")
         self._records.require(name, region)
         answer = self._keep(call)
         weights = {
-            item["VariantName"]: float(item["DesiredWeight"])
-            for item in parameters["DesiredWeightsAndCapacities"]
-            if "DesiredWeight" in item
+            text(item, "VariantName"): weight
+            for item in structures(parameters, "DesiredWeightsAndCapacities")
+            if (weight := optional_decimal(item, "DesiredWeight")) is not None
         }
         if self.in_service.weigh(name, region, weights):
             for variant in self._records.require(name, region).production_variants:
@@ -108,17 +108,17 @@ class Endpoints:
                     variant["CurrentWeight"] = variant["DesiredWeight"] = weight
         return answer
 
-    def describe(self, call: Call) -> dict[str, Any]:
+    def describe(self, call: Call) -> Members:
         """Answer DescribeEndpoint, a few seconds late where the endpoint is on its way."""
-        name, region = call.parameters["EndpointName"], call.region
+        name, region = text(call.parameters, "EndpointName"), call.region
         self.life.await_settled(name, region)
         with self._records.lock:
             endpoint = self._records.require(name, region)
             return described(self._records.backend(region), endpoint, self._records.arn("endpoint", name, region))
 
-    def delete(self, call: Call) -> Mapping[str, Any]:
+    def delete(self, call: Call) -> Members:
         """Answer DeleteEndpoint, once requests under way are answered and their captures are written."""
-        name, region = call.parameters["EndpointName"], call.region
+        name, region = text(call.parameters, "EndpointName"), call.region
         running = self.life.begin_deletion(name, region)
         if running is not None:
             running.close()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import Members, text
 from harness.emulator.door.validation import check
 from harness.emulator.sagemaker.job_lists import page
 from harness.emulator.sagemaker.names import refusal
@@ -47,7 +48,7 @@ class Jobs:
         self,
         kind: str,
         make: Callable[[Call], tuple[RunningJob, Runner]],
-        describe: Callable[[RunningJob], Mapping[str, Any]],
+        describe: Callable[[RunningJob], Members],
         record: Callable[[RunningJob], None],
     ) -> None:
         self._kind = kind
@@ -64,7 +65,7 @@ class Jobs:
             f"List{kind}s": self.list,
         }
 
-    def create(self, call: Call) -> Mapping[str, Any]:
+    def create(self, call: Call) -> Members:
         """Check a request as AWS does, and start the job.
 
         Raises:
@@ -81,13 +82,13 @@ class Jobs:
         runner.start()
         return {f"{self._kind}Arn": job.arn}
 
-    def describe(self, call: Call) -> Mapping[str, Any]:
+    def describe(self, call: Call) -> Members:
         """A job as it stands, or as it stands :data:`PATIENCE` seconds later, whichever shows its end."""
         job = self._find(call)
         job.await_end(PATIENCE)
         return self._describe(job)
 
-    def stop(self, call: Call) -> Mapping[str, Any]:
+    def stop(self, call: Call) -> Members:
         """Stop a job.
 
         Raises:
@@ -99,7 +100,7 @@ class Jobs:
         self._runners[job.region, job.name].stop()
         return {}
 
-    def list(self, call: Call) -> Mapping[str, Any]:
+    def list(self, call: Call) -> Members:
         """Answer List."""
         check("sagemaker", f"List{self._kind}s", call.parameters)
         found = [self._summary(job) for job in self.jobs() if job.region == call.region]
@@ -110,7 +111,7 @@ class Jobs:
         with self._lock:
             return tuple(self._jobs.values())
 
-    def restore(self, record: Mapping[str, Any]) -> None:
+    def restore(self, record: Members) -> None:
         """Take a job that was kept."""
         job = RunningJob.restored(record)
         self._jobs[job.region, job.name] = job
@@ -122,14 +123,14 @@ class Jobs:
                 self._runners[job.region, job.name].abandon()
 
     def _find(self, call: Call) -> RunningJob:
-        name = call.parameters.get(f"{self._kind}Name", "")
+        name = text(call.parameters, f"{self._kind}Name", "")
         job = self._jobs.get((call.region, name))
         if job is None:
             raise refusal("Requested resource not found.")
         return job
 
-    def _summary(self, job: RunningJob) -> dict[str, Any]:
-        summary: dict[str, Any] = {
+    def _summary(self, job: RunningJob) -> dict[str, object]:
+        summary: dict[str, object] = {
             f"{self._kind}Name": job.name,
             f"{self._kind}Arn": job.arn,
             f"{self._kind}Status": job.status,

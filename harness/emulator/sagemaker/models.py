@@ -5,11 +5,11 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModel.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from harness.emulator.context import EmulatorContext
 from harness.emulator.door.call import Call
+from harness.emulator.door.members import Members, optional_text, structure, structures, text
 from harness.emulator.door.validation import check
 from harness.emulator.moto.sagemaker import backend_of
 from harness.emulator.sagemaker.execution_role import ExecutionRole
@@ -19,7 +19,7 @@ from harness.emulator.sagemaker.names import arn_of, refusal
 from harness.emulator.services import Operation
 
 
-def create_model(context: EmulatorContext, call: Call, keep: Operation) -> Mapping[str, Any]:
+def create_model(context: EmulatorContext, call: Call, keep: Operation) -> Members:
     """Answer CreateModel.
 
     Args:
@@ -33,13 +33,12 @@ def create_model(context: EmulatorContext, call: Call, keep: Operation) -> Mappi
     parameters, region = call.parameters, call.region
     check("sagemaker", "CreateModel", parameters)
     backend = backend_of(context.account_id, region)
-    name = parameters["ModelName"]
+    name, role_arn = text(parameters, "ModelName"), optional_text(parameters, "ExecutionRoleArn")
     if name in backend._models:
         raise refusal(f'Cannot create already existing model "{arn_of("model", name, region, context.account_id)}".')
-    if parameters.get("ExecutionRoleArn") is None:
+    if role_arn is None:
         raise refusal("ExecutionRoleArn is required to create a model.")
-    containers = parameters.get("Containers") or []
-    if len(containers) > 1:
+    if len(structures(parameters, "Containers")) > 1:
         raise refusal("not emulated: inference pipelines of several containers")
     container = container_of(parameters)
     if container is None:
@@ -47,7 +46,7 @@ def create_model(context: EmulatorContext, call: Call, keep: Operation) -> Mappi
     algorithm = not_emulated(str(container.get("Image", "")))
     if algorithm is not None:
         raise refusal(f"not emulated: the built-in algorithm {algorithm}")
-    role = ExecutionRole(context, parameters["ExecutionRoleArn"])
+    role = ExecutionRole(context, role_arn)
     role.require(arn_of("model", name, region, context.account_id))
     uri = model_data_of(container)
     if is_multi_model(container):
@@ -56,7 +55,7 @@ def create_model(context: EmulatorContext, call: Call, keep: Operation) -> Mappi
         if kind_of(str(container.get("Image", ""))) is ImageKind.CONTAINER:
             raise refusal("not emulated: multi-model containers but of AWS's frameworks and built-in algorithms")
     elif uri is not None:
-        _require_model_data(role.client("s3", region), uri, parameters["ExecutionRoleArn"], region)
+        _require_model_data(role.client("s3", region), uri, role_arn, region)
     answer = keep(call)
     model = backend._models.get(name)
     if model is not None and not model.vpc_config:
@@ -64,35 +63,35 @@ def create_model(context: EmulatorContext, call: Call, keep: Operation) -> Mappi
     return answer
 
 
-def container_of(parameters: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def container_of(parameters: Members) -> Members | None:
     """The one container of a model, from CreateModel's request."""
-    containers = parameters.get("Containers") or []
-    return parameters.get("PrimaryContainer") or (containers[0] if containers else None)
+    containers = structures(parameters, "Containers")
+    return structure(parameters, "PrimaryContainer") or (containers[0] if containers else None)
 
 
-def container_of_model(model: Any) -> Mapping[str, Any]:
+def container_of_model(model: Any) -> Members:
     """The one container of a model, from moto's record."""
-    found: Mapping[str, Any] = model.primary_container or (model.containers or [{}])[0]
+    found: Members = model.primary_container or (model.containers or [{}])[0]
     return found
 
 
-def is_multi_model(container: Mapping[str, Any]) -> bool:
+def is_multi_model(container: Members) -> bool:
     """Whether a container serves many models, its model data being the prefix below which they are."""
     return container.get("Mode") == "MultiModel"
 
 
-def model_data_of(container: Mapping[str, Any]) -> str | None:
+def model_data_of(container: Members) -> str | None:
     """Where a container's model data is, or None.
 
     Raises:
         AwsError: it is given in a form that is not emulated.
     """
-    source = (container.get("ModelDataSource") or {}).get("S3DataSource")
-    if source is not None:
+    source = structure(structure(container, "ModelDataSource"), "S3DataSource")
+    if source:
         if source.get("CompressionType") != "Gzip" or source.get("S3DataType") != "S3Object":
             raise refusal("not emulated: uncompressed model data. Use a model.tar.gz.")
-        return str(source["S3Uri"])
-    return container.get("ModelDataUrl") or None
+        return text(source, "S3Uri")
+    return optional_text(container, "ModelDataUrl") or None
 
 
 def _require_model_data(s3: Any, uri: str, role: str, region: str) -> None:

@@ -9,13 +9,14 @@ import http.client
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 
 from harness.emulator.aws_models import service_error
 from harness.emulator.context import EmulatorContext
-from harness.emulator.door.call import Call, Members
+from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import Members, blob, number, optional_text, text
 from harness.emulator.faults import Strike
 from harness.emulator.limits import ENDPOINT_BODY
 from harness.emulator.sagemaker.capture import CaptureWriter
@@ -63,12 +64,11 @@ class Runtime(Stateless):
 
     def _invoke(self, call: Call) -> Members:
         name, given = self._check(call), call.parameters
-        body = _body(given)
+        asked = _request(given)
         strike = self._strike(name)
-        asked = ModelRequest(body, *_kinds(given), given.get("CustomAttributes"), given.get("TargetModel"))
-        with self._variant(name, call.region, given.get("TargetVariant")) as (endpoint, variant):
+        with self._variant(name, call.region, optional_text(given, "TargetVariant")) as (endpoint, variant):
             _refuse_other_kinds(endpoint, variant, asked)
-            answer = endpoint.invoke(variant, asked, given.get("InferenceId"), self._captures, strike)
+            answer = endpoint.invoke(variant, asked, optional_text(given, "InferenceId"), self._captures, strike)
         return {
             "Body": answer.body if strike is None or strike.truncate is None else answer.body[: strike.truncate],
             "ContentType": answer.content_type,
@@ -78,10 +78,9 @@ class Runtime(Stateless):
 
     def _invoke_streaming(self, call: Call) -> Members:
         name, given = self._check(call), call.parameters
-        body = _body(given)
+        asked = _request(given)
         self._strike(name)
-        asked = ModelRequest(body, *_kinds(given), given.get("CustomAttributes"))
-        held = self._variant(name, call.region, given.get("TargetVariant"))
+        held = self._variant(name, call.region, optional_text(given, "TargetVariant"))
         endpoint, variant = held.__enter__()
         try:
             _refuse_other_kinds(endpoint, variant, asked)
@@ -102,25 +101,23 @@ class Runtime(Stateless):
         config = endpoint.asynchronous
         if config is None:
             raise AwsError("ValidationError", f"Endpoint {name} is not an asynchronous inference endpoint.")
-        source = given.get("InputLocation", "")
+        source = text(given, "InputLocation", "")
         if not source.startswith("s3://"):
             raise AwsError("ValidationError", f"InputLocation must be an S3 URI: {source or 'none is given'}")
-        kind, accept = _kinds(given)
-        custom = given.get("CustomAttributes")
-        inference_id = given.get("InferenceId") or str(uuid.uuid4())
+        inference_id = optional_text(given, "InferenceId") or str(uuid.uuid4())
         output = new_location(config.output)
         failure = new_location(config.failures, "-error.out") if config.failures is not None else None
-        shown = {"accept": given.get("Accept"), "contentType": given.get("ContentType"), "customAttributes": custom}
-        seconds = _number(given.get("InvocationTimeoutSeconds"), DEFAULT_SECONDS, 3600)
+        shown = {"accept": "Accept", "contentType": "ContentType", "customAttributes": "CustomAttributes"}
+        seconds = _seconds(given, "InvocationTimeoutSeconds", DEFAULT_SECONDS, 3600)
         self._queue.put(
             Queued(
                 name,
                 call.region,
                 endpoint.variants[0].role,
                 source,
-                ModelRequest(b"", kind, accept, custom, seconds=seconds),
-                {key: value for key, value in shown.items() if value is not None},
-                _number(given.get("RequestTTLSeconds"), DEFAULT_TTL, 21_600),
+                replace(_request(given), seconds=seconds),
+                {key: value for key, name in shown.items() if (value := optional_text(given, name)) is not None},
+                _seconds(given, "RequestTTLSeconds", DEFAULT_TTL, 21_600),
                 inference_id,
                 output,
                 failure,
@@ -132,7 +129,7 @@ class Runtime(Stateless):
 
     def _check(self, call: Call) -> str:
         """The endpoint's name; refuses who may not ask it, and what is asked in a way that is not emulated."""
-        name = str(call.parameters["EndpointName"])
+        name = text(call.parameters, "EndpointName")
         arn = f"arn:aws:sagemaker:{call.region}:{self._context.account_id}:endpoint/{name.lower()}"
         self._context.permissions.check(call.caller, f"sagemaker:{call.operation}", arn)
         for member in ("InferenceComponentName", "EnableExplanations", "TargetContainerHostname"):
@@ -172,16 +169,18 @@ class Runtime(Stateless):
             variant.gate.leave()
 
 
-def _body(given: Members) -> bytes:
-    body: bytes = given.get("Body") or b""
+def _request(given: Members) -> ModelRequest:
+    """What the model is asked."""
+    body = blob(given, "Body")
     if len(body) > ENDPOINT_BODY.most:
         raise ENDPOINT_BODY.refusal()
-    return body
-
-
-def _kinds(given: Members) -> tuple[str, str]:
-    """The request's content type, and what it accepts."""
-    return given.get("ContentType") or "application/octet-stream", given.get("Accept") or "*/*"
+    return ModelRequest(
+        body,
+        optional_text(given, "ContentType") or "application/octet-stream",
+        optional_text(given, "Accept") or "*/*",
+        optional_text(given, "CustomAttributes"),
+        optional_text(given, "TargetModel"),
+    )
 
 
 def _refuse_other_kinds(endpoint: RunningEndpoint, variant: Variant, request: ModelRequest) -> None:
@@ -197,15 +196,14 @@ def _refuse_other_kinds(endpoint: RunningEndpoint, variant: Variant, request: Mo
         )
 
 
-def _number(given: int | None, otherwise: int, most: int) -> int:
-    if given is None:
-        return otherwise
-    if not 1 <= given <= most:
-        raise AwsError("ValidationError", f"{given} is no number of seconds from 1 to {most}.")
-    return given
+def _seconds(given: Members, name: str, default: int, most: int) -> int:
+    asked = number(given, name, default)
+    if not 1 <= asked <= most:
+        raise AwsError("ValidationError", f"{asked} is no number of seconds from 1 to {most}.")
+    return asked
 
 
-def _parts(answer: Streamed, held: Any) -> Iterator[Mapping[str, Mapping[str, Any]]]:
+def _parts(answer: Streamed, held: AbstractContextManager[object]) -> Iterator[Mapping[str, Members]]:
     try:
         for part in answer.parts:
             yield {"PayloadPart": {"Bytes": part}}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.emulator.door.members import text_map
 from harness.emulator.sagemaker.execution_role import ExecutionRole
 from harness.emulator.sagemaker.frameworks import FrameworkEnvironments, framework_of
 from harness.emulator.sagemaker.hosting.multi_model import MultiModelServer
@@ -54,7 +55,7 @@ def model_server(
         raise RuntimeError(
             f"The role '{model.execution_role_arn}' does not have {lacking} permission for the image: '{image}'."
         )
-    given = {**(container.get("Environment") or {}), **(variables or {})}
+    given = {**text_map(container, "Environment"), **(variables or {})}
     return ProcessServer(
         ServedModel(
             variant,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
+from harness.emulator.door.members import Members, number, structure, structures, text
 from harness.emulator.sagemaker.names import refusal
 
 _LOOK = 0.2
@@ -31,10 +31,9 @@ class Deployment:
     termination: float
     """Seconds that the old fleet stays then."""
     alarms: tuple[str, ...]
-    given: Mapping[str, Any]
 
     @classmethod
-    def read(cls, given: Mapping[str, Any] | None, instances: int) -> Deployment | None:
+    def read(cls, given: Members, instances: int) -> Deployment | None:
         """From UpdateEndpoint's request, for a fleet of *instances*; None where there is none.
 
         Raises:
@@ -44,15 +43,14 @@ class Deployment:
             return None
         if given.get("RollingUpdatePolicy"):
             raise refusal("not emulated: rolling updates. Use a BlueGreenUpdatePolicy.")
-        policy = given.get("BlueGreenUpdatePolicy") or {}
-        routing = policy.get("TrafficRoutingConfiguration") or {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
-        alarms = (given.get("AutoRollbackConfiguration") or {}).get("Alarms") or []
+        policy = structure(given, "BlueGreenUpdatePolicy")
+        routing = structure(policy, "TrafficRoutingConfiguration")
+        alarms = structures(structure(given, "AutoRollbackConfiguration"), "Alarms")
         return cls(
             tuple(_shares(routing, instances)),
-            routing["WaitIntervalInSeconds"],
-            policy.get("TerminationWaitInSeconds") or 0,
-            tuple(alarm["AlarmName"] for alarm in alarms if alarm.get("AlarmName")),
-            given,
+            number(routing, "WaitIntervalInSeconds", 0),
+            number(policy, "TerminationWaitInSeconds", 0),
+            tuple(text(alarm, "AlarmName") for alarm in alarms if alarm.get("AlarmName")),
         )
 
     def carry_out(
@@ -94,21 +92,22 @@ class Deployment:
             time.sleep(min(left, _LOOK))
 
 
-def _shares(routing: Mapping[str, Any], instances: int) -> Iterator[float]:
-    kind = routing["Type"]
+def _shares(routing: Members, instances: int) -> Iterator[float]:
+    kind = routing.get("Type")
     if kind == "CANARY":
-        yield _size(routing.get("CanarySize"), "CanarySize", kind, instances)
+        yield _size(routing, "CanarySize", instances)
     elif kind == "LINEAR":
-        step = _size(routing.get("LinearStepSize"), "LinearStepSize", kind, instances)
-        for number in range(1, math.ceil(1 / step)):
-            yield number * step
+        step = _size(routing, "LinearStepSize", instances)
+        for steps in range(1, math.ceil(1 / step)):
+            yield steps * step
     yield 1.0
 
 
-def _size(given: Mapping[str, Any] | None, name: str, kind: str, instances: int) -> float:
-    if given is None:
-        raise refusal(f"{name} is required for traffic routing of type {kind}.")
-    share = given["Value"] / (instances if given["Type"] == "INSTANCE_COUNT" else 100)
+def _size(routing: Members, name: str, instances: int) -> float:
+    given = structure(routing, name)
+    if not given:
+        raise refusal(f"{name} is required for traffic routing of type {routing.get('Type')}.")
+    share = number(given, "Value") / (instances if given["Type"] == "INSTANCE_COUNT" else 100)
     if not 0 < share <= 0.5:
         raise refusal(f"{name} must be at most 50% of the fleet of {instances} instances.")
-    return float(share)
+    return share

@@ -14,6 +14,7 @@ from typing import Any
 from harness.emulator.context import EmulatorContext
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import Members, number, structure, structures, text
 from harness.emulator.door.validation import check
 from harness.emulator.sagemaker.jobs import Jobs
 from harness.emulator.sagemaker.monitoring.analysis import (
@@ -61,7 +62,7 @@ class MonitoringSchedules:
         self._lock = threading.RLock()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
-        operations: dict[str, Callable[[Call], Mapping[str, Any]]] = {
+        operations: dict[str, Operation] = {
             "CreateMonitoringSchedule": self.create,
             "UpdateMonitoringSchedule": self.update,
             "DescribeMonitoringSchedule": self.describe,
@@ -75,15 +76,16 @@ class MonitoringSchedules:
             name: self._checked(name, operation) for name, operation in operations.items()
         }
 
-    def create(self, call: Call) -> dict[str, Any]:
+    def create(self, call: Call) -> Members:
         """Keep a schedule, and begin to look when it is due."""
-        name = call.parameters["MonitoringScheduleName"]
+        name = text(call.parameters, "MonitoringScheduleName")
         arn = arn_of("monitoring-schedule", name, call.region, self._context.account_id)
+        config = structure(call.parameters, "MonitoringScheduleConfig")
         schedule = {
             "MonitoringScheduleName": name,
             "MonitoringScheduleArn": arn,
             "MonitoringScheduleStatus": "Scheduled",
-            "MonitoringType": call.parameters["MonitoringScheduleConfig"].get("MonitoringType", "DataQuality"),
+            "MonitoringType": text(config, "MonitoringType", "DataQuality"),
             "executions": [],
             **self._configured(call),
         }
@@ -95,13 +97,13 @@ class MonitoringSchedules:
         self._begin()
         return {"MonitoringScheduleArn": arn}
 
-    def update(self, call: Call) -> dict[str, Any]:
+    def update(self, call: Call) -> Members:
         """Change a schedule."""
         schedule = self._find(call)
         schedule.update(self._configured(call))
         return {"MonitoringScheduleArn": schedule["MonitoringScheduleArn"]}
 
-    def describe(self, call: Call) -> dict[str, Any]:
+    def describe(self, call: Call) -> Members:
         """Answer DescribeMonitoringSchedule."""
         schedule = self._find(call)
         answer = {name: schedule[name] for name in _SHOWN}
@@ -109,27 +111,27 @@ class MonitoringSchedules:
             answer["LastMonitoringExecutionSummary"] = self._summary(call.region, schedule["executions"][-1])
         return answer
 
-    def delete(self, call: Call) -> dict[str, Any]:
+    def delete(self, call: Call) -> Members:
         """Forget a schedule."""
         schedule = self._find(call)
         with self._lock:
             del self._schedules[call.region, schedule["MonitoringScheduleName"]]
         return {}
 
-    def list(self, call: Call) -> dict[str, Any]:
+    def list(self, call: Call) -> Members:
         """Answer ListMonitoringSchedules."""
         asked = call.parameters
         found = [
             {name: schedule[name] for name in _SHOWN if name != "MonitoringScheduleConfig"}
             for (region, name), schedule in self._schedules.items()
             if region == call.region
-            and asked.get("NameContains", "") in name
+            and text(asked, "NameContains", "") in name
             and asked.get("EndpointName") in (None, schedule["EndpointName"])
             and asked.get("StatusEquals") in (None, schedule["MonitoringScheduleStatus"])
         ]
         return _page("MonitoringScheduleSummaries", found, asked)
 
-    def list_executions(self, call: Call) -> dict[str, Any]:
+    def list_executions(self, call: Call) -> Members:
         """Answer ListMonitoringExecutions, the latest first unless asked otherwise."""
         asked = call.parameters
         found = [
@@ -144,17 +146,17 @@ class MonitoringSchedules:
         found.sort(key=lambda each: each["ScheduledTime"], reverse=asked.get("SortOrder", "Descending") == "Descending")
         return _page("MonitoringExecutionSummaries", found, asked)
 
-    def kept(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    def kept(self) -> Iterator[tuple[str, Members]]:
         """The schedules, by region and name."""
         with self._lock:
             schedules = dict(self._schedules)
         for (region, name), schedule in schedules.items():
             yield f"{region}/{name}", {**schedule, "executions": list(schedule["executions"])}
 
-    def restore(self, key: str, record: Mapping[str, Any]) -> None:
+    def restore(self, key: str, record: Members) -> None:
         """Take back a schedule that was kept."""
         region, _, name = key.partition("/")
-        self._schedules[region, name] = {**record, "executions": list(record["executions"])}
+        self._schedules[region, name] = {**record, "executions": structures(record, "executions")}
         self._begin()
 
     def close(self) -> None:
@@ -234,9 +236,9 @@ class MonitoringSchedules:
         return dict(execution)
 
     def _configured(self, call: Call) -> dict[str, Any]:
-        config = call.parameters["MonitoringScheduleConfig"]
-        schedule = config.get("ScheduleConfig")
-        if schedule is None:
+        config = structure(call.parameters, "MonitoringScheduleConfig")
+        schedule = structure(config, "ScheduleConfig")
+        if not schedule:
             raise AwsError("ValidationException", "ScheduleConfig is required.")
         check_schedule(schedule)
         ask = self._ask(call.region)
@@ -245,12 +247,12 @@ class MonitoringSchedules:
         now = self._now()
         return {"MonitoringScheduleConfig": config, "EndpointName": endpoint, "LastModifiedTime": now, "seen": now}
 
-    def _turn(self, call: Call, status: str) -> dict[str, Any]:
+    def _turn(self, call: Call, status: str) -> Members:
         self._find(call).update(MonitoringScheduleStatus=status, LastModifiedTime=self._now())
         return {}
 
     def _find(self, call: Call) -> dict[str, Any]:
-        name = call.parameters["MonitoringScheduleName"]
+        name = text(call.parameters, "MonitoringScheduleName")
         schedule = self._schedules.get((call.region, name))
         if schedule is None:
             arn = arn_of("monitoring-schedule", name, call.region, self._context.account_id)
@@ -258,23 +260,23 @@ class MonitoringSchedules:
         return schedule
 
     def _checked(self, name: str, operation: Operation) -> Operation:
-        def checked(call: Call) -> Mapping[str, Any]:
+        def checked(call: Call) -> Members:
             check("sagemaker", name, call.parameters)
             return operation(call)
 
         return checked
 
     def _ask(self, region: str) -> Ask:
-        def ask(service: str, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        def ask(service: str, operation: str, parameters: Members) -> Members:
             call = Call(service, operation, parameters, region, self._context.account_id)
             return self._context.services.call(call)
 
         return ask
 
 
-def _page(kind: str, found: list[dict[str, Any]], asked: Mapping[str, Any]) -> dict[str, Any]:
-    first, most = int(asked.get("NextToken") or 0), asked.get("MaxResults") or _MOST
-    answer: dict[str, Any] = {kind: found[first : first + most]}
+def _page(kind: str, found: list[dict[str, Any]], asked: Members) -> Members:
+    first, most = int(text(asked, "NextToken", "0")), number(asked, "MaxResults", _MOST)
+    answer: dict[str, object] = {kind: found[first : first + most]}
     if first + most < len(found):
         answer["NextToken"] = str(first + most)
     return answer

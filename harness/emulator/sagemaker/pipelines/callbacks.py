@@ -21,7 +21,7 @@ class Callbacks:
     """The callbacks that an execution waits for."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, dict[str, Any] | None] = {}
+        self._waiting: dict[str, Mapping[str, Any] | None] = {}
         self._changed = threading.Condition()
         self._stopped = False
 
@@ -54,7 +54,7 @@ class Callbacks:
         outputs: Mapping[str, Any] = given["outputs"]
         return outputs
 
-    def end(self, token: str, given: dict[str, Any]) -> bool:
+    def end(self, token: str, given: Mapping[str, Any]) -> bool:
         """Use a token; gives whether this execution waits for it.
 
         Args:

@@ -106,14 +106,14 @@ def _references(value: Any) -> Iterator[str]:
             yield from _references(member)
 
 
-def parameters_of(definition: Mapping[str, Any], given: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+def parameters_of(definition: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
     """The parameters of an execution.
 
     Raises:
         AwsError: ``ValidationException``: one is unknown, missing, or of another type.
     """
     declared = {item["Name"]: item for item in definition.get("Parameters") or []}
-    values = {item["Name"]: item["Value"] for item in given}
+
     unknown = sorted(values.keys() - declared.keys())
     if unknown:
         raise refusal(f"Unknown parameter(s) found in the request: {unknown}")

@@ -9,13 +9,14 @@ import json
 import secrets
 import string
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from harness.emulator.context import EmulatorContext
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import Members, blob, optional_number, optional_text, structure, structures, text
 from harness.emulator.door.validation import check
 from harness.emulator.sagemaker.execution_role import ExecutionRole
 from harness.emulator.sagemaker.names import arn_of, refusal
@@ -40,7 +41,7 @@ class Pipelines:
         self._pipelines: dict[tuple[str, str], dict[str, Any]] = {}
         self._executions: dict[str, Execution] = {}
         self._lock = threading.Lock()
-        operations: dict[str, Callable[[Call], Mapping[str, Any]]] = {
+        operations: dict[str, Operation] = {
             "CreatePipeline": self.create,
             "UpdatePipeline": self.update,
             "DeletePipeline": self.delete,
@@ -60,13 +61,13 @@ class Pipelines:
             name: self._checked(name, operation) for name, operation in operations.items()
         }
 
-    def create(self, call: Call) -> dict[str, Any]:
+    def create(self, call: Call) -> Members:
         """Keep a pipeline whose every step can be run here."""
-        given, name = call.parameters, call.parameters["PipelineName"]
+        given, name = call.parameters, text(call.parameters, "PipelineName")
         arn = arn_of("pipeline", name, call.region, self._context.account_id)
-        text = self._definition_of(call)
-        parse(text)
-        ExecutionRole(self._context, given["RoleArn"]).require(arn)
+        definition = self._definition_of(call)
+        parse(definition)
+        ExecutionRole(self._context, text(given, "RoleArn")).require(arn)
         now = datetime.now(UTC)
         with self._lock:
             if (call.region, name) in self._pipelines:
@@ -75,7 +76,7 @@ class Pipelines:
                 "PipelineArn": arn,
                 "PipelineName": name,
                 "PipelineDisplayName": given.get("PipelineDisplayName", name),
-                "PipelineDefinition": text,
+                "PipelineDefinition": definition,
                 "PipelineDescription": given.get("PipelineDescription"),
                 "RoleArn": given["RoleArn"],
                 "PipelineStatus": "Active",
@@ -85,12 +86,12 @@ class Pipelines:
             }
         return {"PipelineArn": arn}
 
-    def update(self, call: Call) -> dict[str, Any]:
+    def update(self, call: Call) -> Members:
         """Change a pipeline; executions under way go on as they began."""
         pipeline, given = self._find(call), dict(call.parameters)
         if "PipelineDefinition" in given or "PipelineDefinitionS3Location" in given:
-            given["PipelineDefinition"] = self._definition_of(call)
-            parse(given["PipelineDefinition"])
+            given["PipelineDefinition"] = definition = self._definition_of(call)
+            parse(definition)
         names = (
             *("PipelineDisplayName", "PipelineDefinition", "PipelineDescription", "RoleArn"),
             "ParallelismConfiguration",
@@ -98,21 +99,21 @@ class Pipelines:
         pipeline.update({name: given[name] for name in names if name in given}, LastModifiedTime=datetime.now(UTC))
         return {"PipelineArn": pipeline["PipelineArn"]}
 
-    def delete(self, call: Call) -> dict[str, Any]:
+    def delete(self, call: Call) -> Members:
         """Forget a pipeline."""
         pipeline = self._find(call)
         with self._lock:
             self._pipelines.pop((call.region, pipeline["PipelineName"]), None)
         return {"PipelineArn": pipeline["PipelineArn"]}
 
-    def describe(self, call: Call) -> dict[str, Any]:
+    def describe(self, call: Call) -> Members:
         """Answer DescribePipeline."""
         return {name: value for name, value in self._find(call).items() if value is not None}
 
-    def list(self, call: Call) -> dict[str, Any]:
+    def list(self, call: Call) -> Members:
         """Answer ListPipelines."""
         names = ("PipelineArn", "PipelineName", "PipelineDisplayName", "RoleArn", "CreationTime", "LastModifiedTime")
-        beginning = call.parameters.get("PipelineNamePrefix", "")
+        beginning = text(call.parameters, "PipelineNamePrefix", "")
         found = [
             {name: pipeline[name] for name in names}
             for (region, name), pipeline in self._pipelines.items()
@@ -120,26 +121,27 @@ class Pipelines:
         ]
         return {"PipelineSummaries": found}
 
-    def start(self, call: Call) -> dict[str, Any]:
+    def start(self, call: Call) -> Members:
         """Start an execution."""
         given, pipeline = call.parameters, self._find(call)
         definition = parse(pipeline["PipelineDefinition"])
-        parameters = parameters_of(definition, given.get("PipelineParameters") or [])
+        parameters = parameters_of(definition, _values(given, "PipelineParameters"))
         arn = f"{pipeline['PipelineArn']}/execution/{''.join(secrets.choice(_LETTERS) for _ in range(12))}"
         told = {
             "PipelineArn": pipeline["PipelineArn"],
             "PipelineExecutionDisplayName": given.get("PipelineExecutionDisplayName"),
             "PipelineExecutionDescription": given.get("PipelineExecutionDescription"),
         }
-        limits = given.get("ParallelismConfiguration") or pipeline.get("ParallelismConfiguration") or {}
+        limits = structure(given, "ParallelismConfiguration") or structure(pipeline, "ParallelismConfiguration")
         ask = self._ask(pipeline["RoleArn"], call.region)
-        execution = Execution(arn, definition, parameters, told, ask, limits.get("MaxParallelExecutionSteps"))
+        most = optional_number(limits, "MaxParallelExecutionSteps")
+        execution = Execution(arn, definition, parameters, told, ask, most)
         with self._lock:
             self._executions[arn] = execution
         execution.start()
         return {"PipelineExecutionArn": arn}
 
-    def stop(self, call: Call) -> dict[str, Any]:
+    def stop(self, call: Call) -> Members:
         """Stop an execution."""
         execution = self._execution(call)
         if execution.ended.is_set():
@@ -147,16 +149,15 @@ class Pipelines:
         execution.stop()
         return {"PipelineExecutionArn": execution.arn}
 
-    def succeed(self, call: Call) -> dict[str, Any]:
+    def succeed(self, call: Call) -> Members:
         """Answer SendPipelineExecutionStepSuccess."""
-        given = {item["Name"]: item["Value"] for item in call.parameters.get("OutputParameters") or []}
-        return self._call_back(call, {"outputs": given})
+        return self._call_back(call, {"outputs": _values(call.parameters, "OutputParameters")})
 
-    def fail(self, call: Call) -> dict[str, Any]:
+    def fail(self, call: Call) -> Members:
         """Answer SendPipelineExecutionStepFailure."""
-        return self._call_back(call, {"failure": call.parameters.get("FailureReason")})
+        return self._call_back(call, {"failure": optional_text(call.parameters, "FailureReason")})
 
-    def describe_execution(self, call: Call) -> dict[str, Any]:
+    def describe_execution(self, call: Call) -> Members:
         """Answer DescribePipelineExecution, after :data:`PATIENCE` seconds at most while it goes on."""
         execution = self._execution(call)
         execution.ended.wait(PATIENCE)
@@ -170,12 +171,12 @@ class Pipelines:
         }
         return {name: value for name, value in answer.items() if value is not None}
 
-    def describe_definition(self, call: Call) -> dict[str, Any]:
+    def describe_definition(self, call: Call) -> Members:
         """The definition with which an execution began."""
         execution = self._execution(call)
         return {"PipelineDefinition": json.dumps(execution.definition), "CreationTime": execution.created}
 
-    def list_executions(self, call: Call) -> dict[str, Any]:
+    def list_executions(self, call: Call) -> Members:
         """Answer ListPipelineExecutions, the latest first."""
         arn = self._find(call)["PipelineArn"]
         found = [
@@ -189,25 +190,25 @@ class Pipelines:
         ]
         return {"PipelineExecutionSummaries": found[::-1]}
 
-    def list_steps(self, call: Call) -> dict[str, Any]:
+    def list_steps(self, call: Call) -> Members:
         """Answer ListPipelineExecutionSteps, the latest first unless asked otherwise."""
         steps = [dict(step) for step in self._execution(call).steps]
         ascending = call.parameters.get("SortOrder") == "Ascending"
         return {"PipelineExecutionSteps": steps if ascending else steps[::-1]}
 
-    def list_parameters(self, call: Call) -> dict[str, Any]:
+    def list_parameters(self, call: Call) -> Members:
         """The parameters of an execution, as texts."""
         execution = self._execution(call)
         return {"PipelineParameters": [{"Name": k, "Value": str(v)} for k, v in execution.parameters.items()]}
 
-    def kept(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    def kept(self) -> Iterator[tuple[str, Members]]:
         """The pipelines, by region and name; their executions end with the emulator."""
         with self._lock:
             pipelines = dict(self._pipelines)
         for (region, name), pipeline in pipelines.items():
             yield f"{region}/{name}", dict(pipeline)
 
-    def restore(self, key: str, record: Mapping[str, Any]) -> None:
+    def restore(self, key: str, record: Members) -> None:
         """Take back a pipeline that was kept."""
         region, _, name = key.partition("/")
         self._pipelines[region, name] = dict(record)
@@ -218,20 +219,20 @@ class Pipelines:
             execution.stop()
 
     def _checked(self, name: str, operation: Operation) -> Operation:
-        def checked(call: Call) -> Mapping[str, Any]:
+        def checked(call: Call) -> Members:
             check("sagemaker", name, call.parameters)
             return operation(call)
 
         return checked
 
-    def _call_back(self, call: Call, given: dict[str, Any]) -> dict[str, Any]:
+    def _call_back(self, call: Call, given: Members) -> Members:
         for execution in tuple(self._executions.values()):
-            if execution.callbacks.end(call.parameters["CallbackToken"], given):
+            if execution.callbacks.end(text(call.parameters, "CallbackToken"), given):
                 return {"PipelineExecutionArn": execution.arn}
         raise AwsError("ResourceNotFound", "No pipeline execution waits for this callback token.")
 
     def _find(self, call: Call) -> dict[str, Any]:
-        name = str(call.parameters["PipelineName"]).rpartition("/")[2]
+        name = text(call.parameters, "PipelineName").rpartition("/")[2]
         pipeline = self._pipelines.get((call.region, name))
         if pipeline is None:
             arn = arn_of("pipeline", name, call.region, self._context.account_id)
@@ -239,7 +240,7 @@ class Pipelines:
         return pipeline
 
     def _execution(self, call: Call) -> Execution:
-        arn = call.parameters.get("PipelineExecutionArn", "")
+        arn = text(call.parameters, "PipelineExecutionArn", "")
         execution = self._executions.get(arn)
         if execution is None:
             raise AwsError("ResourceNotFound", f"Pipeline execution '{arn}' does not exist.")
@@ -247,23 +248,26 @@ class Pipelines:
 
     def _definition_of(self, call: Call) -> str:
         """The definition, out of the request or from where in S3 it says, read as who asks."""
-        place = call.parameters.get("PipelineDefinitionS3Location")
-        if place is None:
+        place = structure(call.parameters, "PipelineDefinitionS3Location")
+        if not place:
             if "PipelineDefinition" not in call.parameters:
                 raise refusal("You must provide PipelineDefinition or PipelineDefinitionS3Location.")
-            return str(call.parameters["PipelineDefinition"])
+            return text(call.parameters, "PipelineDefinition")
         wanted = {"Bucket": place["Bucket"], "Key": place["ObjectKey"]}
         if "VersionId" in place:
             wanted["VersionId"] = place["VersionId"]
         read = Call("s3", "GetObject", wanted, call.region, call.account, call.caller)
-        body = self._context.services.call(read)["Body"]
-        return bytes(body).decode("utf-8", "replace")
+        return blob(self._context.services.call(read), "Body").decode("utf-8", "replace")
 
     def _ask(self, role: str, region: str) -> Ask:
         session = ExecutionRole(self._context, role).session
 
-        def ask(service: str, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        def ask(service: str, operation: str, parameters: Members) -> Members:
             call = Call(service, operation, parameters, region, self._context.account_id, session)
             return self._context.services.call(call)
 
         return ask
+
+
+def _values(given: Members, name: str) -> dict[str, str]:
+    return {text(item, "Name"): text(item, "Value") for item in structures(given, name)}

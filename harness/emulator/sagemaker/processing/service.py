@@ -6,11 +6,10 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateProcessingJo
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
-from typing import Any
 
 from harness.emulator.context import EmulatorContext
 from harness.emulator.door.call import Call
+from harness.emulator.door.members import Members, number, optional_text, structure, structures, text
 from harness.emulator.moto.sagemaker import backend_of
 from harness.emulator.sagemaker.execution_role import ExecutionRole
 from harness.emulator.sagemaker.jobs import Jobs
@@ -43,10 +42,10 @@ def processing_jobs(context: EmulatorContext, programs: Programs) -> Jobs:
 
     def make(call: Call) -> tuple[RunningJob, ProcessingRunner]:
         parameters = call.parameters
-        name = parameters["ProcessingJobName"]
+        name = text(parameters, "ProcessingJobName")
         arn = arn_of("processing-job", name, call.region, context.account_id)
         _refuse_what_cannot_run(parameters)
-        role = ExecutionRole(context, parameters["RoleArn"])
+        role = ExecutionRole(context, text(parameters, "RoleArn"))
         role.require(arn)
         job = RunningJob(parameters, name, arn, call.region)
         folder = context.folder / "processing" / uuid.uuid4().hex
@@ -69,9 +68,9 @@ def processing_jobs(context: EmulatorContext, programs: Programs) -> Jobs:
     return Jobs("ProcessingJob", make, _describe, record)
 
 
-def _describe(job: RunningJob) -> dict[str, Any]:
+def _describe(job: RunningJob) -> Members:
     parameters = job.parameters
-    answer: dict[str, Any] = {
+    answer: dict[str, object] = {
         "ProcessingJobName": job.name,
         "ProcessingJobArn": job.arn,
         "ProcessingJobStatus": job.status,
@@ -89,19 +88,20 @@ def _describe(job: RunningJob) -> dict[str, Any]:
     return answer | {name: value for name, value in more.items() if value is not None}
 
 
-def _refuse_what_cannot_run(parameters: Mapping[str, Any]) -> None:
-    cluster = parameters["ProcessingResources"]["ClusterConfig"]
-    if cluster["InstanceCount"] > 1:
+def _refuse_what_cannot_run(parameters: Members) -> None:
+    cluster = structure(structure(parameters, "ProcessingResources"), "ClusterConfig")
+    if number(cluster, "InstanceCount") > 1:
         raise refusal("not emulated: processing on more than one instance. Set InstanceCount to 1.")
-    outputs = (parameters.get("ProcessingOutputConfig") or {}).get("Outputs") or []
-    names = [item["InputName"] for item in parameters.get("ProcessingInputs") or []]
-    for kind, given in (("input", names), ("output", [item["OutputName"] for item in outputs])):
+    inputs = structures(parameters, "ProcessingInputs")
+    outputs = structures(structure(parameters, "ProcessingOutputConfig"), "Outputs")
+    names = [text(item, "InputName") for item in inputs]
+    for kind, given in (("input", names), ("output", [text(item, "OutputName") for item in outputs])):
         if len(set(given)) != len(given):
             raise refusal(f"Processing {kind} names must be unique within a processing job.")
-    for item in [*(parameters.get("ProcessingInputs") or []), *outputs]:
+    for item in (*inputs, *outputs):
         if "DatasetDefinition" in item or "FeatureStoreOutput" in item:
             raise refusal("not emulated: dataset definitions and feature stores in processing jobs.")
-        place = (item.get("S3Input") or item.get("S3Output") or {}).get("LocalPath")
+        place = optional_text(structure(item, "S3Input") or structure(item, "S3Output"), "LocalPath")
         if place is None:
             raise refusal("S3Input and S3Output need a LocalPath.")
         if place != PLACE and not place.startswith(f"{PLACE}/"):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from harness.emulator.context import EmulatorContext
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import Members, number, structure, structures, text
 from harness.emulator.door.validation import check
 from harness.emulator.moto.sagemaker import backend_of
 from harness.emulator.sagemaker.execution_role import ExecutionRole
@@ -54,7 +54,7 @@ class TrainingJobs:
             "ListTrainingJobs": self.list,
         }
 
-    def create(self, call: Call) -> dict[str, Any]:
+    def create(self, call: Call) -> Members:
         """Check a request as AWS does, and start the job.
 
         Raises:
@@ -62,10 +62,10 @@ class TrainingJobs:
         """
         parameters, region = call.parameters, call.region
         check("sagemaker", "CreateTrainingJob", parameters)
-        name = parameters["TrainingJobName"]
+        name = text(parameters, "TrainingJobName")
         arn = arn_of("training-job", name, region, self._context.account_id)
         self._refuse_what_cannot_run(parameters)
-        role = ExecutionRole(self._context, parameters["RoleArn"])
+        role = ExecutionRole(self._context, text(parameters, "RoleArn"))
         role.require(arn)
         fault = check_sources(role.client("s3", region), dict(parameters), region)
         if fault is not None:
@@ -86,7 +86,7 @@ class TrainingJobs:
         runner.start()
         return {"TrainingJobArn": arn}
 
-    def describe(self, call: Call) -> dict[str, Any]:
+    def describe(self, call: Call) -> Members:
         """A job as it stands, or as it stands :data:`PATIENCE` seconds later, whichever shows its end.
 
         Raises:
@@ -97,7 +97,7 @@ class TrainingJobs:
         given = job.parameters["AlgorithmSpecification"].get("MetricDefinitions")
         return job.describe(definitions_for(job.image, given))
 
-    def stop(self, call: Call) -> dict[str, Any]:
+    def stop(self, call: Call) -> Members:
         """Stop a job; what its program has made until then is kept.
 
         Raises:
@@ -110,7 +110,7 @@ class TrainingJobs:
         self._runners[job.region, job.name].stop()
         return {}
 
-    def delete(self, call: Call) -> dict[str, Any]:
+    def delete(self, call: Call) -> Members:
         """Forget a job that has ended; its name is free again.
 
         https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DeleteTrainingJob.html
@@ -127,7 +127,7 @@ class TrainingJobs:
         backend_of(self._context.account_id, job.region).training_jobs.pop(job.name, None)
         return {}
 
-    def list(self, call: Call) -> dict[str, Any]:
+    def list(self, call: Call) -> Members:
         """Answer ListTrainingJobs."""
         check("sagemaker", "ListTrainingJobs", call.parameters)
         found = [_summary(job) for job in self.jobs() if job.region == call.region]
@@ -148,7 +148,7 @@ class TrainingJobs:
         with self._lock:
             return tuple(self._jobs.values())
 
-    def restore(self, record: Mapping[str, Any]) -> None:
+    def restore(self, record: Members) -> None:
         """Take a job that was kept; one that ran when the emulator stopped has failed of it."""
         job = TrainingJob.restored(record)
         self._jobs[job.region, job.name] = job
@@ -165,37 +165,39 @@ class TrainingJobs:
             runner.abandon()
 
     def _find(self, call: Call) -> TrainingJob:
-        job = self._jobs.get((call.region, call.parameters.get("TrainingJobName", "")))
+        job = self._jobs.get((call.region, text(call.parameters, "TrainingJobName", "")))
         if job is None:
             raise refusal("Requested resource not found.")
         return job
 
-    def _refuse_what_cannot_run(self, parameters: Mapping[str, Any]) -> None:
-        specification, resources = parameters["AlgorithmSpecification"], parameters.get("ResourceConfig") or {}
-        if bool(specification.get("TrainingImage")) == bool(specification.get("AlgorithmName")):
+    def _refuse_what_cannot_run(self, parameters: Members) -> None:
+        specification = structure(parameters, "AlgorithmSpecification")
+        resources = structure(parameters, "ResourceConfig")
+        image, channels = text(specification, "TrainingImage", ""), structures(parameters, "InputDataConfig")
+        if bool(image) == bool(specification.get("AlgorithmName")):
             raise refusal("You must specify exactly one of AlgorithmName and TrainingImage in AlgorithmSpecification.")
         if specification.get("AlgorithmName"):
             raise refusal("not emulated: AlgorithmName. Name a TrainingImage.")
-        algorithm = not_emulated(specification["TrainingImage"])
+        algorithm = not_emulated(image)
         if algorithm is not None:
             raise refusal(f"not emulated: the built-in algorithm {algorithm}")
-        for channel in parameters.get("InputDataConfig") or []:
-            source = channel["DataSource"].get("S3DataSource") or {}
+        for channel in channels:
+            source = structure(structure(channel, "DataSource"), "S3DataSource")
             if source.get("S3DataType") == "AugmentedManifestFile":
                 if mode_of(channel, parameters) != "Pipe":
                     raise refusal("You can use an augmented manifest file only with Pipe input mode.")
                 if not source.get("AttributeNames"):
                     raise refusal("AttributeNames are required for an augmented manifest file.")
-        if resources.get("InstanceCount", 1) > 1 or resources.get("InstanceGroups"):
+        if number(resources, "InstanceCount", 1) > 1 or resources.get("InstanceGroups"):
             raise refusal("not emulated: training on more than one instance. Set InstanceCount to 1.")
-        if kind_of(specification["TrainingImage"]) is ImageKind.BUILT_IN and specification.get("MetricDefinitions"):
+        if kind_of(image) is ImageKind.BUILT_IN and specification.get("MetricDefinitions"):
             raise refusal("You can't override the metric definitions for Amazon SageMaker algorithms.")
-        names = [channel["ChannelName"] for channel in parameters.get("InputDataConfig") or []]
+        names = [text(channel, "ChannelName") for channel in channels]
         if len(set(names)) != len(names):
             raise refusal("Channel names must be unique within a training job.")
         if parameters.get("EnableManagedSpotTraining"):
-            condition = parameters.get("StoppingCondition") or {}
-            if condition.get("MaxWaitTimeInSeconds", 0) < condition.get("MaxRuntimeInSeconds", 86400):
+            condition = structure(parameters, "StoppingCondition")
+            if number(condition, "MaxWaitTimeInSeconds", 0) < number(condition, "MaxRuntimeInSeconds", 86400):
                 raise refusal(
                     "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to "
                     "MaxRuntimeInSeconds"
@@ -235,7 +237,7 @@ class TrainingJobs:
             record.training_end_time = job.ended.replace(tzinfo=None) if job.ended else None
 
 
-def _summary(job: TrainingJob) -> dict[str, Any]:
+def _summary(job: TrainingJob) -> Members:
     described = job.describe(())
     shown = ("Name", "Arn", "Status")
     summary = {f"TrainingJob{what}": described[f"TrainingJob{what}"] for what in shown}

@@ -6,11 +6,10 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTransformJob
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
-from typing import Any
 
 from harness.emulator.context import EmulatorContext
 from harness.emulator.door.call import Call
+from harness.emulator.door.members import Members, flag, number, structure, text, text_map
 from harness.emulator.moto.sagemaker import backend_of
 from harness.emulator.sagemaker.execution_role import ExecutionRole
 from harness.emulator.sagemaker.jobs import Jobs
@@ -48,13 +47,12 @@ def transform_jobs(context: EmulatorContext, programs: Programs) -> Jobs:
 
     def make(call: Call) -> tuple[RunningJob, TransformRunner]:
         parameters, region = call.parameters, call.region
-        name = parameters["TransformJobName"]
+        name, model_name = text(parameters, "TransformJobName"), text(parameters, "ModelName")
         arn = arn_of("transform-job", name, region, context.account_id)
         _refuse_what_cannot_run(parameters)
-        model = backend_of(context.account_id, region)._models.get(parameters["ModelName"])
+        model = backend_of(context.account_id, region)._models.get(model_name)
         if model is None:
-            missing = arn_of("model", parameters["ModelName"], region, context.account_id)
-            raise refusal(f'Could not find model "{missing}".')
+            raise refusal(f'Could not find model "{arn_of("model", model_name, region, context.account_id)}".')
         role = ExecutionRole(context, model.execution_role_arn)
         job = RunningJob(parameters, name, arn, region)
         folder = context.folder / "transform" / uuid.uuid4().hex
@@ -62,7 +60,7 @@ def transform_jobs(context: EmulatorContext, programs: Programs) -> Jobs:
         def server() -> ModelServer:
             stream = f"{name}/i-{uuid.uuid4().hex[:17]}"
             put = role.log(region, LOG_GROUP, stream)
-            more = {**_batch_variables(parameters), **(parameters.get("Environment") or {})}
+            more = {**_batch_variables(parameters), **text_map(parameters, "Environment")}
             return model_server("AllTraffic", model, role, region, programs, folder / "server", put, more)
 
         return job, TransformRunner(job, role, context.logs, folder, server)
@@ -89,7 +87,7 @@ def transform_jobs(context: EmulatorContext, programs: Programs) -> Jobs:
     return Jobs("TransformJob", make, _describe, record)
 
 
-def _batch_variables(parameters: Mapping[str, Any]) -> dict[str, str]:
+def _batch_variables(parameters: Members) -> dict[str, str]:
     many = parameters.get("BatchStrategy", "MultiRecord") == "MultiRecord"
     return {
         "SAGEMAKER_BATCH": "true",
@@ -99,9 +97,9 @@ def _batch_variables(parameters: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _describe(job: RunningJob) -> dict[str, Any]:
+def _describe(job: RunningJob) -> Members:
     parameters = job.parameters
-    answer: dict[str, Any] = {
+    answer: dict[str, object] = {
         "TransformJobName": job.name,
         "TransformJobArn": job.arn,
         "TransformJobStatus": job.status,
@@ -122,16 +120,17 @@ def _describe(job: RunningJob) -> dict[str, Any]:
     return answer | {name: value for name, value in more.items() if value is not None}
 
 
-def _refuse_what_cannot_run(parameters: Mapping[str, Any]) -> None:
-    given, split = parameters["TransformInput"], parameters["TransformInput"].get("SplitType", "None")
+def _refuse_what_cannot_run(parameters: Members) -> None:
+    given = structure(parameters, "TransformInput")
+    source, split = structure(structure(given, "DataSource"), "S3DataSource"), text(given, "SplitType", "None")
     if split not in ("None", "Line"):
         raise refusal(f"not emulated: SplitType {split}. Use None or Line.")
     if split == "None" and parameters.get("BatchStrategy") == "MultiRecord":
         raise refusal("BatchStrategy MultiRecord requires a SplitType.")
-    if given["DataSource"]["S3DataSource"]["S3DataType"] not in ("S3Prefix", "ManifestFile"):
+    if text(source, "S3DataType") not in ("S3Prefix", "ManifestFile"):
         raise refusal("S3DataType of a transform job's input must be S3Prefix or ManifestFile.")
-    payload, at_once = parameters.get("MaxPayloadInMB", 6), parameters.get("MaxConcurrentTransforms", 1)
+    payload, at_once = number(parameters, "MaxPayloadInMB", 6), number(parameters, "MaxConcurrentTransforms", 1)
     if payload * at_once > _MOST_MEGABYTES_AT_ONCE:
         raise refusal("MaxConcurrentTransforms * MaxPayloadInMB must not exceed 100 MB.")
-    if (parameters.get("DataCaptureConfig") or {}).get("GenerateInferenceId"):
+    if flag(structure(parameters, "DataCaptureConfig"), "GenerateInferenceId"):
         raise refusal("not emulated: GenerateInferenceId in batch transform.")
