@@ -13,12 +13,16 @@ from werkzeug.exceptions import HTTPException
 from harness.dashboard import faults, images, show
 from harness.dashboard.captures import CaptureReader, execution_of, least_sure
 from harness.dashboard.clients import Clients
-from harness.dashboard.definition import graph_of, states_in
+from harness.dashboard.data_flow import data_flow
+from harness.dashboard.definition import elsewhere, graph_of, not_reached, states_in
 from harness.dashboard.endpoints import Endpoint, endpoints
 from harness.dashboard.executions import ExecutionIndex, ExecutionView, ExecutionViews, Wanted
 from harness.dashboard.guard import Guard
+from harness.dashboard.items import picked
 from harness.dashboard.logs import log_of
+from harness.dashboard.map_runs import add_map_runs, version_of
 from harness.dashboard.reasons import message_of, reason_of
+from harness.dashboard.steps import states_of
 from harness.dashboard.timeline import timeline_of
 from harness.dashboard.watch import TooManyStreams, Topic, Watch
 from harness.dashboard.workspace import VIEWS, add_workspace, events_of
@@ -70,7 +74,12 @@ def _make_app(page: Dashboard) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
-        seconds=show.seconds, moment=show.moment, data=show.data, pictures=show.pictures_in, message=message_of
+        seconds=show.seconds,
+        moment=show.moment,
+        data=show.data,
+        shortened=show.shortened,
+        pictures=show.pictures_in,
+        message=message_of,
     )
     app.jinja_env.globals.update(many=show.many, words=show.STATUS_WORDS, reason_of=reason_of, tojson_text=json.dumps)
 
@@ -111,6 +120,7 @@ def _make_app(page: Dashboard) -> Flask:
 
     _add_executions(app, page)
     add_workspace(app, page.clients, page.index, page.views, page.watch, lambda arn: _view(page, arn))
+    add_map_runs(app, page.clients)
     _add_endpoints(app, page)
     _add_captures(app, page)
     _add_faults(app, page)
@@ -199,6 +209,8 @@ def _add_executions(app: Flask, page: Dashboard) -> None:
         shown = shown if shown in VIEWS else "graph"
         number = request.args.get("page", 1, type=int)
         graph = graph_of(view.definition)
+        steps, pickers = picked(view.steps, request.args)
+        states = states_of(steps)
         return render_template(
             "execution.html",
             shown=shown,
@@ -209,8 +221,11 @@ def _add_executions(app: Flask, page: Dashboard) -> None:
             number=number,
             view=view,
             graph=graph,
-            states_in=states_in,
-            steps_by_state={step.name: step.number for step in view.steps},
+            steps=steps,
+            pickers=pickers,
+            states=states | elsewhere(graph, states),
+            missed=list(not_reached(graph, states)),
+            steps_by_state={step.name: step.number for step in steps},
             answer=_answer(view),
         )
 
@@ -222,6 +237,14 @@ def _add_executions(app: Flask, page: Dashboard) -> None:
         if what not in ("input", "output", "cause", "definition"):
             abort(404, f"An execution has no {what}.")
         return Response(str(getattr(step or view, what, "")), content_type="text/plain; charset=utf-8")
+
+    @app.get("/data-flow", endpoint="flow_of")
+    def flow() -> str:
+        view = _view(page, request.args.get("execution", ""))
+        step = view.step(request.args.get("step", 0, type=int))
+        if step is None:
+            abort(404, "The execution has no such step.")
+        return render_template("data_flow.html", flow=data_flow(view, step))
 
     @app.get("/logs")
     def logs() -> str:
@@ -383,6 +406,8 @@ def _add_watch(app: Flask, page: Dashboard) -> None:
             return kind, lambda: Topic(lambda: _look_at_list(page), 4 * interval, 4 * interval)
         if kind == "execution" and name:
             return asked, lambda: Topic(lambda: _look_at(page, name), interval, 4 * interval)
+        if kind == "map-run" and name:
+            return asked, lambda: Topic(lambda: (version_of(clients.states, name), {}), 4 * interval, 8 * interval)
         if kind == "endpoints":
             return kind, lambda: Topic(lambda: (_plain(endpoints(clients.sagemaker)), {}), 4 * interval, 20 * interval)
         if kind == "captures" and name.startswith("s3://"):

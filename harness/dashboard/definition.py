@@ -44,8 +44,8 @@ def graph_of(definition: str) -> dict[str, Any]:
     nodes: list[dict[str, Any]] = graph["nodes"]
     edges: list[dict[str, Any]] = graph["edges"]
     if nodes:
-        nodes.insert(0, {"id": START, "kind": "Start", "what": "", "retries": "", "branches": []})
-        nodes.append({"id": END, "kind": "End", "what": "", "retries": "", "branches": []})
+        nodes.insert(0, {"id": START, "kind": "Start", "what": "", "retries": "", "distributed": False, "branches": []})
+        nodes.append({"id": END, "kind": "End", "what": "", "retries": "", "distributed": False, "branches": []})
         if document.get("StartAt") in document["States"]:
             edges.insert(0, _edge(START, document["StartAt"]))
         edges.extend(_edge(name, END) for name in ends)
@@ -63,6 +63,50 @@ def states_in(graph: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             yield node
             for branch in node["branches"]:
                 yield from states_in(branch)
+
+
+def not_reached(graph: Mapping[str, Any], reached: Mapping[str, Any]) -> Iterator[str]:
+    """States that an execution did not come to; those in a Distributed Map that ran are its children's to reach."""
+    for node in graph["nodes"]:
+        if node["id"] in (START, END):
+            continue
+        if node["id"] not in reached:
+            yield node["id"]
+        if not (node["distributed"] and node["id"] in reached):
+            for branch in node["branches"]:
+                yield from not_reached(branch, reached)
+
+
+def elsewhere(graph: Mapping[str, Any], reached: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """By state of a Distributed Map that ran, that it ran in other executions."""
+    found: dict[str, dict[str, Any]] = {}
+    for node in graph["nodes"]:
+        for branch in node["branches"]:
+            if node["distributed"] and node["id"] in reached:
+                found |= {inner["id"]: {"status": "", "elsewhere": True} for inner in states_in(branch)}
+            else:
+                found |= elsewhere(branch, reached)
+    return found
+
+
+def state_in(definition: str, name: str) -> tuple[dict[str, Any], str] | None:
+    """A state of a definition, however deep, and the query language that it is written in; None where it is not."""
+
+    def found(flow: Mapping[str, Any], language: str) -> tuple[dict[str, Any], str] | None:
+        language = flow.get("QueryLanguage", language)
+        for key, state in flow.get("States", {}).items():
+            if key == name:
+                return dict(state), str(state.get("QueryLanguage", language))
+            for inner in (*state.get("Branches", []), state.get("ItemProcessor"), state.get("Iterator")):
+                result = found(inner, language) if inner else None
+                if result is not None:
+                    return result
+        return None
+
+    try:
+        return found(json.loads(definition), "JSONPath")
+    except (ValueError, TypeError, AttributeError):
+        return None
 
 
 def fails_of(definition: str) -> dict[str, tuple[str, str]]:
@@ -116,6 +160,7 @@ def _node(name: str, state: Mapping[str, Any]) -> dict[str, Any]:
         "what": _what(state),
         "comment": str(state.get("Comment", "")),
         "retries": f"tried again up to {tries} times" if tries else "",
+        "distributed": (state.get("ItemProcessor") or {}).get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED",
         "branches": [_level(branch) for branch in branches],
     }
 

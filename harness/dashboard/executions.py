@@ -15,9 +15,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from harness.dashboard.definition import fails_of
-from harness.dashboard.history import Step, states_of, steps_of
+from harness.dashboard.history import steps_of
 from harness.dashboard.images import picture_of
 from harness.dashboard.reasons import Reason, in_words, reason_of
+from harness.dashboard.steps import Step, states_of
 
 MOST_EXECUTIONS = 10_000
 """Executions that the index holds of a state machine, the newest."""
@@ -250,7 +251,7 @@ class ExecutionIndex:
                 if error.response["Error"]["Code"] in ("StateMachineDoesNotExist", "InvalidToken", _EXPRESS):
                     break
                 raise
-            rows = [_row(item) for item in answer["executions"]]
+            rows = [row_of(item) for item in answer["executions"]]
             seen.update(row.arn for row in rows)
             fresh = [row for row in rows if not _same(known.get(row.arn), row)]
             new.extend(fresh)
@@ -260,7 +261,7 @@ class ExecutionIndex:
         for row in list(known.values()):
             if row.status == "RUNNING" and row.arn not in seen:
                 with contextlib.suppress(ClientError):
-                    described = _row(self._states.describe_execution(executionArn=row.arn))
+                    described = row_of(self._states.describe_execution(executionArn=row.arn))
                     if not _same(row, described):
                         new.append(described)
         if not new:
@@ -332,11 +333,25 @@ class ExecutionView:
     """How many events it has, and one more once it has ended: grows with each change."""
     redrivable: bool = False
     redrives: int = 0
+    map_run: str = ""
+    """ARN of the Map Run that it is a child of."""
 
     @property
     def states(self) -> dict[str, dict[str, Any]]:
         """By state, what became of it."""
         return states_of(self.steps)
+
+    @property
+    def started_by(self) -> str:
+        """ARN of the execution that started it, where its input says so as AWS advises; else empty.
+
+        https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
+        """
+        try:
+            given = json.loads(self.input)
+            return str(given.get("AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID") or "")
+        except (ValueError, AttributeError):
+            return ""
 
     def step(self, number: int) -> Step | None:
         """The step that the event *number* entered."""
@@ -415,7 +430,7 @@ class ExecutionViews:
                 kept.definition = str(answer["definition"])
             except ClientError:  # the state machine is gone
                 kept.definition = ""
-        row = _with_details(_row(described), described)
+        row = _with_details(row_of(described), described)
         kept.view = ExecutionView(
             row=row,
             input=described.get("input", ""),
@@ -427,6 +442,7 @@ class ExecutionViews:
             version=len(kept.events) + (row.status != "RUNNING"),
             redrivable=described.get("redriveStatus") == "REDRIVABLE",
             redrives=int(described.get("redriveCount", 0)),
+            map_run=described.get("mapRunArn", ""),
         )
         kept.read = time.monotonic()
         if self._is_over(kept.view):
@@ -442,7 +458,8 @@ class _Kept:
         self.read = -1e9
 
 
-def _row(item: Mapping[str, Any]) -> Execution:
+def row_of(item: Mapping[str, Any]) -> Execution:
+    """An execution as ListExecutions or DescribeExecution tells of it."""
     return Execution(
         item["executionArn"],
         item["name"],

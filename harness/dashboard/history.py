@@ -7,94 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from harness.dashboard.steps import Attempt, Step
 
 CONTAINERS = ("Parallel", "Map")
 _ENDED_BADLY = ("ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted")
 _BEGUN = ("TaskScheduled", "LambdaFunctionScheduled", "ActivityScheduled")
-
-
-@dataclass
-class Attempt:
-    """One try of a task."""
-
-    began: datetime
-    ended: datetime | None = None
-    error: str = ""
-    """Empty unless it failed."""
-    cause: str = ""
-    request_id: str = ""
-    """Of the Lambda invocation, where the history tells it."""
-    function: str = ""
-    """Name of the Lambda function that was called; empty for another service."""
-
-
-@dataclass
-class Step:
-    """A state on an execution's way; in a Map, one for each item."""
-
-    number: int
-    """Number of the event that entered it."""
-    name: str
-    kind: str
-    """``Task``, ``Choice``, ... as the definition calls it."""
-    entered: datetime
-    input: str
-    parent: Step | None = field(default=None, repr=False)
-    """The Parallel or Map that it is part of."""
-    iteration: int | None = None
-    """Which item of the Map, from 0."""
-    branch: int = 0
-    """Number of the event that entered the first state of its branch or item; 0 outside of any."""
-    status: str = "RUNNING"
-    """``RUNNING``, ``SUCCEEDED``, ``CAUGHT`` (it failed, and a catcher led on), ``FAILED`` or ``ABORTED``."""
-    left: datetime | None = None
-    output: str = ""
-    attempts: list[Attempt] = field(default_factory=list)
-    error: str = ""
-    """What it failed of at last, also where that was caught; empty where the history does not tell."""
-    cause: str = ""
-    broke: bool = False
-    """Whether it failed at last, also where that was caught."""
-
-    @property
-    def seconds(self) -> float | None:
-        """How long it took; None while it runs."""
-        return None if self.left is None else (self.left - self.entered).total_seconds()
-
-    @property
-    def depth(self) -> int:
-        """How many Parallels and Maps it is inside of."""
-        return 0 if self.parent is None else self.parent.depth + 1
-
-    @property
-    def place(self) -> tuple[int, ...]:
-        """Sorts steps as they belong together: what is inside of a state after it, branch by branch, item by item."""
-        around = () if self.parent is None else self.parent.place
-        return (*around, -1 if self.iteration is None else self.iteration, self.branch, self.number)
-
-    @property
-    def waits(self) -> bool:
-        """Whether its last try failed and the next is due."""
-        return self.status == "RUNNING" and bool(self.attempts) and bool(self.attempts[-1].error)
-
-    @property
-    def function(self) -> str:
-        """Name of the Lambda function that it calls; empty where it calls none."""
-        return next((attempt.function for attempt in self.attempts if attempt.function), "")
-
-    @property
-    def items(self) -> str:
-        """``Map`` and ``Parallel``: nothing; an item of a Map: ``item 3``."""
-        step: Step | None = self
-        numbers = []
-        while step is not None:
-            if step.iteration is not None:
-                numbers.append(str(step.iteration + 1))
-            step = step.parent
-        return f"item {'.'.join(reversed(numbers))}" if numbers else ""
 
 
 def steps_of(events: Iterable[Mapping[str, Any]], fails: Mapping[str, tuple[str, str]] | None = None) -> list[Step]:
@@ -115,29 +36,6 @@ def steps_of(events: Iterable[Mapping[str, Any]], fails: Mapping[str, tuple[str,
                 if around.broke and not around.error:
                     around.error, around.cause = step.error, step.cause
     return sorted(reader.steps, key=lambda step: step.place)
-
-
-def states_of(steps: Iterable[Step]) -> dict[str, dict[str, Any]]:
-    """By state, what its steps come to: ``status``, how many ``done`` and ``failed`` of how many ``steps``."""
-    found: dict[str, list[Step]] = {}
-    for step in steps:
-        found.setdefault(step.name, []).append(step)
-    return {name: _summary(those) for name, those in found.items()}
-
-
-def _summary(steps: list[Step]) -> dict[str, Any]:
-    statuses = [step.status for step in steps]
-    if len(steps) > 1 and all(step.iteration is None for step in steps):
-        statuses = statuses[-1:]  # a loop: what counts is the last time round
-    order = ("RUNNING", "FAILED", "ABORTED", "CAUGHT", "SUCCEEDED")
-    return {
-        "status": next(status for status in order if status in statuses),
-        "steps": len(steps),
-        "done": sum(step.status in ("SUCCEEDED", "CAUGHT") for step in steps),
-        "failed": sum(step.status == "FAILED" for step in steps),
-        "waits": any(step.waits for step in steps),
-        "tries": max(len(step.attempts) for step in steps),
-    }
 
 
 @dataclass(frozen=True)
@@ -195,6 +93,7 @@ class _Reader:
         failed = kind.endswith("Failed")
         for step in _ancestors(at.step):
             if step.kind in kinds and step.left is None and not (failed and step.broke):
+                step.map_run = details.get("mapRunArn", step.map_run)
                 if failed:
                     step.broke = True
                     step.error, step.cause = details.get("error", step.error), details.get("cause", step.cause)
@@ -208,6 +107,7 @@ class _Reader:
         if step is None:
             return at
         step.left, step.output = time, details.get("output", "")
+        step.assigned = dict(details.get("assignedVariables") or {})
         if step.kind in CONTAINERS:
             self._break_inside(step, time)
             broken = next((s for s in reversed(self.steps) if s.status == "FAILED" and _inside(s, step)), None)
@@ -248,7 +148,12 @@ class _Reader:
 def _attempt(step: Step, kind: str, details: Mapping[str, Any], time: datetime) -> None:
     if kind in _BEGUN:
         step.attempts.append(Attempt(time, function=_function(kind, details)))
+        step.sent, step.result = details.get("parameters") or details.get("input", ""), ""
         return
+    if details.get("resourceType") == "states" and kind in ("TaskSubmitted", "TaskSucceeded"):
+        child = _in_json(details.get("output", ""), "ExecutionArn")
+        if child and child not in step.started:
+            step.started.append(child)
     if "error" in details or kind.endswith(("Failed", "TimedOut")):
         error, cause = details.get("error") or kind, details.get("cause", "")
         step.broke = True
@@ -263,6 +168,7 @@ def _attempt(step: Step, kind: str, details: Mapping[str, Any], time: datetime) 
         last = step.attempts[-1]
         last.ended = time
         last.request_id = _request_id(details.get("output", ""))
+        step.result = details.get("output", "")
         step.error, step.cause, step.broke = "", "", False
 
 

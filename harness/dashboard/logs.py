@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from harness.dashboard.history import Attempt
+from harness.dashboard.steps import Attempt
 
 MOST_EVENTS = 2000
 _MARGIN = timedelta(seconds=2)

@@ -44,6 +44,11 @@ def moment(value: datetime) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def shortened(text: str) -> str:
+    """A text that may be long, in a line."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
 def many(number: int, word: str) -> str:
     """``1 execution``, ``1,000 executions``."""
     return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"

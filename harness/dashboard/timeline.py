@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from harness.dashboard.executions import ExecutionView
-from harness.dashboard.history import Step
+from harness.dashboard.steps import Step
 
 WIDE = 1000
 """Units from the start to the end."""

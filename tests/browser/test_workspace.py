@@ -1,6 +1,7 @@
 """The workspace of an execution: its views, and what can be done from it."""
 
 import json
+import re
 from importlib.resources import files
 
 import boto3
@@ -69,6 +70,22 @@ def test_a_running_one_is_stopped(open_page, machine):
     page.get_by_role("button", name="Stop").click()
     expect(page.locator(".verdict")).to_contain_text("Stopped from the dashboard")
     expect(page.get_by_role("button", name="Stop")).to_have_count(0)
+
+
+def test_one_item_of_a_map_is_picked_and_its_data_followed(open_page, machine, shoot):
+    failed = run(boto3.client("stepfunctions"), machine, {"seconds": 0, "items": [1, 2, 3]})
+    page = open_page(f"/executions/{failed.arn}")
+    expect(page.locator(".step")).to_have_count(9)
+    page.get_by_label("Item of Each").select_option("0")
+    expect(page.locator(".step")).to_have_count(5)
+    expect(page.locator('[data-graph] [data-state="Too much"]')).not_to_have_class(re.compile("FAILED"))
+    page.get_by_label("Item of Each").select_option("2")
+    expect(page.locator('[data-graph] [data-state="Too much"]')).to_have_class(re.compile("FAILED"))
+    step = page.locator(".step", has=page.get_by_text("Each", exact=True)).first
+    step.get_by_text("Data flow").click()
+    expect(step.get_by_label("After ItemsPath")).to_contain_text("3")
+    expect(step.locator(".stages")).to_contain_text("$.items")
+    shoot(page, "data-flow", full=True)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])

@@ -7,7 +7,8 @@ import boto3
 import pytest
 
 from harness.dashboard.definition import fails_of
-from harness.dashboard.history import states_of, steps_of
+from harness.dashboard.history import steps_of
+from harness.dashboard.steps import states_of
 from harness.parity.export import read_export
 from harness.project.executions import history, run
 

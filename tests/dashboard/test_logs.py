@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from harness.dashboard.history import Attempt
 from harness.dashboard.logs import log_of
+from harness.dashboard.steps import Attempt
 
 BEGAN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

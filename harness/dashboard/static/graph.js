@@ -66,7 +66,7 @@ export function colour(place, states) {
     const state = states[name];
     const status = state?.status ?? "";
     box.setAttribute("class", `box ${box.dataset.kind} ${status}${box.classList.contains("found") ? " found" : ""}`);
-    let words = status ? WORDS[status] : "";
+    let words = status ? WORDS[status] : state?.elsewhere ? "in child executions" : "";
     if (state?.waits) words = `failed, try ${state.tries + 1} is due`;
     else if (state?.tries > 1) words += `, ${state.tries} tries`;
     if (state?.steps > 1) words += ` (${state.done} of ${state.steps}${state.failed ? `, ${state.failed} failed` : ""})`;

@@ -122,6 +122,7 @@ function settle() {
     paint(canvas, now);
   }
   for (const details of main.querySelectorAll("details[data-step-details][open]")) readLogs(details);
+  for (const details of main.querySelectorAll("details[data-source][open]")) read(details);
 }
 
 async function place(figure, canvas, graph) {
@@ -138,6 +139,20 @@ async function place(figure, canvas, graph) {
 function paint(canvas, now) {
   colour(canvas, now);
   if (canvas.boxes) canvas.viewport?.coloured();
+}
+
+// What is opened is read then.
+async function read(details) {
+  if (details.shown === details.dataset.version) return;
+  details.shown = details.dataset.version;
+  const inside = details.querySelector(":scope > div");
+  try {
+    const answer = await fetch(details.dataset.source);
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    inside.replaceChildren(...(answer.ok ? page.body.childNodes : page.querySelector("#main")?.childNodes ?? []));
+  } catch {
+    details.shown = null;
+  }
 }
 
 async function readLogs(details, anew = false) {
@@ -185,6 +200,7 @@ function listen() {
 }
 
 function tell(now) {
+  if (main.querySelector("[data-picked]")) return; // one item of a Map may be shown: the page that follows has its states
   const words = { RUNNING: "is running", SUCCEEDED: "succeeded", FAILED: "failed", CAUGHT: "failed, and was caught" };
   const news = Object.entries(now).filter(([name, state]) => states[name]?.status !== state && words[state]);
   for (const canvas of main.querySelectorAll("[data-graph]")) {
@@ -213,6 +229,7 @@ main.addEventListener(
   "toggle",
   ({ target }) => {
     if (target.matches?.("details[data-step-details]") && target.open) readLogs(target);
+    if (target.matches?.("details[data-source]") && target.open) read(target);
   },
   true,
 );

@@ -43,7 +43,7 @@ export class Viewport {
   // The scale at which all of it is seen, never larger than it was drawn.
   get whole() {
     const high = parseFloat(getComputedStyle(this.canvas).maxHeight) || innerHeight;
-    return Math.min(1, (this.canvas.clientWidth - 2) / this.width, (high - 2) / this.height);
+    return Math.min(1, Math.max(1, this.canvas.clientWidth - 2) / this.width, Math.max(1, high - 2) / this.height);
   }
 
   fit() {
@@ -212,6 +212,7 @@ export class Viewport {
     });
     new ResizeObserver(() => {
       const view = current();
+      if (!this.canvas.clientWidth) return; // it is not shown
       if (view?.fitted) view.fit();
       else view?.tell();
     }).observe(this.canvas);
