@@ -1,10 +1,10 @@
 """``make bench``: everything measured in one run, peers beside it; prints tables, writes JSON and Markdown.
 
-    python -m benchmarks [--short] [--ministack PATH] [--page]
+    python -m benchmarks [--short] [--ministack PATH] [--page] [--record]
 
 Every program runs in processes of its own, in turn with its peers, so that what else the machine does falls on all
 alike. The figures are medians. ``--short`` is what CI runs: fewer of everything, and no long row. ``--page`` puts the
-tables into docs/speed.md.
+tables into docs/speed.md, ``--record`` the figures into benchmarks/history.jsonl, with which each run is compared.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import history
 from benchmarks.execution import Run, measure
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -62,12 +63,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--page", action="store_true", help="put the tables into docs/speed.md")
+    parser.add_argument("--record", action="store_true", help="put the figures into benchmarks/history.jsonl")
     parser.add_argument("--ministack", default=shutil.which("ministack"), help="MiniStack's command [%(default)s]")
     options = parser.parse_args()
     console = Console()
     figures: dict[str, object] = {"machine": machine_facts(), "short": options.short}
     sections = []
-    for measure_section in (executions, budget, at_once, endpoint, start):
+    for measure_section in (executions, budget, at_once, maps, endpoint, start, own_project):
         with console.status(f"measuring: {measure_section.__name__}"):
             section, values = measure_section(options.short, options.ministack)
         figures[measure_section.__name__] = values
@@ -78,6 +80,9 @@ def main() -> None:
     tables = "\n\n".join(section.as_markdown() for section in sections)
     (RESULTS / "bench.md").write_text(tables + "\n")
     console.print(f"wrote {RESULTS / 'bench.json'} and {RESULTS / 'bench.md'}")
+    history.compare(console, figures)
+    if options.record:
+        history.append(figures)
     if options.page:
         facts = machine_facts()
         machine = (
@@ -159,7 +164,7 @@ def budget(short: bool, _: str | None) -> tuple[Section, object]:
 
 def at_once(short: bool, _: str | None) -> tuple[Section, object]:
     """Many executions at once, and many in a row."""
-    count, row = (30, 0) if short else (100, 10_000)
+    count, row = (30, 0) if short else (200, 20_000)
     values = _program("benchmarks.throughput", count, row)
     share = values["executions_per_second"] / values["floor_per_second"]
     section = Section(f"{count} executions at once", ["", "executions a second"])
@@ -175,6 +180,17 @@ def at_once(short: bool, _: str | None) -> tuple[Section, object]:
                     f"{first[name]:.0f} {unit} / {last[name]:.0f} {unit}".strip(),
                 ]
             )
+    return section, values
+
+
+def maps(short: bool, _: str | None) -> tuple[Section, object]:
+    """A Distributed Map over images: an execution for each, and the functions called by the batch itself."""
+    images, rounds = (100, 1) if short else (2000, 3)
+    section = Section(f"A Distributed Map of {images:,} images", ["", "images a second", "share of the floor"])
+    values = {}
+    for one in _lines("benchmarks.batch", images, rounds):
+        values[one["workflow"]] = {key: value for key, value in one.items() if key != "rounds"}
+        section.rows.append([one["workflow"], f"{one['images_per_second']:.0f}", f"{one['share_of_the_floor']:.0%}"])
     return section, values
 
 
@@ -213,14 +229,26 @@ def start(short: bool, _: str | None) -> tuple[Section, object]:
     return section, {**values, "memory_mb": memory}
 
 
+def own_project(short: bool, _: str | None) -> tuple[Section, object]:
+    """`pytest` with one test of a project of one's own, beside one of moto's S3."""
+    values = _program("benchmarks.own_project", 2 if short else 7)
+    section = Section("pytest with one test, from start to end", ["", "median"])
+    section.rows.append(["three functions and a state machine deployed and run", f"{values['own']:.2f} s"])
+    section.rows.append(["floor: one object in moto's S3, mock_aws", f"{values['floor']:.2f} s"])
+    return section, values
+
+
 def _program(module: str, *arguments: int) -> dict[str, Any]:
+    return _lines(module, *arguments)[-1]
+
+
+def _lines(module: str, *arguments: int) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", module, *map(str, arguments)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "HARNESS_"))}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{module} failed: {done.stderr}")
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return result
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
 def _seconds(command: list[str], rounds: int) -> float:

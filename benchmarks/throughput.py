@@ -1,6 +1,7 @@
 """Many executions at once, beside the floor's handlers in two processes; and many in a row, for what grows.
 
-Prints one JSON object: executions a second of both, and of a long row each tenth's median time and the memory.
+The client is a process of its own, as users have it. Prints one JSON object: executions a second of both, and of a long
+row each tenth's median time, memory and threads of the emulator. ``python -m benchmarks.throughput AT_ONCE IN_A_ROW``
 """
 
 from __future__ import annotations
@@ -11,10 +12,14 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
 from typing import Any
 
+import boto3
 import psutil
+from botocore.config import Config
 
 from benchmarks.floor_once import load_chain
 from benchmarks.workflow_once import deployed_workflow
@@ -23,41 +28,60 @@ _FLOOR_PROCESSES = 2
 
 
 def main(at_once: int, in_a_row: int) -> None:
-    """Measure *at_once* executions together, and *in_a_row* of which eight run at a time."""
+    """Measure *at_once* executions together, and *in_a_row* of which four run at a time."""
     with deployed_workflow() as (scones, event):
-        states = scones.session.client("stepfunctions")
-        arn = scones.state_machine_arn
+        context = multiprocessing.get_context("spawn")
+        here, there = context.Pipe()
+        arguments = (there, scones.state_machine_arn, json.dumps(event), at_once, in_a_row)
+        client = context.Process(target=_drive, args=arguments)
+        client.start()
+        there.close()  # a client that fails ends the wait for it
+        process, tenths, rates = psutil.Process(), [], []
+        while (told := here.recv()) is not None:
+            if isinstance(told, float):
+                rates.append(told)
+                continue
+            memory = process.memory_info().rss / 2**20
+            tenths.append({**told, "memory_mb": memory, "threads": process.num_threads()})
+        client.join()
+        figures = {
+            "at_once": at_once,
+            "executions_per_second": statistics.median(rates),
+            "floor_per_second": _floor(event, scones.endpoint, max(100, at_once)),
+            "row": tenths,
+        }
+        print(json.dumps(figures))
 
-        def once(_: int) -> float:
-            began = time.perf_counter()
-            execution = states.start_execution(stateMachineArn=arn, input=json.dumps(event))["executionArn"]
-            pause = 0.02
-            while (answer := states.describe_execution(executionArn=execution))["status"] == "RUNNING":
-                time.sleep(pause)
-                pause = min(pause * 1.2, 0.25)
-            if answer["status"] != "SUCCEEDED":
-                raise RuntimeError(f"{answer.get('error')}: {answer.get('cause')}")
-            return time.perf_counter() - began
 
-        for number in range(10):
-            once(number)
-        together = []
-        for _ in range(3):
-            began = time.perf_counter()
-            with ThreadPoolExecutor(at_once) as pool:
-                list(pool.map(once, range(at_once)))
-            together.append(at_once / (time.perf_counter() - began))
-        floor = _floor(event, scones.endpoint, max(100, at_once))
-        print(
-            json.dumps(
-                {
-                    "at_once": at_once,
-                    "executions_per_second": statistics.median(together),
-                    "floor_per_second": floor,
-                    "row": _row(once, in_a_row),
-                }
-            )
-        )
+def _drive(to: Connection, arn: str, given: str, at_once: int, in_a_row: int) -> None:
+    """The client: sends executions a second of three rounds, the figures of each tenth of the row, and None."""
+    states = boto3.client("stepfunctions", config=Config(max_pool_connections=at_once))
+
+    def once(_: int) -> float:
+        began = time.perf_counter()
+        execution = states.start_execution(stateMachineArn=arn, input=given)["executionArn"]
+        pause = 0.02
+        while (answer := states.describe_execution(executionArn=execution))["status"] == "RUNNING":
+            time.sleep(pause)
+            pause = min(pause * 1.2, 0.25)
+        if answer["status"] != "SUCCEEDED":
+            raise RuntimeError(f"{answer.get('error')}: {answer.get('cause')}")
+        return time.perf_counter() - began
+
+    for number in range(10):
+        once(number)
+    for _ in range(3):
+        began = time.perf_counter()
+        _all(once, at_once, at_once)
+        to.send(at_once / (time.perf_counter() - began))
+    for _ in range(10 if in_a_row else 0):
+        to.send({"median_milliseconds": statistics.median(_all(once, in_a_row // 10, 4)) * 1000})
+    to.send(None)
+
+
+def _all(once: Callable[[int], float], count: int, at_a_time: int) -> list[float]:
+    with ThreadPoolExecutor(at_a_time) as pool:
+        return list(pool.map(once, range(count)))
 
 
 def _floor(event: dict[str, Any], endpoint: str, count: int) -> float:
@@ -86,21 +110,6 @@ def _chains(event: dict[str, Any], endpoint: str, count: int, ready: Any, go: An
     go.wait()
     for _ in range(count):
         chain(event)
-
-
-def _row(once: Any, count: int) -> list[dict[str, float]]:
-    process, tenths = psutil.Process(), []
-    for _ in range(10 if count else 0):
-        with ThreadPoolExecutor(4) as pool:
-            seconds = list(pool.map(once, range(count // 10)))
-        tenths.append(
-            {
-                "median_milliseconds": statistics.median(seconds) * 1000,
-                "memory_mb": process.memory_info().rss / 2**20,
-                "threads": process.num_threads(),
-            }
-        )
-    return tenths
 
 
 if __name__ == "__main__":

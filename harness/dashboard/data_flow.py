@@ -206,7 +206,7 @@ def _context(view: ExecutionView, step: Step) -> dict[str, Any]:
     }
     around, item = step.parent, step.iteration
     while around is not None and item is None:
-        around, item = around.parent, around.iteration
+        item, around = around.iteration, around.parent
     if around is not None and item is not None:
         found = state_in(view.definition, around.name)
         items = json.loads(_repeated(view, around, *found).inspection.get("afterItemsPath", "[]")) if found else []

@@ -11,7 +11,6 @@ from harness.dashboard.data_flow import data_flow
 from harness.dashboard.executions import ExecutionViews
 from harness.project.executions import run
 
-
 FLOW = {
     "StartAt": "Pick",
     "States": {
