@@ -65,11 +65,13 @@ class Emulator:
             self._stack = stack.pop_all()
 
     def stop(self) -> None:
-        """Finish what is under way, write what is buffered, end all processes and forget all resources.
+        """Close the port, finish what is under way, write what is buffered, end all processes, forget all resources.
 
         Raises:
             RuntimeError: the state could not be saved; everything has been ended all the same.
         """
+        if self._started is not None:
+            self._started.server.stop()  # the emulator calls itself in its own process
         self._started = None
         self._stack.close()
 
@@ -81,7 +83,7 @@ class Emulator:
     @property
     def url(self) -> str:
         """``http://host:port``."""
-        return self._parts.url
+        return self._parts.server.url
 
     @property
     def services(self) -> tuple[Service, ...]:

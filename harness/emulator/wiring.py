@@ -54,7 +54,7 @@ class Parts:
     """A running emulator.
 
     Attributes:
-        url: ``http://host:port``.
+        server: answers at an address of this machine.
         environment: variables that lead boto3 programs here.
         gateway: answers every request.
         services: those that are ours.
@@ -62,7 +62,7 @@ class Parts:
         patches: what of moto is replaced.
     """
 
-    url: str
+    server: HttpServer
     environment: Mapping[str, str]
     gateway: Gateway
     services: Services
@@ -107,7 +107,7 @@ def assemble(options: EmulatorOptions, stack: ExitStack) -> Parts:
     authority = CertificateAuthority(scratch.path, options.authorities)
     proxy = ForwardProxy(authority, options.upstream_proxy)
     server = HttpServer(gateway, options.host, options.port, proxy, options.boundary)
-    stack.callback(server.stop)  # captures and logs are written through it, so it stops after all services
+    stack.callback(server.stop)
     clients = Clients(server.url, options.boto3_names, region, account_id, permissions, gateway.answer)
     environment = _environment(options, server.url, authority, scratch.path)
     if state is not None:
@@ -172,7 +172,7 @@ def assemble(options: EmulatorOptions, stack: ExitStack) -> Parts:
     server.start()
     if state is not None:
         state.restore(services, account_id, lambda: gateway.changes, sagemaker.resume)
-    return Parts(server.url, environment, gateway, services, logs, patches)
+    return Parts(server, environment, gateway, services, logs, patches)
 
 
 def _environment(options: EmulatorOptions, url: str, authority: CertificateAuthority, folder: Path) -> dict[str, str]:

@@ -235,8 +235,8 @@ class HttpServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening. Answers under way are finished by their own threads."""
-        if self._thread.ident is not None:  # one that never began would be waited for without end
+        """Stop listening, if it still does. Answers under way are finished by their own threads."""
+        if self._thread.is_alive():  # one that never began would be waited for without end
             self._server.shutdown()
             self._thread.join()
         self._server.server_close()
@@ -244,15 +244,15 @@ class HttpServer:
 
 def _listen(application: WSGIApplication, host: str, port: int) -> BaseWSGIServer:
     # werkzeug ends the process when a port is taken; bound beforehand, the failure is an exception.
-    listener = socket.create_server((host, port), backlog=256)
-    server = make_server(
-        host,
-        listener.getsockname()[1],
-        application,
-        threaded=True,
-        request_handler=KeepAliveRequestHandler,
-        fd=listener.detach(),
-    )
+    with socket.create_server((host, port), backlog=256) as listener:  # werkzeug listens at a copy of it
+        server = make_server(
+            host,
+            listener.getsockname()[1],
+            application,
+            threaded=True,
+            request_handler=KeepAliveRequestHandler,
+            fd=listener.fileno(),
+        )
     server.daemon_threads = True  # type: ignore[attr-defined]
     server.block_on_close = False  # type: ignore[attr-defined]
     return server
