@@ -40,7 +40,13 @@ def ensure_bucket(s3: Any, bucket: str, tags: Mapping[str, str] | None = None) -
 
 
 def delete_bucket(s3: Any, bucket: str, on_step: Step = lambda line: None) -> None:
-    """Remove *bucket* with all that is in it; one that is not there is passed over."""
+    """Remove *bucket* with all that is in it; one that is not there is passed over.
+
+    Args:
+        s3: client of S3.
+        bucket: name of the bucket.
+        on_step: told once it is gone, with the number of objects.
+    """
     count = 0
     try:
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):

@@ -41,7 +41,12 @@ class CdkStack:
 
 
 def read_application(folder: Path, account: str, region: str) -> list[CdkStack]:
-    """The stacks of the application in *folder*, each after those that it needs.
+    """Read the stacks of the application in *folder*, each after those that it needs.
+
+    Args:
+        folder: what ``cdk synth`` wrote (``cdk.out``), with its ``manifest.json``.
+        account: twelve digits, put for ``${AWS::AccountId}`` in the names of assets.
+        region: put for ``${AWS::Region}`` there.
 
     Raises:
         TemplateError: it cannot be read.

@@ -54,7 +54,14 @@ def read_configuration(
     parameters: Mapping[str, str] | None = None,
     allow_unsupported: bool = False,
 ) -> Configuration:
-    """The project in *folder*; what is given here counts more than what its files say.
+    """Read how the project in *folder* is deployed; what is given here counts more than what its files say.
+
+    Args:
+        folder: with ``pyproject.toml``, ``samconfig.toml``, ``template.yaml`` or ``cdk.out``, whichever there are.
+        template: a template or a ``cdk.out``, relative to *folder*; None: as the files say, or found by its usual name.
+        stack: the stack's name; None: as the files say, or the folder's name.
+        parameters: values of the template's parameters, by name.
+        allow_unsupported: leave out resources that are not emulated, and say so, where they would refuse the template.
 
     Raises:
         TemplateError: there is no template, or a file cannot be read.

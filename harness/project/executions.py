@@ -46,7 +46,13 @@ class ExecutionTimeout(TimeoutError):
 
 
 def start(states: Any, state_machine_arn: str, event: dict[str, Any]) -> str:
-    """Start an execution with *event* as its input; gives its ARN."""
+    """Start an execution; return its ARN.
+
+    Args:
+        states: client of Step Functions.
+        state_machine_arn: of the state machine, a version or an alias.
+        event: its input.
+    """
     return str(states.start_execution(stateMachineArn=state_machine_arn, input=json.dumps(event))["executionArn"])
 
 
@@ -74,14 +80,31 @@ def wait(states: Any, execution_arn: str, timeout: float = 300) -> ExecutionResu
 
 
 def run(states: Any, state_machine_arn: str, event: dict[str, Any], timeout: float = 300) -> ExecutionResult:
-    """Start an execution and wait until it has ended."""
+    """Start an execution and wait until it has ended.
+
+    Args:
+        states: client of Step Functions.
+        state_machine_arn: of the state machine, a version or an alias.
+        event: its input.
+        timeout: seconds to wait.
+
+    Raises:
+        ExecutionTimeout: it was still running then.
+    """
     return wait(states, start(states, state_machine_arn, event), timeout)
 
 
 def run_all(
     states: Any, state_machine_arn: str, events: Iterable[dict[str, Any]], *, concurrency: int = 4
 ) -> Iterator[ExecutionResult]:
-    """Run an execution for each event, some at a time; gives each as it ends."""
+    """Run an execution for each event, some at a time; yield each as it ends.
+
+    Args:
+        states: client of Step Functions.
+        state_machine_arn: of the state machine, a version or an alias.
+        events: an input each.
+        concurrency: how many run at a time.
+    """
     with ThreadPoolExecutor(concurrency, thread_name_prefix="execution") as threads:
         futures = [threads.submit(run, states, state_machine_arn, event) for event in events]
         for future in as_completed(futures):

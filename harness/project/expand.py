@@ -44,7 +44,13 @@ class Expanded:
 
 
 def expand(template: Path, bucket: str, parameters: Mapping[str, str], session: boto3.Session) -> Expanded:
-    """The template for a stack whose functions' packages are in *bucket*.
+    """Return the template for a stack whose functions' packages are in *bucket*, expanded as SAM's transform does it.
+
+    Args:
+        template: path of the SAM template; its ``CodeUri`` and ``DefinitionUri`` are relative to it.
+        bucket: where the packages will be.
+        parameters: values of the template's parameters, by name.
+        session: for the region and partition that the transform asks for.
 
     Raises:
         TemplateError: the template cannot be used or is too long.

@@ -72,7 +72,12 @@ def deploy(
 
 
 def find_deployment(plan: Plan, session: boto3.Session, optional: Collection[str] = ()) -> Deployment | None:
-    """What *plan* declares, as it is there by name, whatever it looks like; None where some of it is missing.
+    """Find what *plan* declares by name, whatever it looks like; None where some of it is missing.
+
+    Args:
+        plan: what there is to be.
+        session: leads to the target.
+        optional: names of state machines that may be missing.
 
     Raises:
         botocore.exceptions.ClientError: AWS refuses.
@@ -95,6 +100,11 @@ def find_deployment(plan: Plan, session: boto3.Session, optional: Collection[str
 
 def destroy(plan: Plan, session: boto3.Session, on_step: Step = lambda line: None) -> None:
     """Remove all that *plan* declares; what is not there any more is passed over.
+
+    Args:
+        plan: what was made by it.
+        session: leads to the target.
+        on_step: told of each thing removed.
 
     Raises:
         botocore.exceptions.ClientError: AWS refuses.

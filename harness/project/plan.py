@@ -152,6 +152,15 @@ def deploy_project(
 ) -> list[DeployedStack]:
     """Make the stacks of *plan*, or change them to what it says; on a local target, what `cdk bootstrap` makes as well.
 
+    Args:
+        plan: what :func:`plan_project` gave, and a person may have seen.
+        session: leads to the target.
+        on_step: told of each thing made or changed.
+        is_local: whether the target is no AWS account.
+
+    Returns:
+        the stacks as they are then, in the plan's order.
+
     Raises:
         harness.project.stack.StackFailure: CloudFormation could not make one; the message has its reasons.
         botocore.exceptions.ClientError: AWS refuses.
@@ -184,6 +193,11 @@ def deploy_project(
 
 def destroy_project(stacks: Iterable[str], session: boto3.Session, on_step: Step = lambda line: None) -> None:
     """Remove stacks, the last one first; one that is not there is passed over.
+
+    Args:
+        stacks: their names, in the order in which they were made.
+        session: leads to the target.
+        on_step: told of each stack.
 
     Raises:
         harness.project.stack.StackFailure: something is still there.

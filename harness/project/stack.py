@@ -93,7 +93,14 @@ def delete_stack(cfn: Any, name: str) -> None:
 def preview(
     name: str, expanded: Expanded, session: boto3.Session, tags: list[dict[str, str]]
 ) -> tuple[StackChange, ...]:
-    """What a deployment would change, leaving nothing: for a stack that is there, a change set, deleted again."""
+    """Return what a deployment would change, leaving nothing: for a stack that is there, a change set, deleted again.
+
+    Args:
+        name: the stack's.
+        expanded: its template and parameters.
+        session: leads to the target.
+        tags: of the stack, each ``{"Key": ..., "Value": ...}``.
+    """
     cfn = session.client("cloudformation")
     stack = find_stack(cfn, name)
     if stack is None or stack["StackStatus"] not in _LASTING:

@@ -60,7 +60,13 @@ def verdict(coverages: Sequence[MachineCoverage], least: float | None = None) ->
 
 
 def write_html(coverages: Sequence[MachineCoverage], path: Path, least: float | None = None) -> None:
-    """Write the page; its folder is made. *least*: as of :func:`verdict`."""
+    """Write the page; its folder is made.
+
+    Args:
+        coverages: a state machine each.
+        path: of the page.
+        least: percent of each machine's parts that must have run; None: no number was asked for.
+    """
     parts = [page.begin("State-machine coverage", datetime.now(UTC), "", verdict(coverages, least), _STYLE)]
     for coverage in coverages:
         cells = [

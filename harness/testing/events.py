@@ -23,7 +23,14 @@ class Events:
     def put(
         self, source: str, detail_type: str, detail: Any, bus: str = "default", resources: list[str] | None = None
     ) -> str:
-        """Put an event on a bus, named by its logical id or name; gives the event's id.
+        """Put an event on a bus; return the event's id.
+
+        Args:
+            source: ``Source`` of PutEvents, e.g. ``orders``.
+            detail_type: ``DetailType``.
+            detail: ``Detail``, as a JSON document or as text that holds one.
+            bus: logical id or name of the bus.
+            resources: ``Resources``, ARNs that the event is about.
 
         Raises:
             RuntimeError: EventBridge refuses.

@@ -44,6 +44,12 @@ class Mocks:
     def fail(self, state: str, error: str, cause: str | None = None, *, machine: str = "") -> None:
         """Have the next try at a state fail.
 
+        Args:
+            state: its name.
+            error: the error's name, e.g. ``Lambda.TooManyRequestsException``, as ``Retry`` and ``Catch`` compare it.
+            cause: the words that come with it; None: none.
+            machine: name of the state machine; all of them when empty.
+
         Raises:
             ValueError: this makes no sense; naming what.
         """
@@ -52,7 +58,15 @@ class Mocks:
     def function(
         self, name: str, output: Any = None, *, error: str | None = None, cause: str = "", times: int = 1
     ) -> None:
-        """Have a function, by its logical id or name, answer *output*, or fail with *error*, so many *times*."""
+        """Have a function answer *output*, or fail with *error*, instead of being run.
+
+        Args:
+            name: its logical id or name.
+            output: what it returns, JSON.
+            error: name of the error; None where it is to answer.
+            cause: the error's words.
+            times: how many invocations; those after them run the function.
+        """
         self._script("lambda", self.named(name), output, error, cause, times)
 
     def service(
@@ -65,7 +79,16 @@ class Mocks:
         cause: str = "",
         times: int = 1,
     ) -> None:
-        """The same for an integration: ``mocks.service("dynamodb", "putItem", output={})``."""
+        """Have a Task's call of a service answer or fail: ``mocks.service("dynamodb", "putItem", output={})``.
+
+        Args:
+            service: as the Task's ARN names it.
+            action: likewise.
+            output: what the service answers, JSON.
+            error: name of the error, e.g. ``DynamoDB.ConditionalCheckFailedException``; None where it is to answer.
+            cause: the error's words.
+            times: how many calls; those after them reach the service.
+        """
         self._script(service, action, output, error, cause, times)
 
     def clear(self) -> None:

@@ -25,7 +25,18 @@ def stack(
     tmp_path_factory: pytest.TempPathFactory,
     tell: Callable[[str], None],
 ) -> Iterator[StackUnderTest]:
-    """The project's stack, deployed: ``stack["LogicalId"]`` has names and ARNs, ``stack.outputs`` the outputs."""
+    """Deploy the project's stack: ``stack["LogicalId"]`` has names and ARNs, ``stack.outputs`` the outputs.
+
+    Args:
+        target: where it is deployed.
+        harness_settings: of this run; on AWS, what the money guard may spend.
+        pytestconfig: pytest's, for the folder that holds the project.
+        tmp_path_factory: pytest's; Terraform's state lies there.
+        tell: prints a line at once, through pytest's capture.
+
+    Yields:
+        the stack. On AWS it is removed at the end; an emulator's ends with the emulator.
+    """
     import boto3
 
     from harness.cloud.guard import MoneyGuard
@@ -106,7 +117,17 @@ def events(stack: StackUnderTest) -> Events:
 
 
 def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:
-    """A failed comparison of a status or an error tells what the execution did."""
+    """Explain a failed comparison of a status or an error by what the execution did.
+
+    Args:
+        config: pytest's.
+        op: the operator, e.g. ``==``.
+        left: one side.
+        right: the other.
+
+    Returns:
+        lines for pytest to print; None where no execution is compared.
+    """
     from harness.testing.stack import Told
 
     for told, other in ((left, right), (right, left)):

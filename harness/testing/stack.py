@@ -112,7 +112,12 @@ class StackUnderTest:
         return self[name].name if name in self else name
 
     def start(self, machine: str, event: Any = None, timeout: float = 60) -> Execution:
-        """Start the state machine *machine*, a logical id or an ARN, and wait until the execution has ended.
+        """Start a state machine and wait until the execution has ended.
+
+        Args:
+            machine: a logical id or an ARN.
+            event: the input, JSON; None: ``{}``.
+            timeout: seconds to wait, of real time.
 
         Raises:
             harness.project.executions.ExecutionTimeout: it was still running after *timeout* seconds.
