@@ -16,10 +16,9 @@ from harness.cloud.estimate import Estimate, estimate_run
 from harness.cloud.names import STACK, bucket_name, role_arn, stack_parameters
 from harness.cloud.quotas import ENDPOINT, SPOT, TRAINING, read_quotas, require_instance
 from harness.cloud.registries import built_in_image_on_aws
-from harness.cloud.removal import Found, is_there
 from harness.cloud.tags import Tags, expiry_of, make_tags
 from harness.cloud.watchdog import set_watchdog, watchdog_time
-from harness.project.bucket import ensure_bucket
+from harness.project.bucket import ensure_bucket, is_own_bucket, own_buckets, require_protected
 from harness.project.expand import Expanded, expand
 from harness.project.install import Deployment, Step
 from harness.project.stack import StackChange, deploy_stack, find_stack, preview
@@ -111,12 +110,14 @@ def plan_cloud(
 
     Raises:
         CloudError: the model is not there, or there are no images to train on.
+        harness.project.bucket.BucketError: the bucket is another account's.
         harness.project.template.TemplateError: the template cannot be deployed.
         ValueError: AWS's container is not to be had in the region.
     """
     assert target.account_id is not None and target.region is not None and target.caller is not None
     account, region = target.account_id, target.region
     bucket = bucket_name(settings, account, region)
+    is_own_bucket(own_buckets(session), bucket)
     image = built_in_image_on_aws(region)
     brought: Path | str | None = model
     if model and not model.startswith("s3://"):
@@ -228,13 +229,15 @@ def plan_actions(
         on_step: told, by the actions, of each thing made.
         on_state: told, by the training, of each state it passes through.
     """
-    s3, tags = session.client("s3"), plan.tags.as_list()
+    s3, tags = own_buckets(session), plan.tags.as_list()
     actions: list[Action] = []
 
     def add(text: str, run: Callable[[], None]) -> None:
         actions.append(Action(text, run))
 
-    there = is_there(session, Found(f"arn:aws:s3:::{plan.bucket}"))
+    there = is_own_bucket(s3, plan.bucket)
+    if there:
+        require_protected(s3, plan.bucket)
     present = _keys(s3, plan.bucket) if there else set()
     if not there or _bucket_tags(s3, plan.bucket) != plan.tags.as_dict():
         add(f"{'tag' if there else 'create'} bucket {plan.bucket}", lambda: _put_bucket(s3, plan))
@@ -362,6 +365,7 @@ def _put_bucket(s3: Any, plan: CloudPlan) -> None:
     # A bucket without tags for however short a time is one that a sweep does not find, should this end just then.
     if not ensure_bucket(s3, plan.bucket, plan.tags.as_dict()):
         s3.put_bucket_tagging(Bucket=plan.bucket, Tagging={"TagSet": plan.tags.as_list()})
+    require_protected(s3, plan.bucket)
 
 
 def _bucket_tags(s3: Any, bucket: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from harness.project.bucket import delete_bucket
+from harness.project.bucket import BucketError, delete_bucket, is_own_bucket, own_buckets
 from harness.project.install import Step
 from harness.project.machines import delete_state_machine
 from harness.project.stack import delete_stack
@@ -158,7 +158,7 @@ ORDER: dict[str, Callable[[boto3.Session, Found], None]] = {
     "stack": _delete_stack,
     "role": _delete_role,
     "log group": _delete_group,
-    "bucket": lambda session, found: delete_bucket(session.client("s3"), found.name),
+    "bucket": lambda session, found: delete_bucket(own_buckets(session), found.name),
 }
 """What removes a resource, by kind, in the order in which they go."""
 GUARD = ("schedule group", "stack", "role")
@@ -182,7 +182,7 @@ PRESENT: dict[str, Callable[[boto3.Session, Found], Any]] = {
     "stack": lambda session, found: session.client("cloudformation").describe_stacks(StackName=found.name),
     "role": lambda session, found: session.client("iam").get_role(RoleName=found.name),
     "log group": lambda session, found: _require_group(session, found),
-    "bucket": lambda session, found: session.client("s3").head_bucket(Bucket=found.name),
+    "bucket": lambda session, found: _require_bucket(session, found),
 }
 """What fails where a resource is gone, by kind."""
 _GONE_CODES = ("404", "NoSuchBucket", "NoSuchEntity", "ResourceNotFound", "ResourceNotFoundException")
@@ -194,6 +194,15 @@ def _require_group(session: boto3.Session, found: Found) -> None:
     groups = logs.describe_log_groups(logGroupNamePrefix=found.name)["logGroups"]
     if all(group["logGroupName"] != found.name for group in groups):
         raise LookupError(found.name)
+
+
+def _require_bucket(session: boto3.Session, found: Found) -> None:
+    try:
+        if is_own_bucket(own_buckets(session), found.name):
+            return
+    except BucketError:
+        pass  # somebody else's is not for us to remove; what is ours and refused is found by listing
+    raise LookupError(found.name)
 
 
 def is_there(session: boto3.Session, found: Found) -> bool:

@@ -112,11 +112,14 @@ def _evaluate_on_aws(
     from harness.cloud.consent import require_consent
     from harness.cloud.deployment import find_scones
     from harness.evaluation.money import price_batch
+    from harness.project.bucket import own_buckets
     from harness.project.session import SharedClients
     from harness.targets import open_target
 
     with open_target(settings) as target:
-        scones = find_scones(target, SharedClients(), settings, options.root)
+        session = SharedClients()
+        own_buckets(session)
+        scones = find_scones(target, session, settings, options.root)
 
         def agree(images: int) -> None:
             estimate = price_batch(images, options.workflow, options.batch, target.region or "")

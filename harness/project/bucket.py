@@ -1,11 +1,98 @@
-"""Buckets: made where the client is, emptied before they are removed."""
+"""Buckets: made where the client is, used only where they are the account's own, emptied before they are removed.
+
+Buckets' names are one space over all accounts: who guesses one may have made it first.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from harness.project.install import Step
+
+if TYPE_CHECKING:
+    import boto3
+
+
+class BucketError(RuntimeError):
+    """A bucket must not be used; the message says why."""
+
+
+def own_buckets(session: boto3.Session) -> Any:
+    """Return a client of S3 that gets at buckets of the caller's own account alone: each request says whose it expects.
+
+    Args:
+        session: leads to the account.
+    """
+    account = session.client("sts").get_caller_identity()["Account"]
+    s3 = session.client("s3")
+    s3.meta.events.register("before-parameter-build.s3", partial(_expect, account), unique_id="harness-bucket-owner")
+    return s3
+
+
+def _expect(account: str, params: dict[str, Any], model: Any, **_: Any) -> None:
+    if "ExpectedBucketOwner" in model.input_shape.members:
+        params.setdefault("ExpectedBucketOwner", account)
+
+
+def is_own_bucket(s3: Any, bucket: str) -> bool:
+    """Whether *bucket* is there.
+
+    Args:
+        s3: client of S3, of :func:`own_buckets` where it is somebody's account.
+        bucket: its name.
+
+    Raises:
+        BucketError: it is there, and of another account, or not to be looked at.
+        botocore.exceptions.ClientError: S3 fails otherwise.
+    """
+    try:
+        s3.head_bucket(Bucket=bucket)
+    except s3.exceptions.ClientError as error:
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        if status == 403:  # S3 does not say which of the two
+            raise BucketError(
+                f"bucket {bucket} is there, and S3 refuses it (403): it is of another account, or these credentials "
+                "lack s3:ListBucket. Nothing was put into it."
+            ) from None
+        if status != 404:
+            raise
+        return False
+    return True
+
+
+def require_protected(s3: Any, bucket: str) -> None:
+    """Refuse a bucket that the public may get at, or that does not encrypt: one that somebody has changed.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
+
+    Args:
+        s3: client of S3.
+        bucket: its name.
+
+    Raises:
+        BucketError: it is not as S3 makes buckets.
+        botocore.exceptions.ClientError: S3 refuses to tell.
+    """
+    try:
+        blocked = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    except s3.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchPublicAccessBlockConfiguration":
+            raise
+        blocked = {}
+    names = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    if missing := [name for name in names if not blocked.get(name)]:
+        raise BucketError(
+            f"bucket {bucket} may be opened to the public: {', '.join(missing)} of its public access block is off. "
+            f"Switch it on: aws s3api put-public-access-block --bucket {bucket} --public-access-block-configuration "
+            f"{','.join(f'{name}=true' for name in names)}"
+        )
+    rules = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    if not any(rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm") for rule in rules):
+        raise BucketError(f"bucket {bucket} does not encrypt by default")
 
 
 def ensure_bucket(s3: Any, bucket: str, tags: Mapping[str, str] | None = None) -> bool:
@@ -21,14 +108,11 @@ def ensure_bucket(s3: Any, bucket: str, tags: Mapping[str, str] | None = None) -
         Whether it was made.
 
     Raises:
+        BucketError: it is of another account.
         botocore.exceptions.ClientError: S3 refuses.
     """
-    try:
-        s3.head_bucket(Bucket=bucket)
+    if is_own_bucket(s3, bucket):
         return False
-    except s3.exceptions.ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
-            raise
     region = s3.meta.region_name
     wanted: dict[str, Any] = {}
     if region != "us-east-1":  # the one region that must not be named here

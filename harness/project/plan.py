@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from harness.project.bucket import ensure_bucket
+from harness.project.bucket import ensure_bucket, own_buckets
 from harness.project.cdk import BOOTSTRAP_VERSION, read_application
 from harness.project.configuration import Configuration
 from harness.project.expand import LONGEST_BODY, Expanded
@@ -163,9 +163,10 @@ def deploy_project(
 
     Raises:
         harness.project.stack.StackFailure: CloudFormation could not make one; the message has its reasons.
+        harness.project.bucket.BucketError: a bucket for its files is another account's.
         botocore.exceptions.ClientError: AWS refuses.
     """
-    s3 = session.client("s3")
+    s3 = session.client("s3") if is_local else own_buckets(session)
     found = []
     for stack in plan.stacks:
         for bucket in sorted({bucket for bucket, _ in stack.files}):

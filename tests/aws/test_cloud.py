@@ -15,6 +15,7 @@ from rich.console import Console
 from harness.cloud.cleanup import destroy_cloud, find_deployment
 from harness.cloud.consent import ConsentError
 from harness.cloud.deployment import CloudError, check_quotas, deploy_cloud, plan_actions, plan_cloud
+from harness.cloud.names import bucket_name
 from harness.cloud.quotas import QuotaError
 from harness.cloud.removal import ORDER, Found, in_order, is_there, remove_all
 from harness.cloud.run import deployed_on_aws
@@ -22,6 +23,7 @@ from harness.cloud.running import find_running, show_running
 from harness.cloud.sweep import find_expired, sweep
 from harness.cloud.tags import EXPIRY_KEY, OWNER_KEY, PROJECT_KEY, expiry_of, make_tags
 from harness.cloud.watchdog import set_watchdog, watchdog_time
+from harness.project.bucket import BucketError
 from harness.project.executions import run
 from harness.project.expand import LONGEST_BODY, expand
 from harness.project.machines import delete_state_machine
@@ -33,7 +35,7 @@ from harness.scones.workflow import CleanupError
 from harness.settings import Settings
 from harness.targets.aws import refuse_old_boto3
 from harness.targets.target import TargetError
-from tests.aws.conftest import P3, everything
+from tests.aws.conftest import ACCOUNT, P3, everything
 from tests.validated import ValidatedSession
 
 pytestmark = pytest.mark.slow
@@ -424,6 +426,53 @@ def test_an_old_boto3_is_refused_in_words(monkeypatch):
     monkeypatch.setattr("boto3.__version__", "1.40.99")
     with pytest.raises(TargetError, match=r"boto3 1\.40\.99 cannot delete training jobs"):
         refuse_old_boto3()
+
+
+# Buckets
+
+
+def test_each_request_to_s3_says_whose_bucket_it_expects(place, stand_in, root, dataset):
+    target, session = place
+    settings = replace(stand_in.settings, model=str(root / MODEL))
+    seen = []
+
+    def note(params, model, **_):
+        seen.append((model.name, params["headers"].get("x-amz-expected-bucket-owner")))
+
+    events = session.client("s3").meta.events
+    events.register("before-call.s3", note)
+    try:
+        with deployed_on_aws(target, session, settings, root, dataset):
+            pass
+    finally:
+        events.unregister("before-call.s3", note)
+    assert {"PutObject", "ListObjectsV2", "HeadBucket", "DeleteBucket"} <= {name for name, _ in seen}
+    assert {name for name, owner in seen if owner != ACCOUNT} == {"CreateBucket", "ListBuckets"}  # which take none
+
+
+def test_a_bucket_of_another_account_is_refused(place, stand_in, root, dataset):
+    target, session = place
+    settings = replace(stand_in.settings, model=str(root / MODEL))
+    name = bucket_name(settings, ACCOUNT, target.region)
+    # As S3 answers for a bucket of another account than is expected.
+    stand_in.control("POST", "faults", {"bucket": name, "error": "AccessDenied"})
+    try:
+        with pytest.raises(BucketError, match=f"bucket {name} is there, and S3 refuses it .* of another account"):
+            plan_cloud(target, session, settings, root, dataset, settings.model)
+        assert find_deployment(target, session, settings) == []
+    finally:
+        stand_in.control("DELETE", "faults")
+    assert everything(session) == set()
+
+
+def test_a_bucket_that_may_be_opened_to_the_public_is_refused(place, stand_in, root, dataset):
+    target, session = place
+    settings = replace(stand_in.settings, model=str(root / MODEL))
+    plan = plan_cloud(target, session, settings, root, dataset, settings.model)
+    deploy_cloud(plan, session)
+    session.client("s3").delete_public_access_block(Bucket=plan.bucket)
+    with pytest.raises(BucketError, match="BlockPublicPolicy, RestrictPublicBuckets of its public access block is off"):
+        plan_actions(plan, session)
 
 
 # Sweeping

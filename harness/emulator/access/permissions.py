@@ -261,6 +261,7 @@ _EVERY_REQUEST: Mapping[str, Callable[[Actor, Any], Sequence[str] | None]] = {
     "aws:userid": lambda session, entity: [_user_id(session, entity)],
     "aws:username": lambda session, entity: None if isinstance(session, RoleSession) else [session.name],
     "aws:resourceaccount": lambda session, entity: [session.account_id],
+    "s3:resourceaccount": lambda session, entity: [session.account_id],
     "aws:currenttime": lambda session, entity: [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())],
     "aws:epochtime": lambda session, entity: [str(int(time.time()))],
     # What would be TLS on AWS is taken for it here.

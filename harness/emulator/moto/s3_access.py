@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from harness.emulator.access.permissions import Permissions
+from harness.emulator.access.permissions import NONE, Permissions
 from harness.emulator.access.policies import ALL
 from harness.emulator.access.sessions import Actor
 from harness.emulator.clients import OWN_ACCESS_KEY
@@ -173,7 +173,7 @@ class _Request:
             return None if bucket is not None and is_public(bucket, action, resource) else "Access Denied"
         if not self._signed:
             return None  # the emulator may do everything
-        values = self._values() if action == self.action else self._values_of_all()
+        values = self._values() if action == self.action else NONE
         return self._permissions.refusal(self._session, action, resource, values, documents, quoted=True)
 
     def _values(self) -> dict[str, list[str]]:
@@ -181,7 +181,8 @@ class _Request:
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html
         """
-        responses, values = self._responses, self._values_of_all()
+        responses = self._responses
+        values = {"aws:requestedregion": [str(responses.region)]}
         for name, key in _IN_QUERY.items():
             if name in responses.querystring:
                 values[key] = [_text(responses.querystring[name])]
@@ -189,14 +190,6 @@ class _Request:
             if responses.headers.get(name):
                 values[f"s3:{name}"] = [str(responses.headers[name])]
         return values
-
-    def _values_of_all(self) -> dict[str, list[str]]:
-        """Those of them that whatever the request asks for has: there is one account here."""
-        responses = self._responses
-        return {
-            "aws:requestedregion": [str(responses.region)],
-            "s3:resourceaccount": [str(responses.current_account)],
-        }
 
 
 def _presigned_by(query: Mapping[str, Any]) -> str | None:
