@@ -24,9 +24,17 @@ if TYPE_CHECKING:
 
 
 def find_deployment(target: Target, session: boto3.Session, settings: Settings) -> list[Found]:
-    """All that deployments of the workflow have left in the account's region, by tags and by names, first things first.
+    """Find all that deployments of the workflow have left in the account's region, by tags and by names.
 
     Names find what a deployment that broke off had no time to tag.
+
+    Args:
+        target: the account and region.
+        session: leads to them.
+        settings: with the names of bucket and endpoint.
+
+    Returns:
+        what is there, in the order in which it can be removed.
     """
     assert target.account_id is not None and target.region is not None
     account, region = target.account_id, target.region

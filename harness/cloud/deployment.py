@@ -186,7 +186,12 @@ def trains(plan: CloudPlan, session: boto3.Session) -> bool:
 
 
 def price(plan: CloudPlan, session: boto3.Session, settings: Settings) -> Estimate:
-    """What it costs, with nothing asked and nothing made.
+    """Estimate what it costs, with nothing asked and nothing made.
+
+    Args:
+        plan: what there is to do.
+        session: leads to the account, to see what is there already.
+        settings: instance types, the job's time limit, hours until the watchdog deletes the endpoint.
 
     Raises:
         harness.cloud.prices.PriceError: a price is not known.
@@ -195,7 +200,12 @@ def price(plan: CloudPlan, session: boto3.Session, settings: Settings) -> Estima
 
 
 def check_quotas(plan: CloudPlan, session: boto3.Session, settings: Settings) -> list[str]:
-    """The limits in force for what is still to be made, a line each.
+    """Return the limits in force for what is still to be made, a line each.
+
+    Args:
+        plan: what there is to do.
+        session: leads to the account.
+        settings: the training's instance type, and whether it is on Spot.
 
     Raises:
         harness.cloud.quotas.QuotaError: the account may not have it, or the region has it not.
@@ -291,6 +301,12 @@ def deploy_cloud(
 ) -> Scones:
     """Have the workflow deployed as *plan* says; what is so already stays. Consent is the caller's to have.
 
+    Args:
+        plan: what there is to do.
+        session: leads to the account.
+        on_step: told of each action as it begins.
+        on_state: told, by the training, of each state it passes through.
+
     Raises:
         botocore.exceptions.ClientError: AWS refuses.
         harness.project.stack.StackFailure: the stack could not be made.
@@ -317,7 +333,13 @@ def scones_of(plan: CloudPlan, session: boto3.Session) -> Scones:
 
 
 def find_scones(target: Target, session: boto3.Session, settings: Settings, root: Path) -> Scones:
-    """The workflow that is deployed already.
+    """Find the workflow that is deployed already.
+
+    Args:
+        target: the account and region.
+        session: leads to them.
+        settings: with the names of bucket and endpoint.
+        root: the folder of ``template.yaml``.
 
     Raises:
         CloudError: it is not, or its endpoint does not serve.

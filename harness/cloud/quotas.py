@@ -61,7 +61,13 @@ def read_quotas(session: boto3.Session) -> dict[str, Quota]:
 
 
 def require_instance(quotas: dict[str, Quota], instance_type: str, purpose: str, region: str) -> Quota:
-    """The quota for one instance of a type.
+    """Return the quota for one instance of a type.
+
+    Args:
+        quotas: as :func:`read_quotas` gives them, by Service Quotas' names.
+        instance_type: e.g. ``ml.m5.xlarge``.
+        purpose: ``ENDPOINT``, ``TRAINING`` or ``SPOT``: each has a quota of its own.
+        region: for the message, and the link by which to ask for more.
 
     Raises:
         QuotaError: the region does not offer the type, or the account may not use one.

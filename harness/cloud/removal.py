@@ -245,6 +245,11 @@ def in_order(found: Iterable[Found]) -> list[Found]:
 def remove_all(found: Iterable[Found], session: boto3.Session, on_step: Step = lambda line: None) -> list[str]:
     """Remove resources; what fails does not keep the rest from going, but for what guards an endpoint that stays.
 
+    Args:
+        found: what there is to remove, in any order.
+        session: leads to the account and region.
+        on_step: told of each resource removed.
+
     Returns:
         What could not be removed, and why, a line each.
     """

@@ -27,6 +27,11 @@ def find_expired(session: boto3.Session, now: datetime | None = None) -> list[Fo
 def sweep(session: boto3.Session, on_step: Step = lambda line: None, now: datetime | None = None) -> list[str]:
     """Remove what has expired.
 
+    Args:
+        session: leads to the account and region.
+        on_step: told of each resource removed.
+        now: what expiry tags are held against, with a time zone; None: the clock's time.
+
     Returns:
         What could not be removed, and why, a line each.
     """

@@ -23,7 +23,17 @@ def deploy_any(
     dry_run: bool,
     given: Mapping[str, object],
 ) -> None:
-    """Deploy the project in this folder; a stack that cannot be made ends the command with its reasons."""
+    """Deploy the project in this folder; a stack that cannot be made ends the command with its reasons.
+
+    Args:
+        settings: of this command; with ``target`` aws, *given* is put on top.
+        template: ``--template``; None: as the project's files say.
+        stack: ``--stack``, the stack's name; None: as the project's files say.
+        parameters: ``--parameter``, each ``NAME=VALUE``.
+        allow_unsupported: leave out what is not emulated, and say so.
+        dry_run: print what would change, and leave it so.
+        given: options that only AWS has, by name: the account, the highest cost, the consent.
+    """
     import boto3
     from rich.console import Console
 
@@ -60,7 +70,14 @@ def deploy_any(
 
 
 def destroy_any(settings: Settings, stack: str | None, dry_run: bool, given: Mapping[str, object]) -> None:
-    """Remove the stacks of the project in this folder, or the one that is named."""
+    """Remove the stacks of the project in this folder, or the one that is named.
+
+    Args:
+        settings: of this command; with ``target`` aws, *given* is put on top.
+        stack: the stack's name; None: those of the project in this folder.
+        dry_run: print what would go, and leave it.
+        given: options that only AWS has, by name.
+    """
     import boto3
     from rich.console import Console
 

@@ -89,7 +89,14 @@ def board(clients: Clients) -> FaultBoard | None:
 
 
 def switch(clients: Clients, kind: str, name: str, offered: str, on: bool) -> None:
-    """Switch one of the offered faults.
+    """Switch one of the offered faults on or off.
+
+    Args:
+        clients: with the emulator's own API.
+        kind: what it is applied to: ``function``, ``endpoint``, ``bucket`` or ``state``.
+        name: its name.
+        offered: the fault, as the page names it.
+        on: False removes it, however often it was added.
 
     Raises:
         ValueError: there is no such fault, or the emulator refuses.

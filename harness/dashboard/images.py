@@ -93,7 +93,15 @@ def picture_of(text: str) -> tuple[str, str] | None:
 
 
 def picture(s3: Any, bucket: str, key: str) -> tuple[bytes, str]:
-    """A picture out of a bucket, and its kind.
+    """Read a picture out of a bucket.
+
+    Args:
+        s3: client of S3.
+        bucket: name of the bucket.
+        key: of the picture.
+
+    Returns:
+        its bytes and its content type.
 
     Raises:
         PictureError: it is none, or too large.
@@ -106,7 +114,12 @@ def picture(s3: Any, bucket: str, key: str) -> tuple[bytes, str]:
 
 
 def put_dropped(s3: Any, bucket: str, data: bytes) -> str:
-    """Put a picture that was dropped on the page to *bucket*; gives its key. The same picture has the same key.
+    """Put a picture that was dropped on the page to a bucket; return its key. The same picture has the same key.
+
+    Args:
+        s3: client of S3.
+        bucket: name of the bucket.
+        data: the whole file, PNG or JPEG.
 
     Raises:
         PictureError: it is none, or too large.

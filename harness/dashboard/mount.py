@@ -28,10 +28,15 @@ class MountedDashboard:
 
     @classmethod
     def beside(cls, url: str, environment: Mapping[str, str], host: str) -> MountedDashboard:
-        """The page of an emulator that listens on *host*; on this machine alone, it may start and switch things.
+        """Make the page of an emulator that listens on *host*; on this machine alone, it may start and switch things.
 
         Whoever reaches the emulator can do so without the page; but where others reach it, a page that drives it would
         do so for whoever sits before it.
+
+        Args:
+            url: the emulator's address.
+            environment: the ``AWS_*`` variables that lead to it.
+            host: the address it listens on.
         """
         from harness.emulator.door.boundary import is_loopback
 

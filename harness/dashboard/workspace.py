@@ -21,7 +21,16 @@ VIEWS = ("graph", "timeline", "events", "definition")
 
 
 def events_of(states: Any, arn: str, page: int) -> tuple[list[dict[str, Any]], int]:
-    """The events of one page of a history, and how many pages there are; each as id, type, ... and its ``details``."""
+    """Return the events of one page of a history, and how many pages there are.
+
+    Args:
+        states: client of Step Functions.
+        arn: of the execution.
+        page: from 1; one out of range is brought into it.
+
+    Returns:
+        the events, each with its id, type, time and ``details``; and the number of pages.
+    """
     pages = states.get_paginator("get_execution_history").paginate(
         executionArn=arn, includeExecutionData=True, PaginationConfig={"PageSize": 1000}
     )
@@ -51,7 +60,16 @@ def add_workspace(
     watch: Watch,
     view_of: Callable[[str], ExecutionView],
 ) -> None:
-    """Add the addresses under which an execution is acted on; *view_of* finds it, or answers 404."""
+    """Add the addresses under which an execution is acted on.
+
+    Args:
+        app: the dashboard.
+        clients: of the target, and the emulator's own API.
+        index: of executions; told to look again after a change.
+        views: of executions; told to forget the one that changed.
+        watch: sends changes to open pages.
+        view_of: finds an execution by its ARN, or answers 404.
+    """
 
     def changed(arn: str) -> None:
         views.forget(arn)

@@ -35,6 +35,12 @@ def bring_up(options: BringUpOptions, settings: Settings, target: Target, consol
 
     What is there already as it should be stays, so that a second run heals what a restart lost.
 
+    Args:
+        options: images, model, executions, and the folder that functions run live from.
+        settings: names, threshold, cache.
+        target: where to deploy.
+        console: where progress is printed.
+
     Returns:
         How many executions ended in a way that was not designed: neither SUCCEEDED nor short of confidence.
     """
@@ -64,6 +70,11 @@ def bring_up(options: BringUpOptions, settings: Settings, target: Target, consol
 
 def take_down(settings: Settings, root: Path, console: Console) -> None:
     """Remove what :func:`bring_up` has made.
+
+    Args:
+        settings: as the workflow was deployed with.
+        root: the folder of ``template.yaml``.
+        console: where each thing removed is printed.
 
     Raises:
         harness.scones.workflow.CleanupError: something is still there.

@@ -33,6 +33,14 @@ def bring_up_on_aws(
 
     Nothing is made before the price is agreed to. A second run does what is left of it.
 
+    Args:
+        target: the account and region.
+        settings: instance types, hours, and the cost that was agreed to beforehand.
+        root: the folder of ``template.yaml``.
+        dataset: images to load, and to train on; None: there are none.
+        console: where the price is shown and progress is printed.
+        dry_run: show what there is to do and its price, and stop there.
+
     Returns:
         The workflow; None after a dry run.
 
@@ -75,6 +83,13 @@ def take_down_on_aws(
 ) -> None:
     """Remove all that deployments of the workflow have left, the endpoint first.
 
+    Args:
+        target: the account and region.
+        settings: with the names of bucket and endpoint.
+        root: the folder of ``template.yaml``.
+        console: where each thing removed is printed.
+        dry_run: print what would go, and leave it.
+
     Raises:
         CleanupError: something is still there.
     """
@@ -98,6 +113,11 @@ def take_down_on_aws(
 
 def sweep_aws(target: Target, console: Console, *, dry_run: bool = False) -> None:
     """Remove what is past its expiry, whatever made it.
+
+    Args:
+        target: the account and region.
+        console: where each thing removed is printed.
+        dry_run: print what would go, and leave it.
 
     Raises:
         CleanupError: something could not be removed.

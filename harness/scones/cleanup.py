@@ -20,6 +20,13 @@ def clean_up(
 
     What is not there, after a run that broke off for instance, is passed over.
 
+    Args:
+        plan: roles, functions, state machines and log groups.
+        endpoint: name of the endpoint.
+        bucket: name of the bucket.
+        session: leads to the target.
+        on_step: told of each thing removed.
+
     Returns:
         What is still there afterwards, a line each; empty when all is gone.
     """
@@ -44,7 +51,14 @@ def _delete_log_group(logs: Any, name: str, on_step: Step) -> None:
 
 
 def leftovers(plan: Plan, endpoint: str, bucket: str, session: boto3.Session) -> list[str]:
-    """What of a run is still there, found by listing."""
+    """Return what of a run is still there, found by listing; a line each.
+
+    Args:
+        plan: roles, functions, state machines and log groups.
+        endpoint: name of the endpoint.
+        bucket: name of the bucket.
+        session: leads to the target.
+    """
     sagemaker, functions = session.client("sagemaker"), session.client("lambda")
     states, iam = session.client("stepfunctions"), session.client("iam")
     logs, s3 = session.client("logs"), session.client("s3")

@@ -72,7 +72,12 @@ class DemoResult:
 
 
 def run_demo(options: DemoOptions, settings: Settings, console: Console) -> DemoResult:
-    """Run it, leaving plots and a report in the output folder and nothing else anywhere.
+    """Run the demo, leaving plots and a report in the output folder and nothing else anywhere.
+
+    Args:
+        options: of ``harness demo``.
+        settings: names, threshold, cache.
+        console: where progress is printed.
 
     Raises:
         harness.scones.dataset.transform.DatasetError: the data set cannot be used.
@@ -134,7 +139,13 @@ def choose_model(named: str | None, root: Path) -> Path | None:
 
 
 def prepare_dataset(options: DemoOptions, settings: Settings, console: Console) -> tuple[Dataset, str]:
-    """The data set to work with, and in words where it comes from."""
+    """Return the data set to work with, and in words where it comes from.
+
+    Args:
+        options: a folder of images, or a source, and the seed that images are drawn with.
+        settings: with the cache that archives are kept in.
+        console: where progress is printed.
+    """
     from harness.scones.dataset.archive import read_archive
     from harness.scones.dataset.download import CIFAR_100_URL, extract
     from harness.scones.dataset.synthesize import synthesize
@@ -167,7 +178,13 @@ def prepare_dataset(options: DemoOptions, settings: Settings, console: Console) 
 
 
 def load_images(scones: Scones, dataset: Dataset, console: Console) -> None:
-    """Have the data set in the workflow's bucket, with progress."""
+    """Load the data set to the workflow's bucket, with progress.
+
+    Args:
+        scones: the workflow.
+        dataset: the images and manifests.
+        console: where progress is printed.
+    """
     from harness.scones.dataset.load import load
 
     with progress_bar(console, "Loading images to S3") as update:
@@ -176,7 +193,17 @@ def load_images(scones: Scones, dataset: Dataset, console: Console) -> None:
 
 
 def execute(options: DemoOptions, scones: Scones, dataset: Dataset, console: Console) -> list[DemoRow]:
-    """Run the executions, showing each as it ends."""
+    """Run the executions, showing each as it ends.
+
+    Args:
+        options: how many executions, and the seed that chooses images.
+        scones: the workflow.
+        dataset: of which the test images are sent.
+        console: where each execution is shown as it ends.
+
+    Returns:
+        an execution each, in the order in which they ended.
+    """
     names = list(dataset.test["filename"])
     random.Random(options.seed).shuffle(names)
     names = [names[number % len(names)] for number in range(options.executions)]
@@ -298,7 +325,14 @@ def stub_notes(kind: str, *, stub: bool) -> list[str]:
 
 
 def summarize(rows: list[DemoRow], stubs: list[str], console: Console, report: Path | None) -> None:
-    """Say how the executions ended and what was not real."""
+    """Print how the executions ended and what was not real.
+
+    Args:
+        rows: an execution each.
+        stubs: in words, what was not real.
+        console: where to print.
+        report: path of the report; None where there is none.
+    """
     succeeded = sum(row.result.succeeded for row in rows)
     errors = Counter(row.result.error or row.result.status for row in rows if not row.result.succeeded)
     console.rule()

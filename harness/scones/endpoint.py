@@ -82,7 +82,13 @@ def deploy_endpoint(
 
 
 def delete_endpoint(name: str, session: boto3.Session, on_step: Step = lambda line: None) -> None:
-    """Remove an endpoint, its configurations and its models; what is not there any more is passed over."""
+    """Remove an endpoint, its configurations and its models; what is not there any more is passed over.
+
+    Args:
+        name: of the endpoint.
+        session: leads to the target.
+        on_step: told of each thing removed.
+    """
     sagemaker = session.client("sagemaker")
     if _describe(sagemaker, name) is not None:
         sagemaker.delete_endpoint(EndpointName=name)

@@ -101,7 +101,18 @@ def plan_training(
     minutes: int,
     spot: bool,
 ) -> TrainingPlan:
-    """The job for *dataset*, whose name says what it is trained on and how: the same again needs no second job."""
+    """Plan the job for *dataset*, whose name says what it is trained on and how: the same again needs no second job.
+
+    Args:
+        prefix: of the job's name.
+        dataset: train and test images; their bytes are part of the name's digest.
+        role_arn: the role that the job has.
+        image: URI of the algorithm's container.
+        instance_type: e.g. ``ml.p3.2xlarge``.
+        bucket: where images are and the model goes.
+        minutes: ``MaxRuntimeInSeconds`` of the job, in minutes.
+        spot: ``EnableManagedSpotTraining``.
+    """
     digest = hashlib.sha256(json.dumps([image, instance_type, EPOCHS, spot]).encode())
     for part in ("train", "test"):
         digest.update((dataset.folder / f"{part}.lst").read_bytes())

@@ -69,10 +69,16 @@ class SconesPlan:
 
 
 def plan_scones(session: boto3.Session, settings: Settings, root: Path, model: Path | None = None) -> SconesPlan:
-    """The plan of the workflow that ``template.yaml`` below *root* declares, for the account that *session* leads to.
+    """Plan the workflow that ``template.yaml`` below *root* declares, for the account that *session* leads to.
 
     On the compose target, Step Functions Local is of a time before delimiters and result files of Distributed Maps, and
     may refuse machines with one. It writes no logs to CloudWatch, and is asked for none.
+
+    Args:
+        session: leads to the target.
+        settings: names, threshold, instance types.
+        root: the folder of ``template.yaml``.
+        model: a ``model.tar.gz`` for the endpoint; None: a stub answers.
 
     Raises:
         harness.project.template.TemplateError: the template cannot be deployed.
@@ -105,9 +111,15 @@ def plan_scones(session: boto3.Session, settings: Settings, root: Path, model: P
 def deploy_scones(
     plan: SconesPlan, session: boto3.Session, on_step: Step = lambda line: None, live: Path | None = None
 ) -> Scones:
-    """Have the workflow deployed as *plan* says; what is so already stays. *live*: see :func:`deployment.deploy`.
+    """Have the workflow deployed as *plan* says; what is so already stays.
 
     The bucket is made by whoever loads data.
+
+    Args:
+        plan: as :func:`plan_scones` gives it.
+        session: leads to the target.
+        on_step: told of each thing made or changed.
+        live: a folder whose functions run from there, as :func:`harness.project.install.deploy` has it; None: none do.
 
     Raises:
         botocore.exceptions.ClientError: AWS refuses.
@@ -119,6 +131,11 @@ def deploy_scones(
 
 def serve(plan: SconesPlan, session: boto3.Session, on_step: Step = lambda line: None) -> None:
     """Have the endpoint serve the plan's model, and nothing else changed.
+
+    Args:
+        plan: as :func:`plan_scones` gives it.
+        session: leads to the target.
+        on_step: told of each thing made or changed.
 
     Raises:
         botocore.exceptions.ClientError: AWS refuses.
@@ -146,7 +163,12 @@ def _as_planned(plan: SconesPlan, session: boto3.Session, deployment: Deployment
 
 
 def destroy_scones(plan: SconesPlan, session: boto3.Session, on_step: Step = lambda line: None) -> None:
-    """Remove all of it, the endpoint first.
+    """Remove the whole workflow, the endpoint first.
+
+    Args:
+        plan: as :func:`plan_scones` gives it.
+        session: leads to the target.
+        on_step: told of each thing removed.
 
     Raises:
         CleanupError: something could not be removed.

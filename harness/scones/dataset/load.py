@@ -83,7 +83,14 @@ def load(
 
 
 def changed_files(dataset: Dataset, s3: Any, bucket: str, prefix: str = "") -> list[str]:
-    """Keys that :func:`load` would upload."""
+    """Return the keys that :func:`load` would upload: those that S3 lacks or has with another MD5.
+
+    Args:
+        dataset: the images and manifests.
+        s3: client of S3.
+        bucket: name of the bucket.
+        prefix: of the keys, with its ``/``.
+    """
     present = _etags(s3, bucket, prefix)
     return [
         name
