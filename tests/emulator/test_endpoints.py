@@ -281,6 +281,22 @@ def test_kinds_of_inference_that_are_not_emulated_say_so(runtime, create):
     assert error["Error"]["Message"].startswith("not emulated: ")
 
 
+@pytest.mark.parametrize(
+    ("variant", "words"),
+    [
+        ({"InstanceType": "ml.m5.large"}, "not emulated: inference components. Variant v names no model."),
+        (
+            {"ModelName": "m", "InstanceType": "ml.m5.large", "ManagedInstanceScaling": {"Status": "ENABLED"}},
+            "not emulated: ManagedInstanceScaling of variant v",
+        ),
+    ],
+)
+def test_inference_components_are_refused_by_name(sagemaker, target, variant, words):
+    given = {"VariantName": "v", "InitialInstanceCount": 1, **variant}
+    answer = refused(sagemaker.create_endpoint_config, EndpointConfigName="components", ProductionVariants=[given])
+    assert answer["Error"] == {"Code": "ValidationException", "Message": words}
+
+
 def test_a_web_page_cannot_drive_the_emulator(target):
     import urllib.error
     import urllib.request

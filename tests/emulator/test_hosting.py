@@ -226,7 +226,7 @@ def test_models_are_loaded_when_they_are_asked_for(sagemaker, runtime, bucket, r
     code = (
         "import os\n"
         "def model_fn(folder):\n    return open(os.path.join(folder, 'name')).read()\n"
-        "def input_fn(body, kind):\n    return body\n"
+        "def input_fn(body, kind):\n    return body.decode()\n"
         "def predict_fn(data, model):\n    return f'{model} {data}'\n"
         "def output_fn(answer, accept):\n    return answer\n"
     )

@@ -151,6 +151,9 @@ def test_a_script_trains_and_serves(sagemaker, role, bucket, target):
     runtime = boto3.client("sagemaker-runtime")
     answer = runtime.invoke_endpoint(EndpointName=name, ContentType="text/csv", Body=b"5.1,3.5,1.4,0.2\n6.3,3.3,6,2.5")
     assert json.loads(answer["Body"].read()) == [0.0, 2.0]
+    # AWS's container makes a vector of one row, and scikit-learn takes none.
+    with pytest.raises(runtime.exceptions.ModelError, match="Expected 2D array, got 1D array instead"):
+        runtime.invoke_endpoint(EndpointName=name, ContentType="text/csv", Body=b"5.1,3.5,1.4,0.2")
     with pytest.raises(runtime.exceptions.ModelError, match="415"):
         runtime.invoke_endpoint(EndpointName=name, ContentType="image/png", Body=b"x")
     sagemaker.delete_endpoint(EndpointName=name)

@@ -1,7 +1,6 @@
 """Jobs that really run, from state machines: each ``.sync`` task waits for its job, and gives what Describe says."""
 
 import json
-import time
 import uuid
 
 import boto3
@@ -9,6 +8,7 @@ import pytest
 
 from tests.emulator.test_script_mode import IMAGE, PROCESS, TRAIN, packed
 from tests.emulator.test_xgboost import IMAGE as XGBOOST
+from tests.waiting import until
 
 pytest.importorskip("sklearn")
 pytestmark = pytest.mark.slow
@@ -20,13 +20,12 @@ def run(role, states, start):
     definition = json.dumps({"StartAt": start, "States": states})
     arn = machines.create_state_machine(name=f"sync-{uuid.uuid4().hex[:8]}", roleArn=role, definition=definition)
     execution = machines.start_execution(stateMachineArn=arn["stateMachineArn"], input="{}")["executionArn"]
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
+
+    def ended():
         answer = machines.describe_execution(executionArn=execution)
-        if answer["status"] != "RUNNING":
-            return answer
-        time.sleep(0.1)
-    raise AssertionError("still running")
+        return answer if answer["status"] != "RUNNING" else None
+
+    return until(ended, 180)
 
 
 @pytest.fixture(scope="module")
@@ -143,8 +142,26 @@ def test_a_job_that_fails_fails_its_task(role, bucket):
     assert cause["FailureReason"] == "AlgorithmError: as told, exit code: 3"
 
 
-def test_the_built_in_xgboost_trains(role, bucket):
+def transforming(bucket, name, key):
+    """The state that transforms CSV below a key with the model of that name."""
+    transform = {
+        "TransformJobName": name,
+        "ModelName": name,
+        "TransformInput": {"ContentType": "text/csv", "SplitType": "Line", "DataSource": source(bucket, key)},
+        "TransformOutput": {"S3OutputPath": f"s3://{bucket}/{name}-out", "AssembleWith": "Line", "Accept": "text/csv"},
+        "TransformResources": {"InstanceCount": 1, "InstanceType": "ml.m5.large"},
+    }
+    return task("createTransformJob.sync", transform, "transform", End=True)
+
+
+def transformed(bucket, name, file):
+    body = boto3.client("s3").get_object(Bucket=bucket, Key=f"{name}-out/{file}.out")["Body"].read()
+    return [float(line) for line in body.split()]
+
+
+def test_the_built_in_xgboost_trains_and_transforms(role, bucket):
     name = f"sync-{uuid.uuid4().hex[:8]}"
+    boto3.client("s3").put_object(Bucket=bucket, Key=f"{name}/rows.csv", Body=b"5.1,3.5,1.4,0.2\n6.7,3.0,5.2,2.3\n")
     training = {
         "TrainingJobName": name,
         "RoleArn": role,
@@ -157,6 +174,74 @@ def test_the_built_in_xgboost_trains(role, bucket):
         "ResourceConfig": CLUSTER,
         "StoppingCondition": {"MaxRuntimeInSeconds": 600},
     }
-    done = run(role, {"T": task("createTrainingJob.sync", training, "t", End=True)}, "T")
+    container = {"Image": XGBOOST, "ModelDataUrl.$": "$.train.ModelArtifacts.S3ModelArtifacts"}
+    model = {"ModelName": name, "ExecutionRoleArn": role, "PrimaryContainer": container}
+    states = {
+        "Train": task("createTrainingJob.sync", training, "train", Next="Model"),
+        "Model": task("createModel", model, "model", Next="Transform"),
+        "Transform": transforming(bucket, name, f"{name}/"),
+    }
+    done = run(role, states, "Train")
     assert done["status"] == "SUCCEEDED", done
-    assert [each["MetricName"] for each in json.loads(done["output"])["t"]["FinalMetricDataList"]] == ["train:mlogloss"]
+    output = json.loads(done["output"])
+    assert [each["MetricName"] for each in output["train"]["FinalMetricDataList"]] == ["train:mlogloss"]
+    assert output["transform"]["TransformJobStatus"] == "Completed"
+    assert transformed(bucket, name, "rows.csv") == [0.0, 2.0]
+
+
+def test_a_pipeline_with_a_condition_is_started_and_followed(role, bucket):
+    """AWS has no ``.sync`` for pipelines: a state machine asks until the execution has ended."""
+    name = f"sync-{uuid.uuid4().hex[:8]}"
+    step = {"Name": "Prepare", "Type": "Processing", "Arguments": processing(role, bucket, name)}
+    del step["Arguments"]["ProcessingJobName"]
+    status = {"Get": "Steps.Prepare.ProcessingJobStatus"}
+    decide = {
+        "Name": "Done",
+        "Type": "Condition",
+        "Arguments": {
+            "Conditions": [
+                {"Type": "Equals", "LeftValue": status, "RightValue": "Completed"},
+                {"Type": "Equals", "LeftValue": {"Get": "Parameters.Wanted"}, "RightValue": "yes"},
+            ],
+            "IfSteps": [],
+            "ElseSteps": [{"Name": "Refuse", "Type": "Fail", "Arguments": {"ErrorMessage": "not wanted"}}],
+        },
+    }
+    document = {
+        "Version": "2020-12-01",
+        "Parameters": [{"Name": "Wanted", "Type": "String"}],
+        "Steps": [step, decide],
+    }
+    boto3.client("sagemaker").create_pipeline(
+        PipelineName=name, ClientRequestToken="x" * 32, RoleArn=role, PipelineDefinition=json.dumps(document)
+    )
+
+    def asked(action, parameters, **more):
+        return {"Type": "Task", "Resource": f"arn:aws:states:::aws-sdk:sagemaker:{action}", **more} | {
+            "Parameters": parameters
+        }
+
+    def states(wanted):
+        given = {
+            "PipelineName": name,
+            "ClientRequestToken.$": "States.Format('{}-{}', $$.Execution.Name, $$.State.EnteredTime)",
+            "PipelineParameters": [{"Name": "Wanted", "Value": wanted}],
+        }
+        named = {"PipelineExecutionArn.$": "$.PipelineExecutionArn"}
+        under_way = {"Variable": "$.PipelineExecutionStatus", "StringEquals": "Executing", "Next": "Wait"}
+        well = {"Variable": "$.PipelineExecutionStatus", "StringEquals": "Succeeded", "Next": "Well"}
+        return {
+            "Start": asked("startPipelineExecution", given, Next="Look"),
+            "Look": asked("describePipelineExecution", named, Next="Ended"),
+            "Ended": {"Type": "Choice", "Choices": [under_way, well], "Default": "Steps"},
+            "Wait": {"Type": "Wait", "Seconds": 1, "Next": "Look"},
+            "Well": {"Type": "Succeed"},
+            "Steps": asked("listPipelineExecutionSteps", named, Next="Failed"),
+            "Failed": {"Type": "Fail", "Error": "Pipeline", "CausePath": "$.PipelineExecutionSteps[0].FailureReason"},
+        }
+
+    done = run(role, states("yes"), "Start")
+    assert done["status"] == "SUCCEEDED", done
+    assert json.loads(done["output"])["PipelineExecutionStatus"] == "Succeeded"
+    done = run(role, states("no"), "Start")
+    assert (done["status"], done.get("error"), done.get("cause")) == ("FAILED", "Pipeline", "not wanted")

@@ -10,6 +10,7 @@ import pytest
 
 from tests.emulator.pictures import ended
 from tests.emulator.test_script_mode import packed
+from tests.emulator.test_sync_jobs import run, source, task
 
 pytestmark = pytest.mark.train
 IMAGE = "763104330519.dkr.ecr.us-east-1.amazonaws.com/pytorch-{}:2.1.0-cpu-py310-ubuntu20.04-sagemaker"
@@ -70,41 +71,57 @@ def digits(number, seed):
     return images, labels
 
 
-def test_a_network_trains_and_serves(target, role):
-    s3, sagemaker, name = boto3.client("s3"), boto3.client("sagemaker"), f"torch-{uuid.uuid4().hex[:8]}"
+def loaded(name, images, labels):
+    """Make a bucket with digits and the script."""
+    s3 = boto3.client("s3")
     s3.create_bucket(Bucket=name)
-    images, labels = digits(200, 1)
     out = io.BytesIO()
     np.savez(out, images=images, labels=labels)
     s3.put_object(Bucket=name, Key="digits/digits.npz", Body=out.getvalue())
     s3.put_object(Bucket=name, Key="code/sourcedir.tar.gz", Body=packed({"mnist.py": CODE}))
+
+
+def training(name, role):
+    """CreateTrainingJob's request."""
     code = f"s3://{name}/code/sourcedir.tar.gz"
     given = {"sagemaker_program": "mnist.py", "sagemaker_submit_directory": code, "epochs": 80, "lr": 0.3}
     source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{name}/digits/"}}
-    sagemaker.create_training_job(
-        TrainingJobName=name,
-        AlgorithmSpecification={
+    return {
+        "TrainingJobName": name,
+        "AlgorithmSpecification": {
             "TrainingImage": IMAGE.format("training"),
             "TrainingInputMode": "File",
             "MetricDefinitions": [{"Name": "train:loss", "Regex": "Loss: ([0-9.]+)"}],
         },
-        RoleArn=role,
-        HyperParameters={key: json.dumps(value) for key, value in given.items()},
-        InputDataConfig=[{"ChannelName": "training", "DataSource": source}],
-        OutputDataConfig={"S3OutputPath": f"s3://{name}/out"},
-        ResourceConfig={"InstanceType": "ml.g5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1},
-        StoppingCondition={"MaxRuntimeInSeconds": 600},
-    )
+        "RoleArn": role,
+        "HyperParameters": {key: json.dumps(value) for key, value in given.items()},
+        "InputDataConfig": [{"ChannelName": "training", "DataSource": source}],
+        "OutputDataConfig": {"S3OutputPath": f"s3://{name}/out"},
+        "ResourceConfig": {"InstanceType": "ml.g5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+    }
+
+
+def container(name, model_data):
+    return model_data | {
+        "Image": IMAGE.format("inference"),
+        "Environment": {
+            "SAGEMAKER_PROGRAM": "mnist.py",
+            "SAGEMAKER_SUBMIT_DIRECTORY": f"s3://{name}/code/sourcedir.tar.gz",
+        },
+    }
+
+
+def test_a_network_trains_and_serves(target, role):
+    sagemaker, name = boto3.client("sagemaker"), f"torch-{uuid.uuid4().hex[:8]}"
+    loaded(name, *digits(200, 1))
+    sagemaker.create_training_job(**training(name, role))
     job = ended(sagemaker, name, within=180)
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     assert job["FinalMetricDataList"][0]["Value"] < 0.3
 
-    container = {
-        "Image": IMAGE.format("inference"),
-        "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"],
-        "Environment": {"SAGEMAKER_PROGRAM": "mnist.py", "SAGEMAKER_SUBMIT_DIRECTORY": code},
-    }
-    sagemaker.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer=container)
+    served = container(name, {"ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"]})
+    sagemaker.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer=served)
     variant = {"VariantName": "a", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
     sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
@@ -116,3 +133,29 @@ def test_a_network_trains_and_serves(target, role):
     told = np.array(json.loads(answer["Body"].read()))
     assert (told.argmax(1) == labels).mean() > 0.9
     sagemaker.delete_endpoint(EndpointName=name)
+
+
+def test_a_state_machine_trains_and_transforms(target, role):
+    name = f"torch-{uuid.uuid4().hex[:8]}"
+    loaded(name, *digits(200, 1))
+    images, labels = digits(20, 2)
+    boto3.client("s3").put_object(Bucket=name, Key="batch/digits.json", Body=json.dumps(images.tolist()).encode())
+    given = training(name, role)
+    served = container(name, {"ModelDataUrl.$": "$.train.ModelArtifacts.S3ModelArtifacts"})
+    model = {"ModelName": name, "ExecutionRoleArn": role, "PrimaryContainer": served}
+    transform = {
+        "TransformJobName": name,
+        "ModelName": name,
+        "TransformInput": {"ContentType": "application/json", "DataSource": source(name, "batch/")},
+        "TransformOutput": {"S3OutputPath": f"s3://{name}/batch-out"},
+        "TransformResources": {"InstanceCount": 1, "InstanceType": "ml.m5.large"},
+    }
+    states = {
+        "Train": task("createTrainingJob.sync", given, "train", Next="Model"),
+        "Model": task("createModel", model, "model", Next="Transform"),
+        "Transform": task("createTransformJob.sync", transform, "transform", End=True),
+    }
+    done = run(role, states, "Train")
+    assert done["status"] == "SUCCEEDED", done
+    answer = boto3.client("s3").get_object(Bucket=name, Key="batch-out/digits.json.out")["Body"].read()
+    assert (np.array(json.loads(answer)).argmax(1) == labels).mean() > 0.9

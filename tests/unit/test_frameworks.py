@@ -118,3 +118,10 @@ def test_an_old_framework_gets_the_numpy_that_it_needs(tmp_path):
     folder, installed = prepare_environment(settings, "sklearn==1.2-1", str(python))
     assert (folder.name, installed) == ("sklearn==1.2", "scikit-learn 1.2.2")
     assert (folder / "bin" / "python.old").exists()
+
+
+def test_tensorflow_serving_is_refused_by_name(tmp_path):
+    environment(tmp_path / "tensorflow==2.13", "2.13.0")
+    image = "763104351884.dkr.ecr.us-east-1.amazonaws.com/tensorflow-inference:2.13.0-cpu"
+    with pytest.raises(MissingFrameworkError, match="not emulated: TensorFlow Serving"):
+        framework_command(FrameworkEnvironments(None, tmp_path), image, tmp_path, ("serve",))

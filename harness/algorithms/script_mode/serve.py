@@ -6,66 +6,30 @@ https://github.com/aws/sagemaker-inference-toolkit, https://sagemaker.readthedoc
 from __future__ import annotations
 
 import importlib
-import io
-import json
 import os
 import subprocess
 import sys
 import traceback
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from inspect import signature
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+
+from framework_defaults import FRAMEWORKS, JSON, TEXTS, Defaults, UnsupportedFormat  # beside this file
 
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 MODEL = BASE / "model"
-JSON, CSV, NPY = "application/json", "text/csv", "application/x-npy"
 _MOST_BODY = 100 << 20
-
-
-class Unsupported(Exception):
-    """A content type that cannot be read (415) or written (406)."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-def decode(body: bytes, content_type: str) -> Any:
-    """An array out of a request's body."""
-    import numpy
-
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind == JSON:
-        return numpy.array(json.loads(body))
-    if kind == CSV:
-        return numpy.genfromtxt(io.StringIO(body.decode("utf-8")), dtype=numpy.float32, delimiter=",", ndmin=2)
-    if kind == NPY:
-        return numpy.load(io.BytesIO(body), allow_pickle=False)
-    raise Unsupported(415, f"Content type {content_type} is not supported by this framework.")
-
-
-def encode(prediction: Any, accept: str) -> bytes:
-    """A response's body out of a prediction."""
-    import numpy
-
-    kind = accept.partition(";")[0].strip().lower()
-    if kind == JSON:
-        return json.dumps(prediction.tolist() if hasattr(prediction, "tolist") else prediction).encode()
-    if kind == CSV:
-        out = io.StringIO()
-        numpy.savetxt(out, numpy.asarray(prediction), delimiter=",", fmt="%s")
-        return out.getvalue().encode()
-    if kind == NPY:
-        packed = io.BytesIO()
-        numpy.save(packed, numpy.asarray(prediction))
-        return packed.getvalue()
-    raise Unsupported(406, f"Accept {accept} is not supported by this framework.")
+_TOGETHER = ("input_fn", "predict_fn", "output_fn")
 
 
 class Model:
-    """The user's functions, with the toolkit's in place of those that are not given."""
+    """The user's functions, with the container's in place of those that are not given."""
 
-    def __init__(self) -> None:
+    def __init__(self, defaults: Defaults) -> None:
+        self._defaults = defaults
         code = BASE / "code"
         if not code.is_dir():
             code = MODEL / "code"
@@ -75,43 +39,44 @@ class Model:
             command = [sys.executable, "-m", "pip", "install", "-r", str(code / "requirements.txt")]
             subprocess.run(command, check=True)
         self._user = importlib.import_module(Path(program).stem)
-        if not hasattr(self._user, "model_fn"):
-            raise NotImplementedError(
-                "Please provide a model_fn implementation. See documentation for model_fn at "
-                "https://github.com/aws/sagemaker-python-sdk"
+        self._transform = getattr(self._user, "transform_fn", None)
+        if self._transform is not None and any(hasattr(self._user, name) for name in _TOGETHER):
+            raise ValueError(
+                "Cannot use transform_fn implementation in conjunction with input_fn, predict_fn, and/or output_fn "
+                "implementation"
             )
-        self._model = self._user.model_fn(str(MODEL))
+        properties = {"model_dir": str(MODEL), "gpu_id": None, "batch_size": 1}
+        self._context = SimpleNamespace(system_properties=properties)
+        self._model = self._call("model_fn", str(MODEL))
 
     def answer(self, body: bytes, content_type: str, accept: str) -> tuple[bytes, str]:
-        """Answer an invocation by the user's ``input_fn``, ``predict_fn`` and ``output_fn``, or ``transform_fn``.
+        """Answer an invocation by the script's ``input_fn``, ``predict_fn`` and ``output_fn``, or ``transform_fn``.
 
         Args:
             body: the request's, as it came.
-            content_type: of the request; text is decoded for the user's functions.
+            content_type: of the request; JSON and CSV are decoded for the script's functions.
             accept: the content type that the caller asks for; what ``output_fn`` returns beside its body counts more.
 
         Returns:
             body and content type of the answer.
         """
-        user = self._user
-        if hasattr(user, "transform_fn"):
-            answered = user.transform_fn(self._model, _as_text(body, content_type), content_type, accept)
+        given = body.decode("utf-8") if content_type in TEXTS else body
+        if self._transform is not None:
+            answered = self._call("transform_fn", self._model, given, content_type, accept)
         else:
-            read = getattr(user, "input_fn", None)
-            data = read(_as_text(body, content_type), content_type) if read else decode(body, content_type)
-            predict = getattr(user, "predict_fn", None)
-            prediction = predict(data, self._model) if predict else self._model.predict(data)
-            write = getattr(user, "output_fn", encode)
-            answered = write(prediction, accept)
+            data = self._call("input_fn", given, content_type)
+            answered = self._call("output_fn", self._call("predict_fn", data, self._model), accept)
         if isinstance(answered, tuple):
             answered, accept = answered
         return (answered if isinstance(answered, bytes) else str(answered).encode()), accept
 
-
-def _as_text(body: bytes, content_type: str) -> bytes | str:
-    # The toolkit hands texts over as text.
-    kind = content_type.partition(";")[0].strip().lower()
-    return body.decode("utf-8") if kind == JSON or kind.startswith("text/") else body
+    def _call(self, name: str, *given: Any) -> Any:
+        own: Callable[..., Any] | None = getattr(self._user, name, None)
+        if own is None:
+            return getattr(self._defaults, name)(*given)
+        if self._defaults.takes_context and len(signature(own).parameters) == len(given) + 1:
+            return own(*given, self._context)
+        return own(*given)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -128,7 +93,7 @@ class Handler(BaseHTTPRequestHandler):
             accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", JSON)
         try:
             answered, kind = self.model.answer(body, self.headers.get("Content-Type") or JSON, accept)
-        except Unsupported as error:
+        except UnsupportedFormat as error:
             self._send(error.status, str(error).encode(), "text/plain")
         except Exception as error:
             traceback.print_exc()
@@ -152,7 +117,7 @@ def main() -> None:
     if os.environ.get("SM_BUILT_IN") and not any(folder.is_dir() for folder in scripts):
         os.execv(sys.executable, [sys.executable, os.environ["SM_BUILT_IN"], "serve"])
     sys.path.pop(0)  # this file's own folder: a user's module may have the name of one in it
-    Handler.model = Model()
+    Handler.model = Model(FRAMEWORKS[os.environ["SM_FRAMEWORK"]]())
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     print(f"Listening on http://127.0.0.1:{server.server_address[1]}", flush=True)

@@ -50,7 +50,11 @@ class EndpointConfigs:
             raise refusal("Production variant names must be unique within an endpoint configuration.")
         models = {}
         for variant in (*given, *shadows):
-            model = text(variant, "ModelName", "")
+            if "ModelName" not in variant:
+                raise refusal(f"not emulated: inference components. Variant {variant['VariantName']} names no model.")
+            if variant.get("ManagedInstanceScaling"):
+                raise refusal(f"not emulated: ManagedInstanceScaling of variant {variant['VariantName']}")
+            model = text(variant, "ModelName")
             if model not in backend._models:
                 raise refusal(f'Could not find model "{arn_of("model", model, region, account)}".')
             models[text(variant, "VariantName")] = backend._models[model]

@@ -58,7 +58,7 @@ def frameworks_by_name() -> dict[str, Framework]:
 
 
 class MissingFrameworkError(RuntimeError):
-    """No environment has the framework; the message says what would help."""
+    """Nothing here stands in for the framework's container; the message says what would help."""
 
 
 class FrameworkEnvironments:
@@ -158,7 +158,10 @@ def framework_command(
             f"[harness] AWS's container has {framework.distribution} {framework.version}; this process has {version}."
         )
     if arguments in (("train",), ("serve",)):
+        if arguments == ("serve",) and framework.name == "tensorflow":
+            raise MissingFrameworkError("not emulated: TensorFlow Serving, which serves in TensorFlow's container.")
         program = str(_PROGRAMS / f"{arguments[0]}.py")
+        variables["SM_FRAMEWORK"] = framework.name
         if framework.name == "xgboost":  # without a script, it is a built-in algorithm
             variables["SM_BUILT_IN"] = str(_PROGRAMS / "xgboost_built_in.py")
         return FrameworkCommand((*launch, "preferred", str(python), program), variables, tuple(notes))

@@ -12,7 +12,7 @@ KEPT = frozenset(
         *("DescribeModel", "DeleteModel", "ListModels"),
         *("DeleteEndpointConfig", "ListEndpointConfigs", "ListEndpoints"),
         *("CreateModelPackageGroup", "DescribeModelPackageGroup", "ListModelPackageGroups"),
-        *("CreateModelPackage", "DescribeModelPackage", "ListModelPackages", "UpdateModelPackage"),
+        *("ListModelPackages", "UpdateModelPackage"),
         *("CreateModelCard", "DescribeModelCard", "ListModelCards", "ListModelCardVersions"),
         *("UpdateModelCard", "DeleteModelCard"),
         *("CreateExperiment", "DescribeExperiment", "ListExperiments", "DeleteExperiment"),

@@ -21,6 +21,7 @@ from harness.emulator.sagemaker.endpoints import Endpoints
 from harness.emulator.sagemaker.frameworks import FrameworkEnvironments
 from harness.emulator.sagemaker.jobs import Jobs
 from harness.emulator.sagemaker.kept_by_moto import KEPT
+from harness.emulator.sagemaker.model_packages import create_model_package, describe_model_package
 from harness.emulator.sagemaker.models import create_model
 from harness.emulator.sagemaker.monitoring.service import MonitoringSchedules
 from harness.emulator.sagemaker.pipelines.service import Pipelines
@@ -75,6 +76,8 @@ class SageMaker:
             "CreateModel": lambda call: create_model(context, call, keeper.call),
             "CreateEndpointConfig": configs.create,
             "DescribeEndpointConfig": configs.describe,
+            "CreateModelPackage": lambda call: create_model_package(call, keeper.call),
+            "DescribeModelPackage": lambda call: describe_model_package(call, keeper.call),
             **self._endpoints.operations,
             **self._jobs.operations,
             **self._processing.operations,

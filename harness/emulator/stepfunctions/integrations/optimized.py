@@ -63,12 +63,14 @@ class Action:
         job: what ``.sync`` waits for; None where nothing here could run it.
         prepare: changes the arguments before they are sent, given the context object.
         finish: looks at the result before the task gets it.
+        emulated: whether anything here carries it out.
     """
 
     waits: frozenset[str] = frozenset({""})
     job: Job | None = None
     prepare: Callable[[dict[str, Json], Context], dict[str, Json]] = lambda arguments, context: arguments
     finish: Callable[[Result], Result | Failure] = lambda result: result
+    emulated: bool = True
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Optimized:
         base_error: what errors are called that have no class of their own.
         headers: that its answers have; empty where results tell nothing of the HTTP answer.
         content_type: of its answers.
-        emulated: whether anything here carries it out.
+        emulated: whether anything here carries any of it out.
     """
 
     service: str
@@ -117,7 +119,7 @@ class Optimized:
         Raises:
             Unusable: *arguments* do not fit the operation.
         """
-        if not self.emulated:
+        if not (self.emulated and self.actions[action].emulated):
             return self.not_emulated(action)
         model = self.model(action)
         parameters = self.request(action, arguments, context)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from harness.emulator.stepfunctions.integrations.optimized import WAITS_FOR_JOB, Action, Job, Optimized
 
 
-def _job(kind: str, name: str, rule: str) -> Action:
+def _job(kind: str, name: str, rule: str, *, emulated: bool = True) -> Action:
     return Action(
         waits=WAITS_FOR_JOB,
         job=Job(
@@ -21,6 +21,7 @@ def _job(kind: str, name: str, rule: str) -> Action:
             stop=f"Stop{kind}",
             rule=f"StepFunctionsGetEventsForSageMaker{rule}Rule",
         ),
+        emulated=emulated,
     )
 
 
@@ -31,9 +32,9 @@ SAGEMAKER = Optimized(
         "createEndpointConfig": Action(),
         "createModel": Action(),
         "updateEndpoint": Action(),
-        "createLabelingJob": _job("LabelingJob", "LabelingJobName", "LabelingJobs"),
+        "createLabelingJob": _job("LabelingJob", "LabelingJobName", "LabelingJobs", emulated=False),
         "createHyperParameterTuningJob": _job(
-            "HyperParameterTuningJob", "HyperParameterTuningJobName", "HyperparameterTuningJobs"
+            "HyperParameterTuningJob", "HyperParameterTuningJobName", "HyperparameterTuningJobs", emulated=False
         ),
         "createProcessingJob": _job("ProcessingJob", "ProcessingJobName", "ProcessingJobs"),
         "createTrainingJob": _job("TrainingJob", "TrainingJobName", "TrainingJobs"),
