@@ -49,7 +49,13 @@ class ClientsLoader:
         return getattr(self._loader, name)
 
     def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
-        """A part of a service's model, as botocore's loader gives it."""
+        """Load a part of a service's model, as botocore's loader does.
+
+        Args:
+            service_name: e.g. ``s3``.
+            type_name: ``service-2``, ``paginators-1``, ``waiters-2`` or ``endpoint-rule-set-1``.
+            api_version: e.g. ``2006-03-01``; None: the latest.
+        """
         if service_name != "s3" or type_name != "service-2":
             return self._loader.load_service_model(service_name, type_name, api_version)
         with self._lock:
@@ -99,5 +105,13 @@ def documented_errors(service: str, operation: str) -> Mapping[str, int]:
 
 
 def service_error(service: str, operation: str, code: str, message: str, status: int | None = None) -> AwsError:
-    """The error *code* of an operation, with its documented status unless *status* says otherwise."""
+    """Return the error *code* of an operation, with its documented status unless *status* says otherwise.
+
+    Args:
+        service: boto3's name of the service, e.g. ``stepfunctions``.
+        operation: e.g. ``StartExecution``.
+        code: as the service's model names it, e.g. ``ExecutionAlreadyExists``.
+        message: in AWS's words.
+        status: HTTP status; None: the model's, or 400 where it has none.
+    """
     return AwsError(code, message, status or documented_errors(service, operation).get(code, 400))

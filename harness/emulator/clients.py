@@ -97,9 +97,15 @@ class Clients:
     def get(
         self, service: str, region: str | None = None, session: Actor | None = None, *, own: bool = False
     ) -> BaseClient:
-        """The client for boto3 service *service*, e.g. ``s3`` or ``sagemaker-runtime``. Safe between threads.
+        """Return the client for a service. It is safe between threads, and made once.
 
         Without a *session*, it may do everything. What is the emulator's *own* doing, as a role, no fault strikes.
+
+        Args:
+            service: boto3's name, e.g. ``s3`` or ``sagemaker-runtime``.
+            region: None: the emulator's.
+            session: the role's session that asks; None may do everything.
+            own: the emulator's own doing, as a role: no fault is applied to it.
         """
         key = (service, region or self._region, session, own)
         client = self._clients.get(key)

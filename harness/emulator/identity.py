@@ -75,7 +75,14 @@ class Identity:
             self._context.permissions.check_assume_role(call.caller, arn, given["RoleArn"], values)
 
     def observe(self, service: str, call: Call | None, request: Request, response: Response) -> None:
-        """Adopt the session of an answer to AssumeRole."""
+        """Adopt the session of an answer to AssumeRole.
+
+        Args:
+            service: boto3's name of the service that answered.
+            call: the request, parsed; None where it could not be told what it asked for.
+            request: the HTTP request.
+            response: with the new access key, in STS's XML.
+        """
         if service != "sts" or call is None or call.operation != "AssumeRole":
             return
         given, key = call.parameters, _ACCESS_KEY.search(response.get_data(as_text=True))

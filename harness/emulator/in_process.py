@@ -19,7 +19,14 @@ OWN = "harness.own"
 def send_in_process(
     request: AWSPreparedRequest, answer: Callable[[Request], Response], own: bool = False, **_: Any
 ) -> AWSResponse:
-    """Answer what a client is about to send; to be registered for botocore's event ``before-send``."""
+    """Answer what a client is about to send; to be registered for botocore's event ``before-send``.
+
+    Args:
+        request: as botocore would send it.
+        answer: the emulator's door.
+        own: the emulator's own doing: no fault is applied to it.
+        _: further arguments of the event.
+    """
     response = answer(Request({**_environ(request), OWN: own}))
     body = _Body(response.get_data())
     return AWSResponse(request.url, response.status_code, dict(response.headers), body)

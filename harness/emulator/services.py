@@ -35,7 +35,13 @@ class Keeper(Protocol):
         """What outlives a restart: kind, key and JSON-like members of each record (bytes and datetimes allowed)."""
 
     def restore(self, kind: str, key: str, record: Members) -> None:
-        """Take back what :meth:`kept` gave."""
+        """Take back what :meth:`kept` gave.
+
+        Args:
+            kind: of the record.
+            key: of the record, as :meth:`kept` gave it.
+            record: its data.
+        """
 
 
 class Service(Keeper, Protocol):
@@ -80,7 +86,13 @@ class Stateless:
         return ()
 
     def restore(self, kind: str, key: str, record: Members) -> None:
-        """Nothing is kept."""
+        """Nothing is kept.
+
+        Args:
+            kind: of the record.
+            key: of the record.
+            record: its data.
+        """
 
     def start(self) -> None:
         """Nothing runs before the first call."""

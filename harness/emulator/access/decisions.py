@@ -34,9 +34,14 @@ class PoliciesOf:
 
 
 def reason_to_refuse(actor: Actor, asked: Asked, policies: PoliciesOf) -> str | None:
-    """The end of AWS's sentence for a refusal (``because no identity-based policy allows the s3:GetObject action``).
+    """Return the end of AWS's sentence for a refusal: ``because no identity-based policy allows the ... action``.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+
+    Args:
+        actor: who asks, by ARN and account.
+        asked: the action, the resource's ARN, and the values of condition keys.
+        policies: the documents that apply: of the identity, its boundary, the session and the resource.
 
     Returns:
         None where it is allowed.

@@ -99,6 +99,12 @@ class Permissions:
     ) -> None:
         """Let *session* do *action* (``s3:GetObject``) to *resource* (an ARN), or refuse.
 
+        Args:
+            session: who asks; None: the emulator itself, which may do everything.
+            action: as IAM names it.
+            resource: its ARN; ``ANY`` where it is not known, ``ALL`` where the action has none.
+            resource_policies: the resource's own policies, JSON.
+
         Raises:
             AwsError: AccessDeniedException: no policy of the role allows it, or one denies it.
         """
@@ -107,7 +113,13 @@ class Permissions:
             raise AwsError("AccessDeniedException", words, 403)
 
     def allows(self, session: Actor | None, action: str, resource: str = ANY) -> bool:
-        """Whether *session* may do *action* to *resource*; notes that it wanted to."""
+        """Return whether *session* may do *action* to *resource*; note that it wanted to.
+
+        Args:
+            session: who asks; None: the emulator itself, which may do everything.
+            action: as IAM names it, e.g. ``s3:GetObject``.
+            resource: its ARN; ``ANY`` where it is not known, ``ALL`` where the action has none.
+        """
         return self.refusal(session, action, resource) is None
 
     def refusal(

@@ -32,7 +32,13 @@ def _body(asked: Asked) -> tuple[str | None, bool]:
 
 
 def event_v1(asked: Asked, account: str, variables: Mapping[str, str]) -> dict[str, Any]:
-    """The event in the payload format 1.0, which REST APIs send."""
+    """Return the event in the payload format 1.0, which REST APIs send.
+
+    Args:
+        asked: the request, its route and its path parameters.
+        account: ``requestContext.accountId``.
+        variables: the stage's, ``stageVariables``.
+    """
     body, encoded = _body(asked)
     query = asked.query
     path = asked.path.removeprefix(f"/{asked.stage}") or "/"
@@ -69,7 +75,14 @@ def event_v1(asked: Asked, account: str, variables: Mapping[str, str]) -> dict[s
 
 
 def event_v2(asked: Asked, account: str, route: str, variables: Mapping[str, str]) -> dict[str, Any]:
-    """The event in the payload format 2.0, which HTTP APIs and functions' URLs send."""
+    """Return the event in the payload format 2.0, which HTTP APIs and functions' URLs send.
+
+    Args:
+        asked: the request, its route and its path parameters.
+        account: ``requestContext.accountId``; ``anonymous`` for a function's URL without IAM.
+        route: ``routeKey``, e.g. ``GET /orders/{id}`` or ``$default``.
+        variables: the stage's, ``stageVariables``.
+    """
     body, encoded = _body(asked)
     now = datetime.now(UTC)
     event: dict[str, Any] = {

@@ -85,7 +85,13 @@ def is_front_door(host: str, path: str) -> bool:
 
 
 def answer(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Response:
-    """An answer of API Gateway's own."""
+    """Return an answer of API Gateway's own.
+
+    Args:
+        status: HTTP status.
+        body: written as JSON.
+        headers: beside ``Content-Type``; None: no others.
+    """
     return Response(json.dumps(body), status, dict(headers or {}), content_type="application/json")
 
 

@@ -25,7 +25,14 @@ if TYPE_CHECKING:
 
 
 def answer(service: str, operation: str, output: Members, request_id: str) -> Response:
-    """The HTTP answer with an operation's *output*: datetimes for timestamps, bytes for blobs."""
+    """Return the HTTP answer with an operation's output, in the service's protocol.
+
+    Args:
+        service: boto3's name of the service.
+        operation: whose output shape says how members are written.
+        output: its members by name: datetimes for timestamps, bytes for blobs.
+        request_id: for the header or the element that the protocol has for it.
+    """
     model = service_model(service)
     found = model.operation_model(operation)
     protocol = model.metadata["protocol"]

@@ -93,7 +93,15 @@ def is_known(service: str) -> bool:
 def read_call(
     service: str, request: Request, region: str, account: str, caller: Actor | None, request_id: str
 ) -> Call | None:
-    """What a request to boto3 service *service* asks for; None where that cannot be told.
+    """Read what a request asks for; None where that cannot be told.
+
+    Args:
+        service: boto3's name of the service that it is sent to.
+        request: the HTTP request.
+        region: of its signature.
+        account: whose it is, twelve digits.
+        caller: the role's session that signed; None: the emulator's own credentials.
+        request_id: that the answer will have.
 
     Raises:
         AwsError: SerializationException: a body that is not what the service's model says.

@@ -56,9 +56,14 @@ def error_response(error: AwsError, request_id: str, message_key: str = "message
 
 
 def s3_error_response(error: AwsError, resource: str, request_id: str) -> Response:
-    """The HTTP answer for *error* in S3's XML.
+    """Return the HTTP answer for an error in S3's XML.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#RESTErrorResponses
+
+    Args:
+        error: with its code, status and further members.
+        resource: ``Resource``, the request's path.
+        request_id: ``RequestId``.
     """
     members = {"Code": error.code, "Message": error.message, "Resource": resource, **error.members}
     said = "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in members.items())

@@ -37,7 +37,13 @@ _POSTED_TO_OBJECTS = {"uploads", "uploadId", "restore", "select"}
 
 
 def answer_s3(request: Request, proceed: Callable[[Request], Response], request_id: str) -> Response:
-    """S3's answer, by *proceed*, to a request that can be read; else S3's refusal."""
+    """Answer a request to S3 by *proceed* if it can be read; else with S3's refusal.
+
+    Args:
+        request: the HTTP request.
+        proceed: has moto answer.
+        request_id: for the refusal.
+    """
     try:
         _check(request)
         try:

@@ -22,7 +22,12 @@ _SCALARS = ("string", "integer", "long", "float", "double")
 
 
 def check(service: str, operation: str, parameters: Mapping[str, Any]) -> None:
-    """Refuse *parameters* that the service model does not allow.
+    """Refuse parameters that the service model does not allow.
+
+    Args:
+        service: boto3's name of the service.
+        operation: whose input shape says what is allowed.
+        parameters: by their names in the model.
 
     Raises:
         AwsError: ``ValidationException``, naming every member at fault.

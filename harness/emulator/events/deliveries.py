@@ -43,9 +43,14 @@ class Deliveries:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def may_invoke(self, function: str, service: str, source: str) -> bool:
-        """Whether the policy of *function*, an ARN, lets *service* (``s3.amazonaws.com``) invoke it for *source*.
+        """Return whether a function's policy lets a service invoke it.
 
         https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html
+
+        Args:
+            function: its ARN, with a qualifier or without.
+            service: the principal, e.g. ``s3.amazonaws.com``.
+            source: ARN of what sends the event, ``aws:SourceArn``.
         """
         name, qualifier = function.split(":")[6], function.split(":")[7:8]
         parameters = {"FunctionName": name, **({"Qualifier": qualifier[0]} if qualifier else {})}
@@ -78,20 +83,46 @@ class Deliveries:
         return True
 
     def invoke(self, function: str, event: object, service: str, source: str) -> None:
-        """Have *function*, an ARN, get *event* in its own time; nothing happens where its policy does not allow it."""
+        """Invoke a function asynchronously; nothing happens where its policy does not allow it.
+
+        Args:
+            function: its ARN.
+            event: the payload, JSON.
+            service: the principal that invokes, e.g. ``s3.amazonaws.com``.
+            source: ARN of what sends the event.
+        """
         self._later(f"{source} to {function}", self._invoke, function, event, service, source)
 
     def send(self, queue: str, body: str, group: str | None = None) -> None:
-        """Put a message into *queue*, an ARN."""
+        """Put a message into a queue.
+
+        Args:
+            queue: its ARN.
+            body: ``MessageBody``.
+            group: ``MessageGroupId`` of a FIFO queue; None: it is none.
+        """
         self._later(f"to {queue}", self._send, queue, body, group)
 
     def publish(self, topic: str, message: str, subject: str | None = None) -> None:
-        """Publish *message* to *topic*, an ARN."""
+        """Publish a message to a topic.
+
+        Args:
+            topic: its ARN.
+            message: ``Message``.
+            subject: ``Subject``; None: none.
+        """
         parameters = {"TopicArn": topic, "Message": message, **({"Subject": subject} if subject else {})}
         self._later(f"to {topic}", self._call, "sns", "Publish", parameters, topic.split(":")[3])
 
     def start(self, machine: str, event: object, role: str | None, name: str) -> None:
-        """Start an execution of *machine*, an ARN, as *role*."""
+        """Start an execution of a state machine.
+
+        Args:
+            machine: its ARN.
+            event: the input, JSON.
+            role: ARN of the role that starts it; None: the emulator itself.
+            name: ``RoleSessionName``.
+        """
         parameters = {"stateMachineArn": machine, "input": json.dumps(event)}
         session = RoleSession(role, name) if role else None
         self._later(

@@ -61,7 +61,13 @@ class Destination:
 
 
 def deliver(deliveries: Deliveries, event: ObjectEvent, destinations: Iterable[Destination]) -> None:
-    """Send *event* to each of *destinations*."""
+    """Send an event to each of a bucket's destinations.
+
+    Args:
+        deliveries: hands on to functions, queues and topics.
+        event: what happened to the object.
+        destinations: those whose events and key filters it fits.
+    """
     source = f"arn:aws:s3:::{event.bucket}"
     for destination in destinations:
         told = {"Records": [_record(event, destination.id)]}
@@ -74,7 +80,12 @@ def deliver(deliveries: Deliveries, event: ObjectEvent, destinations: Iterable[D
 
 
 def check_destinations(deliveries: Deliveries, bucket: str, destinations: Iterable[Destination]) -> None:
-    """Look whether S3 may deliver to each of *destinations*.
+    """Look whether S3 may deliver to each of the destinations.
+
+    Args:
+        deliveries: knows functions' policies, queues and topics.
+        bucket: name of the bucket.
+        destinations: of the notification configuration that is put.
 
     Raises:
         AwsError: InvalidArgument: to one of them it may not.

@@ -37,7 +37,13 @@ class Notification:
 
 
 def deliver(deliveries: Deliveries, notification: Notification, function: str) -> None:
-    """Have *function*, an ARN, get *notification*."""
+    """Invoke a function with a notification, in the event that SNS sends.
+
+    Args:
+        deliveries: hands on to the function.
+        notification: what was published, and the subscription that it is for.
+        function: its ARN.
+    """
     region = notification.topic.split(":")[3]
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     record = {

@@ -41,7 +41,14 @@ class LogWriter:
         self._thread.start()
 
     def put(self, region: str, group: str, stream: str, message: str) -> None:
-        """Add one event, stamped now, to a stream; group and stream are made when they are missing."""
+        """Add one event, stamped now, to a stream; group and stream are made when they are missing.
+
+        Args:
+            region: of the group.
+            group: name of the log group, e.g. ``/aws/lambda/greet``.
+            stream: name of the log stream.
+            message: the event's text.
+        """
         with self._lock:
             events = self._pending[region, group, stream]
             # PutLogEvents refuses a batch that is not in order of time as a whole, and the wall clock may go back.

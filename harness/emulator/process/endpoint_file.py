@@ -15,7 +15,13 @@ _FILE = "emulator.json"
 
 @contextlib.contextmanager
 def announced(cache: Path, url: str, environment: Mapping[str, str]) -> Iterator[None]:
-    """Say in *cache* where the emulator answers, while the block lasts."""
+    """Say in *cache* where the emulator answers, while the block lasts.
+
+    Args:
+        cache: the folder of the emulator's state, which ``harness env`` looks into.
+        url: the emulator's address.
+        environment: the ``AWS_*`` variables that lead to it.
+    """
     cache.mkdir(parents=True, exist_ok=True)
     path = cache / _FILE
     scratch = path.with_suffix(f".{os.getpid()}")

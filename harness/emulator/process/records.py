@@ -43,6 +43,12 @@ class Record:
 def write_records(path: Path, header: Mapping[str, str], records: Iterable[Record]) -> None:
     """Put *records* in the place of what is at *path*: all of them, or what was there before stays.
 
+    Args:
+        path: the file; contents that are large lie in a folder beside it.
+        header: members of the file's first line, e.g. the format's version; number and checksum of the records are
+            added.
+        records: kind, key and data, each a line.
+
     Raises:
         OSError: they could not be written.
         TypeError: a record holds something that is no data.
