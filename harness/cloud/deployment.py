@@ -24,7 +24,7 @@ from harness.project.install import Deployment, Step
 from harness.project.stack import StackChange, deploy_stack, find_stack, preview
 from harness.project.template import Plan, read_plan
 from harness.scones.dataset.load import changed_files, load
-from harness.scones.endpoint import EndpointPlan, current_configuration, deploy_endpoint
+from harness.scones.endpoint import EndpointPlan, current_configuration, deploy_endpoint, tag_endpoint
 from harness.scones.training import TrainingPlan, find_job, plan_training, train
 from harness.scones.workflow import MODEL_PREFIX, TEMPLATE, Scones
 from harness.settings import Settings
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from harness.scones.dataset.transform import Dataset
 
 _AFTER_TRAINING_MINUTES = 60
-"""What an endpoint's start and a run of the suite take, at least, of the lifetime that begins before the training."""
+"""What an endpoint's start and a run of the suite take, at least."""
+_BEFORE_TRAINING = timedelta(hours=1)
+"""What stack and images take, at most, while a training has not begun."""
 _SAGEMAKER_ROLE, _WATCHDOG_ROLE = "scones-sagemaker-execution", "scones-watchdog"
 
 
@@ -58,6 +60,9 @@ class CloudPlan:
     resources: Plan
     """What the stack is made of, with all values resolved."""
     tags: Tags
+    """Of all but the endpoint, whose life begins when it is made, and ends no later."""
+    lifetime: timedelta
+    """Of the endpoint."""
     dataset: Dataset | None
     training: TrainingPlan | None
     """None where a model is brought along."""
@@ -128,8 +133,8 @@ def plan_cloud(
         raise CloudError("there is neither a model to serve nor images to train one on")
     if not model and settings.lifetime_hours * 60 < settings.training_minutes + _AFTER_TRAINING_MINUTES:
         raise CloudError(
-            f"a lifetime of {settings.lifetime_hours:g} hours ends before a training of {settings.training_minutes} "
-            f"minutes has left {_AFTER_TRAINING_MINUTES} for the endpoint: raise HARNESS_LIFETIME_HOURS, or lower "
+            f"a lifetime of {settings.lifetime_hours:g} hours is less than a training of {settings.training_minutes} "
+            f"minutes and {_AFTER_TRAINING_MINUTES} for the endpoint: raise HARNESS_LIFETIME_HOURS, or lower "
             "HARNESS_TRAINING_MINUTES"
         )
     training = None
@@ -156,16 +161,19 @@ def plan_cloud(
         f"s3://{bucket}/{settings.capture_prefix}",
         expand(root / TEMPLATE, bucket, parameters, session),
         read_plan(root / TEMPLATE, parameters, account_id=account, region=region),
-        _tags(session, settings, target.caller, region),
+        _tags(session, settings, target.caller, region, training),
+        timedelta(hours=settings.lifetime_hours),
         dataset,
         training,
         brought or None,
     )
 
 
-def _tags(session: boto3.Session, settings: Settings, caller: str, region: str) -> Tags:
+def _tags(session: boto3.Session, settings: Settings, caller: str, region: str, training: TrainingPlan | None) -> Tags:
     """The tags of what is there already, while they last for half the lifetime; else new ones."""
-    wanted = make_tags(settings.owner, caller, settings.lifetime_hours, region)
+    before = timedelta() if training is None else _BEFORE_TRAINING + training.longest
+    hours = settings.lifetime_hours + before / timedelta(hours=1)
+    wanted = make_tags(settings.owner, caller, hours, region)
     stack = find_stack(session.client("cloudformation"), STACK)
     present = {tag["Key"]: tag["Value"] for tag in (stack or {}).get("Tags", ())}
     expiry = expiry_of(present)
@@ -175,6 +183,18 @@ def _tags(session: boto3.Session, settings: Settings, caller: str, region: str) 
         if kept.as_dict().items() <= present.items():
             return kept
     return wanted
+
+
+def _endpoint_tags(plan: CloudPlan) -> Tags:
+    """Tags of an endpoint whose life begins now."""
+    end = (datetime.now(UTC) + plan.lifetime).replace(microsecond=0)
+    return replace(plan.tags, expiry=min(end, plan.tags.expiry))
+
+
+def _is_guarded(plan: CloudPlan, session: boto3.Session) -> bool:
+    """Whether AWS is to delete the endpoint within its lifetime, and not before half of it."""
+    end, latest = watchdog_time(session, plan.endpoint), _endpoint_tags(plan).expiry
+    return end is not None and datetime.now(UTC) + plan.lifetime / 2 < end <= latest
 
 
 # Money
@@ -278,10 +298,11 @@ def plan_actions(
         verb = "await training job" if status else "train: job"
         text = f"{verb} {name} on one {plan.training.instance_type}{spot}, at most {plan.training.minutes} minutes"
         add(text, lambda: _train(plan, session, on_step, on_state))
-    if watchdog_time(session, plan.endpoint) != plan.tags.expiry:
+    if not _is_guarded(plan, session):
+        hours = plan.lifetime / timedelta(hours=1)
         add(
-            f"schedule the deletion of endpoint {plan.endpoint} at {plan.tags.expiry:%Y-%m-%d %H:%M:%S} UTC",
-            lambda: set_watchdog(session, plan.endpoint, plan.role(_WATCHDOG_ROLE), plan.tags),
+            f"schedule the deletion of endpoint {plan.endpoint}, {hours:g} hours from then on",
+            lambda: _guard(plan, session, on_step),
         )
     current = current_configuration(plan.endpoint, session)
     if model_data is None or current != plan.endpoint_plan(model_data).revision:
@@ -442,7 +463,15 @@ def _train(plan: CloudPlan, session: boto3.Session, on_step: Step, on_state: Cal
     train(plan.training, session, plan.tags.as_list(), on_step, on_state)
 
 
+def _guard(plan: CloudPlan, session: boto3.Session, on_step: Step) -> None:
+    tags = _endpoint_tags(plan)
+    set_watchdog(session, plan.endpoint, plan.role(_WATCHDOG_ROLE), tags, on_step)
+    tag_endpoint(plan.endpoint, session, tags.as_list())
+
+
 def _deploy_endpoint(plan: CloudPlan, session: boto3.Session, on_step: Step) -> None:
-    model_data = _known_model(plan, session)
+    model_data, end = _known_model(plan, session), watchdog_time(session, plan.endpoint)
     assert model_data is not None, "the training has ended with a model"
-    deploy_endpoint(plan.endpoint_plan(model_data), session, on_step, plan.tags.as_list())
+    assert end is not None, "the watchdog has been set"
+    tags = replace(plan.tags, expiry=end)
+    deploy_endpoint(plan.endpoint_plan(model_data), session, on_step, tags.as_list())

@@ -18,8 +18,10 @@ ROLE_WORDS = (
     "execution role you provide must allow",
     "not authorized to assume the provided role",
     "not authorized to access the Log Destination",
+    "Could not access model data",
+    "No S3 objects found under S3 URL",
 )
-"""What services say of a role that they do not know yet."""
+"""What services say of a role that they do not know yet, or whose policies they do not know yet."""
 
 
 def once_known(call: Callable[[], Result], timeout: float = 120) -> Result:

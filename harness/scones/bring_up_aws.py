@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from harness.cloud.cleanup import destroy_cloud, find_deployment
 from harness.cloud.consent import require_consent
-from harness.cloud.deployment import check_quotas, deploy_cloud, plan_actions, plan_cloud, price
+from harness.cloud.deployment import CloudPlan, check_quotas, deploy_cloud, plan_actions, plan_cloud, price
 from harness.cloud.sweep import find_expired, sweep
+from harness.cloud.watchdog import watchdog_time
 from harness.scones.workflow import CleanupError
 from harness.settings import Settings
 
 if TYPE_CHECKING:
+    import boto3
     from rich.console import Console
 
     from harness.scones.dataset.transform import Dataset
@@ -60,7 +62,7 @@ def bring_up_on_aws(
     plan = plan_cloud(target, session, settings, root, dataset, settings.model or None)
     actions = plan_actions(plan, session, say, say)
     if not actions:
-        say(f"nothing to do: all of it is there, until {plan.tags.expiry:%Y-%m-%d %H:%M:%S} UTC")
+        say(f"nothing to do: all of it is there, until {_end(plan, session)}")
     for action in actions:
         say(f"{'would ' if dry_run else 'to do: '}{action.text}")
     if actions:
@@ -74,8 +76,12 @@ def bring_up_on_aws(
     if dry_run:
         return None
     scones = deploy_cloud(plan, session, say, say)
-    say(f"deployed until {plan.tags.expiry:%Y-%m-%d %H:%M:%S} UTC; remove it with `harness destroy --target aws`")
+    say(f"deployed until {_end(plan, session)}; remove it with `harness destroy --target aws`")
     return scones
+
+
+def _end(plan: CloudPlan, session: boto3.Session) -> str:
+    return f"{watchdog_time(session, plan.endpoint) or plan.tags.expiry:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def take_down_on_aws(

@@ -96,6 +96,25 @@ def delete_endpoint(name: str, session: boto3.Session, on_step: Step = lambda li
     _delete_revisions(sagemaker, name, on_step=on_step)
 
 
+def tag_endpoint(name: str, session: boto3.Session, tags: Sequence[dict[str, str]]) -> None:
+    """Put tags on an endpoint, its configurations and its models; one that is not there is passed over.
+
+    Args:
+        name: of the endpoint.
+        session: leads to the target.
+        tags: ``Key`` and ``Value`` of each.
+    """
+    sagemaker = session.client("sagemaker")
+    present = _describe(sagemaker, name)
+    if present is None:
+        return
+    arn = str(present["EndpointArn"])
+    kinds = {"endpoint configuration": "endpoint-config", "model": "model"}
+    others = [f"{kinds[kind]}/{found}" for kind, found in endpoint_resources(sagemaker, name)]
+    for resource in (arn, *(arn.replace(f"endpoint/{name}", other) for other in others)):
+        sagemaker.add_tags(ResourceArn=resource, Tags=list(tags))
+
+
 def current_configuration(name: str, session: boto3.Session) -> str | None:
     """Name of the configuration that the endpoint *name* has; None where there is no endpoint."""
     present = _describe(session.client("sagemaker"), name)
@@ -160,7 +179,8 @@ def _put_config(sagemaker: Any, plan: EndpointPlan, tagged: dict[str, Any]) -> N
         once_known(
             lambda: sagemaker.create_model(
                 ModelName=plan.revision, ExecutionRoleArn=plan.role_arn, PrimaryContainer=container, **tagged
-            )
+            ),
+            **({} if tagged else {"timeout": 0}),  # on this machine a role is known at once
         )
     if ("endpoint configuration", plan.revision) in there:
         return

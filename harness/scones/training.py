@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,13 @@ EPOCHS = 30
 _VOLUME_GB = 10
 _PENDING_SECONDS = 7200
 """After which SageMaker gives up waiting for an instance: the least that it takes."""
+_SPOT_SECONDS = 3600
+"""To which it limits the waiting and running of algorithms of its own that it takes for such without checkpoints.
+
+https://docs.aws.amazon.com/sagemaker/latest/dg/model-managed-spot-training.html
+"""
+STOP_SECONDS = 120
+"""What a job that is stopped may still take, to save its model."""
 _POLL = 15.0
 _FIRST_POLL = 0.2
 _ENDED = ("Completed", "Failed", "Stopped")
@@ -52,14 +60,19 @@ class TrainingPlan:
     spot: bool = False
     epochs: int = EPOCHS
 
+    @property
+    def longest(self) -> timedelta:
+        """After which SageMaker has ended the job, with or without a model."""
+        return timedelta(seconds=_PENDING_SECONDS + 2 * self.minutes * 60 + STOP_SECONDS)
+
     def request(self, name: str, tags: list[dict[str, str]]) -> dict[str, Any]:
         """CreateTrainingJob's parameters."""
         seconds = self.minutes * 60
         stopping = {"MaxRuntimeInSeconds": seconds, "MaxPendingTimeInSeconds": _PENDING_SECONDS}
         spot: dict[str, Any] = {}
         if self.spot:
-            stopping["MaxWaitTimeInSeconds"] = 2 * seconds
-            # Without checkpoints, SageMaker caps the wait of built-in algorithms at an hour.
+            # As long again to wait for spare instances, within the limit; a longer job is resumed from its checkpoints.
+            stopping["MaxWaitTimeInSeconds"] = max(seconds, min(2 * seconds, _SPOT_SECONDS))
             spot["CheckpointConfig"] = {"S3Uri": f"s3://{self.bucket}/checkpoints/{name}"}
         return {
             **spot,

@@ -202,6 +202,13 @@ class TrainingJobs:
                     "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to "
                     "MaxRuntimeInSeconds"
                 )
+            built_in = kind_of(image) is ImageKind.BUILT_IN
+            if (
+                built_in
+                and not parameters.get("CheckpointConfig")
+                and number(condition, "MaxWaitTimeInSeconds", 0) > 3600
+            ):
+                raise refusal("MaxWaitTimeInSeconds above 3600 is not supported for the given algorithm.")
 
     def _record(self, job: TrainingJob) -> None:
         """Leave moto a record, from which it lists jobs and finds their tags."""
