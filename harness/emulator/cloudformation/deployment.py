@@ -61,7 +61,13 @@ class Surroundings(Protocol):
         """The value of an export."""
 
     def dynamic(self, stack: Stack, service: str, key: str) -> str:
-        """The value of a dynamic reference."""
+        """Return the value of a dynamic reference, ``{{resolve:service:key}}``.
+
+        Args:
+            stack: that asks; the service is called for it.
+            service: ``ssm``, ``ssm-secure`` or ``secretsmanager``.
+            key: what follows the service, with version or JSON key.
+        """
 
     def check_open(self) -> None:
         """Raise where the emulator stops."""
@@ -430,7 +436,15 @@ def evaluator_for(
     ref: Callable[[str], Any],
     attribute: Callable[[str, str], Any],
 ) -> Evaluator:
-    """Evaluates the template of *wanted* for *stack*."""
+    """Return what evaluates the functions of a template for a stack.
+
+    Args:
+        stack: whose name, id, account and region pseudo parameters have.
+        wanted: the template, with the parameters' values.
+        around: answers ``Fn::ImportValue`` and dynamic references.
+        ref: the value of ``Ref`` of a resource, by its logical id.
+        attribute: the value of ``Fn::GetAtt``, by logical id and attribute.
+    """
     pseudo = {
         "AWS::AccountId": stack.account,
         "AWS::NotificationARNs": list(wanted.notifications),

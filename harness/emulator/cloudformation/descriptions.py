@@ -74,7 +74,14 @@ def summary(of: Stack) -> dict[str, Any]:
 
 
 def resource(of: Stack, item: Resource, time: str) -> dict[str, Any]:
-    """As DescribeStackResource and its like tell of a resource; *time* names the member with its date."""
+    """Describe a resource as DescribeStackResource and its like do.
+
+    Args:
+        of: the stack.
+        item: the resource.
+        time: the member that has the date of its last change: ``Timestamp``, or ``LastUpdatedTimestamp`` in some
+            operations.
+    """
     found = {
         "StackName": of.name,
         "StackId": of.id,

@@ -130,6 +130,11 @@ class Stacks:
     def restore(self, kind: str, key: str, record: Members) -> None:
         """Take back a stack.
 
+        Args:
+            kind: of the record; there is one.
+            key: ARN of the stack.
+            record: as :meth:`kept` gave it.
+
         Raises:
             ValueError: the record is none of a stack.
         """
@@ -200,7 +205,16 @@ class Stacks:
         raise invalid(f"No export named {name} found. Rollback requested by user.")
 
     def dynamic(self, stack: Stack, service: str, key: str) -> str:
-        """The value of ``{{resolve:service:key}}``."""
+        """Return the value of ``{{resolve:service:key}}``.
+
+        Args:
+            stack: that asks; the service is called for it.
+            service: ``ssm``, ``ssm-secure`` or ``secretsmanager``.
+            key: what follows the service, with version or JSON key.
+
+        Raises:
+            AwsError: there is no such value, or the service is not emulated here.
+        """
         call = self.caller(stack)
         if service in ("ssm", "ssm-secure"):
             try:

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
 
 def fit(service: str, operation: str, properties: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Parameters of *operation* for *properties*, and the names of properties that it does not take."""
+    """Fit properties of a resource to an operation's input: names, and types of texts that are numbers or booleans.
+
+    Args:
+        service: boto3's name.
+        operation: that makes or changes the resource.
+        properties: as the template has them, evaluated.
+
+    Returns:
+        the operation's parameters, and the names of properties that it does not take.
+    """
     shape = service_model(service).operation_model(operation).input_shape
     if shape is None:
         return {}, list(properties)
@@ -28,7 +37,13 @@ def fit(service: str, operation: str, properties: Mapping[str, Any]) -> tuple[di
 
 
 def takes(service: str, operation: str, member: str) -> bool:
-    """Whether *operation* has an input *member*."""
+    """Return whether an operation has an input member.
+
+    Args:
+        service: boto3's name.
+        operation: of it.
+        member: as the service's model spells it.
+    """
     shape = service_model(service).operation_model(operation).input_shape
     return shape is not None and member in shape.members
 
@@ -83,7 +98,13 @@ def tag_list(tags: Mapping[str, Any], shape: Shape) -> list[dict[str, str]]:
 
 
 def with_tags(service: str, operation: str, tags: Mapping[str, str]) -> dict[str, Any]:
-    """The member of *operation* that takes *tags*, CloudFormation's own left out; nothing where it has none."""
+    """Return the member of an operation that takes tags, in the form that it wants; nothing where it has none.
+
+    Args:
+        service: boto3's name.
+        operation: of it.
+        tags: by key; CloudFormation's own (``aws:...``) are left out.
+    """
     tags = {key: value for key, value in tags.items() if not key.startswith("aws:")}
     shape = service_model(service).operation_model(operation).input_shape
     members = {name.lower(): name for name in shape.members} if shape is not None else {}

@@ -136,7 +136,13 @@ class Stack:
         self.events.append(Event(self.name, self.id, "AWS::CloudFormation::Stack", status, reason))
 
     def tell_of(self, resource: Resource, status: str, reason: str | None = None) -> None:
-        """Give a resource another status, and have an event say so."""
+        """Give a resource another status, and have a stack event say so.
+
+        Args:
+            resource: of this stack.
+            status: ``ResourceStatus``, e.g. ``CREATE_COMPLETE``.
+            reason: ``ResourceStatusReason``; None: none.
+        """
         resource.status, resource.reason, resource.changed = status, reason, now()
         event = Event(resource.logical_id, resource.made.physical_id, resource.kind, status, reason)
         stamp = event.time.strftime("%Y-%m-%dT%H:%M:%S.") + f"{event.time.microsecond // 1000:03d}Z"

@@ -84,9 +84,14 @@ class Work:
         return self.invoke(service, operation, given)
 
     def name(self, longest: int = 64, *, lower: bool = False, allowed: str = r"\w.-") -> str:
-        """A physical name that AWS would make up: stack, logical id, twelve characters.
+        """Make up a physical name as AWS does: stack, logical id, twelve characters.
 
         https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-name.html
+
+        Args:
+            longest: characters that the service allows.
+            lower: whether it has small letters alone, as a bucket's.
+            allowed: what a name may have, as inside of a regular expression's ``[]``; anything else is a ``-``.
         """
         room = longest - len(self.token) - 2
         stack, logical = self.stack_name, self.logical_id
@@ -97,7 +102,14 @@ class Work:
         return name.lower() if lower else name
 
     def arn(self, service: str, resource: str, *, region: bool = True, account: bool = True) -> str:
-        """An ARN in the stack's partition."""
+        """Return an ARN in the stack's partition.
+
+        Args:
+            service: the third part, e.g. ``iam``.
+            resource: the last part, e.g. ``role/name``.
+            region: whether the ARN has one; IAM's and S3's have none.
+            account: whether the ARN has one; S3's have none.
+        """
         where = f"{self.region if region else ''}:{self.account if account else ''}"
         return f"arn:aws:{service}:{where}:{resource}"
 
@@ -128,7 +140,19 @@ class Provider:
         raise NotImplementedError
 
     def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Have the resource *made* as *work* says; *before* are its properties until now."""
+        """Have the resource *made* as *work* says.
+
+        Args:
+            work: the resource as the template has it now, and calls for its stack.
+            made: as it is: physical id, attributes and facts.
+            before: its properties until now, evaluated.
+
+        Returns:
+            as it is then; another physical id has the one before removed at the end of the deployment.
+
+        Raises:
+            AwsError: a service refuses.
+        """
         raise NotImplementedError
 
     def delete(self, work: Work, made: Made) -> None:

@@ -46,7 +46,13 @@ class CustomResource(Provider):
         return self._made(self._ask(work, "Create", {}))
 
     def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Have the function change it; with another physical id it is another one, and the first is to be removed."""
+        """Have the function change it; with another physical id it is another one, and the first is to be removed.
+
+        Args:
+            work: the resource as the template has it now, and calls for its stack.
+            made: as it is: physical id, attributes and facts.
+            before: its properties until now; sent as ``OldResourceProperties``.
+        """
         more = {"PhysicalResourceId": made.physical_id, "OldResourceProperties": _texts(before)}
         return self._made(self._ask(work, "Update", more))
 
@@ -138,7 +144,13 @@ class NestedStack(Provider):
         return self._await(work, arn, "CREATE_COMPLETE")
 
     def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Change the stack and wait for it."""
+        """Change the stack and wait for it.
+
+        Args:
+            work: the resource as the template has it now, and calls for its stack.
+            made: as it is: physical id, attributes and facts.
+            before: its properties until now; not looked at: CloudFormation itself finds what changed.
+        """
         try:
             work.call("cloudformation", "UpdateStack", StackName=made.physical_id, **self._asked(work))
         except AwsError as error:
@@ -198,7 +210,13 @@ class Nothing(Provider):
         return Made(name, {"Id": name, "DeploymentId": name})
 
     def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Nothing."""
+        """Leave it: there is nothing to change.
+
+        Args:
+            work: the resource as the template has it now, and calls for its stack.
+            made: as it is: physical id, attributes and facts.
+            before: its properties until now; not looked at.
+        """
         return made
 
     def delete(self, work: Work, made: Made) -> None:

@@ -88,7 +88,13 @@ class Declared(Provider):
         return made
 
     def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Change the resource."""
+        """Change the resource.
+
+        Args:
+            work: the resource as the template has it now, and calls for its stack.
+            made: as it is: physical id, attributes and facts.
+            before: its properties until now; what has an operation of its own is set where it differs.
+        """
         if self.tagged is not None:
             operation, by = self.tagged
             tags = with_tags(self.service, operation, work.all_tags)

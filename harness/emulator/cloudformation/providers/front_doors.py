@@ -40,7 +40,13 @@ class RestApi(Provider):
         return made
 
     def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Put its paths anew."""
+        """Put its paths anew where ``Body`` is another.
+
+        Args:
+            work: the resource as the template has it now, and calls for its stack.
+            made: as it is: physical id, attributes and facts.
+            before: its properties until now; of which ``Body`` is compared.
+        """
         api = made.physical_id
         if before.get("Body") != work.properties.get("Body") and self._body(work):
             for path, resource in self._resources(work, api).items():
@@ -149,7 +155,13 @@ class Method(Provider):
         return Made(f"{work.stack_name}-{work.logical_id}", notes=left, facts=of)
 
     def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Make it anew in its place."""
+        """Make it anew in its place.
+
+        Args:
+            work: the resource as the template has it now, and calls for its stack.
+            made: as it is: physical id, attributes and facts.
+            before: its properties until now; not looked at.
+        """
         self.delete(work, made)
         found = self.create(work)
         found.physical_id = made.physical_id

@@ -60,7 +60,13 @@ exports.send = function(event, context, status, data, physicalResourceId, noEcho
 
 
 def inline_package(source: str, handler: str, runtime: str) -> bytes:
-    """The package of code that a template has in itself."""
+    """Return the ZIP of code that a template has in itself (``ZipFile``), with the ``cfnresponse`` module.
+
+    Args:
+        source: the code.
+        handler: names the file; ``index.py`` or ``index.js`` where it is empty.
+        runtime: Node.js or Python.
+    """
     node = runtime.startswith("nodejs")
     name = f"{(handler or 'index').partition('.')[0]}.{'js' if node else 'py'}"
     buffer = io.BytesIO()
@@ -98,7 +104,13 @@ class Function(Provider):
         return made
 
     def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Change code and configuration, each only where it differs."""
+        """Change code and configuration, each only where it differs.
+
+        Args:
+            work: the resource as the template has it now, and calls for its stack.
+            made: as it is: physical id, attributes and facts.
+            before: its properties until now; what is as before is not sent again.
+        """
         name, given = made.physical_id, work.properties
         if any(given.get(key) != before.get(key) for key in ("Code", "Architectures", "Handler", "Runtime")):
             code = {key: value for key, value in self._code(work).items() if key != "SourceKMSKeyArn"}

@@ -69,7 +69,13 @@ class Principal(Provider):
         return made
 
     def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Bring policies, trust and tags up to date."""
+        """Bring policies, trust and tags up to date.
+
+        Args:
+            work: the resource as the template has it now, and calls for its stack.
+            made: as it is: physical id, attributes and facts.
+            before: its properties until now; policies that are named no more are taken away.
+        """
         name, given = made.physical_id, work.properties
         if self._kind == "Role":
             trust = _document(given["AssumeRolePolicyDocument"])
@@ -151,7 +157,13 @@ class InlinePolicy(Provider):
         return Made(work.name(128), {"Id": name}, facts={"PolicyName": name})
 
     def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Put it anew, and take it from what is not named any more."""
+        """Put it anew, and take it from what is not named any more.
+
+        Args:
+            work: the resource as the template has it now, and calls for its stack.
+            made: as it is: physical id, attributes and facts.
+            before: its properties until now; ``Roles``, ``Users`` and ``Groups`` that had it.
+        """
         created = self.create(work)
         old, new = self._holders(before), self._holders(work.properties)
         gone = {
@@ -200,7 +212,13 @@ class ManagedPolicy(Provider):
         return Made(arn, {"PolicyArn": arn})
 
     def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Make the document's newest version the default one; attach and detach."""
+        """Make the document's newest version the default one; attach and detach.
+
+        Args:
+            work: the resource as the template has it now, and calls for its stack.
+            made: as it is: physical id, attributes and facts.
+            before: its properties until now; the document, and what it was attached to.
+        """
         arn = made.physical_id
         if before.get("PolicyDocument") != work.properties.get("PolicyDocument"):
             for version in work.call("iam", "ListPolicyVersions", PolicyArn=arn)["Versions"]:
@@ -250,7 +268,13 @@ class InstanceProfile(Provider):
         return Made(name, {"Arn": made["Arn"]})
 
     def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Exchange its role."""
+        """Exchange its role.
+
+        Args:
+            work: the resource as the template has it now, and calls for its stack.
+            made: as it is: physical id, attributes and facts.
+            before: its properties until now; of which ``Roles`` go.
+        """
         of = {"InstanceProfileName": made.physical_id}
         for role in before.get("Roles") or []:
             work.call("iam", "RemoveRoleFromInstanceProfile", **of, RoleName=role)
@@ -279,7 +303,13 @@ class AccessKey(Provider):
         return Made(key["AccessKeyId"], {"SecretAccessKey": key["SecretAccessKey"]})
 
     def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Set whether it is active."""
+        """Set whether it is active.
+
+        Args:
+            work: the resource as the template has it now, and calls for its stack.
+            made: as it is: physical id, attributes and facts.
+            before: its properties until now; not looked at.
+        """
         status = work.properties.get("Status", "Active")
         work.call(
             "iam", "UpdateAccessKey", UserName=work.properties["UserName"], AccessKeyId=made.physical_id, Status=status

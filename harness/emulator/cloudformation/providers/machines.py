@@ -42,7 +42,13 @@ class StateMachine(Provider):
         return Made(arn, self._attributes(work, arn, name), notes=left)
 
     def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Change definition, role, logging."""
+        """Change definition, role, logging.
+
+        Args:
+            work: the resource as the template has it now, and calls for its stack.
+            made: as it is: physical id, attributes and facts.
+            before: its properties until now; tells whether logging is to be switched off.
+        """
         asked, left = self._changeable(work, "UpdateStateMachine")
         if "LoggingConfiguration" in before and "LoggingConfiguration" not in work.properties:
             asked["loggingConfiguration"] = {"level": "OFF", "includeExecutionData": False}
@@ -151,7 +157,13 @@ class MachineAlias(Provider):
         return Made(arn, {"Arn": arn})
 
     def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Lead it elsewhere."""
+        """Lead it elsewhere.
+
+        Args:
+            work: the resource as the template has it now, and calls for its stack.
+            made: as it is: physical id, attributes and facts.
+            before: its properties until now; not looked at.
+        """
         of = {"stateMachineAliasArn": made.physical_id, "routingConfiguration": self._routing(work)}
         work.call("stepfunctions", "UpdateStateMachineAlias", **of)
         return made

@@ -37,7 +37,13 @@ class Queue(Provider):
         return Made(url, {"Arn": arn, "QueueName": name, "QueueUrl": url})
 
     def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Set its attributes; one that is named no more has its default again."""
+        """Set its attributes; one that is named no more has its default again.
+
+        Args:
+            work: the resource as the template has it now, and calls for its stack.
+            made: as it is: physical id, attributes and facts.
+            before: its properties until now; tells which are named no more.
+        """
         settings = self._settings(work)
         gone = {
             key: _QUEUE_DEFAULTS.get(key, "") for key in before if key not in work.properties and key in _QUEUE_DEFAULTS
@@ -102,7 +108,13 @@ class Topic(Provider):
         return Made(arn, {"TopicArn": arn, "TopicName": name})
 
     def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Set its attributes, subscribe who is new."""
+        """Set its attributes, subscribe who is new.
+
+        Args:
+            work: the resource as the template has it now, and calls for its stack.
+            made: as it is: physical id, attributes and facts.
+            before: its properties until now; of which ``Subscription`` is compared.
+        """
         for key, value in self._settings(work).items():
             work.call("sns", "SetTopicAttributes", TopicArn=made.physical_id, AttributeName=key, AttributeValue=value)
         for item in work.properties.get("Subscription") or []:
@@ -144,7 +156,13 @@ class Subscription(Provider):
         return Made(answer["SubscriptionArn"], {"Arn": answer["SubscriptionArn"]})
 
     def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Set its attributes."""
+        """Set its attributes.
+
+        Args:
+            work: the resource as the template has it now, and calls for its stack.
+            made: as it is: physical id, attributes and facts.
+            before: its properties until now; not looked at.
+        """
         for key, value in self._settings(work).items():
             of = {"SubscriptionArn": made.physical_id, "AttributeName": key, "AttributeValue": value}
             work.call("sns", "SetSubscriptionAttributes", **of)
@@ -182,7 +200,13 @@ class AttachedPolicy(Provider):
         return Made(work.name(128), {"Id": work.name(128)}, facts={"of": list(work.properties[self._member])})
 
     def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Set it anew."""
+        """Set it anew.
+
+        Args:
+            work: the resource as the template has it now, and calls for its stack.
+            made: as it is: physical id, attributes and facts.
+            before: its properties until now; the queues or topics that had it lose it.
+        """
         for resource in before.get(self._member) or []:
             if resource not in work.properties[self._member]:
                 with gone_is_fine():
@@ -217,7 +241,13 @@ class Rule(Provider):
         return made
 
     def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Put rule and targets anew."""
+        """Put rule and targets anew.
+
+        Args:
+            work: the resource as the template has it now, and calls for its stack.
+            made: as it is: physical id, attributes and facts.
+            before: its properties until now; targets that are named no more are removed.
+        """
         found = self._put(work, made.facts["Name"])
         self._targets(work, made.facts["Name"], before)
         return found
@@ -275,7 +305,13 @@ class BusPolicy(Provider):
         return Made(statement)
 
     def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Put it anew."""
+        """Put it anew.
+
+        Args:
+            work: the resource as the template has it now, and calls for its stack.
+            made: as it is: physical id, attributes and facts.
+            before: its properties until now; not looked at.
+        """
         return self.create(work)
 
     def delete(self, work: Work, made: Made) -> None:

@@ -70,7 +70,13 @@ class Bucket(Provider):
         return made
 
     def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Put on it what it is to have now."""
+        """Put on it what it is to have now.
+
+        Args:
+            work: the resource as the template has it now, and calls for its stack.
+            made: as it is: physical id, attributes and facts.
+            before: its properties until now; settings that are named no more are removed.
+        """
         if before.get("NotificationConfiguration") and not work.properties.get("NotificationConfiguration"):
             work.call("s3", "PutBucketNotificationConfiguration", Bucket=made.physical_id, NotificationConfiguration={})
         if before.get("LifecycleConfiguration") and not work.properties.get("LifecycleConfiguration"):
@@ -189,7 +195,13 @@ class BucketPolicy(Provider):
         return Made(bucket)
 
     def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Put it anew."""
+        """Put it anew.
+
+        Args:
+            work: the resource as the template has it now, and calls for its stack.
+            made: as it is: physical id, attributes and facts.
+            before: its properties until now; not looked at.
+        """
         return self.create(work)
 
     def delete(self, work: Work, made: Made) -> None:
@@ -213,7 +225,13 @@ class Table(Provider):
         return Made(name, self._attributes(described), notes=left)
 
     def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Change what a table lets be changed."""
+        """Change what a table lets be changed.
+
+        Args:
+            work: the resource as the template has it now, and calls for its stack.
+            made: as it is: physical id, attributes and facts.
+            before: its properties until now; what is as before is not sent again.
+        """
         name, given, was = made.physical_id, self._given(work.properties), self._given(before)
         changed: dict[str, Any] = {
             key: given[key]
@@ -299,7 +317,13 @@ class Secret(Provider):
         return Made(arn, {"Id": arn})
 
     def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Give it another value."""
+        """Give it another value.
+
+        Args:
+            work: the resource as the template has it now, and calls for its stack.
+            made: as it is: physical id, attributes and facts.
+            before: its properties until now; tells whether the value changed.
+        """
         changed = any(work.properties.get(key) != before.get(key) for key in ("SecretString", "GenerateSecretString"))
         work.call(
             "secretsmanager",
