@@ -86,7 +86,13 @@ class AsynchronousInvocations:
         self.closed = threading.Event()
 
     def submit(self, function: FunctionVersion, invocation: Invocation, settings: EventSettings) -> None:
-        """Take an event; one that would go on with a loop goes where failed ones go."""
+        """Take an event; one that would go on with a loop goes where failed ones go.
+
+        Args:
+            function: the version that runs it.
+            invocation: the event and its request id.
+            settings: of PutFunctionEventInvokeConfig: retries, the event's greatest age in seconds, destinations.
+        """
         if invocation.is_loop:
             logger.warning("a recursive loop through function %s is cut", function.name)
             self._pool.submit(self._end, invocation, settings, function, None, 0, "RecursiveInvocation")

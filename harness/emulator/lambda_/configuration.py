@@ -113,7 +113,14 @@ def _check_variables(variables: Mapping[str, str]) -> None:
 
 
 def new_configuration(parameters: Mapping[str, Any], name: str, arn: str, region: str) -> Configuration:
-    """The configuration of a function that is created; code and layers are added by who knows them."""
+    """Return the configuration of a function that is created; code and layers are added by who knows them.
+
+    Args:
+        parameters: of CreateFunction.
+        name: of the function.
+        arn: of the function, without a qualifier.
+        region: for the ARN of the runtime's version.
+    """
     image = parameters.get("PackageType") == "Image"
     configuration: Configuration = {
         "FunctionName": name,
@@ -138,7 +145,13 @@ def new_configuration(parameters: Mapping[str, Any], name: str, arn: str, region
 
 
 def change_configuration(configuration: Configuration, parameters: Mapping[str, Any], region: str) -> None:
-    """Change a configuration by what a request gives, in place."""
+    """Change a configuration, in place, by what a request gives; members that it lacks stay.
+
+    Args:
+        configuration: as GetFunctionConfiguration shows it.
+        parameters: of CreateFunction or UpdateFunctionConfiguration.
+        region: for the ARN of the runtime's version.
+    """
     for member in _TAKEN_AS_GIVEN:
         if parameters.get(member) is not None:
             configuration[member] = parameters[member]

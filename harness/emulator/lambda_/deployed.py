@@ -14,7 +14,13 @@ from harness.emulator.lambda_.references import LATEST
 
 
 def function_version(plane: ControlPlane, function: Function, version: str) -> FunctionVersion:
-    """A version of *function* as its environments need it."""
+    """Return a version of a function as its environments need it.
+
+    Args:
+        plane: knows code, layers and functions that run live.
+        function: of which it is a version.
+        version: its number, or ``$LATEST``, which alone can run live from a folder.
+    """
     found = function.versions[version]
     runtime = str(found.get("Runtime") or "")
     folder = plane.live.folder_of(function.live) if function.live and version == LATEST else None

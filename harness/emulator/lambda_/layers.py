@@ -27,7 +27,12 @@ _NO_POLICY = "No policy is associated with the given resource."
 
 
 def layers_of(plane: ControlPlane, arns: Sequence[str], call: Call) -> list[dict[str, Any]]:
-    """The layers that a function asks for, as its configuration has them.
+    """Return the layers that a function asks for, as its configuration has them.
+
+    Args:
+        plane: knows the layers.
+        arns: ``Layers`` of the request, ARNs with versions.
+        call: the request, for its region and caller.
 
     Raises:
         AwsError: too many, two of the same, of another region, or not there.

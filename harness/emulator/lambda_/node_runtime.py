@@ -54,7 +54,13 @@ class NodeRuntime:
         return "/var/runtime"
 
     def variables(self, function: FunctionVersion, task_root: Path, layers_root: Path | None) -> dict[str, str]:
-        """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html"""
+        """Return AWS's variables of a Node.js runtime.
+
+        Args:
+            function: that runs.
+            task_root: folder of its code; not named here, as Node.js starts in it.
+            layers_root: what stands in for ``/opt``; None where it has no layers.
+        """
         paths = []
         if layers_root is not None:
             node = layers_root / "nodejs"

@@ -12,7 +12,13 @@ from harness.emulator.lambda_.refusals import invalid
 
 
 def page(call: Call, member: str, items: Sequence[Any], most: int = 50) -> dict[str, Any]:
-    """The part of *items* that *call* asks for, as *member*, with ``NextMarker`` where there is more.
+    """Return the page that a request asks for, with ``NextMarker`` where there is more.
+
+    Args:
+        call: the request, with ``Marker`` and ``MaxItems``.
+        member: of the answer that has the items.
+        items: all of them, always in the same order.
+        most: that a page may have, and has where the request says nothing.
 
     Raises:
         AwsError: ``InvalidParameterValueException``: the marker is none of ours.

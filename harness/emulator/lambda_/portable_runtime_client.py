@@ -62,11 +62,25 @@ def next() -> tuple[bytes, dict[str, str | int | None]]:
 
 
 def post_invocation_result(invoke_id: str, result: bytes, content_type: str, invocation_id: str | None = None) -> None:
-    """Give a handler's result."""
+    """Give a handler's result.
+
+    Args:
+        invoke_id: ``Lambda-Runtime-Aws-Request-Id``.
+        result: the handler's answer, JSON as a rule.
+        content_type: of it.
+        invocation_id: taken as awslambdaric gives it; this emulator has no use for it.
+    """
     _CLIENT.post(invoke_id + "/response", result, {"Content-Type": content_type})
 
 
 def post_error(invoke_id: str, error: str, xray_fault: str, invocation_id: str | None = None) -> None:
-    """Give a handler's error, JSON text."""
+    """Give a handler's error.
+
+    Args:
+        invoke_id: ``Lambda-Runtime-Aws-Request-Id``.
+        error: JSON text: ``errorMessage``, ``errorType``, ``requestId``, ``stackTrace``.
+        xray_fault: the same for X-Ray, JSON text.
+        invocation_id: taken as awslambdaric gives it; this emulator has no use for it.
+    """
     headers = {"Content-Type": "application/json", "Lambda-Runtime-Function-XRay-Error-Cause": xray_fault}
     _CLIENT.post(invoke_id + "/error", error.encode(), headers)

@@ -211,7 +211,13 @@ class Store:
                 yield "code-signing-config", arn, dict(signing)
 
     def restore(self, kind: str, key: str, record: Mapping[str, Any]) -> None:
-        """Take back what :meth:`kept` gave."""
+        """Take back what :meth:`kept` gave.
+
+        Args:
+            kind: ``function``, ``layer``, ``event-source-mapping`` or ``code-signing-config``.
+            key: its name or id; functions and layers have it in their record as well.
+            record: its data.
+        """
         match kind:
             case "function":
                 function = Function.restored(record)

@@ -34,7 +34,13 @@ def conflict(message: str) -> AwsError:
 
 
 def validation(value: str, member: str, constraint: str) -> AwsError:
-    """``ValidationException`` for one member of a request."""
+    """Return the ``ValidationException`` for one member of a request.
+
+    Args:
+        value: as it was sent.
+        member: its name, with a small first letter as AWS writes it.
+        constraint: what follows ``Member must``, e.g. ``have length less than or equal to 64``.
+    """
     return AwsError(
         "ValidationException",
         f"1 validation error detected: Value {value} at '{member}' failed to satisfy constraint: "

@@ -87,7 +87,18 @@ class FunctionRunner:
         session: Actor | None = None,
         queued: bool = False,
     ) -> tuple[Invocation, FunctionVersion]:
-        """Check an invocation and find its function; *session* is who asks, *queued* that it can wait.
+        """Check an invocation and find its function.
+
+        Args:
+            name: ``FunctionName``: a name, a partial or a whole ARN, with a qualifier or without.
+            qualifier: a version, an alias or ``$LATEST``; None: what the name says, or ``$LATEST``.
+            payload: the event, JSON.
+            region: that is called.
+            request_id: that the handler sees as ``aws_request_id``.
+            client_context: ``X-Amz-Client-Context``, Base64.
+            session: the role's session that asks; None: the emulator itself.
+            queued: that it can wait, as an asynchronous invocation does: it is neither throttled nor refused as a loop
+                here.
 
         Raises:
             AwsError: as the Invoke operation documents: function missing, payload no JSON or too large, throttled.
@@ -132,7 +143,13 @@ class FunctionRunner:
         return outcome
 
     def submit(self, function: FunctionVersion, invocation: Invocation, qualifier: str | None) -> None:
-        """Run an invocation that nobody waits for, but the one that would go on with a loop."""
+        """Run an invocation that nobody waits for, but the one that would go on with a loop.
+
+        Args:
+            function: the version that runs it.
+            invocation: the event and its request id.
+            qualifier: by which it was asked for, as settings belong to a version or an alias; None: ``$LATEST``.
+        """
         self._events.submit(function, invocation, self._event_settings(function, qualifier))
 
     def _find(self, reference: Reference, session: Actor | None = None) -> Function:
@@ -172,7 +189,13 @@ class FunctionRunner:
         return None
 
     def invoke_for_source(self, arn: str, payload: bytes, trace: str) -> SourceAnswer:
-        """Invoke a function for a source of events; *trace* is what the events belong to."""
+        """Invoke a function for a source of events, and wait for its answer.
+
+        Args:
+            arn: of the function, with its qualifier.
+            payload: the batch, JSON.
+            trace: the trace header of what the events belong to, by which loops are found.
+        """
         request_id = str(uuid.uuid4())
         try:
             with traced(trace):

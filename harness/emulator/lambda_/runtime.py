@@ -33,12 +33,24 @@ class Runtime(Protocol):
         """What stack traces call that folder."""
 
     def variables(self, function: FunctionVersion, task_root: Path, layers_root: Path | None) -> dict[str, str]:
-        """Environment variables of this kind of runtime."""
+        """Return the environment variables of this kind of runtime.
+
+        Args:
+            function: that runs.
+            task_root: what stands in for ``/var/task``.
+            layers_root: what stands in for ``/opt``; None where it has no layers.
+        """
 
     def start(
         self, function: FunctionVersion, task_root: Path, environment: Mapping[str, str], descriptor: int
     ) -> Process:
-        """Start a process that writes to *descriptor*.
+        """Start a process that runs the function's handler.
+
+        Args:
+            function: that runs.
+            task_root: what stands in for ``/var/task``, where the process starts.
+            environment: all variables that it sees.
+            descriptor: file descriptor that its output goes to.
 
         Raises:
             OSError: it cannot be started.
@@ -97,7 +109,14 @@ class PythonRuntime:
 def start_process(
     command: list[str], folder: Path, environment: Mapping[str, str], descriptor: int
 ) -> subprocess.Popen[bytes]:
-    """Start *command* in a group of its own, its output going to *descriptor*, which it also inherits."""
+    """Start a program in a process group of its own.
+
+    Args:
+        command: program and arguments.
+        folder: to start in.
+        environment: all variables that it sees.
+        descriptor: file descriptor that its output goes to, and that it inherits.
+    """
     return subprocess.Popen(
         command,
         cwd=folder,

@@ -118,7 +118,13 @@ class Lambda:
         yield from self._store.kept()
 
     def restore(self, kind: str, key: str, record: Members) -> None:
-        """Take back what :meth:`kept` gave."""
+        """Take back what :meth:`kept` gave.
+
+        Args:
+            kind: ``code``, or one of the store's.
+            key: of the record; a function's is ``region/name``.
+            record: its data.
+        """
         if kind == "code":
             self._plane.codes.keep(bytes(record["zip"]))
             return

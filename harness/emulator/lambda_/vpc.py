@@ -14,6 +14,13 @@ from harness.emulator.lambda_.refusals import invalid
 def vpc_config(plane: ControlPlane, configuration: Configuration, given: Mapping[str, Any], call: Call) -> None:
     """Put the VPC that a request names into *configuration*.
 
+    Args:
+        plane: leads to EC2.
+        configuration: of the function; changed in place.
+        given: the request, with ``VpcConfig``; without one nothing is changed, an empty one takes the function out of
+            its VPC.
+        call: the request, for its region.
+
     Raises:
         AwsError: EC2 has no such subnet or security group.
     """

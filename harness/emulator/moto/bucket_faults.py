@@ -24,7 +24,13 @@ _STATUS = {
 
 
 def under_faults(faults: Faults, request: Request, answer: Callable[[Request], Response]) -> Response:
-    """S3's answer to *request*, or what a fault makes of it."""
+    """Return S3's answer to a request, or what a fault makes of it.
+
+    Args:
+        faults: those that are switched on.
+        request: with bucket and key in its path.
+        answer: has S3 answer.
+    """
     bucket, _, key = unquote(request.path).lstrip("/").partition("/")
     strike = faults.strike("bucket", bucket, key=key)
     if strike is None:

@@ -119,7 +119,15 @@ class MotoIam:
         sts_backends[self._account_id]["aws"].assumed_roles.append(assumed)
 
     def make_role(self, name: str, path: str, trust: str, policy: str | None, description: str) -> str:
-        """Make a role, with *policy* as its only one; returns its ARN."""
+        """Make a role; return its ARN.
+
+        Args:
+            name: of the role.
+            path: e.g. ``/service-role/``.
+            trust: ``AssumeRolePolicyDocument``, JSON.
+            policy: its only inline policy, JSON; None: it has none.
+            description: of the role.
+        """
         role = self._iam.create_role(
             role_name=name,
             assume_role_policy_document=trust,

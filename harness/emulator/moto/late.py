@@ -102,7 +102,14 @@ class Late:
             self._listings = {kind: Past(self._present(*kind)) for kind in kinds}
 
     def observe(self, service: str, call: Call | None, request: Request, response: Response) -> None:
-        """Take note of a change; an :data:`~harness.emulator.door.gateway.Observer`."""
+        """Take note of a change; an :data:`~harness.emulator.door.gateway.Observer`.
+
+        Args:
+            service: boto3's name of the service that answered.
+            call: the request, parsed; None for S3.
+            request: the HTTP request.
+            response: its answer.
+        """
         name = call.parameters.get("RoleName") if call is not None and service == "iam" else None
         role = self._iam.role(name) if self.roles and isinstance(name, str) else None
         if role is not None:

@@ -167,7 +167,13 @@ class _Request:
             raise S3ClientError("AccessDenied", "Access Denied")
 
     def refusal(self, action: str, resource: str, bucket: Any) -> str | None:
-        """S3's words for why *action* may not be done; None where it may."""
+        """Return S3's words for why an action may not be done; None where it may.
+
+        Args:
+            action: as IAM names it, e.g. ``s3:GetObject``.
+            resource: ARN of the bucket or the object.
+            bucket: moto's bucket, for its policy and ACL; None where it is not there.
+        """
         documents = (_policy(bucket),) if bucket is not None and bucket.policy is not None else ()
         if self._anonymous:
             return None if bucket is not None and is_public(bucket, action, resource) else "Access Denied"

@@ -16,7 +16,13 @@ _BUCKET_WRITES = ("s3:PutObject", "s3:DeleteObject")
 
 
 def is_public(bucket: Any, action: str, resource: str) -> bool:
-    """Whether anybody may do *action* to *resource*, an ARN of moto's *bucket* or of an object in it."""
+    """Return whether anybody may do something, by policy or ACL, and ``PublicAccessBlock`` does not keep them from it.
+
+    Args:
+        bucket: moto's.
+        action: as IAM names it, e.g. ``s3:GetObject``.
+        resource: ARN of the bucket or of an object in it.
+    """
     effects = effects_for_all(bucket, action, resource)
     block = bucket.public_access_block
     if "Deny" in effects:
@@ -27,7 +33,16 @@ def is_public(bucket: Any, action: str, resource: str) -> bool:
 
 
 def effects_for_all(bucket: Any, action: str, resource: str) -> set[str]:
-    """The effects of the statements in *bucket*'s policy that speak of everybody."""
+    """Return the effects of the statements in a bucket's policy that speak of everybody.
+
+    Args:
+        bucket: moto's.
+        action: as IAM names it, e.g. ``s3:GetObject``.
+        resource: ARN of the bucket or of an object in it.
+
+    Returns:
+        ``Allow``, ``Deny``, both or none.
+    """
     if bucket.policy is None:
         return set()
     document = bucket.policy.decode() if isinstance(bucket.policy, bytes) else str(bucket.policy)

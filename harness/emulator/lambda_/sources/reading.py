@@ -68,7 +68,13 @@ class Reading:
         return found if (parts[3], parts[6]) in self.store.functions else None
 
     def client(self, service: str, mapping: EventSourceMapping, as_role: bool = True) -> Any:
-        """A client as the function's role, in the source's region."""
+        """Return a client for a source of events, in the source's region.
+
+        Args:
+            service: boto3's name, e.g. ``sqs``.
+            mapping: whose function's role it calls as.
+            as_role: False: as the emulator itself, which may do everything.
+        """
         session = self.session(mapping) if as_role else None
         return self.context.clients.get(service, str(mapping["EventSourceArn"]).split(":")[3], session)
 
