@@ -61,7 +61,14 @@ class EndpointLife:
         self._closed = False
 
     def bring_up(self, name: str, region: str, status: str, update: Update | None = None) -> None:
-        """Start the model servers that an endpoint's configuration asks for, and put them into service."""
+        """Start the model servers that an endpoint's configuration asks for, and put them into service.
+
+        Args:
+            name: of the endpoint.
+            region: of it.
+            status: until it is in service: ``Creating`` or ``Updating``.
+            update: what the record was, and UpdateEndpoint's ``DeploymentConfig``; None for a new endpoint.
+        """
         endpoint = self._records.backend(region).endpoints[name]
         endpoint.endpoint_status = status
         endpoint.failure_reason = None

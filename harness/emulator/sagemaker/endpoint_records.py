@@ -23,7 +23,13 @@ class EndpointRecords:
         return backend_of(self.account_id, region)
 
     def arn(self, kind: str, name: str, region: str) -> str:
-        """The ARN of an ``endpoint`` or ``endpoint-config``."""
+        """Return the ARN of an endpoint or an endpoint configuration.
+
+        Args:
+            kind: ``endpoint`` or ``endpoint-config``.
+            name: as it was created; the ARN has it in small letters.
+            region: of it.
+        """
         return arn_of(kind, name, region, self.account_id)
 
     def require(self, name: str, region: str) -> Any:

@@ -69,7 +69,13 @@ class ExecutionRole:
         return next((what for what, on in needed if not permissions.allows(self.session, f"ecr:{what}", on)), None)
 
     def log(self, region: str, group: str, stream: str) -> Callable[[str], None]:
-        """What puts lines to a stream of CloudWatch Logs; of a role that may not, they are lost, as on AWS."""
+        """Return what puts lines to a stream of CloudWatch Logs; of a role that may not, they are lost, as on AWS.
+
+        Args:
+            region: of the group.
+            group: name of the log group, e.g. ``/aws/sagemaker/TrainingJobs``.
+            stream: name of the log stream.
+        """
         context = self._context
         allowed: list[bool] = []
 

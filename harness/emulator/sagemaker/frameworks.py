@@ -136,7 +136,13 @@ class FrameworkCommand:
 def framework_command(
     environments: FrameworkEnvironments, image: str, root: Path, arguments: tuple[str, ...]
 ) -> FrameworkCommand:
-    """The command for *arguments* in the container *image*: ``train``, ``serve``, or a command of the job's own.
+    """Return the command that runs a framework's container.
+
+    Args:
+        environments: Python environments that have frameworks, by version.
+        image: URI of the container.
+        root: the directory that stands in for ``/opt/ml``.
+        arguments: ``train``, ``serve``, or a command of the job's own.
 
     Raises:
         MissingFrameworkError: no environment has the framework.

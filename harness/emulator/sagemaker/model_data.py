@@ -48,7 +48,12 @@ def split_model_uri(uri: str) -> tuple[str, str]:
 
 
 def fetch_model(s3: Any, uri: str, folder: Path) -> None:
-    """Unpack the ``model.tar.gz`` at *uri* into *folder*.
+    """Download a model and unpack it.
+
+    Args:
+        s3: client of S3, as the model's role.
+        uri: ``ModelDataUrl``, ``s3://bucket/.../model.tar.gz``.
+        folder: where to; made where it is missing.
 
     Raises:
         ModelDataError: it is not there, is no tar file, or would write outside the folder.

@@ -6,7 +6,14 @@ from harness.emulator.door.errors import AwsError
 
 
 def arn_of(kind: str, name: str, region: str, account_id: str) -> str:
-    """ARN of a SageMaker resource, e.g. of kind ``endpoint``."""
+    """Return the ARN of a SageMaker resource.
+
+    Args:
+        kind: as ARNs have it, e.g. ``endpoint`` or ``training-job``.
+        name: as it was created; the ARN has it in small letters.
+        region: of it.
+        account_id: twelve digits.
+    """
     return f"arn:aws:sagemaker:{region}:{account_id}:{kind}/{name.lower()}"
 
 

@@ -98,7 +98,14 @@ class RunningEndpoint:
         writer: CaptureWriter,
         strike: Strike | None = None,
     ) -> ModelAnswer:
-        """One invocation of a variant, captured when the endpoint captures; *strike* is the fault applied to it.
+        """Invoke a variant, and capture the invocation when the endpoint captures.
+
+        Args:
+            variant: the production variant that takes it.
+            request: body, content type and the like.
+            inference_id: ``InferenceId``, for the capture; None: none.
+            writer: writes captures.
+            strike: the fault applied to it; None: none is.
 
         Raises:
             AwsError: ``ModelError`` (424) when the model answers an error, too late, or not at all.

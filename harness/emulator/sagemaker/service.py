@@ -133,7 +133,13 @@ class SageMaker:
             yield "monitoring-schedule", key, record
 
     def restore(self, kind: str, key: str, record: Members) -> None:
-        """Take back what :meth:`kept` gave: jobs with their ends."""
+        """Take back what :meth:`kept` gave: jobs with their ends.
+
+        Args:
+            kind: ``pipeline``, ``monitoring-schedule``, or the kind of a job.
+            key: of the record, where the kind needs it.
+            record: its data.
+        """
         if kind == "pipeline":
             self._pipelines.restore(key, record)
         elif kind == "monitoring-schedule":

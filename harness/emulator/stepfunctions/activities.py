@@ -164,7 +164,14 @@ class Activities:
     # For the scheduler's thread
 
     def offer(self, activity: str, input: str, token: str, reply: Callable[[Reply], None]) -> None:
-        """Offer a task to the workers of *activity*; *reply* is told who takes it, and what comes of it."""
+        """Offer a task to the workers of an activity.
+
+        Args:
+            activity: its ARN.
+            input: the task's, JSON text.
+            token: by which a worker answers.
+            reply: told who takes the task, and what comes of it.
+        """
         self._tokens.wait(token, reply)
         with self._changed:
             self._offers.setdefault(activity, deque()).append(_Offer(input, token, reply))

@@ -166,7 +166,13 @@ class StepFunctions:
         return ()
 
     def restore(self, kind: str, key: str, record: Members) -> None:
-        """Nothing is kept elsewhere."""
+        """Nothing is kept elsewhere.
+
+        Args:
+            kind: of the record.
+            key: of the record.
+            record: its data.
+        """
 
     def close(self) -> None:
         """End what is under way."""

@@ -152,7 +152,13 @@ class Timeline:
         return self._begun + time.monotonic() + self.offset
 
     def at(self, until: float, action: Callable[[float], None], limit: bool = False) -> Timer:
-        """Set a timer."""
+        """Set a timer.
+
+        Args:
+            until: seconds since the epoch, by this timeline.
+            action: given the time when it is carried out.
+            limit: a limit that nobody waits for: virtual time does not jump to it.
+        """
         timer = Timer(self, until, action, limit)
         self.sleeping += not limit
         heappush(self._timers, (until, next(self._numbers), timer))

@@ -27,7 +27,13 @@ def item_of(kept: Kept) -> Members:
 
 
 def data_of(kept: Kept, included: str | None, *, with_output: bool = False) -> Members:
-    """Input and output of an execution, as far as they are asked for."""
+    """Return input and output of an execution, as far as they are asked for.
+
+    Args:
+        kept: the execution.
+        included: ``includedData`` of the request: ``ALL_DATA``, ``METADATA_ONLY``, or None for all.
+        with_output: that ``outputDetails`` is there even where there is no output.
+    """
     shown = included != "METADATA_ONLY"
     answer: dict[str, object] = {"inputDetails": {"included": shown}}
     if "output" in kept.members or with_output:

@@ -162,7 +162,18 @@ class Executions:
         timeline: Timeline | None = None,
         machine: Any = None,
     ) -> Run:
-        """An execution that has not begun."""
+        """Make an execution that has not begun.
+
+        Args:
+            revision: of the state machine, with definition, type and role.
+            kept: its name, ARN and times, as the store has them.
+            value: its input, JSON.
+            region: of it.
+            account: of it, twelve digits.
+            express: whether it is an Express one.
+            timeline: its time; None: one of its own.
+            machine: what it runs instead of the revision's definition: the processor of a Distributed Map.
+        """
         parsed = machine or self._definitions.parse(revision.definition, revision.type)
         identity = Identity(
             execution_arn=kept.arn,
@@ -462,6 +473,13 @@ class Executions:
         on_end: Callable[[Run], None] | None = None,
     ) -> Run:
         """Have an execution that has failed go on. For the scheduler's thread.
+
+        Args:
+            kept: the execution, as the store has it.
+            region: of it.
+            account: of it, twelve digits.
+            machine: what it runs instead of its revision's definition: the processor of a Distributed Map.
+            on_end: told when it has ended.
 
         Raises:
             AwsError: ExecutionNotRedrivable.

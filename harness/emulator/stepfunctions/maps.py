@@ -61,7 +61,13 @@ class MapRuns:
     # For the driver of executions
 
     def run(self, parent: Run, effect: RunMap, reply: Callable[[Reply], None]) -> Callable[[], None]:
-        """Carry out *effect*; gives what stops it."""
+        """Carry out a Distributed Map; return what stops it.
+
+        Args:
+            parent: the execution that it is in.
+            effect: items, processor, concurrency, and what failures are tolerated.
+            reply: told that the Map Run has started, and its result.
+        """
         before = self._to_redrive(parent, effect)
         host = _Host(self, parent, effect, reply)
         driver = MapRunDriver(effect, parent.kept.machine, parent.arn, self._reach, parent.caller, host, before)
@@ -138,7 +144,13 @@ class MapRuns:
         return self._permissions.refusal(actor, "states:StartExecution", machine)
 
     def aside(self, parent: Run, job: Callable[[], Json], done: Callable[[Json | Failure], None]) -> None:
-        """Do *job* on the pool."""
+        """Do something on the pool.
+
+        Args:
+            parent: the execution whose time does not jump meanwhile.
+            job: what is to be done.
+            done: given the result on the scheduler's thread, or a ``States.Runtime`` where *job* raised.
+        """
 
         def finish(result: Json | Failure | BaseException) -> None:
             if isinstance(result, BaseException):
@@ -149,7 +161,15 @@ class MapRuns:
         self._scheduler.submit(parent.timeline, job, finish)
 
     def start_child(self, parent: Run, effect: RunMap, run: MapRun, child: Child, driver: MapRunDriver) -> None:
-        """Start *child*, or have it go on where it has failed before."""
+        """Start a child execution, or have it go on where it has failed before.
+
+        Args:
+            parent: the execution that the Map Run is in.
+            effect: with processor and execution type.
+            run: the Map Run.
+            child: ARN and input.
+            driver: told when it has ended.
+        """
         express = effect.execution_type == "EXPRESS"
 
         def ended(made: Run) -> None:

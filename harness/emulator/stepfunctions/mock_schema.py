@@ -23,7 +23,12 @@ STRICT, PRESENT, NONE = "STRICT", "PRESENT", "NONE"
 
 
 def check_mock(resource: str, result: Json, mode: str) -> None:
-    """Refuse a mocked *result* that the service of *resource* could not answer.
+    """Refuse a mocked result that the service could not answer.
+
+    Args:
+        resource: the Task's.
+        result: JSON.
+        mode: ``STRICT``, ``PRESENT`` or ``NONE``, as TestState has it (``fieldValidationMode``).
 
     Raises:
         AwsError: ValidationException, naming the field.

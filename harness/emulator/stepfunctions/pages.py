@@ -42,7 +42,13 @@ def token_of(position: int) -> str:
 
 
 def page_of(items: Sequence[_T], member: str, parameters: Members) -> Members:
-    """The page of *items* that is asked for, as *member* of the answer."""
+    """Return the page of items that is asked for, with ``nextToken`` where there is more.
+
+    Args:
+        items: all of them, always in the same order.
+        member: of the answer that has the items.
+        parameters: of the request: ``maxResults`` and ``nextToken``.
+    """
     first, most = position_of(parameters) or 0, size_of(parameters)
     answer: dict[str, object] = {member: list(items[first:][:most])}
     if first + most < len(items):

@@ -60,12 +60,30 @@ class Told:
         return self._execution.start(now)
 
     def reply(self, number: int, reply: Reply, now: float) -> list[Effect]:
-        """Send it the reply to an effect."""
+        """Send the execution the reply to an effect, and remember it.
+
+        Args:
+            number: id of the effect.
+            reply: the result, the failure, or word that it goes on.
+            now: seconds since the epoch.
+
+        Returns:
+            the effects that come next.
+        """
         self._record.append(("reply", number, reply, now))
         return self._execution.resolve(number, reply, now)
 
     def stop(self, error: str | None, cause: str | None, now: float) -> list[Effect]:
-        """Have it stop."""
+        """Have the execution stop, and remember it.
+
+        Args:
+            error: ``error`` of StopExecution, or None.
+            cause: ``cause`` of StopExecution, or None.
+            now: seconds since the epoch.
+
+        Returns:
+            the effects that come next.
+        """
         self._record.append(("stop", error, cause, now))
         return self._execution.stop(error, cause, now)
 

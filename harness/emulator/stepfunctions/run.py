@@ -98,7 +98,13 @@ class Maps(Protocol):
     """Carries out Distributed Maps."""
 
     def run(self, run: Run, effect: RunMap, reply: Callable[[Reply], None]) -> Callable[[], None]:
-        """Begin one; gives what stops it."""
+        """Begin a Distributed Map; return what stops it.
+
+        Args:
+            run: the execution that it is in.
+            effect: items, processor, concurrency, and what failures are tolerated.
+            reply: told that the Map Run has started, and its result.
+        """
 
 
 class Driver:
@@ -160,7 +166,14 @@ class Driver:
         self._step(run, effects)
 
     def reply(self, run: Run, effect: Effect, reply: Reply, now: float | None = None) -> None:
-        """Send *reply* to an effect that is under way; what was given up is not told."""
+        """Send *reply* to an effect that is under way; what was given up is not told.
+
+        Args:
+            run: the execution.
+            effect: that is answered.
+            reply: the result, the failure, or word that it goes on.
+            now: seconds since the epoch; None: the time of the execution's timeline.
+        """
         if effect.id not in run.undo:
             return
         if not isinstance(reply, _INTERMEDIATE):

@@ -66,7 +66,14 @@ class Scheduler:
     # For the scheduler's thread
 
     def at(self, timeline: Timeline, until: float, action: Callable[[float], None], limit: bool = False) -> Timer:
-        """Carry out *action* at *until*."""
+        """Carry out an action at a time.
+
+        Args:
+            timeline: by whose time.
+            until: seconds since the epoch.
+            action: given the time when it is carried out.
+            limit: a limit that nobody waits for: virtual time does not jump to it.
+        """
         timer = timeline.at(until, action, limit)
         self.touch(timeline)
         return timer
@@ -76,7 +83,13 @@ class Scheduler:
         self._touched[id(timeline)] = timeline
 
     def submit(self, timeline: Timeline, job: Callable[[], _T], done: Callable[[_T | BaseException], None]) -> None:
-        """Run *job* on the pool, then *done* with its result or error here; time does not jump meanwhile."""
+        """Run *job* on the pool, then *done* with its result or error here; time does not jump meanwhile.
+
+        Args:
+            timeline: whose time does not jump meanwhile.
+            job: what is to be done.
+            done: given its result or its error, on the scheduler's thread.
+        """
         timeline.busy += 1
 
         def work() -> None:

@@ -34,7 +34,14 @@ class StatusEvents:
         self._sender: ThreadPoolExecutor | None = None
 
     def observe(self, service: str, call: Call | None, request: Request, response: Response) -> None:
-        """Take note of a rule."""
+        """Take note of a rule, before which nobody hears of status changes.
+
+        Args:
+            service: boto3's name of the service that answered.
+            call: the request, parsed; None for S3.
+            request: the HTTP request.
+            response: its answer.
+        """
         if service == "events" and call is not None and call.operation == "PutRule" and self._sender is None:
             self._sender = ThreadPoolExecutor(1, thread_name_prefix="status-events")
 

@@ -129,7 +129,13 @@ class Store:
     # Resources: machines, versions, aliases, activities, Map Runs
 
     def put(self, kind: str, arn: str, body: Mapping[str, Any]) -> None:
-        """Keep a resource as it is now."""
+        """Keep a resource as it is now.
+
+        Args:
+            kind: ``machine``, ``activity``, ``mapRun`` and the like.
+            arn: of the resource.
+            body: its data, JSON.
+        """
         self._put("REPLACE", "resources", (arn, kind, json.dumps(body)))
 
     def remove(self, arn: str) -> None:
@@ -142,7 +148,13 @@ class Store:
             yield arn, json.loads(body)
 
     def put_revision(self, number: str, machine: str, body: Mapping[str, Any]) -> None:
-        """Keep what a state machine was, for the executions that run it."""
+        """Keep what a state machine was, for the executions that run it.
+
+        Args:
+            number: ``revisionId``.
+            machine: ARN of the state machine.
+            body: definition, role and the like, JSON.
+        """
         self._put("REPLACE", "revisions", (number, machine, json.dumps(body)))
 
     def revision(self, number: str) -> dict[str, Any] | None:

@@ -22,7 +22,14 @@ from harness.emulator.sagemaker.serving import hosted, model_server
 def new_fleet(
     context: EmulatorContext, programs: Programs, name: str, region: str, config: Mapping[str, Any]
 ) -> RunningEndpoint:
-    """The endpoint *name* as *config* asks for, not started.
+    """Return an endpoint as its configuration asks for, not started.
+
+    Args:
+        context: the emulator's, with clients and access.
+        programs: runs the models' containers.
+        name: of the endpoint.
+        region: of it.
+        config: as DescribeEndpointConfig shows it.
 
     Raises:
         RuntimeError: a model is gone, or SageMaker may not take on its role.

@@ -28,7 +28,13 @@ class InvocationCounts:
         self._lock = threading.Lock()
 
     def count(self, region: str, endpoint: str, variant: str) -> None:
-        """One more."""
+        """Count one more invocation, now.
+
+        Args:
+            region: of the endpoint.
+            endpoint: its name.
+            variant: name of the production variant.
+        """
         now = time.monotonic()
         with self._lock:
             times = self._times.setdefault((region, endpoint, variant), deque())
@@ -36,7 +42,13 @@ class InvocationCounts:
             self._forget(times, now)
 
     def last_minute(self, region: str, endpoint: str, variant: str) -> int:
-        """Invocations of the last minute."""
+        """Return how many invocations there were in the last minute.
+
+        Args:
+            region: of the endpoint.
+            endpoint: its name.
+            variant: name of the production variant.
+        """
         with self._lock:
             times = self._times.get((region, endpoint, variant), deque())
             self._forget(times, time.monotonic())

@@ -73,7 +73,13 @@ def captures_of(ask: Ask, endpoint: str) -> str:
 
 
 def has_captures(ask: Ask, place: str, window: tuple[datetime, datetime]) -> bool:
-    """Whether anything was captured in the hours of *window*."""
+    """Return whether anything was captured in some hours.
+
+    Args:
+        ask: calls a service as the schedule's role.
+        place: as :func:`captures_of` gives it.
+        window: the first hour, and the one after the last, UTC.
+    """
     bucket, prefix = split_model_uri(place)
     listed = ask("s3", "ListObjectsV2", {"Bucket": bucket, "Prefix": prefix, "Delimiter": "/"})
     variants = [item["Prefix"] for item in listed.get("CommonPrefixes") or []]

@@ -42,7 +42,17 @@ def window_of_now(config: Mapping[str, Any], now: datetime) -> tuple[datetime, d
 
 
 def due(text: str, begun: datetime, since: datetime, now: datetime) -> list[tuple[datetime, datetime]]:
-    """The hours to look at of each time that a schedule was due after *since* until *now*, a day's at most."""
+    """Return the hours to look at of each time that a schedule was due, a day's at most.
+
+    Args:
+        text: ``ScheduleExpression``, e.g. ``cron(0 * ? * * *)``.
+        begun: when the schedule was made, UTC.
+        since: the last time that was done; it is not given again.
+        now: until when, itself included.
+
+    Returns:
+        for each time, the first hour to look at, and the one after the last.
+    """
     expression = read_expression(text)
     assert expression is not None
     last = _floor(now)

@@ -76,7 +76,14 @@ class Callbacks:
 
 
 def message(token: str, execution: str, step: str, arguments: Mapping[str, Any]) -> str:
-    """What the queue gets."""
+    """Return the body of the message that a Callback step sends to its queue.
+
+    Args:
+        token: by which SendPipelineExecutionStepSuccess answers.
+        execution: ARN of the pipeline's execution.
+        step: its name.
+        arguments: the step's ``inputs``, evaluated.
+    """
     told = {
         "token": token,
         "arguments": arguments,

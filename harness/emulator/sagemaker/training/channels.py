@@ -100,7 +100,13 @@ def _in_manifest(s3: Any, uri: str, bucket: str, key: str) -> list[S3Object]:
 
 
 def shard(objects: Sequence[S3Object], host: int, hosts: int) -> list[S3Object]:
-    """The part of *objects* that one of several instances gets under ``ShardedByS3Key``."""
+    """Return the objects that one of several instances gets under ``ShardedByS3Key``.
+
+    Args:
+        objects: the channel's, sorted by key.
+        host: number of the instance, from 0.
+        hosts: ``InstanceCount``.
+    """
     return list(objects[host::hosts])
 
 

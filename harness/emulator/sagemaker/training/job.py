@@ -114,7 +114,14 @@ class TrainingJob:
             return True
 
     def end(self, status: str, secondary_status: str, message: str, reason: str | None = None) -> None:
-        """End it, for good."""
+        """End it, for good.
+
+        Args:
+            status: ``TrainingJobStatus``: ``Completed``, ``Failed`` or ``Stopped``.
+            secondary_status: ``SecondaryStatus``, e.g. ``MaxRuntimeExceeded``.
+            message: ``StatusMessage`` of that transition.
+            reason: ``FailureReason``; None: it has none.
+        """
         with self._changed:
             self.enter(secondary_status, message[:_LONGEST_REASON])
             self._transitions[-1]["EndTime"] = self.modified

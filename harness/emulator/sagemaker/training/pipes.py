@@ -24,11 +24,16 @@ _BLOCK = 1 << 16
 
 
 def blocks(s3: Any, channel: Mapping[str, Any], objects: Sequence[S3Object]) -> Iterator[bytes]:
-    """What a program reads from a channel in one pass.
+    """Yield what a program reads from a channel in one pass.
 
     Objects follow one another as they are, or each as a RecordIO record (``RecordWrapperType: RecordIO``). Of an
     augmented manifest's lines come the attributes that the request names: an object's content for a name that ends in
     ``-ref``, the value's JSON for others.
+
+    Args:
+        s3: client of S3, as the job's role.
+        channel: of ``InputDataConfig``.
+        objects: the channel's that this instance gets, in their order.
 
     Raises:
         ChannelError: a manifest's line is not JSON, or lacks an attribute.

@@ -213,7 +213,13 @@ class JobRunner(JobThread):
 
 
 def check_sources(s3: Any, parameters: dict[str, Any], region: str) -> str | None:
-    """What CreateTrainingJob refuses about the input data, in AWS's words; None when all of it is there."""
+    """Return what CreateTrainingJob refuses about the input data, in AWS's words; None when all of it is there.
+
+    Args:
+        s3: client of S3, as the job's role.
+        parameters: of CreateTrainingJob.
+        region: of the job, which its buckets must be in.
+    """
     for channel in parameters.get("InputDataConfig") or []:
         source = channel["DataSource"].get("S3DataSource")
         if source is None:

@@ -35,7 +35,15 @@ def upload_tar(s3: Any, folder: Path, uri: str, scratch: Path) -> None:
 
 
 def upload_files(s3: Any, folder: Path, uri: str, known: dict[Path, tuple[int, int]] | None = None) -> None:
-    """Put each file below *folder* to *uri*, leaving out those that are as *known* has them (size, time in ns)."""
+    """Put each file below a folder to S3.
+
+    Args:
+        s3: client of S3, as the job's role.
+        folder: with the files.
+        uri: ``s3://bucket/prefix`` that they go below, by their paths.
+        known: size and time (ns) of files that are there already, which are left out; added to. None: all of them are
+            put.
+    """
     bucket, prefix = split_uri(uri.rstrip("/") + "/")
     for path in files_below(folder):
         stat = path.stat()

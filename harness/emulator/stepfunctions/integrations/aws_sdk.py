@@ -38,6 +38,13 @@ def operation_model(service: str, action: str) -> OperationModel | None:
 def call(reach: Reach, service: str, action: str, arguments: Json, caller: Caller) -> Result | Failure:
     """Call an operation that there is.
 
+    Args:
+        reach: calls services.
+        service: as the Task's ARN names it, ``arn:aws:states:::aws-sdk:<service>:...``.
+        action: likewise, e.g. ``getObject``.
+        arguments: ``Parameters`` or ``Arguments``, evaluated.
+        caller: for whom, and where.
+
     Raises:
         Unusable: *arguments* do not fit it.
     """

@@ -40,7 +40,14 @@ class Lambda(Optimized):
         return _compact(answer) if isinstance(answer, Failure) else _whole(answer)
 
     def call_function(self, reach: Reach, arn: str, text: str, caller: Caller) -> Result | Failure:
-        """Invoke the function *arn*; the task gets its payload alone."""
+        """Invoke a function that the state names by its ARN; the task gets its payload alone.
+
+        Args:
+            reach: calls services.
+            arn: of the function, with a qualifier or without.
+            text: the payload, JSON.
+            caller: for whom, and where.
+        """
         answer = self._invoke(reach, {"FunctionName": arn, "Payload": text.encode()}, caller)
         if isinstance(answer, Failure):
             return answer

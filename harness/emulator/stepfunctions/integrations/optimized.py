@@ -104,7 +104,12 @@ class Optimized:
         return service_model(self.service).operation_model(operation(action))
 
     def request(self, action: str, arguments: Json, context: Context) -> dict[str, Any]:
-        """What to call the service with.
+        """Return what to call the service with.
+
+        Args:
+            action: as the Task's ARN names it, e.g. ``putItem``.
+            arguments: ``Parameters`` or ``Arguments``, evaluated.
+            context: of the execution, for what an integration adds (``AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID``).
 
         Raises:
             Unusable: *arguments* do not fit the operation.
@@ -115,6 +120,13 @@ class Optimized:
 
     def call(self, reach: Reach, action: str, arguments: Json, context: Context, caller: Caller) -> Result | Failure:
         """Call the service once.
+
+        Args:
+            reach: calls services.
+            action: as the Task's ARN names it, e.g. ``putItem``.
+            arguments: ``Parameters`` or ``Arguments``, evaluated.
+            context: of the execution, for what an integration adds.
+            caller: for whom, and where.
 
         Raises:
             Unusable: *arguments* do not fit the operation.
@@ -160,7 +172,15 @@ class Optimized:
     def describe(
         self, reach: Reach, action: str, waiting: str, effect: AwaitJob, caller: Caller
     ) -> Result | Failure | None:
-        """Look whether the job that *effect* waits for has ended."""
+        """Look whether the job that *effect* waits for has ended; None while it has not.
+
+        Args:
+            reach: calls services.
+            action: that started it, e.g. ``createTrainingJob``.
+            waiting: ``sync`` or ``sync:2``, which show the job's output differently.
+            effect: with the arguments it was started with, and the service's answer.
+            caller: for whom, and where.
+        """
         job = self.actions[action].job
         if job is None:
             return self.not_emulated(action)
@@ -179,7 +199,14 @@ class Optimized:
         return Result(value, text) if status in job.succeeded else Failure("States.TaskFailed", text)
 
     def stop(self, reach: Reach, action: str, effect: AwaitJob, caller: Caller) -> None:
-        """Stop the job that *effect* waits for, if that can be."""
+        """Stop the job that *effect* waits for, if that can be.
+
+        Args:
+            reach: calls services.
+            action: that started it.
+            effect: with the arguments it was started with, and the service's answer.
+            caller: for whom, and where.
+        """
         job = self.actions[action].job
         if job is None or job.stop is None:
             return

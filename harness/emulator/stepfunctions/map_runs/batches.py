@@ -21,7 +21,13 @@ class BatchError(Exception):
 def in_batches(
     items: Iterable[Any], most_items: int | None, most_bytes: int | None, batch_input: Any = None
 ) -> Iterator[tuple[str, int]]:
-    """The inputs of child executions, each with how many items it holds.
+    """Yield the inputs of child executions, each with how many items it holds.
+
+    Args:
+        items: JSON values.
+        most_items: ``MaxItemsPerBatch``; None: as many as fit.
+        most_bytes: ``MaxInputBytesPerBatch``; None: as many as an input may have.
+        batch_input: ``BatchInput``, in each of them; None: none.
 
     Raises:
         BatchError: an item alone is larger than a batch may be.
