@@ -106,7 +106,8 @@ def _make_app(page: Dashboard) -> Flask:
 
     @app.context_processor
     def common() -> dict[str, Any]:
-        return {"target": page.clients.target, "control": page.guard.control, "token": page.guard.token}
+        common = {"target": page.clients.target, "control": page.guard.control, "token": page.guard.token}
+        return common | {"began": lambda: _began(page.clients)}
 
     @app.errorhandler(HTTPException)
     def say(error: HTTPException) -> Response:
@@ -116,7 +117,7 @@ def _make_app(page: Dashboard) -> Flask:
     @app.errorhandler(ClientError)
     @app.errorhandler(OSError)
     def away(error: Exception) -> Response:
-        return _trouble(str(error), 502)
+        return _trouble(str(error), 502, away=not isinstance(error, ClientError))
 
     _add_executions(app, page)
     add_workspace(app, page.clients, page.index, page.views, page.watch, lambda arn: _view(page, arn))
@@ -128,10 +129,20 @@ def _make_app(page: Dashboard) -> Flask:
     return app
 
 
-def _trouble(what: str, status: int) -> Response:
+def _began(clients: Clients) -> str:
+    """When the emulator was started, where there is one that answers; another time is another emulator."""
+    if clients.control is None:
+        return ""
+    try:
+        return str(clients.control.get("health").get("started", ""))
+    except (OSError, ValueError):
+        return ""
+
+
+def _trouble(what: str, status: int, away: bool = False) -> Response:
     if request.method not in ("GET", "HEAD"):
         return make_response({"message": what}, status)
-    return make_response(render_template("trouble.html", what=what), status)
+    return make_response(render_template("trouble.html", what=what, away=away), status)
 
 
 def _add_executions(app: Flask, page: Dashboard) -> None:
@@ -145,18 +156,22 @@ def _add_executions(app: Flask, page: Dashboard) -> None:
             name=asked.get("name", "").strip(),
             machine=asked.get("machine", ""),
             error=asked.get("error", ""),
+            within=asked.get("within", 0, type=int),
+            sort=asked.get("sort", ""),
             page=asked.get("page", 1, type=int),
         )
+        tab = asked.get("tab", "list")
         machines = page.index.machines()
         listing = page.index.listing(wanted)
         drawn = next((m for m in machines if m.arn == wanted.machine), None) or _liveliest(page, machines)
         return render_template(
             "overview.html",
+            tab=tab if tab in ("start", "workflow") else "list",
             machines=machines,
             listing=listing,
             wanted=wanted,
             drawn=drawn,
-            graph=None if drawn is None else graph_of(drawn.definition),
+            graph=None if drawn is None or tab != "workflow" else graph_of(drawn.definition),
             states_in=states_in,
             stubs=[endpoint.name for endpoint in endpoints(clients.sagemaker) if endpoint.stub],
             faults_on=_faults_on(clients),

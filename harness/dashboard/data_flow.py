@@ -204,9 +204,10 @@ def _context(view: ExecutionView, step: Step) -> dict[str, Any]:
             "RetryCount": max(0, len(step.attempts) - 1),
         },
     }
-    around, item = step.parent, step.iteration
-    while around is not None and item is None:
-        item, around = around.iteration, around.parent
+    inner = step
+    while inner.parent is not None and inner.iteration is None:
+        inner = inner.parent
+    around, item = inner.parent, inner.iteration
     if around is not None and item is not None:
         found = state_in(view.definition, around.name)
         items = json.loads(_repeated(view, around, *found).inspection.get("afterItemsPath", "[]")) if found else []

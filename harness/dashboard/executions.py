@@ -7,9 +7,9 @@ import json
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -91,12 +91,42 @@ class Wanted:
     machine: str = ""
     """A state machine's ARN."""
     error: str = ""
+    within: int = 0
+    """Minutes before now in which it was started; 0 for any time."""
+    sort: str = ""
+    """One of :data:`SORTS`, ``-`` before it for the other direction; empty for the newest first."""
     page: int = 1
 
     @property
     def filters(self) -> bool:
         """Whether it leaves any out."""
-        return bool(self.status or self.name or self.machine or self.error)
+        return bool(self.status or self.name or self.machine or self.error or self.within)
+
+    def fits(self, row: Execution, now: datetime) -> bool:
+        """Whether an execution is among those that are asked for."""
+        return (
+            self.status in ("", row.status)
+            and self.name.lower() in row.name.lower()
+            and (not self.error or (row.reason is not None and row.reason.error == self.error))
+            and (not self.within or row.started >= now - timedelta(minutes=self.within))
+        )
+
+    def ordered(self, rows: list[Execution], now: datetime) -> list[Execution]:
+        """The executions, which come with the newest first, in the order that is asked for."""
+        key = SORTS.get(self.sort.removeprefix("-"))
+        if key is None:
+            return rows
+        return sorted(rows, key=lambda row: key(row, now), reverse=self.sort.startswith("-"))
+
+
+SORTS: Mapping[str, Callable[[Execution, datetime], Any]] = {
+    "status": lambda row, now: row.status,
+    "name": lambda row, now: row.name.lower(),
+    "why": lambda row, now: str(row.reason or ""),
+    "started": lambda row, now: row.started,
+    "took": lambda row, now: ((row.stopped or now) - row.started).total_seconds(),
+}
+"""By what the list can be sorted."""
 
 
 @dataclass(frozen=True)
@@ -158,14 +188,8 @@ class ExecutionIndex:
         for row in everything:
             counts[row.status] = counts.get(row.status, 0) + 1
         reasons = [row.reason for row in everything if row.reason is not None]
-        part = wanted.name.lower()
-        fitting = [
-            row
-            for row in everything
-            if wanted.status in ("", row.status)
-            and part in row.name.lower()
-            and (not wanted.error or (row.reason is not None and row.reason.error == wanted.error))
-        ]
+        now = datetime.now(UTC)
+        fitting = wanted.ordered([row for row in everything if wanted.fits(row, now)], now)
         pages = max(1, -(-len(fitting) // PAGE))
         page = min(max(wanted.page, 1), pages)
         return Listing(

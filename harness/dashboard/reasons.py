@@ -97,7 +97,9 @@ def reason_of(error: str, cause: str, status: str = "FAILED") -> Reason:
     if status == "TIMED_OUT":
         return Reason(error or "States.Timeout", "the execution took longer than it may", short)
     if status == "ABORTED":
-        return Reason(error, "somebody stopped it", short)
+        return Reason(
+            error, "somebody stopped it" if short or error else "somebody stopped it, without a reason", short
+        )
     if error in _KNOWN:
         return Reason(error, _KNOWN[error], short)
     if not short:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from werkzeug import Request, Response
 from werkzeug.exceptions import BadRequest
@@ -25,9 +26,9 @@ from harness.version import __version__
 class Control:
     """Answers ``/_harness/...``.
 
-    ``GET health``: version and state; ``GET environment``: the variables that lead boto3 here; ``GET quotas`` and ``PUT
-    quotas`` with numbers by name: what Service Quotas answers; ``GET late`` and ``PUT late`` with seconds for ``roles``
-    or ``listings``: how late changes are seen;
+    ``GET health``: version, state and start; ``GET environment``: the variables that lead boto3 here; ``GET quotas``
+    and ``PUT quotas`` with numbers by name: what Service Quotas answers; ``GET late`` and ``PUT late`` with seconds
+    for ``roles`` or ``listings``: how late changes are seen;
     ``GET functions/processes``: process numbers of execution environments;
     ``GET policies``: by role, the smallest policy that its calls need; ``POST flush``: write buffered logs and capture
     records; ``GET clock`` and ``POST clock`` with ``virtual`` or ``advance`` (seconds): Step Functions' clock;
@@ -64,6 +65,7 @@ class Control:
         self._environment = environment
         self._quotas = quotas
         self._late = late
+        self._started = datetime.now(UTC).isoformat()
 
     def answer(self, request: Request) -> Response:
         """Answer one request of the emulator's own API."""
@@ -76,7 +78,7 @@ class Control:
         path = request.path.removeprefix(CONTROL_PREFIX).rstrip("/")
         match request.method, path.split("/"):
             case "GET", ["health"]:
-                return json_response({"status": "running", "version": __version__})
+                return json_response({"status": "running", "version": __version__, "started": self._started})
             case "GET", ["environment"]:
                 return json_response({"environment": self._environment()})
             case "GET" | "PUT", ["quotas"]:

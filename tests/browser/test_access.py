@@ -8,8 +8,22 @@ import pytest
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
-PAGES = {"executions": "/", "endpoints": "/endpoints", "captures": "/captures", "faults": "/faults"}
-READY = {"executions": "svg .box", "endpoints": ".card", "captures": "#classes tr", "faults": ".victim"}
+PAGES = {
+    "executions": "/",
+    "start": "/?tab=start",
+    "workflow": "/?tab=workflow",
+    "endpoints": "/endpoints",
+    "captures": "/captures",
+    "faults": "/faults",
+}
+READY = {
+    "executions": ".row .status",
+    "start": "textarea",
+    "workflow": "svg .box",
+    "endpoints": ".card",
+    "captures": "#classes tr",
+    "faults": ".victim",
+}
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +42,7 @@ def axe():
 
 
 def looks(open_page, failed):
-    for scheme, width in (("light", 1280), ("dark", 1280), ("light", 375), ("dark", 375)):
+    for scheme, width in (("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)):
         for name, path in PAGES.items():
             page = open_page(path, scheme=scheme, width=width)
             page.wait_for_selector(READY[name])
@@ -44,8 +58,6 @@ def looks(open_page, failed):
 def test_dark_and_light_wide_and_narrow(open_page, failed, control, shoot):
     control.flush()
     for name, page in looks(open_page, failed):
-        if "executions" in name:
-            page.wait_for_selector(".choice")
         wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         assert wide[0] <= wide[1], name
         shoot(page, name, full=True)
@@ -73,7 +85,7 @@ def press_until(page, selector, key="Tab", most=120):
 
 
 def test_the_demo_with_the_keyboard_alone(open_page, scones, pictures):
-    page = open_page()
+    page = open_page(f"/?tab=start&machine={scones.state_machine_arn}")
     expect(page.locator(".choice").first).to_be_attached()
     page.keyboard.press("Tab")
     expect(page.get_by_text("To the content")).to_be_focused()

@@ -18,6 +18,12 @@ pytestmark = pytest.mark.browser
 THRESHOLD = 0.93
 
 
+@pytest.fixture
+def begin(open_page, scones):
+    """Opens the page from which the workflow is started."""
+    return lambda: open_page(f"/?tab=start&machine={scones.state_machine_arn}")
+
+
 def choose(page, key):
     page.get_by_role("radio", name=key.rpartition("/")[2], exact=True).check()
     expect(page.locator("[data-chosen]")).to_contain_text(key)
@@ -28,8 +34,8 @@ def box(page, name):
     return page.locator(f'svg [data-state="{name}"]')
 
 
-def test_a_sure_picture_succeeds(open_page, scones, pictures, shoot):
-    page = open_page()
+def test_a_sure_picture_succeeds(begin, scones, pictures, shoot):
+    page = begin()
     choose(page, max(pictures, key=pictures.get))
     expect(page.locator(".verdict")).to_contain_text("succeeded")
     for state in ("serializeImageData", "ClassifyImageData", "CheckThreshold"):
@@ -44,8 +50,8 @@ def test_a_sure_picture_succeeds(open_page, scones, pictures, shoot):
     shoot(page, "execution-succeeded")
 
 
-def test_an_unsure_picture_fails_and_the_page_says_why(open_page, scones, pictures, shoot):
-    page = open_page()
+def test_an_unsure_picture_fails_and_the_page_says_why(begin, scones, pictures, shoot):
+    page = begin()
     key = min(pictures, key=pictures.get)
     choose(page, key)
     verdict = page.locator(".verdict")
@@ -67,8 +73,8 @@ def test_an_unsure_picture_fails_and_the_page_says_why(open_page, scones, pictur
     expect(page.locator(".rows .status.SUCCEEDED")).to_have_count(0)
 
 
-def test_a_picture_is_dropped(open_page, scones, pictures, root):
-    page = open_page()
+def test_a_picture_is_dropped(begin, scones, pictures, root):
+    page = begin()
     expect(page.locator(".choice").first).to_be_visible()
     data = boto3.client("s3").get_object(Bucket=scones.bucket, Key=max(pictures, key=pictures.get))["Body"].read()
     page.evaluate(
@@ -88,8 +94,8 @@ def test_a_picture_is_dropped(open_page, scones, pictures, root):
 
 
 @pytest.mark.expects("status of 400")
-def test_what_is_no_picture_is_refused_in_words(open_page, scones, pictures):
-    page = open_page()
+def test_what_is_no_picture_is_refused_in_words(begin, scones, pictures):
+    page = begin()
     wrong = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture"}
     page.locator("input[type=file]").set_input_files(wrong)
     expect(page.get_by_role("alert")).to_have_text("notes.txt cannot be taken: the file is no PNG or JPEG picture.")
@@ -99,10 +105,10 @@ def test_what_is_no_picture_is_refused_in_words(open_page, scones, pictures):
     expect(page.get_by_role("alert")).to_contain_text("It was not started: The input is not JSON")
 
 
-def test_states_turn_live_and_a_reload_loses_nothing(open_page, scones, pictures, control, shoot):
+def test_states_turn_live_and_a_reload_loses_nothing(begin, scones, pictures, control, shoot):
     control.post("faults", {"function": "classifyImageData", "latency": 4})
     try:
-        page = open_page()
+        page = begin()
         expect(page.locator(".notice")).to_contain_text("1 fault is switched on")
         choose(page, max(pictures, key=pictures.get))
         second = box(page, "Lambda Invoke(ClassifyImageData)")
@@ -116,7 +122,7 @@ def test_states_turn_live_and_a_reload_loses_nothing(open_page, scones, pictures
         expect(second).to_have_class(re.compile("RUNNING"))
         page.evaluate("window.same = true")
         box(page, "Lambda Invoke(serializeImageData)").click()
-        running = page.locator(".step", has_text="ClassifyImageData").locator("summary")
+        running = page.locator(".step", has_text="ClassifyImageData").locator("summary").first
         running.focus()
         expect(page.locator("#said")).to_contain_text("Lambda Invoke(CheckThreshold)")  # said to a screen reader
         expect(second).to_have_class(re.compile("SUCCEEDED"))
@@ -231,7 +237,7 @@ def test_endpoints(open_page, scones, pictures, shoot):
 @pytest.mark.expects("status of 403")
 def test_a_page_that_only_shows_starts_nothing(open_page, clients, scones, pictures):
     with served(clients) as (url, _):
-        page = open_page(base=url)
+        page = open_page("/?tab=start", base=url)
         expect(page.locator("main")).to_contain_text("This page only shows.")
         expect(page.get_by_role("button", name="Start", exact=True)).to_have_count(0)
         refused = page.evaluate("fetch('/start', { method: 'POST', body: '{}' }).then((a) => a.status)")

@@ -70,7 +70,7 @@ def test_the_first_screen_says_what_passed_what_failed_and_why(page, machine, re
     text = plain(page.get(f"/?machine={machine}").text)
     assert "2 executions: 1 succeeded, 1 failed" in text
     assert "1 failed with AsDesigned: it was <b>asked</b> to." in text
-    assert "Looks whether it is to fail." in text
+    assert "Looks whether it is to fail." in plain(page.get(f"/?machine={machine}&tab=workflow").text)
 
 
 def test_executions_are_listed_the_newest_first(page, machine, results):
@@ -78,6 +78,14 @@ def test_executions_are_listed_the_newest_first(page, machine, results):
     listed = answer[answer.index('id="list"') :]
     assert listed.index(results[1].name) < listed.index(results[0].name)
     assert 'class="status SUCCEEDED"' in listed and 'class="status FAILED"' in listed
+
+
+def test_executions_are_sorted_by_what_is_asked_for(page, machine, results):
+    for sort, first, second in (("status", 1, 0), ("-status", 0, 1), ("started", 0, 1), ("-started", 1, 0)):
+        answer = unescape(page.get(f"/?machine={machine}&sort={sort}").text)
+        assert answer.index(results[first].arn) < answer.index(results[second].arn), sort
+    assert page.get(f"/?machine={machine}&sort=none&within=x").status_code == 200
+    assert results[0].arn in unescape(page.get(f"/?machine={machine}&within=60").text)
 
 
 @pytest.mark.parametrize(

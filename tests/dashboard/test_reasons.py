@@ -39,7 +39,7 @@ def test_failures_are_grouped_with_their_range():
         ("OrderIncomplete", "no items.", "FAILED", "with OrderIncomplete: no items"),
         ("Odd", "", "FAILED", "with Odd"),
         ("", "", "FAILED", "because it failed; no reason was given"),
-        ("", "", "ABORTED", "because somebody stopped it"),
+        ("", "", "ABORTED", "because somebody stopped it, without a reason"),
         ("", "", "TIMED_OUT", "because the execution took longer than it may"),
         ("States.Timeout", "", "FAILED", "because a step took longer than it may"),
         ("ValueError", '{"errorMessage": "no body", "errorType": "ValueError"}', "FAILED", "with ValueError: no body"),

@@ -1,12 +1,12 @@
 // Keeps a page up to date: told by server-sent events that something has changed, it fetches the page as the server now
 // writes it and changes what differs, so that the reader's place, focus and opened details stay.
 import { draw, colour } from "./graph.js";
+import { gone, here, note } from "./presence.js";
 import { Viewport } from "./viewport.js";
 
 const main = document.querySelector("#main");
 const topic = meta("harness-watch");
 const root = meta("harness-root");
-const live = document.querySelector("#live");
 const said = document.querySelector("#said");
 let stream = null;
 let running = false;
@@ -65,12 +65,19 @@ export async function refresh() {
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const next = page.querySelector("#main");
       if (!next) return;
+      if (answer.status === 502) {
+        gone("The emulator does not answer.", true);
+        return;
+      }
       if (page.title) document.title = page.title;
+      const token = document.querySelector('meta[name="harness-token"]');
+      if (token) token.content = page.querySelector('meta[name="harness-token"]')?.content ?? token.content;
+      note(page);
       change(next);
-      status("live", "Live");
+      here();
     } while (again);
   } catch {
-    status("away", "The server is away; trying again");
+    gone("The server does not answer.");
   } finally {
     running = false;
   }
@@ -169,21 +176,19 @@ async function readLogs(details, anew = false) {
   }
 }
 
-function status(kind, text) {
-  live.hidden = false;
-  live.className = `live ${kind}`;
-  live.textContent = text;
-}
-
 // While the page is looked at; a browser opens few connections to a server, and a hidden tab needs none.
 function listen() {
   if (!topic || stream || document.hidden) return;
   stream = new EventSource(`${root}/watch?topic=${encodeURIComponent(topic)}`);
-  stream.onopen = () => status("live", "Live");
+  stream.onopen = () => main.querySelector("[data-away]") ?? here();
   stream.onmessage = ({ data }) => {
     const told = JSON.parse(data);
     if (told.trouble) {
-      status("away", "The target does not answer; trying again");
+      gone("The emulator does not answer.", true);
+      return;
+    }
+    if (main.querySelector("[data-away]")) {
+      location.reload(); // the page was asked for while it was away
       return;
     }
     if (told.states) tell(told.states);
@@ -191,7 +196,7 @@ function listen() {
     refresh(); // at the first, too: something may have changed between the page and its stream
   };
   stream.onerror = () => {
-    status("away", "The server is away; trying again");
+    gone("The server does not answer.");
     if (stream.readyState === EventSource.CLOSED) {
       stream = null;
       setTimeout(listen, 3000);
@@ -236,6 +241,12 @@ main.addEventListener(
 main.addEventListener("click", (event) => {
   const summary = event.target.closest("summary");
   if (summary) summary.parentElement.dataset.touched = "yes";
+  const inPlace = event.target.closest("a[data-in-place]");
+  if (inPlace && !event.metaKey && !event.ctrlKey && !event.shiftKey) {
+    event.preventDefault();
+    history.pushState(null, "", inPlace.href);
+    refresh();
+  }
   const link = event.target.closest("[data-step]");
   if (link) {
     event.preventDefault();
@@ -275,6 +286,9 @@ main.addEventListener("submit", (event) => {
   filtered(event.target);
 });
 
+addEventListener("popstate", refresh);
+
+note();
 spoken = headline();
 settle();
 listen();

@@ -13,6 +13,7 @@ async function act(button) {
   const kind = button.dataset.act;
   const body = { execution: button.closest("#acts").dataset.execution };
   if (kind === "edited") body.input = main.querySelector("#edited").value;
+  if (kind === "stop") body.cause = main.querySelector("#why-stop").value.trim();
   problem("");
   button.disabled = true;
   try {
