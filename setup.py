@@ -13,6 +13,7 @@ class BuildWithWorkload(build_py):
     """Builds the package, and copies the workload to harness/scones/reference."""
 
     def run(self):
+        """Build, and copy the workload where the build is no editable one."""
         super().run()
         if self.editable_mode:
             return

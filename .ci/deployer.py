@@ -15,6 +15,7 @@ NAME = "deployer"
 
 
 def main(url: str) -> None:
+    """Make the role on the emulator at *url*, and print its ARN."""
     with urllib.request.urlopen(f"{url}/_harness/environment", timeout=10) as answer:
         os.environ.update(json.load(answer)["environment"], AWS_ENDPOINT_URL=url)
     account = boto3.client("sts").get_caller_identity()["Account"]

@@ -1,0 +1,1 @@
+"""Measurements, which docs/speed.md has the figures of."""

@@ -1,0 +1,1 @@
+"""Data Capture: read, select, export, plot."""

@@ -106,7 +106,8 @@ def query(
 
 
 def check_name(name: str) -> None:
-    """
+    """Refuse what cannot be the name of a table.
+
     Raises:
         ValueError: *name* cannot be a table's, unquoted.
     """

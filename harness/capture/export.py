@@ -47,6 +47,7 @@ def export(batches: Iterable[Batch], path: Path, form: str, *, threshold: float,
     """Write records to *path*, by way of a temporary name beside it.
 
     Args:
+        path: of the file; its folder is made.
         batches: with probabilities, and with images if those are wanted.
         form: one of :data:`FORMATS`.
         threshold: confidence to exceed, for the column ``passed``.

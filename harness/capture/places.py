@@ -62,6 +62,7 @@ class FolderPlace:
 
     @property
     def name(self) -> str:
+        """Return the folder, for messages."""
         return str(self.folder)
 
     def files(self, selection: Selection = Selection()) -> Iterator[CaptureFile]:  # noqa: B008
@@ -96,6 +97,7 @@ class BucketPlace:
 
     @property
     def name(self) -> str:
+        """Return the ``s3://`` URI, for messages."""
         return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
 
     def files(self, selection: Selection = Selection()) -> Iterator[CaptureFile]:  # noqa: B008

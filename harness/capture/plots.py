@@ -1,5 +1,7 @@
-"""Plots of captures. Each function draws into an axes and returns it; colours are the Okabe-Ito set, told apart by the
-colour-blind, and markers and hatches tell the same in grey."""
+"""Plots of captures: each function draws into an axes and returns it.
+
+Colours are the Okabe-Ito set, told apart by the colour-blind, and markers and hatches tell the same in grey.
+"""
 
 from __future__ import annotations
 

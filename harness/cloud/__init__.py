@@ -1,0 +1,1 @@
+"""A real AWS account: prices, quotas, consent, guard, removal."""

@@ -39,10 +39,12 @@ class CostLine:
 
     @property
     def expected_usd(self) -> float:
+        """Return what it is expected to cost, in USD."""
         return self.price.usd * self.expected
 
     @property
     def most_usd(self) -> float:
+        """Return what it costs at most, in USD."""
         return self.price.usd * self.most
 
 
@@ -54,10 +56,12 @@ class Estimate:
 
     @property
     def expected_usd(self) -> float:
+        """Return what all of it is expected to cost, in USD."""
         return sum(line.expected_usd for line in self.lines)
 
     @property
     def most_usd(self) -> float:
+        """Return what all of it costs at most, in USD."""
         return sum(line.most_usd for line in self.lines)
 
     def show(self, console: Console) -> None:

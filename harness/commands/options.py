@@ -19,6 +19,7 @@ class Commands(click.Group):
     """Commands whose list says each one's sentence to its end, in as many lines as that takes."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands, each with its whole sentence."""
         rows = [
             (name, command.get_short_help_str(limit=1000))
             for name in self.list_commands(ctx)

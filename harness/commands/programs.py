@@ -50,7 +50,6 @@ def run(
     dry_run: bool,
 ) -> None:
     """Run a Python SCRIPT or notebook, unmodified, against a target."""
-
     from harness.programs.downloads import answered_downloads, read_maps
     from harness.programs.scripts import run_script, target_environment
 

@@ -207,7 +207,6 @@ def _deploy_on_aws(settings: Settings, source: str, seed: int, executions: int, 
 )
 def dashboard(target: str | None, port: int, host: str, control: bool, hosts: tuple[str, ...]) -> None:
     """Serve a page that shows executions as they succeed and fail, and why; endpoints, captures, faults."""
-
     from harness.dashboard.server import serve
     from harness.targets import open_standing_target
 
@@ -251,7 +250,6 @@ def destroy(stack: str | None, target: str | None, dry_run: bool, **given: objec
 @click.option("--dry-run", is_flag=True, help="Print what would be deleted, delete nothing.")
 def sweep_command(target: str, dry_run: bool, **given: object) -> None:
     """Remove from AWS what is past its expiry, whatever made it."""
-
     from rich.console import Console
 
     from harness.scones.bring_up_aws import sweep_aws

@@ -53,6 +53,7 @@ class Dashboard:
         self._app = _make_app(self)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        """Answer a request, as a WSGI application."""
         return self._app(environ, start_response)
 
     def close(self) -> None:

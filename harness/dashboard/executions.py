@@ -56,6 +56,7 @@ class Execution:
 
     @property
     def failed(self) -> bool:
+        """Return whether it ended otherwise than well."""
         return self.status in ("FAILED", "TIMED_OUT", "ABORTED")
 
     @property

@@ -43,6 +43,7 @@ class MountedDashboard:
         return cls(url, environment, control=is_loopback(host))
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        """Answer a request, as a WSGI application; the page is made for the first one."""
         with self._lock:
             if self._page is None:
                 self._page = self._make()

@@ -1,0 +1,1 @@
+"""The emulator: AWS's APIs on one address."""

@@ -122,8 +122,12 @@ def options_of(
         settings: of the project.
         environ: names this machine's proxy and certificate authorities.
         boundary: says who may ask.
-        host, port, services, state, live: see :class:`EmulatorOptions`.
+        host: address to listen on.
+        port: 0 takes a free one.
+        services: names of those that run here; None: all.
         layers: what stands for layers of other accounts, see :func:`~harness.emulator.lambda_.provided.provided`.
+        state: folder that outlives a restart; None: there is none.
+        live: folder whose functions run from there; None: none do.
 
     Raises:
         ValueError: there is no such service, or a layer cannot be had.

@@ -1,0 +1,1 @@
+"""Any project: template, plan, deployment."""

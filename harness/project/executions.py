@@ -38,6 +38,7 @@ class ExecutionResult:
 
     @property
     def succeeded(self) -> bool:
+        """Return whether it ended well."""
         return self.status == "SUCCEEDED"
 
 

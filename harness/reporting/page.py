@@ -119,7 +119,6 @@ def table(
         numbers: columns that hold numbers.
         caption: what it is, where no text before it says so.
     """
-
     heads = "".join(
         f'<th scope="col"{_css("number" if n in numbers else "")}>{html.escape(name)}</th>'
         for n, name in enumerate(columns)

@@ -20,7 +20,14 @@ _LATEST = 3
 class Update(Protocol):
     """Tells how much of how much is done; None where nobody knows how much there is."""
 
-    def __call__(self, done: int, total: int | None, note: str = "") -> None: ...
+    def __call__(self, done: int, total: int | None, note: str = "") -> None:
+        """Tell how far it is.
+
+        Args:
+            done: how many are done.
+            total: of how many; None where that is not known.
+            note: words beside the bar.
+        """
 
 
 @contextlib.contextmanager

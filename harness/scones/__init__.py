@@ -1,0 +1,1 @@
+"""The reference workload: the image classifier of Scones Unlimited."""

@@ -1,0 +1,1 @@
+"""The Amazon States Language, without HTTP, AWS, threads or a clock."""

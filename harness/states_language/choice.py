@@ -169,7 +169,7 @@ def _path(text: str, place: str) -> Evaluator:
 
 
 def _pattern(text: str) -> Callable[[str], bool]:
-    """Return what ``StringMatches`` tests, in linear time: ``*`` is any characters, ``\\*`` and ``\\\\`` themselves."""
+    r"""Return what ``StringMatches`` tests, in linear time: ``*`` is any characters, ``\*`` and ``\\`` themselves."""
     parts: list[str] = [""]
     position = 0
     while position < len(text):

@@ -84,6 +84,7 @@ def _chosen(run: Run, output: Evaluator | None, assign: Evaluator | None) -> Pay
 
 
 def run_wait(run: Run) -> Generator[object, Any, Payload]:
+    """Run a Wait state: wait, and return its output."""
     state = run.state
     assert isinstance(state, Wait)
     document = run.take()

@@ -154,4 +154,5 @@ class StateFields:
 
 
 def is_whole(value: Json) -> bool:
+    """Return whether a value is a whole number; booleans are none."""
     return isinstance(value, int) and not isinstance(value, bool)

@@ -1,0 +1,1 @@
+"""The pytest plugin: fixtures, mocks, coverage of state machines."""

@@ -22,6 +22,7 @@ _SENT = "harness_traces"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--asl-cov`` and its like."""
     group = parser.getgroup("harness", "AWS emulation")
     group.addoption("--asl-cov", action="store_true", help="tell which parts of state machines the tests exercise")
     group.addoption(
@@ -69,6 +70,7 @@ def pytest_testnodedown(node: Any, error: Any) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the HTML report, and fail the run where too little was covered."""
     config = session.config
     if not is_wanted(config) or hasattr(config, "workerinput"):
         return
@@ -82,6 +84,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print the coverage of each state machine."""
     if not is_wanted(config):
         return
     from harness.testing.asl_report import rows

@@ -61,6 +61,7 @@ pytest_plugins = ("harness.testing.project_plugin",)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options that choose a target, and what AWS may cost."""
     group = parser.getgroup("harness", "AWS emulation")
     group.addoption("--target", metavar="NAME", help="where AWS answers: embedded (default), compose or aws")
     group.addoption("--account", metavar="ID", help="on aws: the account that is meant")
@@ -70,6 +71,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers."""
     for name, meaning in _MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
     config.addinivalue_line("markers", "workflow: runs on every target, under the marker of the one in use")
@@ -77,6 +79,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give tests marked ``workflow`` the marker of the target in use."""
     workflow = [item for item in items if item.get_closest_marker("workflow")]
     if not workflow:
         return

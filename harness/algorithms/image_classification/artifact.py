@@ -91,6 +91,8 @@ def save_artifact(artifact: Artifact, folder: Path, batch: int) -> Path:
     """Write the three files to *folder*; each is whole or absent at any moment.
 
     Args:
+        artifact: network, weights and epoch.
+        folder: of the model.
         batch: images in a training batch, which AWS's ``model-shapes.json`` names first.
 
     Returns:

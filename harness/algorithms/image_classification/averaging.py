@@ -17,7 +17,8 @@ class AveragedModule:
     """
 
     def __init__(self, module: SymbolModule, keep: float) -> None:
-        """
+        """Copy the weights.
+
         Args:
             module: the network in training.
             keep: share of the average that each update keeps; less in the first steps.

@@ -36,8 +36,10 @@ class Classifier:
     """
 
     def __init__(self, artifact: Artifact, threads: int | None = None) -> None:
-        """
+        """Load the network into ONNX Runtime.
+
         Args:
+            artifact: network, weights and number of classes.
             threads: that one computation uses; by default one for each core, up to four.
         """
         options = onnxruntime.SessionOptions()

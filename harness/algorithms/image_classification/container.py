@@ -28,6 +28,7 @@ class Container:
 
     @property
     def model(self) -> Path:
+        """Return the folder that becomes ``model.tar.gz``."""
         return self.root / "model"
 
     @property

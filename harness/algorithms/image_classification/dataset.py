@@ -24,7 +24,8 @@ class ImageDataset:
     def __init__(
         self, samples: Sequence[Sample], shape: tuple[int, int, int], num_classes: int, resize: int | None = None
     ) -> None:
-        """
+        """Keep the samples; images are decoded as they are asked for.
+
         Args:
             samples: the channel's images.
             shape: channels, height and width of the network's input.

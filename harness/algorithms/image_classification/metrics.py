@@ -26,6 +26,7 @@ class Metrics:
 
     @property
     def names(self) -> list[str]:
+        """Return the names of the metrics, as the log has them."""
         return ["accuracy"] + ([f"top_k_accuracy_{self.top_k}"] if self.top_k else [])
 
     def update(self, logits: Tensor, targets: Tensor) -> None:

@@ -74,6 +74,8 @@ def class_loss(hyperparameters: Hyperparameters, train: ImageDataset, smoothing:
     """Cross-entropy: over all classes, or with ``multi_label`` for each class by itself.
 
     Args:
+        hyperparameters: the job's, for ``multi_label`` and ``use_weighted_loss``.
+        train: the training images, for the weights of the classes.
         smoothing: share of each target that is spread over all classes.
     """
     if not hyperparameters.multi_label:

@@ -26,6 +26,7 @@ class Progress:
     _interval: tuple[float, int] = field(default_factory=lambda: (time.monotonic(), 0))
 
     def step(self) -> None:
+        """Count a step that is done."""
         self._done += 1
 
     def remaining(self) -> str:

@@ -79,6 +79,7 @@ class InvocationServer(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
+        """Take the address, and name the server by its number."""
         # The base class looks its own name up in DNS, which can take seconds where there is no network.
         TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])

@@ -71,6 +71,7 @@ class Node:
         return int(parts[0]), int(parts[1])
 
     def wrong(self, name: str) -> ArtifactError:
+        """Return the error of an attribute that cannot be used."""
         value = self.attrs.get(name)
         return ArtifactError(f"The symbol's node '{self.name}' ({self.op}) has {name}={value!r}, which cannot be used.")
 
@@ -88,6 +89,7 @@ class Symbol:
 
     @property
     def head(self) -> int:
+        """Return the index of the node whose first output is the network's."""
         return len(self.nodes) - 1
 
     def add(self, op: str, name: str, inputs: Iterable[int], weights: Iterable[str] = (), **attrs: object) -> int:

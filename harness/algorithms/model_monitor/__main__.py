@@ -21,6 +21,7 @@ _NOT_EMULATED = ("record_preprocessor_script", "post_analytics_processor_script"
 
 
 def main() -> int:
+    """Analyze a data set as ``/opt/ml`` says; return the exit code."""
     parser = argparse.ArgumentParser(prog="model_monitor", description="Analyze a data set")
     parser.add_argument("--root", type=Path, required=True, help="stands in for /opt/ml")
     parser.add_argument("--until-stdin-closes", action="store_true")

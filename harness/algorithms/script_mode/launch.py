@@ -70,6 +70,7 @@ def _end_with_parent() -> None:
 
 
 def main() -> int:
+    """Show ``/opt/ml`` where it can be shown, and run the program there; return the exit code where that fails."""
     root, wish, *command = sys.argv[1:]
     base = "/opt/ml"
     try:

@@ -80,13 +80,17 @@ class Model:
 
 
 class Handler(BaseHTTPRequestHandler):
+    """SageMaker's two paths: ``GET /ping`` and ``POST /invocations``."""
+
     protocol_version = "HTTP/1.1"
     model: Model
 
     def do_GET(self) -> None:
+        """Answer ``/ping``."""
         self._send(200 if self.path == "/ping" else 404, b"", JSON)
 
     def do_POST(self) -> None:
+        """Answer an invocation."""
         body = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), _MOST_BODY))
         accept = self.headers.get("Accept") or "*/*"
         if accept == "*/*":
@@ -109,10 +113,12 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
+        """Log nothing: SageMaker's containers show no line for each request."""
         pass
 
 
 def main() -> None:
+    """Serve the model with the user's code, until the process is ended."""
     scripts = [BASE / "code", MODEL / "code"]
     if os.environ.get("SM_BUILT_IN") and not any(folder.is_dir() for folder in scripts):
         os.execv(sys.executable, [sys.executable, os.environ["SM_BUILT_IN"], "serve"])

@@ -154,6 +154,7 @@ def say(message: str) -> None:
 
 
 def main() -> int:
+    """Run the user's script; return its exit code."""
     settings = {name: decoded(value) for name, value in read("hyperparameters.json").items()}
     script = settings.get("sagemaker_program") or os.environ.get("SAGEMAKER_PROGRAM")
     if not script and os.environ.get("SM_BUILT_IN"):

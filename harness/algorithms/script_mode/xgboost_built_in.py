@@ -193,13 +193,17 @@ def encode(predictions: Any, accept: str) -> tuple[str, str]:
 
 
 class Handler(BaseHTTPRequestHandler):
+    """SageMaker's two paths: ``GET /ping`` and ``POST /invocations``."""
+
     protocol_version = "HTTP/1.1"
     booster: Any = None
 
     def do_GET(self) -> None:
+        """Answer ``/ping``."""
         self._send(200 if self.path == "/ping" else 404, "", CSV)
 
     def do_POST(self) -> None:
+        """Answer an invocation with predictions."""
         import xgboost
 
         text = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode("utf-8", "replace")
@@ -230,6 +234,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
+        """Log nothing: SageMaker's containers show no line for each request."""
         pass
 
 
@@ -246,6 +251,7 @@ def serve() -> None:
 
 
 def main() -> int:
+    """Train, or serve what training has left; return the exit code."""
     if sys.argv[1:] == ["serve"]:
         serve()
         return 0

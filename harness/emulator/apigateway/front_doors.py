@@ -231,7 +231,10 @@ class FrontDoors:
     def _first_class(
         self, asked: Asked, service: str, operation: str, given: dict[str, Any], role: str | None
     ) -> Response:
-        """https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-aws-services.html"""
+        """Call a service for an HTTP API, without a function.
+
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-aws-services.html
+        """
         given.pop("Region", None)
         if operation == "PutEvents":
             given = {"Entries": [{name: given[name] for name in _EVENT_MEMBERS if name in given}]}

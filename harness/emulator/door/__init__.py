@@ -1,0 +1,1 @@
+"""HTTP: who may ask, requests read once, answers and errors by protocol."""

@@ -54,7 +54,8 @@ _DOCUMENTS = ("document", "iframe", "frame", "embed", "object")
 class Page(Protocol):
     """A WSGI application that can be told to end what it has under way."""
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]: ...
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request, as a WSGI application."""
 
     def close(self) -> None:
         """The emulator stops."""
@@ -126,6 +127,7 @@ class Gateway:
         self._control = control
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request, as a WSGI application."""
         path = environ.get("PATH_INFO", "")
         if self.page is not None and (path == PAGE_PREFIX or path.startswith(f"{PAGE_PREFIX}/")):
             mounted = {**environ, "SCRIPT_NAME": PAGE_PREFIX, "PATH_INFO": path.removeprefix(PAGE_PREFIX) or "/"}

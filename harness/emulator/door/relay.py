@@ -37,6 +37,7 @@ class Relay:
         self._pool = urllib3.PoolManager(maxsize=64, retries=False, timeout=urllib3.Timeout(5, _TIMEOUT))
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        """Answer a request, as a WSGI application."""
         return self.answer(Request(environ))(environ, start_response)
 
     def answer(self, request: Request) -> Response:

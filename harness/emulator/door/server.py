@@ -79,6 +79,7 @@ class KeepAliveRequestHandler(QuickHead, WSGIRequestHandler):
         self.close_connection = False
 
     def run_wsgi(self) -> None:
+        """Answer a request, once the boundary lets it in."""
         environ = self.make_environ()
         keep_names(environ, self.headers.items())
         if isinstance(self.connection, ssl.SSLSocket):

@@ -187,7 +187,10 @@ def _set_or_drop(configuration: Configuration, member: str, value: Any) -> None:
 
 
 def _logging(configuration: Configuration, given: Mapping[str, Any]) -> dict[str, Any]:
-    """https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html"""
+    """Return ``LoggingConfig`` as a request changes it.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html
+    """
     before = configuration["LoggingConfig"]
     format_ = given.get("LogFormat") or before["LogFormat"]
     if format_ == "Text" and (given.get("ApplicationLogLevel") or given.get("SystemLogLevel")):

@@ -51,14 +51,30 @@ class ImageRuntime:
         return cls(docker)
 
     def folder_on_aws(self, function: FunctionVersion) -> str:
+        """Return nothing: an image's folders are named as on AWS."""
         return ""
 
     def variables(self, function: FunctionVersion, task_root: Path, layers_root: Path | None) -> dict[str, str]:
+        """Return none: an image has its variables from its ``Dockerfile``.
+
+        Args:
+            function: that runs.
+            task_root: not looked at, as the image has its code.
+            layers_root: not looked at, as images have no layers.
+        """
         return {}
 
     def start(
         self, function: FunctionVersion, task_root: Path, environment: Mapping[str, str], descriptor: int
     ) -> Process:
+        """Run the image, on this machine's network.
+
+        Args:
+            function: with the image's URI.
+            task_root: where ``docker`` starts.
+            environment: variables; those of this machine's processes are left out.
+            descriptor: file descriptor that its output goes to.
+        """
         name = f"harness-{function.name}-{uuid.uuid4().hex[:8]}"
         given = {key: value for key, value in environment.items() if key not in _OURS}
         command = [self._docker, "run", "--rm", "--name", name, "--network", "host"]
@@ -80,6 +96,7 @@ class ImageRuntime:
         return process
 
     def end(self, process: Process) -> None:
+        """Kill the container."""
         name = self._names.pop(process.pid, None)
         if name is not None:
             with contextlib.suppress(OSError, subprocess.TimeoutExpired):

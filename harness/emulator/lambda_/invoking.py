@@ -34,11 +34,31 @@ class Runner(Protocol):
         client_context: str | None = None,
         session: Actor | None = None,
         queued: bool = False,
-    ) -> tuple[Invocation, FunctionVersion]: ...
+    ) -> tuple[Invocation, FunctionVersion]:
+        """Check an invocation and find its function.
 
-    def run(self, function: FunctionVersion, invocation: Invocation) -> Outcome: ...
+        Args:
+            name: ``FunctionName``: a name, a partial or a whole ARN.
+            qualifier: a version, an alias or ``$LATEST``; None: what the name says.
+            payload: the event, JSON.
+            region: that is called.
+            request_id: that the handler sees.
+            client_context: ``X-Amz-Client-Context``, Base64.
+            session: the role's session that asks; None: the emulator itself.
+            queued: that it can wait, as an asynchronous invocation does.
+        """
 
-    def submit(self, function: FunctionVersion, invocation: Invocation, qualifier: str | None) -> None: ...
+    def run(self, function: FunctionVersion, invocation: Invocation) -> Outcome:
+        """Run an invocation and wait for its outcome."""
+
+    def submit(self, function: FunctionVersion, invocation: Invocation, qualifier: str | None) -> None:
+        """Run an invocation that nobody waits for.
+
+        Args:
+            function: the version that runs it.
+            invocation: the event and its request id.
+            qualifier: by which it was asked for; None: ``$LATEST``.
+        """
 
 
 class Invoking:

@@ -63,7 +63,7 @@ class LogStream:
         init: float | None,
         status: str | None = None,
     ) -> bytes:
-        """An invocation is over.
+        r"""An invocation is over.
 
         Args:
             request_id: the invocation's.
@@ -71,7 +71,7 @@ class LogStream:
             memory_mb: the function's memory setting.
             used_mb: most memory that the environment has used.
             init: seconds that the environment took to start, for its first invocation.
-            status: ``timeout``, or ``error\\tError Type: ...``, when it did not end by itself.
+            status: ``timeout``, or ``error\tError Type: ...``, when it did not end by itself.
 
         Returns:
             The last 4 KB of the invocation's log, as ``LogType=Tail`` answers it.

@@ -51,6 +51,7 @@ class NodeRuntime:
         return cls(node, Path(client).resolve(), version[1]) if version else None
 
     def folder_on_aws(self, function: FunctionVersion) -> str:
+        """Return the folder of AWS's own runtime."""
         return "/var/runtime"
 
     def variables(self, function: FunctionVersion, task_root: Path, layers_root: Path | None) -> dict[str, str]:
@@ -75,7 +76,16 @@ class NodeRuntime:
     def start(
         self, function: FunctionVersion, task_root: Path, environment: Mapping[str, str], descriptor: int
     ) -> Process:
+        """Start Node.js with the runtime client.
+
+        Args:
+            function: that runs.
+            task_root: what stands in for ``/var/task``, where the process starts.
+            environment: all variables that it sees.
+            descriptor: file descriptor that its output goes to.
+        """
         return start_process([self._node, str(self._client), function.handler], task_root, environment, descriptor)
 
     def end(self, process: Process) -> None:
+        """Leave it: its process group is all there is."""
         pass

@@ -74,15 +74,31 @@ class PythonRuntime:
         self.folder: Path | None = template.runtime_folder
 
     def folder_on_aws(self, function: FunctionVersion) -> str:
+        """Return the folder of AWS's own packages."""
         return _PACKAGES.format(runtime=function.runtime)
 
     def variables(self, function: FunctionVersion, task_root: Path, layers_root: Path | None) -> dict[str, str]:
+        """Return AWS's variables of a Python runtime, with the folders of modules.
+
+        Args:
+            function: that runs.
+            task_root: what stands in for ``/var/task``.
+            layers_root: what stands in for ``/opt``; None where it has no layers.
+        """
         paths = [*self._roots(function, task_root, layers_root), self._template.runtime_folder]
         return {**OF_PYTHON, "PYTHONPATH": os.pathsep.join(map(str, paths))}
 
     def start(
         self, function: FunctionVersion, task_root: Path, environment: Mapping[str, str], descriptor: int
     ) -> Process:
+        """Start awslambdaric, as a copy of the template's process where that can be.
+
+        Args:
+            function: that runs.
+            task_root: what stands in for ``/var/task``, where the process starts.
+            environment: all variables that it sees.
+            descriptor: file descriptor that its output goes to.
+        """
         roots = [Path(path) for path in environment["PYTHONPATH"].split(os.pathsep)[:-1]]
         copied = self._template.start(function.handler, roots, dict(function.variables), environment, descriptor)
         if copied is not None:
@@ -92,6 +108,7 @@ class PythonRuntime:
         return start_process(command, task_root, environment, descriptor)
 
     def end(self, process: Process) -> None:
+        """Leave it: its process group is all there is."""
         pass
 
     @staticmethod

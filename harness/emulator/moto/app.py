@@ -44,6 +44,7 @@ class MotoApp:
         self._lock = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request, as a WSGI application."""
         answer: Iterable[bytes] = self._app_for(environ)(environ, start_response)
         return answer
 

@@ -1,0 +1,1 @@
+"""The process that an emulator is: started, found, saved, ended."""

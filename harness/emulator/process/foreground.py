@@ -70,13 +70,17 @@ def run_in_foreground(
     """Run an emulator until SIGINT, SIGTERM or SIGHUP, saying how to reach it.
 
     Args:
-        host, port, services, state, live: see :class:`~harness.emulator.options.EmulatorOptions`.
+        host: address to listen on.
+        port: 0 takes a free one.
         settings: the rest of what it is told.
+        services: names of those that run here; None: all.
+        state: folder that outlives a restart; None: there is none.
+        live: folder whose functions run from there; None: none do.
         layers: what stands for layers of other accounts, see :func:`provided`.
         page: makes a WSGI application, given the emulator's address, its variables and *host*, which answers below
             :data:`PAGE_PREFIX`; None for no such page.
-
-        hosts, origins: names under which it may be asked, and web pages that may ask: see :class:`Boundary`.
+        hosts: further names under which it may be asked.
+        origins: web pages that may ask.
 
     Raises:
         OSError: the port is taken.

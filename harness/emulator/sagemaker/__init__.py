@@ -1,0 +1,1 @@
+"""SageMaker: jobs, models, endpoints, capture, pipelines."""

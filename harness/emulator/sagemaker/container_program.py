@@ -49,6 +49,7 @@ class ContainerProgram:
 
     @property
     def pid(self) -> None:
+        """Return None: what runs in a container has no process of this machine that counts."""
         return None
 
     @property
@@ -65,13 +66,16 @@ class ContainerProgram:
         return "127.0.0.1", int(published[0]["HostPort"])
 
     def wait(self, timeout: float | None = None) -> int | None:
+        """Wait until it has ended, *timeout* seconds at most; return its exit code, None where it still runs."""
         return self._code if self._ended.wait(timeout) else None
 
     def terminate(self) -> None:
+        """Send SIGTERM."""
         with contextlib.suppress(Exception):
             self._container.kill("SIGTERM")
 
     def kill(self) -> None:
+        """Send SIGKILL."""
         with contextlib.suppress(Exception):
             self._container.kill("SIGKILL")
 

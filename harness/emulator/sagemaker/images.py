@@ -37,8 +37,10 @@ class ImageKind(Enum):
 
 
 def repository_of(image: str) -> str:
-    """The last part of an image's repository: ``image-classification`` of
-    ``123456789012.dkr.ecr.us-east-1.amazonaws.com/image-classification:1``."""
+    """Return the last part of an image's repository.
+
+    ``image-classification`` of ``123456789012.dkr.ecr.us-east-1.amazonaws.com/image-classification:1``.
+    """
     name = image.rpartition("/")[2]
     return name.partition("@")[0].partition(":")[0]
 

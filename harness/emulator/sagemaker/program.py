@@ -132,9 +132,11 @@ class ProcessProgram:
 
     @property
     def pid(self) -> int:
+        """Return the process id."""
         return self._process.pid
 
     def wait(self, timeout: float | None = None) -> int | None:
+        """Wait until it has ended, *timeout* seconds at most; return its exit code, None where it still runs."""
         try:
             code = self._process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -145,9 +147,11 @@ class ProcessProgram:
         return code
 
     def terminate(self) -> None:
+        """Send SIGTERM."""
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
+        """Send SIGKILL."""
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: int) -> None:

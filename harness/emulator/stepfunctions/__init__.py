@@ -1,0 +1,1 @@
+"""Step Functions around the states language: API, executions, time, store."""

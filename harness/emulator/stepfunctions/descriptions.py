@@ -12,6 +12,7 @@ from harness.emulator.stepfunctions.store import Kept
 
 
 def item_of(kept: Kept) -> Members:
+    """Return an execution as ListExecutions shows it."""
     item: dict[str, object] = {
         "executionArn": kept.arn,
         "stateMachineArn": kept.machine,
@@ -44,6 +45,7 @@ def data_of(kept: Kept, included: str | None, *, with_output: bool = False) -> M
 
 
 def redrivable(kept: Kept) -> dict[str, str]:
+    """Return whether an execution can be redriven, and why not, as DescribeExecution shows it."""
     if kept.status in ("RUNNING", "SUCCEEDED"):
         reason = f"Execution is {kept.status} and cannot be redriven"
         return {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": reason}
@@ -60,6 +62,7 @@ def as_step_functions_local(event: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def shown_event(event: Mapping[str, Any], with_data: bool) -> dict[str, Any]:
+    """Return an event as GetExecutionHistory shows it, without its data where that is not asked for."""
     shown: dict[str, Any] = {**event, "timestamp": moment(event["timestamp"])}
     if not with_data:
         for name, details in event.items():

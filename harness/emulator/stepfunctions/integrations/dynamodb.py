@@ -1,4 +1,7 @@
-"""DynamoDB: https://docs.aws.amazon.com/step-functions/latest/dg/connect-ddb.html"""
+"""DynamoDB.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/connect-ddb.html
+"""
 
 from __future__ import annotations
 

@@ -30,12 +30,28 @@ class Lambda(Optimized):
     """Its payload is JSON, which the task gets as it is, to the character."""
 
     def request(self, action: str, arguments: Json, context: Context) -> dict[str, Any]:
+        """Return what to call Lambda with; ``Payload`` is sent as JSON text.
+
+        Args:
+            action: as the Task's ARN names it, ``invoke``.
+            arguments: ``Parameters`` or ``Arguments``, evaluated.
+            context: of the execution.
+        """
         if isinstance(arguments, dict) and "Payload" in arguments:
             payload = arguments["Payload"]  # null is no payload, for which Lambda has an empty object
             arguments = {**arguments, "Payload": "{}" if payload is None else _text(payload)}
         return super().request(action, arguments, context)
 
     def call(self, reach: Reach, action: str, arguments: Json, context: Context, caller: Caller) -> Result | Failure:
+        """Invoke the function once.
+
+        Args:
+            reach: calls services.
+            action: as the Task's ARN names it, ``invoke``.
+            arguments: ``Parameters`` or ``Arguments``, evaluated.
+            context: of the execution.
+            caller: for whom, and where.
+        """
         answer = self._invoke(reach, self.request(action, arguments, context), caller)
         return _compact(answer) if isinstance(answer, Failure) else _whole(answer)
 

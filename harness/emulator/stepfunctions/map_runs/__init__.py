@@ -1,0 +1,1 @@
+"""Distributed Maps: items, batches, results."""
