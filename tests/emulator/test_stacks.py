@@ -1,5 +1,6 @@
 """CloudFormation: stacks made by the emulator's own services, changed by change sets, rolled back, removed."""
 
+import itertools
 import json
 import uuid
 
@@ -26,6 +27,17 @@ def template(name, **more):
     }
     outputs = {"Arn": {"Value": {"Fn::GetAtt": ["Role", "Arn"]}}}
     return json.dumps({"Parameters": {"Bucket": {"Type": "String"}}, "Resources": resources, "Outputs": outputs})
+
+
+def loops(*names):
+    """Resources that loops in loops make, forty each."""
+    made = {"Q" + "".join(f"${{{name}}}" for name in names): {"Type": "AWS::SQS::Queue"}}
+    for name in names:
+        made = {f"Fn::ForEach::Of{name}": [name, [str(number) for number in range(40)], made]}
+    return made
+
+
+LOOPS = loops("A", "B", "C", "D", "E")
 
 
 @pytest.fixture
@@ -204,6 +216,20 @@ def test_parameters_are_held_to_their_constraints(cfn, make, declared, given, wo
         ),
         ("Resources: [", "YAML not well-formed"),
         (
+            f"Resources: {{{', '.join(f'A{n}: {{Type: AWS::SNS::Topic}}' for n in range(501))}}}",
+            "Number of resources, 501, is greater than maximum allowed, 500",
+        ),
+        (
+            "A: &a {Type: 'AWS::SNS::Topic'}\nResources: {A: *a}",
+            "Template error: YAML aliases are not allowed in CloudFormation templates",
+        ),
+        (
+            json.dumps({"Resources": {"A": {"Type": "AWS::SNS::Topic"}}, "Description": "d" * 51_200}),
+            "or equal to 51200",
+        ),
+        ('{"Resources": ' + "[" * 5000 + "]" * 5000 + "}", "nested too deeply"),
+        (json.dumps({"Transform": "AWS::LanguageExtensions", "Resources": LOOPS}), "makes more than 5000 members"),
+        (
             "Resources: {R: {Type: 'AWS::IAM::Role', Properties: {RoleName: r}}}",
             r"capabilities : \[CAPABILITY_NAMED_IAM\]",
         ),
@@ -212,6 +238,36 @@ def test_parameters_are_held_to_their_constraints(cfn, make, declared, given, wo
 def test_templates_that_are_none_are_refused(cfn, name, document, words):
     with pytest.raises(cfn.exceptions.ClientError, match=words):
         cfn.create_stack(StackName=name, TemplateBody=document)
+
+
+def test_what_snippets_stand_for_is_bounded(cfn, name):
+    """YAML's aliases are allowed in them, as on AWS; not what makes a thousand million values of a few."""
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]" for a, b in itertools.pairwise("abcdefghi")]
+    snippets = {"bomb": "\n".join(lines), "shared": "A: &topic {Type: 'AWS::SNS::Topic'}\nB: *topic"}
+    snippets["itself"] = json.dumps({"Fn::Transform": include(name, "itself")})
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=name)
+    for key, text in snippets.items():
+        s3.put_object(Bucket=name, Key=key, Body=text.encode())
+
+    def create(key):
+        body = json.dumps({"Resources": {"Fn::Transform": include(name, key)}})
+        cfn.create_stack(StackName=name, TemplateBody=body, Capabilities=["CAPABILITY_AUTO_EXPAND"])
+
+    for key, words in {"bomb": "stands for more than", "itself": "a snippet includes itself"}.items():
+        with pytest.raises(cfn.exceptions.ClientError, match=words):
+            create(key)
+    create("shared")
+    cfn.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    assert len(cfn.describe_stack_resources(StackName=name)["StackResources"]) == 2
+    for key in snippets:
+        s3.delete_object(Bucket=name, Key=key)
+    s3.delete_bucket(Bucket=name)
+
+
+def include(bucket, key):
+    return {"Name": "AWS::Include", "Parameters": {"Location": f"s3://{bucket}/{key}"}}
 
 
 def test_a_type_that_is_not_emulated_fails_by_name_and_can_be_left_out(cfn, name, make):

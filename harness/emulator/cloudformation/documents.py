@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-formats.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -17,6 +17,8 @@ from harness.emulator.door.errors import AwsError
 Document = dict[str, Any]
 """A template, or a part of one: as JSON has it."""
 
+_MOST_VALUES = 250_000
+"""A template has at most 1 MB; of a few hundred bytes, YAML's aliases can make a thousand million values."""
 _SECTIONS = frozenset(
     {
         "AWSTemplateFormatVersion",
@@ -33,6 +35,10 @@ _SECTIONS = frozenset(
         "Transform",
     }
 )
+LONGEST_BODY, LONGEST_FILE = 51_200, 1_000_000
+"""Bytes of a template in a request, and of one in S3."""
+_MOST_MEMBERS = {"Resources": 500, "Parameters": 200, "Outputs": 200, "Mappings": 200}
+"""https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
 _RESOURCE_MEMBERS = frozenset(
     {
         "Condition",
@@ -91,8 +97,18 @@ def parse(text: str) -> Any:
     """The value that a JSON or YAML text with short forms stands for.
 
     Raises:
-        AwsError: ValidationError, it is neither.
+        AwsError: ValidationError, it is neither, or stands for more than a template may hold.
     """
+    try:
+        value = _load(text)
+        if _size(value, {}) > _MOST_VALUES:
+            raise invalid(f"Template error: the text stands for more than {_MOST_VALUES} values.")
+    except RecursionError:
+        raise invalid("Template format error: the text is nested too deeply.") from None
+    return value
+
+
+def _load(text: str) -> Any:
     try:
         if text.lstrip().startswith("{"):
             return json.loads(text)
@@ -106,12 +122,38 @@ def parse(text: str) -> Any:
         raise invalid(f"Template format error: YAML not well-formed.{where}") from None
 
 
+def _size(value: Any, known: dict[int, int]) -> int:
+    """How many values *value* holds; what YAML's aliases share counts as often as it is named.
+
+    Raises:
+        AwsError: ValidationError, it holds itself.
+    """
+    if not isinstance(value, (dict, list)):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = 0
+        inner = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_size(item, known) for item in inner)
+    if known[id(value)] == 0:
+        raise invalid("Template format error: YAML not well-formed.")
+    return known[id(value)]
+
+
+def _events(text: str) -> Iterator[yaml.Event]:
+    try:
+        yield from yaml.parse(text, _Loader)
+    except yaml.YAMLError:
+        return  # told when it is loaded
+
+
 def read(text: str) -> Document:
     """The template in *text*.
 
     Raises:
         AwsError: ValidationError, it is not well-formed or not a template.
     """
+    if "*" in text and any(isinstance(event, yaml.AliasEvent) for event in _events(text)):
+        raise invalid("Template error: YAML aliases are not allowed in CloudFormation templates")
     found = parse(text)
     if not isinstance(found, dict):
         raise invalid("Template format error: unsupported structure.")
@@ -133,6 +175,10 @@ def check(template: Mapping[str, Any]) -> None:
     version = template.get("AWSTemplateFormatVersion", "2010-09-09")
     if str(version) != "2010-09-09":
         raise invalid(f"Template format error: [/AWSTemplateFormatVersion] is invalid: {version}")
+    for section, most in _MOST_MEMBERS.items():
+        if (count := len(template.get(section) or ())) > most:
+            words = f"Number of {section.lower()}, {count}, is greater than maximum allowed, {most}"
+            raise invalid(f"Template format error: {words}")
     resources = template.get("Resources")
     if not isinstance(resources, Mapping) or not resources:
         raise invalid("Template format error: At least one Resources member must be defined.")

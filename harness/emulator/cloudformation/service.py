@@ -21,7 +21,7 @@ from harness.emulator.access.sessions import RoleSession
 from harness.emulator.cloudformation import descriptions, parameters
 from harness.emulator.cloudformation.addresses import place_of
 from harness.emulator.cloudformation.deployment import PSEUDO, Deployment
-from harness.emulator.cloudformation.documents import Document, check, invalid, read
+from harness.emulator.cloudformation.documents import LONGEST_BODY, LONGEST_FILE, Document, check, invalid, read
 from harness.emulator.cloudformation.expressions import text_of
 from harness.emulator.cloudformation.graph import check_references, in_order
 from harness.emulator.cloudformation.providers.base import Caller, Provider
@@ -264,7 +264,13 @@ class Stacks:
     def _template_text(self, call: Call, stack: Stack | None) -> str:
         given = call.parameters
         if given.get("TemplateBody"):
-            return str(given["TemplateBody"])
+            body = str(given["TemplateBody"])
+            if len(body.encode()) > LONGEST_BODY:
+                words = (
+                    f"Value '{body}' at 'templateBody' failed to satisfy constraint: Member must have length less than"
+                )
+                raise invalid(f"1 validation error detected: {words} or equal to {LONGEST_BODY}")
+            return body
         if given.get("TemplateURL"):
             return self._fetch(call, str(given["TemplateURL"]))
         if stack is not None and stack.wanted is not None and _is_true(given.get("UsePreviousTemplate")):
@@ -278,6 +284,8 @@ class Stacks:
             body = self._call(Call("s3", "GetObject", asked, call.region, call.account, call.caller))["Body"]
         except AwsError as error:
             raise invalid(f"S3 error: {error.message}") from None
+        if len(bytes(body)) > LONGEST_FILE:
+            raise invalid(f"Template may not exceed {LONGEST_FILE} bytes in size.")
         return str(bytes(body), "utf-8")
 
     def _wanted(self, call: Call, stack: Stack) -> Wanted:

@@ -16,6 +16,10 @@ from harness.emulator.cloudformation.expressions import text_of
 SERVERLESS = "AWS::Serverless-2016-10-31"
 INCLUDE = "AWS::Include"
 EXTENSIONS = "AWS::LanguageExtensions"
+_MOST_MADE = 5000
+"""By a loop, with those in it: ten times what a template may have of resources."""
+_DEEPEST = 10
+"""How many snippets may include one another."""
 _IGNORED = frozenset({"AWS::CodeDeployBlueGreen"})
 
 FetchText = Callable[[str], str]
@@ -57,10 +61,12 @@ def transform(template: Document, values: Mapping[str, Any], region: str, fetch:
     return found
 
 
-def _include(part: Any, values: Mapping[str, Any], fetch: FetchText) -> Any:
-    """*part* with its ``Fn::Transform`` of snippets replaced."""
+def _include(part: Any, values: Mapping[str, Any], fetch: FetchText, depth: int = 0) -> Any:
+    """*part* with its ``Fn::Transform`` of snippets replaced; it is in *depth* snippets itself."""
+    if depth > _DEEPEST:
+        raise invalid(f"Transform {INCLUDE} failed with: a snippet includes itself")
     if isinstance(part, list):
-        return [_include(item, values, fetch) for item in part]
+        return [_include(item, values, fetch, depth) for item in part]
     if not isinstance(part, dict):
         return part
     found: Document = {}
@@ -69,12 +75,12 @@ def _include(part: Any, values: Mapping[str, Any], fetch: FetchText) -> Any:
             for item in value if isinstance(value, list) else [value]:
                 if item.get("Name") != INCLUDE:
                     raise invalid(f"not emulated: transform {item.get('Name')}")
-                snippet = _include(_snippet(item.get("Parameters") or {}, values, fetch), values, fetch)
+                snippet = _include(_snippet(item.get("Parameters") or {}, values, fetch), values, fetch, depth + 1)
                 if not isinstance(snippet, dict):
                     return snippet
                 found.update(snippet)
         else:
-            found[key] = _include(value, values, fetch)
+            found[key] = _include(value, values, fetch, depth)
     return found
 
 
@@ -115,6 +121,8 @@ def _loops(part: Any, values: Mapping[str, Any], names: Mapping[str, str]) -> An
             if isinstance(item, Mapping) and "Ref" in item:
                 item = values.get(item["Ref"])
             found.update(_loops(body, values, {**names, name: text_of(item)}))
+            if len(found) > _MOST_MADE:
+                raise invalid(f"Transform {EXTENSIONS} failed with: {key} makes more than {_MOST_MADE} members")
     return found
 
 
