@@ -74,6 +74,44 @@ def test_up_stops_cleanly(tmp_path, number):
     assert "no emulator runs for this folder" in run("env", cwd=tmp_path).stderr
 
 
+STUCK = """
+import threading
+from harness.emulator.process import foreground
+from harness.settings import Settings
+
+class Page:
+    def __call__(self, environ, start_response):
+        raise NotImplementedError
+
+    def close(self):
+        threading.Event().wait()  # as an answer that never comes to an end
+
+foreground._LONGEST_STOP = 0.5
+foreground.run_in_foreground(
+    host="127.0.0.1", port=0, settings=Settings(), services=None, page=lambda *given: Page()
+)
+"""
+
+
+def test_what_never_ends_does_not_keep_the_emulator_from_ending(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", STUCK],
+        cwd=tmp_path,
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert "The emulator answers" in process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    assert "could not be stopped within" in told
+
+
 def test_a_taken_port_is_a_clear_error(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         refused = run("up", "--port", str(taken.getsockname()[1]), cwd=tmp_path)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import resource
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -35,6 +36,8 @@ Stop it with Ctrl-C; {end}"""
 _PAGE_HINT = """
   What runs in it, as a page: [cyan]{url}[/cyan]
 """
+_LONGEST_STOP = 30.0
+"""Seconds that stopping may take, whatever an answer under way has fallen into."""
 _FEW_FILES = 256
 _MOST_FILES = 16384
 _OPEN = """\
@@ -129,4 +132,15 @@ def run_in_foreground(
         while not stop.wait(1):
             pass
         console.print("Stopping ...")
+        last_resort = threading.Timer(_LONGEST_STOP, _end_unstopped)
+        last_resort.daemon = True
+        last_resort.start()
+    last_resort.cancel()
     console.print("Stopped.")
+
+
+def _end_unstopped() -> None:
+    """End this process, whatever keeps it from stopping; its children end with it."""
+    words = f"It could not be stopped within {_LONGEST_STOP:.0f} s, and has been ended; what was saved last is kept.\n"
+    os.write(sys.stderr.fileno(), words.encode())
+    os._exit(1)
