@@ -14,6 +14,7 @@ from PIL import Image
 from harness.algorithms.image_classification.artifact import Artifact
 from harness.algorithms.image_classification.network import Layout, build_symbol
 from harness.algorithms.image_classification.operators import parameter_shapes
+from tests.waiting import hear
 
 TINY = Layout(stem=4, widths=(4, 8), units=(1, 1), first_stride=2)
 PROGRAM = (sys.executable, "-m", "harness.algorithms.image_classification")
@@ -140,7 +141,7 @@ class Server:
     def __init__(self, root):
         command = [*PROGRAM, "serve", "--root", str(root), "--port", "0"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.first_line = self.process.stdout.readline()
+        self.first_line = hear(self.process, r".+\n")[0]
         self.port = int(self.first_line.rpartition(":")[2]) if "Listening" in self.first_line else None
 
     def connect(self):

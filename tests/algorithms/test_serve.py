@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from harness.algorithms.image_classification.artifact import load_artifact, pack_artifact, save_artifact
+from tests.waiting import until
 
 from .conftest import PROGRAM, png, random_artifact
 
@@ -138,8 +139,8 @@ def test_concurrent_requests_get_each_their_own_answer(server):
     for thread in clients:
         thread.start()
     for thread in clients:
-        thread.join()
-    assert not wrong
+        thread.join(60)
+    assert not wrong and not any(thread.is_alive() for thread in clients)
 
 
 def test_calls_that_wait_are_computed_together(classifier, monkeypatch):
@@ -162,8 +163,7 @@ def test_calls_that_wait_are_computed_together(classifier, monkeypatch):
     assert entered.wait(10)
     for thread in threads[1:]:
         thread.start()
-    while len(classifier._waiting) < 5:
-        pass
+    until(lambda: len(classifier._waiting) == 5)
     proceed.set()
     for thread in threads:
         thread.join(10)

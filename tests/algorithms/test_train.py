@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from harness.algorithms.image_classification.artifact import load_artifact, save_artifact
 from harness.algorithms.image_classification.network import FAST_LAYOUT, build_symbol
 from harness.algorithms.image_classification.train import run_training
+from tests.waiting import hear
 
 from .conftest import PROGRAM, random_artifact
 from .test_samples import IMAGE, image_record, record
@@ -271,13 +271,10 @@ def test_training_that_diverges_says_so(torch, train, job):
 def test_sigterm_ends_a_job_with_its_best_model(torch, job):
     job.with_lists().configure(epochs=10_000)
     process = subprocess.Popen([*PROGRAM, "train", "--root", str(job.root)], stdout=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    for line in process.stdout:
-        if "Saved checkpoint" in line or time.monotonic() > deadline:
-            break
+    hear(process, "Saved checkpoint")
     os.kill(process.pid, signal.SIGTERM)
-    rest = process.stdout.read()
-    assert process.wait(30) == 0
+    rest, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
     assert "Received SIGTERM" in rest
     assert load_artifact(job.model).epoch >= 1
     assert not (job.root / "output" / "failure").exists()

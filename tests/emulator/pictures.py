@@ -1,11 +1,12 @@
 """A data set of a few drawn images in S3, with the calls that train on it."""
 
 import io
-import time
 import uuid
 
 import numpy as np
 from PIL import Image
+
+from tests.waiting import training_ended
 
 ROLE = "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker-ExecutionRole"
 IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1"
@@ -70,13 +71,4 @@ def request(bucket, **more):
 def run(sagemaker, **parameters):
     """Create a training job and give DescribeTrainingJob's answer once it has ended."""
     sagemaker.create_training_job(**parameters)
-    return ended(sagemaker, parameters["TrainingJobName"])
-
-
-def ended(sagemaker, name, within=60):
-    deadline = time.monotonic() + within
-    while time.monotonic() < deadline:
-        answer = sagemaker.describe_training_job(TrainingJobName=name)
-        if answer["TrainingJobStatus"] not in ("InProgress", "Stopping"):
-            return answer
-    raise AssertionError(f"{name} is still {answer['SecondaryStatus']}")
+    return training_ended(sagemaker, parameters["TrainingJobName"])

@@ -147,9 +147,10 @@ def test_a_machine_is_named_by_name_pattern_or_logical_id(asked, meant):
 
 
 SUITE = """
-import json, time
+import json
 import boto3
 import pytest
+from harness.project.executions import wait
 
 WHO = {"Service": "states.amazonaws.com"}
 TRUST = {"Statement": [{"Effect": "Allow", "Principal": WHO, "Action": "sts:AssumeRole"}]}
@@ -164,8 +165,7 @@ def test_runs(target, name, machine):
     states = boto3.client("stepfunctions")
     arn = states.create_state_machine(name=name, definition=json.dumps(machine), roleArn=role)["stateMachineArn"]
     run = states.start_execution(stateMachineArn=arn, input="{}")["executionArn"]
-    while states.describe_execution(executionArn=run)["status"] == "RUNNING":
-        time.sleep(0.01)
+    wait(states, run, timeout=60)
 """
 
 
@@ -179,6 +179,7 @@ def test_pytest_tells_coverage_writes_a_page_and_fails_below_a_share(tmp_path):
             cwd=tmp_path,
             capture_output=True,
             text=True,
+            timeout=120,
         )
 
     short = suite("--asl-cov", "--asl-cov-html", "out/cover.html", "--asl-cov-fail-under", "90")

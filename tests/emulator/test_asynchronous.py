@@ -1,7 +1,6 @@
 """Events that nobody waits for: tried again as Lambda does, and told of afterwards."""
 
 import json
-import time
 import uuid
 
 import boto3
@@ -10,6 +9,7 @@ import pytest
 from tests.emulator.acting import allow
 from tests.emulator.conftest import delete_role, make_role
 from tests.emulator.packages import package
+from tests.waiting import until
 
 # Fails so often, and notes each attempt in a file: functions share this machine's folders.
 HANDLER = """
@@ -57,40 +57,24 @@ def queue(target):
     url = sqs.create_queue(QueueName=f"queue-{uuid.uuid4().hex[:8]}")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
 
-    def receive(within=10):
-        return until(lambda: sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"]).get("Messages"), within)[
-            0
-        ]
+    def receive():
+        return until(lambda: sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"]).get("Messages"))[0]
 
     yield arn, receive
     sqs.delete_queue(QueueUrl=url)
-
-
-def until(find, within=10):
-    deadline = time.monotonic() + within
-    while not (found := find()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return found
 
 
 def attempts(file):
     return file.read_text().splitlines() if file.exists() else []
 
 
-def test_an_event_that_fails_is_tried_twice_more(clock, invoke):
-    _, _, file = invoke(failures=9)
-    until(lambda: len(attempts(file)) == 3)
-    time.sleep(0.3)
+def test_an_event_that_fails_is_tried_twice_more(clock, invoke, queue):
+    arn, receive = queue
+    _, _, file = invoke(9, {"DestinationConfig": {"OnFailure": {"Destination": arn}}})
+    context = json.loads(receive()["Body"])["requestContext"]
+    assert (context["condition"], context["approximateInvokeCount"]) == ("RetriesExhausted", 3)
     assert len(set(attempts(file))) == 1  # the request's id stays
     assert len(attempts(file)) == 3
-
-
-def test_it_waits_a_minute_before_it_tries_again(invoke):
-    _, _, file = invoke(failures=9)
-    until(lambda: attempts(file))
-    time.sleep(0.5)
-    assert len(attempts(file)) == 1
 
 
 def test_what_succeeds_is_not_tried_again(clock, invoke, queue):
@@ -117,13 +101,15 @@ def test_a_function_may_ask_for_no_further_attempts(invoke, queue):
     assert record["responsePayload"]["errorType"] == "ValueError"
 
 
-def test_an_event_that_grows_too_old_is_given_up(clock, invoke, queue):
+@pytest.mark.parametrize(("age", "count"), [(60, 1), (100, 2), (180, 2), (200, 3)])
+def test_it_waits_a_minute_and_then_two_and_gives_up_what_grows_too_old(clock, invoke, queue, age, count):
     arn, receive = queue
-    config = {"MaximumEventAgeInSeconds": 100, "DestinationConfig": {"OnFailure": {"Destination": arn}}}
+    config = {"MaximumEventAgeInSeconds": age, "DestinationConfig": {"OnFailure": {"Destination": arn}}}
     _, _, file = invoke(9, config)
     context = json.loads(receive()["Body"])["requestContext"]
-    assert (context["condition"], context["approximateInvokeCount"]) == ("EventAgeExceeded", 2)
-    assert len(attempts(file)) == 2
+    condition = "RetriesExhausted" if count == 3 else "EventAgeExceeded"
+    assert (context["condition"], context["approximateInvokeCount"]) == (condition, count)
+    assert len(attempts(file)) == count
 
 
 def test_a_dead_letter_queue_gets_the_event(clock, invoke, queue):

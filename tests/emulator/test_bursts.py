@@ -1,6 +1,5 @@
 """A burst of invocations leaves a few idle environments, not one for each."""
 
-import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,6 +8,7 @@ import pytest
 from botocore.config import Config
 
 from tests.emulator.packages import package
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -34,9 +34,6 @@ def test_a_burst_of_slow_invocations_leaves_few_environments(target, role, contr
         list(pool.map(lambda _: client.invoke(FunctionName=name), range(BURST)))
     burst = set(control.get("functions/processes")["processes"]) - before
     assert len(burst) > FEW
-    deadline = time.monotonic() + 60
-    while len(burst & set(control.get("functions/processes")["processes"])) > FEW:
-        assert time.monotonic() < deadline, "they are still there after a minute"
-        time.sleep(0.5)
+    until(lambda: len(burst & set(control.get("functions/processes")["processes"])) <= FEW, 60, every=0.5)
     assert client.invoke(FunctionName=name)["StatusCode"] == 200
     client.delete_function(FunctionName=name)

@@ -14,6 +14,7 @@ import pytest
 from harness.capture.records import read_s3
 from harness.emulator.sagemaker.capture import MAX_FILE_BYTES, CaptureConfig, Captured, CaptureWriter
 from harness.emulator.sagemaker.model_server import ModelAnswer, ModelRequest
+from tests.waiting import in_service
 
 PNG = b"\x89PNG\r\n\x1a\n"
 BOTH = [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}]
@@ -74,10 +75,7 @@ def create(target, bucket):
         )
         client.create_endpoint(EndpointName=name, EndpointConfigName=name)
         made.append(name)
-        deadline = time.monotonic() + 20
-        while client.describe_endpoint(EndpointName=name)["EndpointStatus"] != "InService":
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        in_service(client, name)
         return name
 
     yield make

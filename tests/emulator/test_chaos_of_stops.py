@@ -5,7 +5,6 @@ import contextlib
 import io
 import json
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import threading
 import time
 import zipfile
 from collections import Counter
+from functools import partial
 
 import boto3
 import psutil
@@ -23,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from harness.capture.records import read_s3
 from tests.emulator.pictures import picture
 from tests.emulator.test_state import OUTSIDE
+from tests.waiting import execution_ended, hear, in_service, until
 
 pytestmark = pytest.mark.slow
 
@@ -31,6 +32,7 @@ ROUNDS = 10
 SEED = 20261126
 UNSAVED = 6
 """Seconds: captures are written each second here, the state every two, and this machine may have more to do."""
+MANY = 10
 SERVICES = ["lambda.amazonaws.com", "states.amazonaws.com", "sagemaker.amazonaws.com"]
 ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 TRUST = [{"Effect": "Allow", "Principal": {"Service": SERVICES}, "Action": "sts:AssumeRole"}]
@@ -73,12 +75,7 @@ class Process:
         self.process = subprocess.Popen(
             command, cwd=self._folder, env=OUTSIDE | {"HARNESS_CAPTURE_SECONDS": "1"}, **out
         )
-        said = self.process.stdout.readline()
-        while "http://" not in said:
-            line = self.process.stdout.readline()
-            assert line, said
-            said += line
-        self._url = re.search(r"http://\S+:\d+", said)[0]
+        self._url = hear(self.process, r"http://\S+:\d+")[0]
         self._session = boto3.session.Session(aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
 
     def client(self, service):
@@ -88,8 +85,8 @@ class Process:
     def stop(self, number):
         children = psutil.Process(self.process.pid).children(recursive=True)
         self.process.send_signal(number)
-        said = self.process.communicate(timeout=60)[0]
-        assert self.process.returncode == 0 and "Traceback" not in said, said
+        told = self.process.communicate(timeout=60)[0]
+        assert self.process.returncode == 0 and "Traceback" not in told, told
         psutil.wait_procs(children, 10)
         assert not [child for child in children if child.is_running()], "children are left"
 
@@ -136,19 +133,8 @@ def deploy(process):
     return made["stateMachineArn"]
 
 
-def in_service(process):
-    sagemaker, deadline = process.client("sagemaker"), time.monotonic() + 30
-    while sagemaker.describe_endpoint(EndpointName="chaos")["EndpointStatus"] != "InService":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def await_some(states, machine, most):
-    """Wait until no more than *most* executions run."""
-    deadline = time.monotonic() + 60
-    while len(states.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]) > most:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+def running(states, machine):
+    return len(states.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"])
 
 
 class Caller(threading.Thread):
@@ -177,7 +163,7 @@ def test_what_was_answered_is_captured_whatever_ends_the_emulator(tmp_path):
     chosen, process, answered, started = random.Random(SEED), Process(tmp_path), set(), []
     machine = deploy(process)
     for number in range(ROUNDS):
-        in_service(process)
+        in_service(process.client("sagemaker"), "chaos")
         states, caller = process.client("stepfunctions"), Caller(process, f"direct-{number}")
         caller.start()
         for index in range(COUNT // ROUNDS):
@@ -185,20 +171,18 @@ def test_what_was_answered_is_captured_whatever_ends_the_emulator(tmp_path):
             started.append(states.start_execution(stateMachineArn=machine, name=name)["executionArn"])
             if chosen.random() < 0.1:
                 process.kill_a_child(chosen)
-        await_some(states, machine, chosen.randrange(COUNT // ROUNDS // 2))  # the stop comes while executions run
+        most = chosen.randrange(COUNT // ROUNDS // 2)  # the stop comes while executions run
+        until(partial(running, states, machine), 60, enough=most.__ge__)
         process.stop(chosen.choice([signal.SIGTERM, signal.SIGHUP, signal.SIGINT]))
         caller.over.set()
-        caller.join()
+        caller.join(60)
         answered |= caller.answered.keys()
         process.start()
-    in_service(process)
+    in_service(process.client("sagemaker"), "chaos")
     states = process.client("stepfunctions")
-    deadline = time.monotonic() + 120
     ended, causes = {}, Counter()
     for arn in started:
-        while (told := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
-            assert time.monotonic() < deadline, arn
-            time.sleep(0.05)
+        told = execution_ended(states, arn, 120)
         ended[told["name"]] = told["status"]
         causes[f"{told.get('error')}: {told.get('cause')}"] += 1
     succeeded = {name for name, status in ended.items() if status == "SUCCEEDED"}
@@ -213,20 +197,21 @@ def test_what_was_answered_is_captured_whatever_ends_the_emulator(tmp_path):
 def test_a_kill_costs_no_more_than_the_last_seconds(tmp_path):
     process = Process(tmp_path)
     deploy(process)
-    in_service(process)
+    in_service(process.client("sagemaker"), "chaos")
     caller = Caller(process, "killed")
     caller.start()
-    began = time.monotonic()
-    while not caller.answered or time.monotonic() - began < 2 * UNSAVED:
-        assert caller.is_alive() and time.monotonic() - began < 60
-        caller.over.wait(0.05)
+    until(lambda: len(due(caller, time.monotonic())) > MANY or not caller.is_alive(), 60)
     process.process.kill()
     killed = time.monotonic()
     process.process.communicate()
     caller.over.set()
-    caller.join()
+    caller.join(60)
     process.start()
     captured = {record.inference_id for record in read_s3(process.client("s3"), "s3://chaos/captures").records}
     process.stop(signal.SIGTERM)
-    due = {name for name, answered in caller.answered.items() if answered < killed - UNSAVED}
-    assert len(due) > 10 and not due - captured
+    assert len(due(caller, killed)) > MANY and not due(caller, killed) - captured
+
+
+def due(caller, at):
+    """What was answered so long before that it has to be saved."""
+    return {name for name, answered in caller.answered.copy().items() if answered < at - UNSAVED}

@@ -3,9 +3,12 @@
 import json
 import time
 import uuid
+from functools import partial
 
 import boto3
 import pytest
+
+from tests.waiting import execution_ended, until
 
 RETRY = [{"ErrorEquals": ["Lambda.ServiceException"], "IntervalSeconds": 2, "MaxAttempts": 6, "BackoffRate": 2}]
 
@@ -29,13 +32,15 @@ def start(states, role, request):
     return make
 
 
-def finish(states, arn, within=5):
+def finish(states, arn):
     """The execution's description and history once it has ended."""
-    deadline = time.monotonic() + within
-    while (answer := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
-        assert time.monotonic() < deadline, "still running"
-        time.sleep(0.005)
-    return answer, states.get_execution_history(executionArn=arn)["events"]
+    return execution_ended(states, arn), states.get_execution_history(executionArn=arn)["events"]
+
+
+def has(states, arn, kind):
+    """The execution's history once it has an event of that type."""
+    history = partial(states.get_execution_history, executionArn=arn)
+    return until(lambda: history()["events"], enough=lambda events: of_type(events, kind))
 
 
 def seconds(first, second):
@@ -114,8 +119,6 @@ def test_a_task_that_says_nothing_times_out(clock, control, states, start):
     assert (answer["status"], answer["error"]) == ("FAILED", "States.Timeout")
     (timed_out,) = of_type(events, "TaskTimedOut")
     assert seconds(events[0], timed_out) == pytest.approx(300, abs=1)
-    time.sleep(0.1)  # what the task says after that is no part of the history
-    events = states.get_execution_history(executionArn=answer["executionArn"])["events"]
     assert [event["type"] for event in events[-2:]] == ["TaskTimedOut", "ExecutionFailed"]
 
 
@@ -137,20 +140,15 @@ TOKEN = {
 
 def waiting_for_a_token(states, control, arn):
     """The task token, once the execution waits for its answer."""
-    for _ in range(400):
-        events = states.get_execution_history(executionArn=arn)["events"]
-        if of_type(events, "TaskSubmitted"):
-            parameters = json.loads(of_type(events, "TaskScheduled")[0]["taskScheduledEventDetails"]["parameters"])
-            return parameters["Payload"]["token"]
-        time.sleep(0.005)
-    raise AssertionError("no task token")
+    events = has(states, arn, "TaskSubmitted")
+    parameters = json.loads(of_type(events, "TaskScheduled")[0]["taskScheduledEventDetails"]["parameters"])
+    return parameters["Payload"]["token"]
 
 
 def test_a_task_token_is_waited_for_until_it_comes(clock, control, states, start):
     scripted(control, {"output": None})
     arn = start(StartAt="A", States={"A": TOKEN})
     token = waiting_for_a_token(states, control, arn)
-    time.sleep(0.05)
     assert states.describe_execution(executionArn=arn)["status"] == "RUNNING"
     states.send_task_success(taskToken=token, output='"done"')
     answer, _ = finish(states, arn)
@@ -169,10 +167,10 @@ def test_advancing_the_clock_lets_a_task_token_run_out(clock, control, states, s
 def test_a_stopped_execution_does_not_go_on_waiting(states, control, start):
     failure = {"error": "Lambda.ServiceException", "cause": "x (Service: Lambda; Status Code: 500; Request ID: 1)"}
     retry = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 3600}]
-    for definition in ({"A": wait(3600)}, {"A": {**TASK, "Retry": retry}}):
+    for state, reached in ((wait(3600), "WaitStateEntered"), ({**TASK, "Retry": retry}, "TaskFailed")):
         scripted(control, failure)
-        arn = start(StartAt="A", States=definition)
-        time.sleep(0.1)
+        arn = start(StartAt="A", States={"A": state})
+        has(states, arn, reached)
         states.stop_execution(executionArn=arn, cause="enough")
         answer, events = finish(states, arn)
         assert answer["status"] == "ABORTED"

@@ -15,6 +15,8 @@ from pathlib import Path
 import boto3
 import pytest
 
+from tests.waiting import hear
+
 OUTSIDE = dict(os.environ)
 """The environment as it is before a target leads boto3 anywhere."""
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,10 +38,8 @@ def emulator(tmp_path):
     process = subprocess.Popen(
         [*HARNESS, "up", "--port", "0"], cwd=tmp_path, env=clean_environment(), stdout=subprocess.PIPE, text=True
     )
-    line = process.stdout.readline()
-    assert "The emulator answers at http://127.0.0.1:" in line
     try:
-        yield process, line.split()[4]
+        yield process, hear(process, r"The emulator answers at (http://127.0.0.1:\d+)")[1]
     finally:
         process.kill()
         process.wait()

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from harness.emulator.stepfunctions.map_runs.batches import BatchError, in_batches
 from tests.emulator.conftest import delete_role, make_role
-from tests.emulator.test_states import create, finish  # noqa: F401
+from tests.emulator.test_states import create  # noqa: F401
+from tests.waiting import execution_ended, until
 
 PASS = {"It": {"Type": "Pass", "End": True}}
 FAIL_ODD = {
@@ -59,7 +60,7 @@ def machine_of(states=PASS, execution_type="STANDARD", then=None, **fields):
 
 def run(client, arn, value=None):
     execution = client.start_execution(stateMachineArn=arn, input=json.dumps(value if value is not None else {}))
-    return finish(client, execution["executionArn"])
+    return execution_ended(client, execution["executionArn"])
 
 
 def kinds(client, execution_arn):
@@ -398,13 +399,6 @@ def test_children_try_again_on_the_test_clock(client, create, clock):  # noqa: F
 WAIT = {"Wait": {"Type": "Wait", "Seconds": 600, "End": True}}
 
 
-def until(condition):
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_stopping_the_parent_stops_the_children(client, create):  # noqa: F811
     arn = create(machine_of(WAIT, MaxConcurrency=2))
     execution = client.start_execution(stateMachineArn=arn, input="[1, 2, 3]")["executionArn"]
@@ -501,7 +495,7 @@ def test_a_redrive_runs_only_what_failed(client, create, s3, bucket):  # noqa: F
     runs_before = len(client.list_executions(stateMachineArn=inner)["executions"])
     put(s3, bucket, keys[3], "[2]")
     client.redrive_execution(executionArn=execution)
-    answer = finish(client, execution)
+    answer = execution_ended(client, execution)
     assert answer["status"] == "SUCCEEDED", answer
     assert len(json.loads(answer["output"])) == 4
     assert (answer["redriveCount"], "redriveDate" in answer) == (1, True)
@@ -537,7 +531,7 @@ def test_a_map_run_without_children_is_begun_anew_by_a_redrive(client, create, s
     assert answer["error"] == "States.ItemReaderFailed"
     put(s3, bucket, reader["Parameters"]["Key"], "[1]")
     client.redrive_execution(executionArn=answer["executionArn"])
-    answer = finish(client, answer["executionArn"])
+    answer = execution_ended(client, answer["executionArn"])
     assert json.loads(answer["output"]) == [1]
     history = kinds(client, answer["executionArn"])
     assert history[history.index("ExecutionRedriven") + 1 :][:3] == [
@@ -663,7 +657,7 @@ def test_an_execution_is_redriven_from_the_state_that_failed(client, create, fau
     answer = run(client, arn)
     assert (answer["status"], answer["redriveCount"]) == ("FAILED", 0)
     client.redrive_execution(executionArn=answer["executionArn"])
-    again = finish(client, answer["executionArn"])
+    again = execution_ended(client, answer["executionArn"])
     assert (again["status"], again["redriveCount"]) == ("SUCCEEDED", 1)
     history = client.get_execution_history(executionArn=answer["executionArn"])["events"]
     assert [event["id"] for event in history] == list(range(1, len(history) + 1))

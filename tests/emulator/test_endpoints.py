@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.service_model import problems
+from tests.waiting import in_service
 
 ROLE = "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker-ExecutionRole"
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -47,7 +48,7 @@ def create(sagemaker):
         variants = [{**item, "ModelName": name} for item in variants or [variant()]]
         sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants, **config)
         sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name, Tags=[{"Key": "team", "Value": "ml"}])
-        sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1})
+        in_service(sagemaker, name)
         made.append(name)
         return name
 
@@ -270,7 +271,7 @@ def test_an_update_loses_no_request(sagemaker, runtime, create):
         answers = [threads.submit(invoke, runtime, name) for _ in range(60)]
         sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-2")
         assert {answer.result()[0]["ResponseMetadata"]["HTTPStatusCode"] for answer in answers} == {200}
-    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1})
+    in_service(sagemaker, name)
     assert invoke(runtime, name)[0]["InvokedProductionVariant"] == "second"
     sagemaker.delete_endpoint_config(EndpointConfigName=f"{name}-2")
 

@@ -1,7 +1,6 @@
 """Queues and streams reach functions, loops are cut, and sources that cannot be read are refused when mapped."""
 
 import json
-import time
 import uuid
 
 import boto3
@@ -10,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from tests.emulator.conftest import delete_role, make_role
 from tests.emulator.packages import package
+from tests.waiting import until
 
 TELL = """
 import boto3, json, os
@@ -103,19 +103,15 @@ def table(target):
 
 def told(url, number=1, seconds=15):
     """Bodies of so many messages."""
-    sqs, found, end = boto3.client("sqs"), [], time.monotonic() + seconds
-    while len(found) < number and time.monotonic() < end:
+    sqs, found = boto3.client("sqs"), []
+
+    def receive():
         for message in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", []):
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             found.append(json.loads(message["Body"]))
-    return found
+        return found
 
-
-def until(condition, seconds):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.1)
+    return until(receive, seconds, enough=lambda bodies: len(bodies) >= number)
 
 
 def told_of(url):
@@ -218,7 +214,7 @@ def test_batches_of_a_queue_run_beside_each_other_as_far_as_is_configured(client
         return [int(found[each]) for each in names]
 
     under_way = []
-    until(lambda: under_way.append(left()) or left() == [0, 0], 20)
+    until(lambda: under_way.append(left()) or left() == [0, 0])
     assert max(running for _, running in under_way) == 2
 
 
@@ -231,7 +227,7 @@ def test_a_loop_through_a_queue_is_cut(client, deploy, queue):
     sqs.send_message(QueueUrl=url, MessageBody="once")
     found = sqs.receive_message(QueueUrl=letters, WaitTimeSeconds=20, AttributeNames=["All"])["Messages"]
     assert [message["Body"] for message in found] == ["again"]
-    until(lambda: started(name) == 16, 5)
+    until(lambda: started(name) == 16)
 
 
 def started(name):

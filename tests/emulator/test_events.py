@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from harness.emulator.events.rules import input_of
 from tests.emulator.packages import package
+from tests.waiting import until
 
 ROLE = "arn:aws:iam::123456789012:role/everything"
 CODE = """
@@ -73,15 +74,16 @@ def arn_of(clients, queue):
     return answer["Attributes"]["QueueArn"]
 
 
-def received(clients, queue, seconds=10):
-    """The next message in the queue, None where none comes."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = clients["sqs"].receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages")
-        if found:
-            clients["sqs"].delete_message(QueueUrl=queue, ReceiptHandle=found[0]["ReceiptHandle"])
-            return json.loads(found[0]["Body"])
-    return None
+def received(clients, queue, before=lambda: None):
+    """The next message in the queue; *before* is called before each look."""
+
+    def look():
+        before()
+        return clients["sqs"].receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages")
+
+    found = until(look)
+    clients["sqs"].delete_message(QueueUrl=queue, ReceiptHandle=found[0]["ReceiptHandle"])
+    return json.loads(found[0]["Body"])
 
 
 def to_function(function, **more):
@@ -126,7 +128,6 @@ def test_sns_invokes_its_subscribers(clients, function, queue):
     clients["sns"].subscribe(TopicArn=topic, Protocol="lambda", Endpoint=function)
     clients["sns"].publish(TopicArn=topic, Message="before it may", Subject="s")
     allow(clients, function, "sns.amazonaws.com", topic)
-    assert received(clients, queue, 1) is None
     clients["sns"].publish(TopicArn=topic, Message="hello", Subject="s")
     (record,) = received(clients, queue)["Records"]
     assert record["EventSource"] == "aws:sns"
@@ -153,9 +154,7 @@ def test_rules_send_events_to_functions_and_machines(clients, function, queue):
     event = received(clients, queue)
     assert (event["source"], event["detail-type"], event["detail"]) == ("my.app", "T", {"n": 7})
     assert event["account"] == "123456789012"
-    deadline = time.monotonic() + 5
-    while not (ran := clients["stepfunctions"].list_executions(stateMachineArn=machine)["executions"]):
-        assert time.monotonic() < deadline
+    ran = until(lambda: clients["stepfunctions"].list_executions(stateMachineArn=machine)["executions"])
     given = clients["stepfunctions"].describe_execution(executionArn=ran[0]["executionArn"])["input"]
     assert json.loads(given) == {"number": 7, "text": "n is 7"}
     assert len(ran) == 1
@@ -166,9 +165,7 @@ def test_scheduled_rules_go_by_the_test_clock(clients, clock, function, queue):
     rule = clients["events"].put_rule(Name=name, ScheduleExpression="rate(1 hour)")["RuleArn"]
     allow(clients, function, "events.amazonaws.com", rule)
     clients["events"].put_targets(Rule=name, Targets=[{"Id": "f", "Arn": function}])
-    assert received(clients, queue, 2) is None  # it has been seen by now
-    clock.advance(3600)
-    event = received(clients, queue)
+    event = received(clients, queue, before=lambda: clock.advance(3600))  # an hour counts from when a rule was seen
     clients["events"].remove_targets(Rule=name, Ids=["f"])
     clients["events"].delete_rule(Name=name)
     assert (event["detail-type"], event["resources"]) == ("Scheduled Event", [rule])
@@ -226,8 +223,7 @@ def test_log_events_reach_a_function_that_logs_may_invoke(target, role):
     now = int(time.time() * 1000)
     events = [{"timestamp": now, "message": text} for text in ("all is well", "ERROR: it is not")]
     logs.put_log_events(logGroupName=name, logStreamName="s", logEvents=events)
-    waits = (sqs.receive_message(QueueUrl=url, WaitTimeSeconds=15).get("Messages") for _ in range(4))
-    (message,) = next(found for found in waits if found)
+    (message,) = until(lambda: sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages"))
     told = json.loads(message["Body"])
     assert [each["message"] for each in told["logEvents"]] == ["ERROR: it is not"]
     assert (told["logGroup"], told["logStream"], told["subscriptionFilters"]) == (name, "s", ["f"])

@@ -1,6 +1,5 @@
 """Training jobs and endpoints may do what their execution role may, and are refused or fail in SageMaker's words."""
 
-import time
 import uuid
 from pathlib import Path
 
@@ -8,7 +7,8 @@ import boto3
 import pytest
 
 from tests.emulator.acting import ACCOUNT, allow, document, refused, trust_of
-from tests.emulator.pictures import IMAGE, ended, load, request
+from tests.emulator.pictures import IMAGE, load, request
+from tests.waiting import settled, training_ended, until
 
 MODEL = Path("fixtures/model/model.tar.gz")
 SAGEMAKER = {"Service": "sagemaker.amazonaws.com"}
@@ -49,7 +49,7 @@ def listing(bucket):
 def train(sagemaker, bucket, role):
     parameters = request(bucket, RoleArn=role)
     sagemaker.create_training_job(**parameters)
-    return ended(sagemaker, parameters["TrainingJobName"])
+    return training_ended(sagemaker, parameters["TrainingJobName"])
 
 
 # Training
@@ -141,9 +141,7 @@ def serving(sagemaker, bucket):
         variant = {"VariantName": "v", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.xlarge"}
         sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant], **config)
         sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
-        while (said := sagemaker.describe_endpoint(EndpointName=name))["EndpointStatus"] == "Creating":
-            time.sleep(0.1)
-        return said
+        return settled(sagemaker.describe_endpoint, "EndpointStatus", EndpointName=name)
 
     yield make
     for name in made:
@@ -185,10 +183,7 @@ def test_captures_are_written_as_the_role(bucket, running_as, serving, control):
     runtime, s3 = boto3.client("sagemaker-runtime"), boto3.client("s3")
     runtime.invoke_endpoint(EndpointName=said["EndpointName"], Body=b"\x89PNG\r\n\x1a\n", ContentType="image/png")
     control.flush()
-    deadline = time.monotonic() + 20
-    while not (trouble := control.get("captures")["trouble"]):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    trouble = until(lambda: control.get("captures")["trouble"])
     assert "s3:PutObject" in trouble and role.rpartition("/")[2] in trouble
     prefix = f"captures/{said['EndpointName']}/"
     assert s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["KeyCount"] == 0
@@ -197,6 +192,4 @@ def test_captures_are_written_as_the_role(bucket, running_as, serving, control):
     boto3.client("iam").put_role_policy(
         RoleName=role.rpartition("/")[2], PolicyName="capture", PolicyDocument=document(statement)
     )
-    while not s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["KeyCount"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(lambda: s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["KeyCount"])

@@ -14,6 +14,7 @@ from tests.conftest import harness
 from tests.emulator.packages import package
 from tests.emulator.pictures import picture
 from tests.emulator.test_clock import finish, seconds
+from tests.waiting import hear, in_service
 
 ONCE = Config(retries={"total_max_attempts": 1})
 SOURCE = "def lambda_handler(event, context):\n    return {'seen': event}\n"
@@ -42,7 +43,7 @@ def endpoint(target):
     variant = {"VariantName": "v", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.xlarge"}
     client.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
     client.create_endpoint(EndpointName=name, EndpointConfigName=name)
-    client.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1})
+    in_service(client, name)
     yield name
     client.delete_endpoint(EndpointName=name)
 
@@ -232,10 +233,7 @@ def test_a_fault_that_is_not_there_cannot_be_ended(faults):
 def test_the_command_adds_lists_and_clears(tmp_path):
     emulator = subprocess.Popen(harness("up", "--port", "0"), cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     try:
-        assert emulator.stdout is not None
-        for line in emulator.stdout:
-            if "Ctrl-C" in line:
-                break
+        hear(emulator, "Ctrl-C")
 
         def fault(*arguments):
             return subprocess.run(harness("fault", *arguments), cwd=tmp_path, capture_output=True, text=True)

@@ -1,6 +1,7 @@
 """Lambda through boto3: what a handler gets, and how its failures are reported."""
 
 import base64
+import contextlib
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.emulator.packages import package
+from tests.waiting import gone, until
 
 ECHO = "def lambda_handler(event, context):\n    return event\n"
 
@@ -231,22 +233,23 @@ def test_a_killed_worker_is_replaced(client, deploy, control):
     pid = invoke(client, name)[1]
     assert pid in control.get("functions/processes")["processes"]
     os.kill(pid, signal.SIGKILL)
-    time.sleep(0.1)
+    gone(pid)
     answer, result = invoke(client, name)
     assert "FunctionError" not in answer
     assert result != pid
 
 
-def test_a_worker_killed_in_the_middle_is_an_exit_error(client, deploy):
+def test_a_worker_killed_in_the_middle_is_an_exit_error(client, deploy, tmp_path):
     name = deploy(
-        "import os, time\ndef lambda_handler(event, context):\n"
+        "import os, pathlib, time\ndef lambda_handler(event, context):\n    pathlib.Path(event['begun']).touch()\n"
         "    time.sleep(event['seconds'])\n    return os.getpid()\n",
         Timeout=30,
     )
-    pid = invoke(client, name, {"seconds": 0})[1]
+    first, second = tmp_path / "first", tmp_path / "second"
+    pid = invoke(client, name, {"seconds": 0, "begun": str(first)})[1]
     with ThreadPoolExecutor(1) as threads:
-        answer = threads.submit(invoke, client, name, {"seconds": 20})
-        time.sleep(0.3)
+        answer = threads.submit(invoke, client, name, {"seconds": 20, "begun": str(second)})
+        until(second.exists)
         os.kill(pid, signal.SIGKILL)
         _, error = answer.result(10)
     assert error["errorType"] == "Runtime.ExitError"
@@ -282,16 +285,13 @@ def test_an_event_invocation_answers_before_it_runs(client, deploy, control):
     answer = client.invoke(FunctionName=name, InvocationType="Event", Payload=b'{"n": 1}')
     assert answer["StatusCode"] == 202
     logs = boto3.client("logs")
-    for _ in range(100):
+
+    def events():
         control.flush()
-        try:
-            events = logs.filter_log_events(logGroupName=f"/aws/lambda/{name}", filterPattern="ran")["events"]
-        except logs.exceptions.ResourceNotFoundException:
-            events = []
-        if events:
-            break
-        time.sleep(0.05)
-    assert [event["message"] for event in events] == ["ran {'n': 1}\n"]
+        with contextlib.suppress(logs.exceptions.ResourceNotFoundException):
+            return logs.filter_log_events(logGroupName=f"/aws/lambda/{name}", filterPattern="ran")["events"]
+
+    assert [event["message"] for event in until(events, every=0.05)] == ["ran {'n': 1}\n"]
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 """How long a history may grow: this alone takes ten seconds, so it is not among the local tests."""
 
 import json
-import time
 
 import boto3
 import pytest
+
+from tests.waiting import execution_ended
 
 pytestmark = pytest.mark.slow
 
@@ -35,8 +36,7 @@ def test_a_history_has_25_000_events(target, role, start, status):
     made = states.create_state_machine(name=f"history-{start}", definition=json.dumps(definition), roleArn=role)
     machine = made["stateMachineArn"]
     arn = states.start_execution(stateMachineArn=machine, input='{"n": 6248}')["executionArn"]
-    while (answer := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
-        time.sleep(0.05)
+    answer = execution_ended(states, arn, 120)
     last = states.get_execution_history(executionArn=arn, maxResults=1, reverseOrder=True)["events"][0]
     assert (answer["status"], last["id"]) == (status, 25_000)
     if status == "FAILED":

@@ -3,9 +3,8 @@
 import io
 import json
 import tarfile
-import threading
-import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 import pytest
@@ -15,6 +14,7 @@ from harness.emulator.sagemaker.hosting.serverless import ServerlessServer
 from harness.emulator.sagemaker.model_server import ModelAnswer, ModelRequest
 from tests.emulator.acting import refused
 from tests.emulator.pictures import picture
+from tests.waiting import in_service, until
 
 STUB = "stub:1"
 
@@ -57,22 +57,12 @@ def create(sagemaker):
         sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=list(variants), **config)
         sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
         made.append(name)
-        sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1})
+        in_service(sagemaker, name)
         return name
 
     yield make
     for name in made:
         sagemaker.delete_endpoint(EndpointName=name)
-
-
-def until(found, seconds=20):
-    """What *found* gives once it gives something."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if value := found():
-            return value
-        time.sleep(0.02)
-    raise AssertionError("nothing came")
 
 
 def object_at(uri):
@@ -157,13 +147,12 @@ def test_a_serverless_variant_throttles(sagemaker, runtime, model, create):
     url = boto3.client("s3").meta.endpoint_url
     import requests
 
-    requests.put(f"{url}/_harness/endpoints/{name}/script", json={"delay": 0.8}, timeout=5).raise_for_status()
+    requests.put(f"{url}/_harness/endpoints/{name}/script", json={"delay": 1}, timeout=5).raise_for_status()
     given = {"EndpointName": name, "ContentType": "application/x-image", "Body": picture(0, 1)}
-    first = threading.Thread(target=runtime.invoke_endpoint, kwargs=given)
-    first.start()
-    time.sleep(0.2)
-    assert refused(runtime.invoke_endpoint, **given) == ("ThrottlingException", "Rate exceeded")
-    first.join()
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(runtime.invoke_endpoint, **given) for _ in range(2)]
+        (error,) = filter(None, [each.exception(20) for each in both])
+    assert error.response["Error"] == {"Code": "ThrottlingException", "Message": "Rate exceeded"}
     assert runtime.invoke_endpoint(**given)["InvokedProductionVariant"] == "AllTraffic"
 
 
@@ -333,7 +322,7 @@ def test_an_update_is_rolled_back_by_an_alarm(sagemaker, runtime, model, create)
     seen = set()
     until(lambda: seen.add(asked()) or seen == {"blue", "green"})
     cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="a test")
-    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1})
+    in_service(sagemaker, name)
     described = sagemaker.describe_endpoint(EndpointName=name)
     assert described["EndpointConfigName"] == name
     assert alarm in described["FailureReason"]
@@ -341,7 +330,7 @@ def test_an_update_is_rolled_back_by_an_alarm(sagemaker, runtime, model, create)
 
     cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason="a test")
     sagemaker.update_endpoint(**given, DeploymentConfig=canary(alarm, 0))
-    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1})
+    in_service(sagemaker, name)
     described = sagemaker.describe_endpoint(EndpointName=name)
     assert described["EndpointConfigName"] == green
     assert described["LastDeploymentConfig"] == canary(alarm, 0)

@@ -11,7 +11,8 @@ import pytest
 from tests.emulator.conftest import delete_role, make_role
 from tests.emulator.packages import package
 from tests.emulator.pictures import load, request
-from tests.emulator.test_states import client, create, finish  # noqa: F401
+from tests.emulator.test_states import client, create  # noqa: F401
+from tests.waiting import execution_ended
 
 SDK = "arn:aws:states:::aws-sdk:"
 OPTIMIZED = "arn:aws:states:::"
@@ -59,7 +60,7 @@ def call(client, create):  # noqa: F811
             state["Parameters"] = parameters
         arn = create({"StartAt": "Call", "States": {"Call": state}})
         started = client.start_execution(stateMachineArn=arn, input=json.dumps(given if given is not None else {}))
-        return finish(client, started["executionArn"])
+        return execution_ended(client, started["executionArn"])
 
     return run
 
@@ -198,7 +199,7 @@ def test_a_callback_waits_for_its_token(client, create):  # noqa: F811
     execution = client.start_execution(stateMachineArn=arn)["executionArn"]
     (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"]
     client.send_task_success(taskToken=json.loads(message["Body"])["token"], output='{"done":true}')
-    answer = finish(client, execution)
+    answer = execution_ended(client, execution)
     assert output(answer) == {"done": True}
     kinds = [event["type"] for event in events(client, answer)]
     assert kinds[2:6] == ["TaskScheduled", "TaskStarted", "TaskSubmitted", "TaskSucceeded"]

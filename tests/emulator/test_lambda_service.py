@@ -4,7 +4,6 @@ import io
 import json
 import os
 import signal
-import time
 import urllib.error
 import urllib.request
 import uuid
@@ -17,6 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.emulator.packages import package
+from tests.waiting import until
 
 ECHO = "def lambda_handler(event, context):\n    return event\n"
 VERSION = "import os\ndef lambda_handler(event, context):\n    return os.environ['AWS_LAMBDA_FUNCTION_VERSION']\n"
@@ -192,9 +192,11 @@ def test_what_does_not_wait_for_an_update_is_refused(client, deploy):
 
 
 KIND = """
-import os, time
+import os, pathlib, time
 def lambda_handler(event, context):
-    time.sleep(event.get("wait", 0))
+    if "begun" in event:
+        pathlib.Path(event["begun"]).touch()
+        time.sleep(1.5)
     return os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]
 """
 FAILS_WHEN_PROVISIONED = """
@@ -207,23 +209,21 @@ def lambda_handler(event, context):
 
 
 def provisioned(client, name, status, qualifier="1"):
-    for _ in range(200):
-        found = client.get_provisioned_concurrency_config(FunctionName=name, Qualifier=qualifier)
-        if found["Status"] == status:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(found)
+    return until(
+        lambda: client.get_provisioned_concurrency_config(FunctionName=name, Qualifier=qualifier),
+        enough=lambda found: found["Status"] == status,
+    )
 
 
-def test_provisioned_environments_are_used_first_and_no_others_where_all_is_provisioned(client, deploy):
+def test_provisioned_environments_are_used_first_and_no_others_where_all_is_provisioned(client, deploy, tmp_path):
     name = deploy(KIND, Timeout=10)
     client.publish_version(FunctionName=name)
     put = client.put_provisioned_concurrency_config(FunctionName=name, Qualifier="1", ProvisionedConcurrentExecutions=1)
     assert put["Status"] == "IN_PROGRESS"
     assert provisioned(client, name, "READY")["AvailableProvisionedConcurrentExecutions"] == 1
     with ThreadPoolExecutor(2) as pool:
-        busy = pool.submit(answer, client, name, {"wait": 1.5}, Qualifier="1")
-        time.sleep(0.5)
+        busy = pool.submit(answer, client, name, {"begun": str(tmp_path / "begun")}, Qualifier="1")
+        until((tmp_path / "begun").exists)
         assert answer(client, name, Qualifier="1") == "on-demand"
         assert busy.result() == "provisioned-concurrency"
     client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)

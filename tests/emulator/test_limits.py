@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import time
 import uuid
 import zipfile
 
@@ -14,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from harness.emulator import limits
 from tests.emulator.packages import package
+from tests.waiting import execution_ended
 
 ROLE = "arn:aws:iam::123456789012:role/everything"
 SIZES = (
@@ -78,9 +78,7 @@ PASS = json.dumps({"StartAt": "Pass", "States": {"Pass": {"Type": "Pass", "End":
 
 def run(states, arn, given):
     execution = states.start_execution(stateMachineArn=arn, input=given)["executionArn"]
-    while (answer := states.describe_execution(executionArn=execution))["status"] == "RUNNING":
-        time.sleep(0.01)
-    return answer
+    return execution_ended(states, execution)
 
 
 def refusal(call, **arguments):

@@ -2,11 +2,13 @@
 
 import json
 import threading
-import time
 import uuid
 
 import boto3
 import pytest
+
+from tests.emulator.test_clock import has
+from tests.waiting import execution_ended
 
 COUNT = 90
 """More than the emulator keeps as objects."""
@@ -38,10 +40,7 @@ def machine(states, role):
 
 
 def finish(states, arn):
-    deadline = time.monotonic() + 30
-    while (answer := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    answer = execution_ended(states, arn)
     answer.pop("ResponseMetadata")
     return answer
 
@@ -72,11 +71,7 @@ def test_a_task_token_finds_its_execution_among_many(states, control, machine, r
     name = f"waiting-{uuid.uuid4().hex[:8]}"
     waiting = states.create_state_machine(name=name, definition=json.dumps(WAITING), roleArn=role)["stateMachineArn"]
     arn = states.start_execution(stateMachineArn=waiting, name="once", input="{}")["executionArn"]
-    deadline = time.monotonic() + 30
-    while "TaskSubmitted" not in [event["type"] for event in history(states, arn)]:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    events = history(states, arn)
+    events = has(states, arn, "TaskSubmitted")
     scheduled = next(event["taskScheduledEventDetails"] for event in events if event["type"] == "TaskScheduled")
     token = json.loads(scheduled["parameters"])["Payload"]["token"]
     states.send_task_success(taskToken=token, output='"done"')

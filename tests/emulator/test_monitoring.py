@@ -2,7 +2,6 @@
 
 import json
 import random
-import time
 import uuid
 
 import boto3
@@ -15,6 +14,7 @@ from harness.testing.clock import virtual_time
 from harness.testing.control import ControlApi
 from tests.emulator.acting import refused
 from tests.emulator.pictures import picture
+from tests.waiting import in_service, settled, until
 
 IMAGE = "156813124566.dkr.ecr.us-east-1.amazonaws.com/sagemaker-model-monitor-analyzer"
 CLUSTER = {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.xlarge", "VolumeSizeInGB": 20}}
@@ -87,12 +87,8 @@ def analyze(sagemaker, role, bucket, text, form, **variables):
         },
         RoleArn=role,
     )
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        job = sagemaker.describe_processing_job(ProcessingJobName=name)
-        if job["ProcessingJobStatus"] not in ("InProgress", "Stopping"):
-            return job, f"s3://{bucket}/{name}/out"
-    raise AssertionError("still under way")
+    job = settled(sagemaker.describe_processing_job, "ProcessingJobStatus", ProcessingJobName=name)
+    return job, f"s3://{bucket}/{name}/out"
 
 
 def test_a_baseline_of_csv(sagemaker, role, bucket):
@@ -138,7 +134,7 @@ def test_a_schedule_finds_drift_in_captures(sagemaker, role, bucket, clock, targ
         },
     )
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
-    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1})
+    in_service(sagemaker, name)
     script = f"{target.control_url}/_harness/endpoints/{name}/script"
     requests.put(script, json={"answers": [[0.9, 0.1]] * 50}, timeout=5).raise_for_status()
     runtime = boto3.client("sagemaker-runtime")
@@ -200,16 +196,15 @@ def test_a_schedule_finds_drift_in_captures(sagemaker, role, bucket, clock, targ
     sagemaker.delete_endpoint(EndpointName=name)
 
 
-def await_execution(sagemaker, name, first=None, within=60):
+def await_execution(sagemaker, name, first=None):
     """The latest execution once it has ended, scheduled behind *first*."""
-    deadline = time.monotonic() + within
-    while time.monotonic() < deadline:
+
+    def latest():
         listed = sagemaker.list_monitoring_executions(MonitoringScheduleName=name)["MonitoringExecutionSummaries"]
         ended = [each for each in listed if each["MonitoringExecutionStatus"] not in ("Pending", "InProgress")]
-        if ended and (first is None or ended[0]["ScheduledTime"] > first):
-            return ended[0]
-        time.sleep(0.1)
-    raise AssertionError("no execution ended")
+        return ended and (first is None or ended[0]["ScheduledTime"] > first) and ended[0]
+
+    return until(latest, 60)
 
 
 def test_each_check_has_its_violation():

@@ -1,7 +1,6 @@
 """SageMaker pipelines: their steps are the jobs that run here, and what cannot be run is refused when it is made."""
 
 import json
-import time
 import uuid
 
 import boto3
@@ -10,6 +9,7 @@ import pytest
 from tests.emulator.acting import refused
 from tests.emulator.packages import package
 from tests.emulator.pictures import picture
+from tests.waiting import settled, until
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +55,9 @@ def run(sagemaker, name, **parameters):
     arn = sagemaker.start_pipeline_execution(PipelineName=name, ClientRequestToken="x" * 32, PipelineParameters=given)[
         "PipelineExecutionArn"
     ]
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        execution = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
-        if execution["PipelineExecutionStatus"] not in ("Executing", "Stopping"):
-            steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn, SortOrder="Ascending")
-            return execution, steps["PipelineExecutionSteps"]
-    raise AssertionError("still under way")
+    execution = settled(sagemaker.describe_pipeline_execution, "PipelineExecutionStatus", PipelineExecutionArn=arn)
+    steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn, SortOrder="Ascending")
+    return execution, steps["PipelineExecutionSteps"]
 
 
 def condition_steps(function):
@@ -224,12 +220,8 @@ def queue(target):
     url = sqs.create_queue(QueueName=f"pipelines-{uuid.uuid4().hex[:8]}")["QueueUrl"]
 
     def next_message():
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            found = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages")
-            if found:
-                return json.loads(found[0]["Body"])
-        raise AssertionError("no message")
+        found = until(lambda: sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages"))
+        return json.loads(found[0]["Body"])
 
     yield url, next_message
     sqs.delete_queue(QueueUrl=url)
@@ -256,13 +248,11 @@ def test_a_callback_is_waited_for_beside_other_steps(sagemaker, role, function, 
         return answer["PipelineExecutionArn"]
 
     def states(arn, **wanted):
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
+        def steps():
             listed = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn)["PipelineExecutionSteps"]
-            found = {step["StepName"]: step["StepStatus"] for step in listed}
-            if found == wanted:
-                return {step["StepName"]: step for step in listed}
-        raise AssertionError(found)
+            return {step["StepName"]: step for step in listed}
+
+        return until(steps, enough=lambda found: {name: step["StepStatus"] for name, step in found.items()} == wanted)
 
     arn = start()
     message = next_message()

@@ -3,7 +3,6 @@
 import io
 import json
 import tarfile
-import time
 import uuid
 
 import boto3
@@ -11,7 +10,7 @@ import pytest
 
 from harness.testing.control import write_out
 from tests.emulator.acting import refused
-from tests.emulator.pictures import ended
+from tests.waiting import in_service, settled, training_ended, until
 
 pytest.importorskip("sklearn")
 pytestmark = pytest.mark.slow
@@ -106,7 +105,7 @@ def train(sagemaker, role, bucket, **hyperparameters):
         ResourceConfig={"InstanceType": "ml.g5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1},
         StoppingCondition={"MaxRuntimeInSeconds": 600},
     )
-    return ended(sagemaker, name)
+    return training_ended(sagemaker, name)
 
 
 def log_of(group, job):
@@ -147,7 +146,7 @@ def test_a_script_trains_and_serves(sagemaker, role, bucket, target):
         == "ml.g5.xlarge"
     )
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
-    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1})
+    in_service(sagemaker, name)
     runtime = boto3.client("sagemaker-runtime")
     answer = runtime.invoke_endpoint(EndpointName=name, ContentType="text/csv", Body=b"5.1,3.5,1.4,0.2\n6.3,3.3,6,2.5")
     assert json.loads(answer["Body"].read()) == [0.0, 2.0]
@@ -203,12 +202,7 @@ def process(sagemaker, role, bucket, **variables):
         Environment={"WORDS": "done", **variables},
         Tags=[{"Key": "team", "Value": "ml"}],
     )
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        job = sagemaker.describe_processing_job(ProcessingJobName=name)
-        if job["ProcessingJobStatus"] not in ("InProgress", "Stopping"):
-            return job
-    raise AssertionError("still under way")
+    return settled(sagemaker.describe_processing_job, "ProcessingJobStatus", ProcessingJobName=name)
 
 
 def test_a_processing_job_runs(sagemaker, role, bucket):
@@ -243,9 +237,8 @@ def test_a_processing_job_is_stopped_and_keeps_what_it_wrote(sagemaker, role, bu
             "ContainerEntrypoint": ["/bin/sh", "-c", "echo a > /opt/ml/processing/out/a; exec sleep 60"],
         },
     )
-    s3, deadline = boto3.client("s3"), time.monotonic() + 30
-    while "Contents" not in s3.list_objects_v2(Bucket=bucket, Prefix=name):
-        assert time.monotonic() < deadline
+    s3 = boto3.client("s3")
+    until(lambda: "Contents" in s3.list_objects_v2(Bucket=bucket, Prefix=name))
     sagemaker.stop_processing_job(ProcessingJobName=name)
     job = sagemaker.describe_processing_job(ProcessingJobName=name)
     assert job["ProcessingJobStatus"] == "Stopped"

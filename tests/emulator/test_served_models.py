@@ -1,10 +1,11 @@
 """Endpoints whose models are served by processes: they come up, answer, are updated, die and come back."""
 
+import contextlib
+import itertools
 import json
 import os
 import signal
 import threading
-import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +16,7 @@ from botocore.exceptions import ClientError
 from harness.capture.records import read_s3
 from tests.emulator.pictures import IMAGE, ROLE, load, picture, request, run
 from tests.service_model import problems
+from tests.waiting import gone, in_service, settled, until
 
 
 @pytest.fixture(scope="module")
@@ -93,20 +95,6 @@ def endpoint(create, bucket):
             "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["application/json"]},
         }
     )
-
-
-def in_service(sagemaker, name):
-    return settled(sagemaker, name, "InService")
-
-
-def settled(sagemaker, name, status):
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        answer = sagemaker.describe_endpoint(EndpointName=name)
-        if answer["EndpointStatus"] not in ("Creating", "Updating"):
-            assert answer["EndpointStatus"] == status, answer
-            return answer
-    raise AssertionError(f"{name} is still {answer['EndpointStatus']}")
 
 
 def invoke(runtime, name, label=0, **more):
@@ -191,7 +179,8 @@ def test_a_damaged_artifact_fails_the_endpoint(sagemaker, bucket):
     sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
     sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant(name)])
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
-    answer = settled(sagemaker, name, "Failed")
+    answer = settled(sagemaker.describe_endpoint, "EndpointStatus", EndpointName=name)
+    assert answer["EndpointStatus"] == "Failed"
     assert "Failed to extract model data archive" in answer["FailureReason"]
     assert problems("sagemaker", "DescribeEndpoint", answer) == []
     sagemaker.delete_endpoint(EndpointName=name)
@@ -237,80 +226,85 @@ def test_an_update_loses_no_request(sagemaker, runtime, control, create, model):
     before = processes(control, name)
     other = f"{name}-2"
     sagemaker.create_endpoint_config(EndpointConfigName=other, ProductionVariants=[variant(model, "Second")])
-    done, answers = threading.Event(), []
+    answers = []
 
-    def ask():
-        while not done.is_set():
-            answer = runtime.invoke_endpoint(EndpointName=name, ContentType="image/png", Body=picture(0, 99))
-            answers.append((answer["InvokedProductionVariant"], len(json.loads(answer["Body"].read()))))
+    def ask(_):
+        answer = runtime.invoke_endpoint(EndpointName=name, ContentType="image/png", Body=picture(0, 99))
+        answers.append((answer["InvokedProductionVariant"], len(json.loads(answer["Body"].read()))))
 
-    with ThreadPoolExecutor(4) as pool:
-        asking = [pool.submit(ask) for _ in range(4)]
+    with again_and_again(ask):  # no request fails
         sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=other)
         in_service(sagemaker, name)
-        while ("Second", 2) not in answers[-4:]:
-            time.sleep(0.01)
-        done.set()
-        for one in asking:
-            one.result()  # no request has failed
+        until(lambda: ("Second", 2) in answers[-4:])
     assert {pair[0] for pair in answers} == {"AllTraffic", "Second"}
     assert processes(control, name).keys() == {"Second"}
     for pid in before.values():
-        await_exit(pid)
+        gone(pid)
+
+
+@contextlib.contextmanager
+def again_and_again(ask):
+    """Have four threads call *ask* with their number until the block has ended; what it raises is raised then."""
+    done = threading.Event()
+
+    def loop(worker):
+        while not done.is_set():
+            ask(worker)
+
+    with ThreadPoolExecutor(4) as pool:
+        asking = [pool.submit(loop, worker) for worker in range(4)]
+        try:
+            yield
+        finally:
+            done.set()
+        for one in asking:
+            one.result(timeout=30)
 
 
 def test_a_killed_server_is_an_error_and_then_comes_back(runtime, control, endpoint):
     pid = processes(control, endpoint)["AllTraffic"]
     os.kill(pid, signal.SIGKILL)
-    await_exit(pid)
-    codes, deadline = set(), time.monotonic() + 30
-    while time.monotonic() < deadline:
+    gone(pid)
+
+    def answered():
         try:
-            invoke(runtime, endpoint)
-            break
+            return invoke(runtime, endpoint)
         except ClientError as error:
-            codes.add(error.response["Error"]["Code"])
+            assert error.response["Error"]["Code"] == "ModelError"
             assert error.response["OriginalStatusCode"] == 500
+
+    until(answered)
     assert invoke(runtime, endpoint)
-    assert codes <= {"ModelError"}
     assert processes(control, endpoint)["AllTraffic"] != pid
 
 
 @pytest.mark.slow
 def test_killing_servers_loses_no_captured_invocation(runtime, control, endpoint, bucket):
     """Every answer that a client got is in the captures, whatever became of the server meanwhile."""
-    marked, lock, done = set(), threading.Lock(), threading.Event()
+    marked, numbers = [], itertools.count()
 
     def ask(worker):
-        number = 0
-        while not done.is_set():
-            name, number = f"{worker}-{number}", number + 1
-            try:
-                invoke(runtime, endpoint, InferenceId=name)
-            except ClientError as error:
-                assert error.response["Error"]["Code"] == "ModelError"
-                time.sleep(0.02)
-            else:
-                with lock:
-                    marked.add(name)
+        name = f"{worker}-{next(numbers)}"
+        try:
+            invoke(runtime, endpoint, InferenceId=name)
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == "ModelError"
+        else:
+            marked.append(name)
 
-    with ThreadPoolExecutor(4) as pool:
-        asking = [pool.submit(ask, worker) for worker in range(4)]
-        for _ in range(2):
-            seen = len(marked)
-            while len(marked) < seen + 20:
-                time.sleep(0.01)
-            os.kill(processes(control, endpoint)["AllTraffic"], signal.SIGKILL)
+    def twenty_more():
         seen = len(marked)
-        while len(marked) < seen + 20:
-            time.sleep(0.01)
-        done.set()
-        for one in asking:
-            one.result(timeout=30)
+        until(lambda: len(marked) >= seen + 20, 60)
+
+    with again_and_again(ask):
+        for _ in range(2):
+            twenty_more()
+            os.kill(processes(control, endpoint)["AllTraffic"], signal.SIGKILL)
+        twenty_more()
     control.flush()
     records = read_s3(boto3.client("s3"), f"s3://{bucket}/captures/{endpoint}").records
     captured = [record.inference_id for record in records if record.inference_id and "-" in record.inference_id]
-    assert marked <= set(captured)
+    assert set(marked) <= set(captured)
     assert len(captured) == len(set(captured))
 
 
@@ -328,14 +322,3 @@ def test_twenty_endpoints_serve_at_once(sagemaker, runtime, model):
     assert all(answer == answers[0] for answer in answers)
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(lambda name: sagemaker.delete_endpoint(EndpointName=name), names))
-
-
-def await_exit(pid):
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"process {pid} still runs")

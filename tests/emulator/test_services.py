@@ -3,11 +3,9 @@
 import contextlib
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
-import time
 import uuid
 
 import boto3
@@ -19,6 +17,7 @@ from harness.emulator.aws_models import service_model
 from harness.emulator.clients import endpoint_variable
 from harness.emulator.options import SERVICES
 from tests.emulator.packages import package
+from tests.waiting import execution_ended, hear
 
 OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "HARNESS_"))}
 """The environment as it is before a target leads boto3 anywhere."""
@@ -44,7 +43,7 @@ def only_lambda(folder, *options, services="lambda", **variables):
         text=True,
     )
     # A warning may come first: of a function that runs on another Python than it asks for.
-    url = next(found[0] for line in process.stdout if (found := re.search(r"http://\S+:\d+", line)))
+    url = hear(process, r"http://\S+:\d+")[0]
     session = boto3.session.Session(aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
     config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
     try:
@@ -156,8 +155,7 @@ def test_step_functions_alone_invokes_functions_that_are_elsewhere(tmp_path, els
         definition = json.dumps({"StartAt": "Read", "States": {"Read": task}})
         machine = states.create_state_machine(name="reads", definition=definition, roleArn=both)["stateMachineArn"]
         arn = states.start_execution(stateMachineArn=machine)["executionArn"]
-        while (ended := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
-            pass
+        ended = execution_ended(states, arn)
     assert json.loads(ended.get("output", "{}")).get("Payload") == "from elsewhere", ended
     boto3.client("lambda").delete_function(FunctionName=name)
 
@@ -190,7 +188,6 @@ def test_an_edit_of_live_code_is_run_by_the_next_invocation(tmp_path, elsewhere,
         functions = client("lambda")
         create(functions, role, S3Bucket="hot-reload", S3Key="reads")
         assert ask(functions, bucket) == "from elsewhere"
-        time.sleep(0.01)
         source.write_text(READS.replace(".decode()", ".decode().upper()"))
         assert ask(functions, bucket) == "FROM ELSEWHERE"
         with pytest.raises(ClientError, match="is no folder below"):

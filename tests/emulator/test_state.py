@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import pickle
-import re
 import resource
 import signal
 import sqlite3
@@ -24,7 +23,7 @@ from harness.emulator.process.records import Record
 from harness.emulator.process.state import StateError
 from harness.emulator.stepfunctions.store import Kept, Store
 from tests.emulator.pictures import IMAGE, ROLE, load, picture, request, run
-from tests.waiting import until
+from tests.waiting import execution_ended, gone, hear, in_service, until
 
 OUTSIDE = dict(os.environ)
 """The environment as it is before a target leads boto3 anywhere."""
@@ -41,7 +40,7 @@ def emulator(folder, end=signal.SIGTERM):
         stderr=subprocess.STDOUT,
         text=True,
     )
-    url = re.search(r"http://\S+:\d+", process.stdout.readline())[0]
+    url = hear(process, r"http://\S+:\d+")[0]
     session = boto3.session.Session(aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
     try:
         yield lambda service: session.client(
@@ -49,17 +48,8 @@ def emulator(folder, end=signal.SIGTERM):
         )
     finally:
         process.send_signal(end)
-        said = process.communicate(timeout=20)[0]
-        assert process.returncode in (0, -signal.SIGKILL), said
-
-
-def in_service(sagemaker, name):
-    until(lambda: sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] != "Creating")
-    assert sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService"
-
-
-def await_exit(pid):
-    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+        told = process.communicate(timeout=20)[0]
+        assert process.returncode in (0, -signal.SIGKILL), told
 
 
 def answer(client, name):
@@ -102,7 +92,7 @@ def test_jobs_models_endpoints_and_buckets_outlive_a_restart_and_a_crash(tmp_pat
         assert len(servers) == 1
         until(lambda: b"late-but-saved" in (tmp_path / "state" / "emulator.state").read_bytes())
     for server in servers:
-        await_exit(server)  # a model server does not outlive its emulator
+        gone(server)  # a model server does not outlive its emulator
     with emulator(tmp_path) as client:
         late = client("s3").get_object(Bucket="kept", Key="late-but-saved")["Body"].read()
         assert late == b"written before the crash"
@@ -236,7 +226,7 @@ def test_executions_outlive_a_restart_and_a_changed_byte_is_refused(tmp_path, re
         client("iam").get_role(RoleName=ROLE.rpartition("/")[2])
         machine = states.create_state_machine(name="kept", definition=definition, roleArn=states_role(client))
         ran = states.start_execution(stateMachineArn=machine["stateMachineArn"], input='{"a": 1}')["executionArn"]
-        until(lambda: states.describe_execution(executionArn=ran)["status"] != "RUNNING")
+        execution_ended(states, ran)
     with emulator(tmp_path) as client:
         states = client("stepfunctions")
         assert states.describe_execution(executionArn=ran)["output"] == '{"a": 1}'

@@ -1,11 +1,12 @@
 """Step Functions through boto3: names, outputs and failures of executions."""
 
 import json
-import time
 import uuid
 
 import boto3
 import pytest
+
+from tests.waiting import execution_ended
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +32,6 @@ def create(client, target):
         client.delete_state_machine(stateMachineArn=arn)
 
 
-def finish(client, execution_arn):
-    deadline = time.monotonic() + 20
-    while (answer := client.describe_execution(executionArn=execution_arn))["status"] == "RUNNING":
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return answer
-
-
 PASS = {"StartAt": "Pass", "States": {"Pass": {"Type": "Pass", "End": True}}}
 
 
@@ -49,13 +42,13 @@ def test_executions_without_a_name_are_given_one(client, create):
     assert len(set(names)) == 3
     for execution, name in zip(executions, names, strict=True):
         uuid.UUID(name)
-        assert finish(client, execution)["name"] == name
+        assert execution_ended(client, execution)["name"] == name
 
 
 def test_the_same_name_twice_is_refused(client, create):
     arn = create(PASS)
     first = client.start_execution(stateMachineArn=arn, name="once", input='{"n":1}')["executionArn"]
-    finish(client, first)
+    execution_ended(client, first)
     with pytest.raises(client.exceptions.ExecutionAlreadyExists, match="Execution Already Exists"):
         client.start_execution(stateMachineArn=arn, name="once", input='{"n":2}')
 
@@ -63,7 +56,7 @@ def test_the_same_name_twice_is_refused(client, create):
 @pytest.mark.parametrize("value", [{"a": [1, "é"]}, "text", 7, None, [True]])
 def test_output_is_json_of_any_kind_and_as_it_was_given_where_nothing_changes_it(client, create, value):
     execution = client.start_execution(stateMachineArn=create(PASS), input=json.dumps(value))["executionArn"]
-    answer = finish(client, execution)
+    answer = execution_ended(client, execution)
     assert answer["status"] == "SUCCEEDED"
     assert answer["output"] == json.dumps(value)
     assert answer["outputDetails"] == {"included": True}
@@ -72,7 +65,7 @@ def test_output_is_json_of_any_kind_and_as_it_was_given_where_nothing_changes_it
 
 def test_a_failed_execution_tells_error_and_cause(client, create):
     arn = create({"StartAt": "No", "States": {"No": {"Type": "Fail", "Error": "Nope", "Cause": "because"}}})
-    answer = finish(client, client.start_execution(stateMachineArn=arn)["executionArn"])
+    answer = execution_ended(client, client.start_execution(stateMachineArn=arn)["executionArn"])
     assert (answer["status"], answer["error"], answer["cause"]) == ("FAILED", "Nope", "because")
     assert "output" not in answer
 
@@ -98,8 +91,8 @@ def test_the_engine_calls_services_through_shared_clients(client, create, monkey
         "End": True,
     }
     arn = create({"StartAt": "Invoke", "States": {"Invoke": invoke}})
-    first = finish(client, client.start_execution(stateMachineArn=arn)["executionArn"])
+    first = execution_ended(client, client.start_execution(stateMachineArn=arn)["executionArn"])
     assert first["error"] == "Lambda.ResourceNotFoundException"
     monkeypatch.setattr(boto3.session.Session, "client", counting)
-    finish(client, client.start_execution(stateMachineArn=arn)["executionArn"])
+    execution_ended(client, client.start_execution(stateMachineArn=arn)["executionArn"])
     assert made == []

@@ -8,7 +8,7 @@ import pytest
 
 from tests.emulator.test_script_mode import IMAGE, PROCESS, TRAIN, packed
 from tests.emulator.test_xgboost import IMAGE as XGBOOST
-from tests.waiting import until
+from tests.waiting import execution_ended
 
 pytest.importorskip("sklearn")
 pytestmark = pytest.mark.slow
@@ -20,12 +20,7 @@ def run(role, states, start):
     definition = json.dumps({"StartAt": start, "States": states})
     arn = machines.create_state_machine(name=f"sync-{uuid.uuid4().hex[:8]}", roleArn=role, definition=definition)
     execution = machines.start_execution(stateMachineArn=arn["stateMachineArn"], input="{}")["executionArn"]
-
-    def ended():
-        answer = machines.describe_execution(executionArn=execution)
-        return answer if answer["status"] != "RUNNING" else None
-
-    return until(ended, 180)
+    return execution_ended(machines, execution, 180)
 
 
 @pytest.fixture(scope="module")

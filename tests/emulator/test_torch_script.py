@@ -8,9 +8,9 @@ import boto3
 import numpy as np
 import pytest
 
-from tests.emulator.pictures import ended
 from tests.emulator.test_script_mode import packed
 from tests.emulator.test_sync_jobs import run, source, task
+from tests.waiting import in_service, training_ended
 
 pytestmark = pytest.mark.train
 IMAGE = "763104330519.dkr.ecr.us-east-1.amazonaws.com/pytorch-{}:2.1.0-cpu-py310-ubuntu20.04-sagemaker"
@@ -116,7 +116,7 @@ def test_a_network_trains_and_serves(target, role):
     sagemaker, name = boto3.client("sagemaker"), f"torch-{uuid.uuid4().hex[:8]}"
     loaded(name, *digits(200, 1))
     sagemaker.create_training_job(**training(name, role))
-    job = ended(sagemaker, name, within=180)
+    job = training_ended(sagemaker, name, 180)
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     assert job["FinalMetricDataList"][0]["Value"] < 0.3
 
@@ -125,7 +125,7 @@ def test_a_network_trains_and_serves(target, role):
     variant = {"VariantName": "a", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
     sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
-    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1})
+    in_service(sagemaker, name)
     images, labels = digits(50, 2)
     answer = boto3.client("sagemaker-runtime").invoke_endpoint(
         EndpointName=name, ContentType="application/json", Body=json.dumps(images.tolist())

@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import tarfile
-import time
 import uuid
 
 import boto3
@@ -17,8 +16,9 @@ from botocore.exceptions import ClientError
 
 from harness.emulator.sagemaker.training.channels import S3Object, shard
 from tests.emulator.acting import refused
-from tests.emulator.pictures import ROLE, channel, channels, ended, load, picture, request, run
+from tests.emulator.pictures import ROLE, channel, channels, load, picture, request, run
 from tests.service_model import problems
+from tests.waiting import training_ended, until
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +180,7 @@ def test_a_killed_program_fails_the_job(sagemaker, control, bucket):
     parameters = long_request(bucket)
     sagemaker.create_training_job(**parameters)
     os.kill(process_of(control, parameters["TrainingJobName"]), signal.SIGKILL)
-    job = ended(sagemaker, parameters["TrainingJobName"])
+    job = training_ended(sagemaker, parameters["TrainingJobName"])
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"] == "AlgorithmError: , exit code: 137"
 
@@ -190,10 +190,9 @@ def test_stopping_keeps_what_was_made(sagemaker, control, s3, bucket):
     name = parameters["TrainingJobName"]
     sagemaker.create_training_job(**parameters)
     process_of(control, name)
-    while not any("Storing the best model" in line for line in _log_so_far(name)):
-        time.sleep(0.05)
+    until(lambda: any("Storing the best model" in line for line in _log_so_far(name)), 60)
     sagemaker.stop_training_job(TrainingJobName=name)
-    job = ended(sagemaker, name)
+    job = training_ended(sagemaker, name)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
     s3.head_object(Bucket=bucket, Key=f"models/{name}/output/model.tar.gz")
     _code, message = refused(sagemaker.stop_training_job, TrainingJobName=name)
@@ -314,13 +313,7 @@ def long_request(bucket):
 
 
 def process_of(control, name):
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        pid = control.get("training-jobs")["processes"].get(name)
-        if pid is not None:
-            return pid
-        time.sleep(0.02)
-    raise AssertionError(f"no program runs for {name}")
+    return until(lambda: control.get("training-jobs")["processes"].get(name))
 
 
 def _log_so_far(name):

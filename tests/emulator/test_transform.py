@@ -1,7 +1,6 @@
 """Batch transform: what goes in comes out as ``.out`` objects, and agrees with what an endpoint answers."""
 
 import json
-import time
 import uuid
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from harness.emulator.sagemaker.transform.batches import Batching, Processing, TransformError
 from tests.emulator.acting import refused
 from tests.emulator.pictures import IMAGE, channel, picture, request, run
+from tests.waiting import in_service, settled
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "cifar-vehicles"
 
@@ -54,16 +54,7 @@ def transform(sagemaker, model, bucket, source="in/", kind="S3Prefix", output=No
         TransformResources={"InstanceCount": 1, "InstanceType": "ml.m5.xlarge"},
         **more,
     )
-    return await_end(sagemaker, name)
-
-
-def await_end(sagemaker, name, within=60):
-    deadline = time.monotonic() + within
-    while time.monotonic() < deadline:
-        job = sagemaker.describe_transform_job(TransformJobName=name)
-        if job["TransformJobStatus"] not in ("InProgress", "Stopping"):
-            return job
-    raise AssertionError("still under way")
+    return settled(sagemaker.describe_transform_job, "TransformJobStatus", TransformJobName=name)
 
 
 def results(bucket, job):
@@ -164,7 +155,7 @@ def test_real_images_agree_with_the_endpoint(sagemaker, bucket, role):
     variant = {"VariantName": "a", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
     sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
-    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1})
+    in_service(sagemaker, name)
     runtime = boto3.client("sagemaker-runtime")
     for image in images:
         answer = runtime.invoke_endpoint(EndpointName=name, ContentType="application/x-image", Body=image.read_bytes())

@@ -10,8 +10,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from tests.emulator.pictures import ended
-from tests.emulator.test_transform import await_end
+from tests.waiting import settled, training_ended
 
 xgboost = pytest.importorskip("xgboost")
 pytestmark = pytest.mark.slow
@@ -62,7 +61,7 @@ def train(sagemaker, role, bucket, kind="csv", content_type="text/csv", **hyperp
         ResourceConfig={"InstanceType": "ml.m7i.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
         StoppingCondition={"MaxRuntimeInSeconds": 600},
     )
-    return ended(sagemaker, name)
+    return training_ended(sagemaker, name)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +99,7 @@ def test_its_model_is_read_by_xgboost_and_transforms(sagemaker, role, bucket):
         TransformResources={"InstanceCount": 1, "InstanceType": "ml.m5.large"},
         DataProcessing={"JoinSource": "Input"},
     )
-    done = await_end(sagemaker, name)
+    done = settled(sagemaker.describe_transform_job, "TransformJobStatus", TransformJobName=name)
     assert done["TransformJobStatus"] == "Completed", done.get("FailureReason")
     lines = s3.get_object(Bucket=bucket, Key="predicted/rows.csv.out")["Body"].read().decode().splitlines()
     told = [[float(value) for value in line.split(",")] for line in lines]
