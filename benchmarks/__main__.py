@@ -28,6 +28,7 @@ from rich.table import Table
 
 from benchmarks import history
 from benchmarks.execution import Run, measure
+from tests.waiting import hear
 
 RESULTS = Path(__file__).resolve().parent / "results"
 PAGE = RESULTS.parent.parent / "docs" / "speed.md"
@@ -265,9 +266,7 @@ def _memory_at_start() -> float:
         [sys.executable, "-m", "harness", "up", "--port", "0"], stdout=subprocess.PIPE, text=True, cwd=RESULTS.parent
     )
     try:
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(0.5)
+        hear(process, "http://")
         return float(psutil.Process(process.pid).memory_info().rss / 2**20)
     finally:
         process.terminate()

@@ -18,6 +18,7 @@ from benchmarks.throughput import _floor
 from benchmarks.workflow_once import deployed_workflow
 from harness.evaluation.batch import MACHINES, BatchOptions, start_batch
 from harness.evaluation.source import Source
+from tests.waiting import until
 
 _CONCURRENCY = 4
 _BATCH = 20
@@ -66,13 +67,16 @@ def _once(
     memory: list[float] = []
     cpu, own, began = _cpu(process), _own(process), time.perf_counter()
     execution = start_batch(states, arn, source, bucket, name, options)
-    while (answer := states.describe_execution(executionArn=execution))["status"] == "RUNNING":
-        time.sleep(0.5)
+
+    def look() -> dict[str, Any]:
         memory.append(process.memory_info().rss / 2**20)
+        return dict(states.describe_execution(executionArn=execution))
+
+    answer = until(look, 3600, every=0.5, enough=lambda answer: answer["status"] != "RUNNING")
     seconds = time.perf_counter() - began
     if answer["status"] != "SUCCEEDED":
         raise RuntimeError(f"{answer.get('error')}: {answer.get('cause')}")
-    fifths = [memory[min(len(memory) - 1, index * len(memory) // 5)] for index in range(1, 6)] if memory else []
+    fifths = [memory[min(len(memory) - 1, index * len(memory) // 5)] for index in range(1, 6)]
     return {
         "images_per_second": images / seconds,
         "cpu_milliseconds": (_cpu(process) - cpu) * 1000 / images,

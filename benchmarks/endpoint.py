@@ -22,6 +22,7 @@ from PIL import Image
 
 from harness.settings import Settings
 from harness.targets import open_target
+from tests.waiting import in_service
 
 MODEL = Path(__file__).resolve().parent.parent / "fixtures/model/model.tar.gz"
 ROLE = "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker-ExecutionRole"
@@ -84,7 +85,7 @@ def _endpoint(capture: bool) -> str:
     variant = {"VariantName": "Only", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.xlarge"}
     sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant], **config)
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
-    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name)
+    in_service(sagemaker, name)
     return name
 
 

@@ -37,6 +37,8 @@ from harness.emulator.options import EmulatorOptions
 SOURCE = "def lambda_handler(event, context):\n    return event\n"
 EVENT = b'{"a": 1}'
 _ROUND = 50
+_LONGEST = 60
+"""Seconds that the runtime may take to ask."""
 
 
 class Floor:
@@ -46,6 +48,7 @@ class Floor:
         (folder / "lambda_function.py").write_text(SOURCE)
         runtime = make_runtime_folder(folder / "runtime")
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(_LONGEST)
         host, port = self._listener.getsockname()
         variables = {
             "AWS_LAMBDA_RUNTIME_API": f"{host}:{port}",
@@ -74,7 +77,7 @@ class Floor:
     def close(self) -> None:
         """End it."""
         self._process.kill()
-        self._process.wait()
+        self._process.wait(20)
         self._listener.close()
 
     def _ask(self) -> None:
@@ -83,6 +86,7 @@ class Floor:
         while b"\r\n\r\n" not in data:
             if self._asked is None:
                 self._asked, _ = self._listener.accept()
+                self._asked.settimeout(_LONGEST)
                 self._asked.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             part = self._asked.recv(1 << 16)
             if not part:
@@ -94,7 +98,10 @@ class Floor:
         )
         assert self._asked is not None
         while len(body) < length:
-            body += self._asked.recv(1 << 16)
+            part = self._asked.recv(1 << 16)
+            if not part:
+                raise ConnectionError("the runtime went away in the middle of its request")
+            body += part
 
 
 def _package() -> bytes:

@@ -6,6 +6,7 @@ Prints what :mod:`benchmarks.workflow_once` prints. ``MINISTACK`` names its comm
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -18,6 +19,10 @@ import zipfile
 from typing import Any
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from harness.project.executions import wait
+from tests.waiting import until
 
 ROLE = "arn:aws:iam::000000000000:role/benchmark"
 HANDLERS = {
@@ -65,15 +70,14 @@ def _run(url: str, executions: int) -> None:
         return session.client(service, endpoint_url=url)
 
     s3 = client("s3")
-    deadline = time.monotonic() + 60
-    while True:
-        try:
+
+    def made() -> bool:
+        with contextlib.suppress(BotoCoreError, ClientError):  # it answers later than it listens
             s3.create_bucket(Bucket="bucket")
-            break
-        except Exception:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
+            return True
+        return False
+
+    until(made, 60, every=0.05)
     s3.put_object(Bucket="bucket", Key="image.png", Body=bytes(2500))
     functions, states = client("lambda"), client("stepfunctions")
     tasks = {}
@@ -105,12 +109,9 @@ def _run(url: str, executions: int) -> None:
     def once() -> float:
         began = time.perf_counter()
         arn = states.start_execution(stateMachineArn=machine, name=str(uuid.uuid4()), input=event)["executionArn"]
-        pause = 0.004
-        while (answer := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
-            time.sleep(pause)
-            pause = min(pause * 1.5, 1)
-        if answer["status"] != "SUCCEEDED":
-            raise RuntimeError(f"{answer.get('error')}: {answer.get('cause')}")
+        ended = wait(states, arn)
+        if not ended.succeeded:
+            raise RuntimeError(f"{ended.error}: {ended.cause}")
         return (time.perf_counter() - began) * 1000
 
     once()

@@ -13,6 +13,8 @@ import uuid
 import boto3
 from moto import mock_aws
 
+from harness.project.executions import wait
+
 ROLE = "arn:aws:iam::123456789012:role/benchmark"
 
 
@@ -53,12 +55,9 @@ def main(executions: int) -> None:
         def once() -> float:
             began = time.perf_counter()
             arn = states.start_execution(stateMachineArn=machine, name=str(uuid.uuid4()), input="{}")["executionArn"]
-            pause = 0.004
-            while (answer := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
-                time.sleep(pause)
-                pause = min(pause * 1.5, 1)
-            if answer["status"] != "SUCCEEDED":
-                raise RuntimeError(f"{answer.get('error')}: {answer.get('cause')}")
+            ended = wait(states, arn)
+            if not ended.succeeded:
+                raise RuntimeError(f"{ended.error}: {ended.cause}")
             return (time.perf_counter() - began) * 1000
 
         once()

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -23,6 +24,7 @@ from botocore.config import Config
 
 from benchmarks.floor_once import load_chain
 from benchmarks.workflow_once import deployed_workflow
+from tests.waiting import settled
 
 _FLOOR_PROCESSES = 2
 
@@ -43,7 +45,7 @@ def main(at_once: int, in_a_row: int) -> None:
                 continue
             memory = process.memory_info().rss / 2**20
             tenths.append({**told, "memory_mb": memory, "threads": process.num_threads()})
-        client.join()
+        client.join(60)
         figures = {
             "at_once": at_once,
             "executions_per_second": statistics.median(rates),
@@ -57,13 +59,10 @@ def _drive(to: Connection, arn: str, given: str, at_once: int, in_a_row: int) ->
     """The client: sends executions a second of three rounds, the figures of each tenth of the row, and None."""
     states = boto3.client("stepfunctions", config=Config(max_pool_connections=at_once))
 
-    def once(_: int) -> float:
+    def once(_: int, every: float = 0.02) -> float:
         began = time.perf_counter()
         execution = states.start_execution(stateMachineArn=arn, input=given)["executionArn"]
-        pause = 0.02
-        while (answer := states.describe_execution(executionArn=execution))["status"] == "RUNNING":
-            time.sleep(pause)
-            pause = min(pause * 1.2, 0.25)
+        answer = settled(states.describe_execution, "status", 300, every, executionArn=execution)
         if answer["status"] != "SUCCEEDED":
             raise RuntimeError(f"{answer.get('error')}: {answer.get('cause')}")
         return time.perf_counter() - began
@@ -72,7 +71,7 @@ def _drive(to: Connection, arn: str, given: str, at_once: int, in_a_row: int) ->
         once(number)
     for _ in range(3):
         began = time.perf_counter()
-        _all(once, at_once, at_once)
+        _all(partial(once, every=0.25), at_once, at_once)
         to.send(at_once / (time.perf_counter() - began))
     for _ in range(10 if in_a_row else 0):
         to.send({"median_milliseconds": statistics.median(_all(once, in_a_row // 10, 4)) * 1000})
@@ -94,11 +93,11 @@ def _floor(event: dict[str, Any], endpoint: str, count: int) -> float:
     ]
     for process in processes:
         process.start()
-    ready.wait()
+    ready.wait(60)
     began = time.perf_counter()
     go.set()
     for process in processes:
-        process.join()
+        process.join(600)
     return count / (time.perf_counter() - began)
 
 
@@ -106,8 +105,8 @@ def _chains(event: dict[str, Any], endpoint: str, count: int, ready: Any, go: An
     os.environ.update(ENDPOINT_NAME=endpoint, THRESHOLD="0")
     chain = load_chain()
     chain(event)
-    ready.wait()
-    go.wait()
+    ready.wait(60)
+    go.wait(60)
     for _ in range(count):
         chain(event)
 

@@ -29,9 +29,9 @@ def until(
     return found
 
 
-def settled(describe: Callable[..., Any], status: str, seconds: float = 60, **named: str) -> Any:
+def settled(describe: Callable[..., Any], status: str, seconds: float = 60, every: float = 0.02, **named: str) -> Any:
     """Return what a Describe call answers once its *status* tells of nothing under way."""
-    return until(lambda: describe(**named), seconds, enough=lambda answer: answer[status] not in UNDER_WAY)
+    return until(lambda: describe(**named), seconds, every, enough=lambda answer: answer[status] not in UNDER_WAY)
 
 
 def execution_ended(states: Any, arn: str, seconds: float = 60) -> Any:

@@ -174,5 +174,5 @@ def serve():
     yield start
     for server in started:
         server.process.kill()
-        server.process.wait()
+        server.process.wait(20)
         server.process.stdout.close()

@@ -15,6 +15,7 @@ import pytest
 from harness.settings import Settings
 from harness.targets.aws import aws
 from tests.validated import ValidatedSession
+from tests.waiting import hear
 
 ACCOUNT = "123456789012"
 P3 = "ml.p3.2xlarge for training job usage"
@@ -83,17 +84,13 @@ def started(cache):
         stderr=subprocess.STDOUT,
         text=True,
     )
-    for line in process.stdout:
-        if found := re.search(r"http://127\.0\.0\.1:\d+", line):
-            break
-    else:
-        raise AssertionError("the emulator did not start")
+    found = hear(process, r"http://127\.0\.0\.1:\d+")
     # What it writes later must not fill the pipe.
     drain = subprocess.Popen(["cat"], stdin=process.stdout, stdout=subprocess.DEVNULL)
     yield StandIn(found[0])
     process.terminate()
-    process.wait()
-    drain.wait()
+    process.wait(30)
+    drain.wait(30)
 
 
 @pytest.fixture

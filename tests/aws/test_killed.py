@@ -15,6 +15,7 @@ from harness.cloud.deployment import deploy_cloud, plan_actions, plan_cloud
 from harness.cloud.sweep import sweep
 from harness.scones.dataset.transform import from_folder
 from tests.aws.conftest import everything
+from tests.waiting import hear
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +33,7 @@ class Runs:
         """Run, killed at the call of that number; tells how it ended."""
         self.process.stdin.write(f"{last}\n")
         self.process.stdin.flush()
-        return int(self.process.stdout.readline())
+        return int(hear(self.process, r"(-?\d+)\n", 120)[1])
 
     def calls(self):
         """The calls of the last run."""
@@ -52,7 +53,7 @@ def runs(stand_in, root, drawings, tmp_path):
     )
     yield Runs(process, names)
     process.stdin.close()
-    process.wait()
+    process.wait(30)
 
 
 def test_a_run_that_is_killed_at_any_step_leaves_nothing_that_is_not_found(stand_in, root, runs):
@@ -139,9 +140,9 @@ def test_a_run_that_is_told_to_end_cleans_up(stand_in, root):
     process = subprocess.Popen(
         [sys.executable, "-c", WAITS, stand_in.url, root], env=stand_in.environment(), stdout=subprocess.PIPE, text=True
     )
-    assert process.stdout.readline() == "deployed\n"
+    hear(process, "deployed\n", 120)
     with stand_in.session() as (_, session):
         assert ("endpoint", "scones-image-classification") in everything(session)
         os.kill(process.pid, signal.SIGTERM)
-        assert process.wait() == 128 + signal.SIGTERM
+        assert process.wait(120) == 128 + signal.SIGTERM
         assert everything(session) == NOTHING

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.emulator.test_command import HARNESS, clean_environment
+from tests.waiting import hear
 
 pytestmark = pytest.mark.browser
 
@@ -17,14 +18,10 @@ def up(tmp_path):
     process = subprocess.Popen(
         [*HARNESS, "up", "--port", "0"], cwd=tmp_path, env=clean_environment(), stdout=subprocess.PIPE, text=True
     )
-    said = []
-    for line in process.stdout:
-        said.append(line)
-        if "Stop it" in line:
-            break
-    yield said[0].split()[4], "".join(said)
+    said = hear(process, r"(?s)(http://\S+:\d+).*Stop it")
+    yield said[1], said.string
     process.kill()
-    process.wait()
+    process.wait(20)
 
 
 def client(service, url):

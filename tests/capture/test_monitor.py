@@ -13,6 +13,7 @@ from harness.cli import main
 from harness.monitor.sections import accuracy_section, balance_section, confidence_section
 from tests.capture.making import line, png, write_hours
 from tests.capture.pictures import frame
+from tests.waiting import hear
 
 pytest.importorskip("scipy", reason="scipy is not installed: pip install 'aws-ml-harness[captures]'")
 
@@ -199,7 +200,7 @@ def test_all_real_images_through_the_shipped_model(root, real_data, tmp_path):
         text=True,
     )
     try:
-        up.stdout.readline()
+        hear(up, "http://")
         harness("deploy", "--data", images, "--executions", "12")
         script = tmp_path / "invoke.py"
         script.write_text(

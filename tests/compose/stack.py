@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from harness.settings import Settings
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("docker-compose.yml", "compose", "template.yaml", "lambdas", "statemachine", "fixtures")
@@ -98,10 +99,12 @@ class Stack:
 
     def healthy(self, service):
         """Wait until a service says that it is well."""
-        deadline = time.monotonic() + 60
-        while self.container(service)["State"].get("Health", {}).get("Status") != "healthy":
-            assert time.monotonic() < deadline, self.logs(service)
-            time.sleep(0.2)
+        until(
+            lambda: self.container(service)["State"].get("Health", {}).get("Status"),
+            seconds=60,
+            every=0.2,
+            enough=lambda status: status == "healthy",
+        )
 
     def logs(self, service):
         """What a service has said."""

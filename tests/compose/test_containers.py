@@ -1,7 +1,7 @@
 """Images that are no built-in algorithm: their training and serving containers on a real Docker engine."""
 
+import contextlib
 import json
-import time
 import uuid
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from harness.settings import get_settings
 from tests.emulator.pictures import ROLE, channel, request, run
+from tests.waiting import in_service, until
 
 pytestmark = pytest.mark.compose
 
@@ -67,21 +68,18 @@ def test_it_trains_and_serves(bucket):
     variant = {"VariantName": "Own", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.xlarge"}
     sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
-    while sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Creating":
-        continue
+    in_service(sagemaker, name, 120)
     try:
         assert ask(runtime, name) == {"total": 1234}
         with pytest.raises(ClientError) as error:
             runtime.invoke_endpoint(EndpointName=name, ContentType="text/plain", Body=b"die")
         assert error.value.response["Error"]["Code"] == "ModelError"
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                assert ask(runtime, name) == {"total": 1234}
-                break
-            except ClientError:
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
+
+        def back():
+            with contextlib.suppress(ClientError):
+                return ask(runtime, name)
+
+        assert until(back, every=0.1) == {"total": 1234}
     finally:
         sagemaker.delete_endpoint(EndpointName=name)
 

@@ -1,7 +1,6 @@
 """``docker compose up``, on a real engine: the demo, the suite, restarts, kills, clean removal."""
 
 import json
-import time
 import urllib.request
 import uuid
 
@@ -13,6 +12,7 @@ from harness.project.scaffold import scaffold
 from harness.scones.workflow import STATE_MACHINE
 from harness.targets.compose import StackError, compose
 from tests.compose.stack import PORTS, SERVICES, Stack, available, docker
+from tests.waiting import in_service, until
 
 pytestmark = pytest.mark.compose
 
@@ -146,13 +146,13 @@ def test_an_edit_of_a_handler_is_live(stack, target):
 
 def test_functions_log_to_localstack(target):
     assert outcomes(1) <= AS_DESIGNED
-    logs, deadline = boto3.client("logs"), time.monotonic() + 15
-    while True:
+    logs = boto3.client("logs")
+
+    def messages():
         events = logs.filter_log_events(logGroupName="/aws/lambda/thresholdImageData")["events"]
-        if any(event["message"].startswith("REPORT RequestId") for event in events):
-            break
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+        return [event["message"] for event in events]
+
+    until(messages, every=0.2, enough=lambda said: any(each.startswith("REPORT RequestId") for each in said))
 
 
 # The suite
@@ -190,7 +190,7 @@ def test_a_restart_of_ours_loses_nothing(stack, target, service):
     stack.compose("restart", service)
     stack.healthy(service)
     if service == "sagemaker":
-        boto3.client("sagemaker").get_waiter("endpoint_in_service").wait(EndpointName="scones-image-classification")
+        in_service(boto3.client("sagemaker"), "scones-image-classification")
     assert outcomes() == AS_DESIGNED
 
 
@@ -222,7 +222,7 @@ def test_a_killed_container_ends_the_execution_that_needs_it(stack, target):
     slow = states.create_state_machine(name="slow", definition=json.dumps(definition), roleArn=role)["stateMachineArn"]
     try:
         execution = start(states, slow, {})
-        time.sleep(2)
+        until(lambda: "TaskStarted" in str(states.get_execution_history(executionArn=execution)["events"]))
         docker("kill", stack.container("lambda")["Id"])
         result = wait(states, execution, timeout=30)
         assert result.status == "FAILED"
@@ -242,7 +242,7 @@ def test_a_killed_endpoint_fails_executions_until_it_is_back(stack, target):
     finally:
         stack.compose("start", "sagemaker")
         stack.healthy("sagemaker")
-    boto3.client("sagemaker").get_waiter("endpoint_in_service").wait(EndpointName="scones-image-classification")
+    in_service(boto3.client("sagemaker"), "scones-image-classification")
     assert outcomes() == AS_DESIGNED
 
 

@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 
 from harness.dashboard import executions
 from harness.dashboard.executions import ExecutionIndex, Wanted
+from tests.waiting import until
 
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:m"
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -83,8 +84,7 @@ def test_what_is_known_is_not_asked_for_again():
     index = ExecutionIndex(states, 0, details=False)
     listing(index)
     assert states.asked["list_executions"] == 3
-    while listing(index).unread:
-        pass
+    until(lambda: not listing(index).unread)
     states.asked.clear()
     states.add("FAILED", 3000)
     found = listing(index)

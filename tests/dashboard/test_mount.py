@@ -19,6 +19,7 @@ from harness.emulator.door.gateway import Gateway
 from harness.emulator.faults import Faults
 from harness.emulator.stepfunctions.clock import Clock
 from tests.emulator.test_command import HARNESS, clean_environment, emulator
+from tests.waiting import hear
 
 LOOPBACK = "http://127.0.0.1:4566"
 
@@ -117,9 +118,7 @@ def test_the_command_serves_the_page_and_it_only_shows(tmp_path):
             text=True,
         )
         try:
-            said = process.stdout.readline()
-            assert "It only shows; --control lets it start executions." in said
-            url = said.split()[1]
+            url = hear(process, r"(http://\S+) .*It only shows; --control lets it start executions\.")[1]
             with urllib.request.urlopen(url, timeout=30) as answer:
                 assert "Nothing is deployed yet" in answer.read().decode()
             with pytest.raises(urllib.error.HTTPError) as refused:
@@ -129,4 +128,4 @@ def test_the_command_serves_the_page_and_it_only_shows(tmp_path):
             assert process.wait(20) == 0
         finally:
             process.kill()
-            process.wait()
+            process.wait(20)

@@ -13,6 +13,7 @@ from harness.dashboard.app import Dashboard
 from harness.dashboard.clients import clients_of
 from harness.dashboard.guard import TOKEN_HEADER
 from harness.project.executions import run, wait
+from tests.waiting import in_service
 
 from .conftest import HERE
 
@@ -169,7 +170,7 @@ def test_endpoints_with_their_variants_and_stubs(page, target):
     ]
     sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants)
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
-    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name)
+    in_service(sagemaker, name)
     try:
         text = plain(page.get("/endpoints").text)
         assert f"{name} stub InService: it answers. Its answers are made up" in text

@@ -3,7 +3,6 @@
 import http.client
 import json
 import threading
-import time
 import uuid
 from urllib.parse import quote, urlsplit
 
@@ -13,6 +12,7 @@ import pytest
 from harness.dashboard.watch import TooManyStreams, Topic, Watch
 from harness.emulator.door.server import HttpServer
 from harness.project.executions import start
+from tests.waiting import until
 
 WITHIN = 20
 
@@ -36,18 +36,9 @@ class Counter:
 
 
 def told(stream):
-    """The next event of a stream."""
-    for block in stream:
-        if block.startswith(b"data: "):
-            return json.loads(block[6:])
-    return None
-
-
-def eventually(wanted):
-    deadline = time.monotonic() + WITHIN
-    while not wanted():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    """The next event of a stream, None at its end."""
+    block = until(lambda: next(stream, b"end"), every=0, enough=lambda block: block.startswith((b"data: ", b"end")))
+    return None if block == b"end" else json.loads(block[6:])
 
 
 @pytest.fixture
@@ -91,7 +82,7 @@ def test_nothing_is_looked_at_when_nobody_watches(watch):
     stream.close()
     stream.close()
     assert watch.streams == 0
-    eventually(lambda: watch._thread is None)
+    until(lambda: watch._thread is None)
     looks = counter.looks
     again = watch.stream("a", counter.topic)
     assert told(again) == {"version": 0}
@@ -175,8 +166,8 @@ def test_a_browser_that_goes_leaves_nothing_behind(server, driven, capfd):
     for connection, response in connections:
         response.close()
         connection.close()
-    eventually(lambda: watch.streams == 0)  # a thread that serves one leaves it when it ends
-    eventually(lambda: watch._thread is None)
+    until(lambda: watch.streams == 0)  # a thread that serves one leaves it when it ends
+    until(lambda: watch._thread is None)
     assert "Traceback" not in capfd.readouterr().err
 
 

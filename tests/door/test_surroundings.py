@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from botocore.config import Config
 from harness.emulator.process.surroundings import leave_out_surroundings, program_variables, without_surroundings
 from harness.emulator.sagemaker.program import ProcessProgram, ProgramSpec
 from tests.emulator.pictures import ROLE
+from tests.waiting import hear
 
 SECRETS = {
     "AWS_ACCESS_KEY_ID": "AKIAREAL",
@@ -91,7 +91,7 @@ def started(folder, **variables):
         text=True,
     )
     try:
-        url = re.search(r"http://\S+:\d+", process.stdout.readline())[0]
+        url = hear(process, r"http://\S+:\d+")[0]
         config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
         yield lambda service: boto3.client(
             service,

@@ -7,8 +7,6 @@ import pytest
 
 from tests.emulator.acting import ACCOUNT, allow, refused
 
-pytestmark = pytest.mark.local
-
 OTHER = "111122223333"
 
 

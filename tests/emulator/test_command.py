@@ -42,7 +42,7 @@ def emulator(tmp_path):
         yield process, hear(process, r"The emulator answers at (http://127.0.0.1:\d+)")[1]
     finally:
         process.kill()
-        process.wait()
+        process.wait(20)
 
 
 def test_up_tells_where_it_answers_and_env_leads_there(tmp_path):

@@ -11,8 +11,7 @@ from botocore.exceptions import ClientError
 
 from tests.emulator.acting import allow, document, refused, trust_of
 from tests.emulator.packages import package
-
-pytestmark = pytest.mark.local
+from tests.waiting import until
 
 SERVICES = ["lambda.amazonaws.com", "sagemaker.amazonaws.com", "scheduler.amazonaws.com", "states.amazonaws.com"]
 SECONDS = 1.5
@@ -33,16 +32,15 @@ def name():
 
 def until_accepted(call, seconds=30):
     """What *call* gives once it is not refused any more, and how often it was."""
-    deadline = time.monotonic() + seconds
     refusals = []
-    while True:
+
+    def accepted():
         try:
-            return call(), refusals
+            return call()
         except ClientError as error:
-            if time.monotonic() > deadline:
-                raise
             refusals.append(error.response["Error"]["Message"])
-        time.sleep(0.1)
+
+    return until(accepted, seconds, every=0.1), refusals
 
 
 def make_function(name, role):
@@ -154,9 +152,7 @@ def test_listings_show_what_was_removed_and_not_what_was_made(actors, late, name
     s3.head_bucket(Bucket=f"{name}-new")
     iam.get_role(RoleName=role.rpartition("/")[2])
     wanted = ({f"{name}-new"}, {f"arn:aws:s3:::{name}-new"})
-    while (buckets(), tagged()) != wanted or role not in roles():
-        assert time.monotonic() < begun + 30
-        time.sleep(0.1)
+    until(lambda: (buckets(), tagged()) == wanted and role in roles(), every=0.1)
     assert time.monotonic() - begun > SECONDS / 2
     s3.delete_bucket(Bucket=f"{name}-new")
 

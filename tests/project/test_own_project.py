@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -11,6 +10,7 @@ from harness.project.configuration import read_configuration
 from harness.project.packaging import package
 from harness.project.template import TemplateError
 from tests.conftest import harness
+from tests.waiting import until
 
 
 def tried(folder, *command, code=0, **more):
@@ -59,10 +59,7 @@ def test_it_is_deployed_and_removed_from_the_command_line(tmp_path):
     subprocess.run(harness("init", tmp_path), check=True, capture_output=True)
     up = subprocess.Popen(harness("up", "--port", "0"), cwd=tmp_path, stdout=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 30
-        while not (tmp_path / ".harness" / "emulator.json").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until((tmp_path / ".harness" / "emulator.json").exists, 60)
 
         def command(*words):
             done = subprocess.run(harness(*words), cwd=tmp_path, capture_output=True, text=True)
@@ -76,7 +73,7 @@ def test_it_is_deployed_and_removed_from_the_command_line(tmp_path):
         assert "deleted stack mine" in command("destroy", "--stack", "mine")
     finally:
         up.terminate()
-        up.wait()
+        up.wait(20)
 
 
 def test_the_project_is_what_its_files_say(tmp_path):

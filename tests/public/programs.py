@@ -20,6 +20,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tests.waiting import hear
+
 HARNESS = str(Path(sysconfig.get_path("scripts")) / "harness")
 LONGEST = 240
 """Seconds that a program may take."""
@@ -85,16 +87,20 @@ def emulator(clean):
     """The environment that leads to an emulator of its own."""
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
-            [HARNESS, "up", "--port", "0"], cwd=folder, env=clean, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            [HARNESS, "up", "--port", "0"],
+            cwd=folder,
+            env=clean,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
         try:
-            assert process.stdout is not None
-            next(line for line in process.stdout if b"http://" in line)
+            hear(process, "http://")
             told = [HARNESS, "env", "--shell", "json"]
             yield json.loads(subprocess.run(told, cwd=folder, env=clean, stdout=subprocess.PIPE, check=True).stdout)
         finally:
             process.terminate()
-            process.communicate()
+            process.communicate(timeout=30)
 
 
 if __name__ == "__main__":

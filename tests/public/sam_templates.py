@@ -25,6 +25,7 @@ from harness.project.packaging import package
 from harness.project.template import TemplateError, load_template
 from harness.settings import Settings
 from harness.targets.embedded import embedded
+from tests.waiting import until
 
 BUCKET = "packaged-templates"
 VALUES = {"CommaDelimitedList": "subnet-12345678,subnet-23456789", "Number": "1"}
@@ -151,11 +152,12 @@ def value_of(name, declared):
 
 
 def _settled(cfn, name):
-    while True:
-        stack = cfn.describe_stacks(StackName=name)["Stacks"][0]
-        if not stack["StackStatus"].endswith("_IN_PROGRESS"):
-            return stack
-        time.sleep(0.2)
+    return until(
+        lambda: cfn.describe_stacks(StackName=name)["Stacks"][0],
+        seconds=300,
+        every=0.2,
+        enough=lambda stack: not stack["StackStatus"].endswith("_IN_PROGRESS"),
+    )
 
 
 def _refused(words):

@@ -1,6 +1,5 @@
 """The SageMaker SDK's own way with Model Monitor, unmodified: a baseline, a schedule, what it found."""
 
-import time
 import uuid
 
 import boto3
@@ -8,6 +7,7 @@ import pytest
 import requests
 
 from tests.emulator.pictures import ROLE
+from tests.waiting import until
 
 pytest.importorskip("sagemaker")
 pytestmark = pytest.mark.slow
@@ -59,10 +59,7 @@ def test_a_baseline_and_a_schedule(target, tmp_path):
             schedule_cron_expression=CronExpressionGenerator.hourly(),
         )
         requests.post(control, json={"advance": 3600}, timeout=5)
-        deadline = time.monotonic() + 60
-        while not monitor.list_executions() and time.monotonic() < deadline:
-            time.sleep(0.2)
-        execution = monitor.list_executions()[-1]
+        execution = until(monitor.list_executions, 60, every=0.2)[-1]
         execution.wait(logs=False)
         found = monitor.latest_monitoring_constraint_violations().body_dict["violations"]
         assert {each["constraint_check_type"] for each in found} == {"baseline_drift_check"}

@@ -9,6 +9,7 @@ import pytest
 from harness.programs.failures import failure, hints
 from harness.programs.scripts import COMMANDS
 from tests.conftest import harness
+from tests.waiting import hear
 
 OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "HARNESS_"))}
 SCRIPT = """
@@ -42,7 +43,7 @@ def test_a_script_finds_the_emulator_that_runs(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
     up = subprocess.Popen(harness("up", "--port", "0"), cwd=tmp_path, env=OUTSIDE, stdout=subprocess.PIPE, text=True)
     try:
-        up.stdout.readline()
+        hear(up, "http://")
         first, second = run("script.py", cwd=tmp_path), run("script.py", cwd=tmp_path)
     finally:
         up.terminate()

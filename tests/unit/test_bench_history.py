@@ -2,12 +2,9 @@
 
 import io
 
-import pytest
 from rich.console import Console
 
 from benchmarks.history import append, compare, flat, last
-
-pytestmark = pytest.mark.local
 
 
 def run(warm, processors=2, short=False):

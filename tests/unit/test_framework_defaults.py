@@ -16,8 +16,6 @@ from harness.algorithms.script_mode.framework_defaults import (
     XGBoost,
 )
 
-pytestmark = pytest.mark.local
-
 
 def test_scikit_learn_reads_floats_and_squeezes():
     sklearn = Defaults()

@@ -17,8 +17,6 @@ from harness.emulator.door.members import (
     texts,
 )
 
-pytestmark = pytest.mark.local
-
 
 def test_what_is_given_is_read():
     given = {

@@ -18,6 +18,7 @@ from harness.project.executions import failed_state, history, run, run_all
 from harness.project.install import package
 from harness.project.machines import delete_state_machine
 from harness.testing.control import write_out
+from tests.waiting import until
 from tests.workflow.checks import THRESHOLD_STATE, assert_threshold_not_met
 from tests.workflow.conftest import SEED
 
@@ -196,7 +197,7 @@ def variants_allowed(scones, states):
         iam.delete_role_policy(RoleName=role, PolicyName="variants")
 
 
-def await_permission(scones, states, machine, timeout=120):
+def await_permission(scones, states, machine):
     """Wait until a function that is not there is said to be missing, no longer to be forbidden."""
     function = f"{scones.deployment.function_arns['serializeImageData']}-none-variant:$LATEST"
     task = {
@@ -211,9 +212,7 @@ def await_permission(scones, states, machine, timeout=120):
         name=f"{machine.name}-try-{uuid.uuid4().hex[:8]}", definition=definition, roleArn=machine.role_arn, tags=tags
     )["stateMachineArn"]
     try:
-        deadline = time.monotonic() + timeout
-        while "not authorized" in (result := run(states, arn, {})).cause:
-            assert time.monotonic() < deadline, result.cause
+        until(lambda: run(states, arn, {}), 120, enough=lambda result: "not authorized" not in result.cause)
     finally:
         delete_state_machine(states, arn)
 
