@@ -15,9 +15,10 @@ from werkzeug import Request, Response
 from harness.emulator.access.permissions import Permissions
 from harness.emulator.access.sessions import Actor
 from harness.emulator.aws_models import ClientsLoader
-from harness.emulator.door.call import Call, Members
+from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
 from harness.emulator.door.forward_proxy import is_aws
+from harness.emulator.door.members import Members
 from harness.emulator.in_process import send_in_process
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from werkzeug.exceptions import BadRequest
 from harness.emulator.access.permissions import Permissions
 from harness.emulator.door.boundary import CONTROL_PREFIX
 from harness.emulator.door.gateway import json_members, json_response
+from harness.emulator.door.members import Members
 from harness.emulator.faults import FaultError, Faults
 from harness.emulator.lambda_.service import Lambda
 from harness.emulator.moto.late import Late
@@ -112,15 +113,12 @@ class Control:
                 return json_response({"on": self._traces.on})
             case "POST", ["mocks"]:
                 try:
-                    self._mocks.load(json_members(request).get("mocks", []))
+                    self._mocks.load(_objects(request, "mocks"))
                 except MockError as error:
                     return json_response({"message": str(error)}, 400)
                 return json_response({"status": "mocked"})
             case "POST", ["tasks", "script"]:
-                answers = json_members(request).get("answers", [])
-                if not isinstance(answers, list):
-                    raise BadRequest("answers is no list")
-                self._script.load(answers)
+                self._script.load(_objects(request, "answers"))
                 return json_response({"status": "scripted"})
             case _, ["endpoints" | "captures" | "training-jobs", *_]:
                 return self._sagemaker.api(request)
@@ -141,7 +139,7 @@ class Control:
             if "virtual" in wanted:
                 self._clock.be_virtual(bool(wanted["virtual"]))
             if "advance" in wanted:
-                self._clock.advance(float(wanted["advance"]))
+                self._clock.advance(float(str(wanted["advance"])))
         except (TypeError, ValueError) as error:
             return json_response({"message": str(error)}, 400)
         return json_response({"virtual": self._clock.virtual, "now": self._clock.now().isoformat()})
@@ -162,3 +160,11 @@ class Control:
             case "DELETE", [number] if number.isdigit() and self._faults.remove(int(number)):
                 return json_response({"status": "removed"})
         return json_response({"message": f"there is no fault {'/'.join(numbers)}"}, 404)
+
+
+def _objects(request: Request, member: str) -> list[Members]:
+    """The objects of a list that a request brings."""
+    given = json_members(request).get(member, [])
+    if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
+        raise BadRequest(f"{member} is no list of objects")
+    return given

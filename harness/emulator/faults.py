@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from harness.emulator.door.call import Members
+from harness.emulator.door.members import Members
 from harness.emulator.stepfunctions.clock import Clock
 
 logger = logging.getLogger(__name__)

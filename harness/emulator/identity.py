@@ -11,6 +11,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from harness.emulator.access.sessions import RoleSession
+from harness.emulator.door.members import structures, text
 from harness.emulator.moto.iam import MotoIam
 
 if TYPE_CHECKING:
@@ -68,11 +69,11 @@ class Identity:
             self._iam.add_policy_of_aws(name)
         if call.operation == "AssumeRole":
             given, developer = call.parameters, developer_of(self._context.account_id)
-            values = {"sts:rolesessionname": [given["RoleSessionName"]]}
+            values = {"sts:rolesessionname": [text(given, "RoleSessionName")]}
             if "ExternalId" in given:
-                values["sts:externalid"] = [given["ExternalId"]]
+                values["sts:externalid"] = [text(given, "ExternalId")]
             arn = (call.caller or developer).arn
-            self._context.permissions.check_assume_role(call.caller, arn, given["RoleArn"], values)
+            self._context.permissions.check_assume_role(call.caller, arn, text(given, "RoleArn"), values)
 
     def observe(self, service: str, call: Call | None, request: Request, response: Response) -> None:
         """Adopt the session of an answer to AssumeRole.
@@ -87,7 +88,8 @@ class Identity:
             return
         given, key = call.parameters, _ACCESS_KEY.search(response.get_data(as_text=True))
         if key is not None:
-            session = RoleSession(given["RoleArn"], given["RoleSessionName"], self._session_policies(call))
+            role, name = text(given, "RoleArn"), text(given, "RoleSessionName")
+            session = RoleSession(role, name, self._session_policies(call))
             self._context.permissions.adopt(key[1], session)
 
     def _session_policies(self, call: Call) -> tuple[str, ...]:
@@ -96,8 +98,8 @@ class Identity:
         https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session
         """
         given = call.parameters
-        named = [each["arn"] for each in given.get("PolicyArns", [])]
-        return (*([given["Policy"]] if "Policy" in given else []), *self._iam.managed_policies(named))
+        named = [text(each, "arn") for each in structures(given, "PolicyArns")]
+        return (*([text(given, "Policy")] if "Policy" in given else []), *self._iam.managed_policies(named))
 
     def _make(self) -> None:
         role = self._iam.role(ROLE_NAME)  # kept from an earlier run

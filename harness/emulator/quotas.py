@@ -15,8 +15,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 
-from harness.emulator.door.call import Call, Members
+from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import Members, number, text
 from harness.emulator.services import Stateless
 
 _TRAINING = {
@@ -71,20 +72,21 @@ class Quotas(Stateless):
         """Applied values by quota name."""
         return dict(self._values)
 
-    def change(self, values: Mapping[str, float | None]) -> None:
+    def change(self, values: Members) -> None:
         """Set applied values, as a request for more does on AWS; None takes a quota away, as where a region lacks it.
 
         Raises:
             ValueError: a value is no number from 0.
         """
-        for name, value in values.items():
-            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0):
-                raise ValueError(f"{name}: {value!r} is no number from 0")
+        changed = dict(self._values)
         for name, value in values.items():
             if value is None:
-                self._values.pop(name, None)
+                changed.pop(name, None)
+            elif isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+                raise ValueError(f"{name}: {value!r} is no number from 0")
             else:
-                self._values[name] = value
+                changed[name] = value
+        self._values = changed
 
     def _list(self, call: Call) -> Members:
         return _page(self._values, call)
@@ -110,7 +112,8 @@ def _of_sagemaker(operation: Callable[[Call], Members]) -> Callable[[Call], Memb
 
 
 def _page(values: Mapping[str, float], call: Call) -> Members:
-    first, most = int(call.parameters.get("NextToken") or 0), call.parameters.get("MaxResults") or _MOST
+    first = int(text(call.parameters, "NextToken", "") or 0)
+    most = number(call.parameters, "MaxResults", _MOST)
     names = sorted(values)
     answer: dict[str, object] = {"Quotas": [_quota(name, values[name], call) for name in names[first : first + most]]}
     if first + most < len(names):

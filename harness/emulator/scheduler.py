@@ -18,6 +18,7 @@ from harness.emulator.access.sessions import RoleSession
 from harness.emulator.context import EmulatorContext
 from harness.emulator.door.call import Call, boto3_name
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import optional_time, structure, text
 from harness.emulator.events import rules
 from harness.emulator.events.deliveries import Deliveries
 from harness.emulator.events.expressions import Expression, read_expression
@@ -74,15 +75,15 @@ class Schedules:
         https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html
         """
         asked = call.parameters
-        text, start = str(asked["ScheduleExpression"]), asked.get("StartDate")
-        expression = read_expression(text)
+        when, start = text(asked, "ScheduleExpression"), optional_time(asked, "StartDate")
+        expression = read_expression(when)
         if expression is None:
-            raise _invalid(f"Invalid Schedule Expression {text}.")
-        if not expression.once and start is not None and _in_utc(start) < self._now() - _LATE_START:
+            raise _invalid(f"Invalid Schedule Expression {when}.")
+        if not expression.once and start is not None and start < self._now() - _LATE_START:
             raise _invalid("The StartDate you specify cannot be earlier than 5 minutes ago.")
         group = f"schedule-group/{asked.get('GroupName') or 'default'}"
         source = f"arn:aws:scheduler:{call.region}:{call.account}:{group}"
-        if not self._context.permissions.trusts(asked["Target"]["RoleArn"], _SERVICE, source):
+        if not self._context.permissions.trusts(text(structure(asked, "Target"), "RoleArn"), _SERVICE, source):
             raise _invalid("The execution role you provide must allow AWS EventBridge Scheduler to assume the role.")
 
     def close(self) -> None:
@@ -151,10 +152,6 @@ class Schedules:
         service, operation, parameters = _call_of(target)
         account = self._context.account_id
         self._context.services.call(Call(service, operation, parameters, schedule.region, account, session))
-
-
-def _in_utc(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _invalid(words: str) -> AwsError:

@@ -24,8 +24,8 @@ from harness.emulator.access.directory import Directory
 from harness.emulator.access.observed import smallest_policy
 from harness.emulator.access.policies import ANY, Asked, read
 from harness.emulator.access.sessions import Actor, RoleSession
-from harness.emulator.door.call import Members
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import Members
 
 Values = Mapping[str, Sequence[str]]
 """What a request has for condition keys, which are in small letters."""

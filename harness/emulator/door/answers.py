@@ -17,8 +17,8 @@ from xml.sax.saxutils import escape
 from werkzeug import Response
 
 from harness.emulator.aws_models import service_model
-from harness.emulator.door.call import Members
 from harness.emulator.door.errors import JSON_1_0, JSON_1_1
+from harness.emulator.door.members import Members
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel, Shape

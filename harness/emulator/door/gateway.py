@@ -20,9 +20,10 @@ from harness.emulator.aws_models import message_member
 from harness.emulator.clients import OWN_ACCESS_KEY
 from harness.emulator.door.answers import answer
 from harness.emulator.door.boundary import CONTROL_PREFIX, PAGE_PREFIX
-from harness.emulator.door.call import Call, Members, boto3_name, is_known, protocol_of, read_call, refuse_unknown
+from harness.emulator.door.call import Call, boto3_name, is_known, protocol_of, read_call, refuse_unknown
 from harness.emulator.door.cors import CorsRule, answer_page
 from harness.emulator.door.errors import AwsError, error_response, explained, xml_error_response
+from harness.emulator.door.members import Members
 from harness.emulator.door.regions import check_region, not_emulated
 from harness.emulator.door.s3_requests import answer_s3
 from harness.emulator.door.trace import HEADER, current, traced

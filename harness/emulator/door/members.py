@@ -7,6 +7,7 @@ AWS refuses, instead of an error of Python's somewhere behind.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from harness.emulator.door.errors import AwsError
@@ -82,6 +83,12 @@ def optional_decimal(members: Members, name: str) -> float | None:
     if isinstance(value, bool):
         raise of_another_type(value, "Number")
     return _read(value, (int, float), "Number")
+
+
+def optional_time(members: Members, name: str) -> datetime | None:
+    """The moment, in UTC where it says no zone; None where none is given."""
+    value = _read(members.get(name), datetime, "Date")
+    return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
 def blob(members: Members, name: str) -> bytes:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from harness.emulator.access.sessions import Actor
 from harness.emulator.clients import Clients
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import Members, blob
 from harness.emulator.lambda_.package import check_package
 from harness.emulator.lambda_.refusals import invalid
 from harness.emulator.limits import FUNCTION_UNZIPPED, FUNCTION_ZIPPED
@@ -55,7 +55,7 @@ class Codes:
         """A digest as Lambda writes it."""
         return base64.b64encode(bytes.fromhex(digest)).decode()
 
-    def take(self, given: Mapping[str, Any], region: str, caller: Actor | None) -> Package:
+    def take(self, given: Members, region: str, caller: Actor | None) -> Package:
         """Keep the package that a request brings, or names in S3.
 
         Args:
@@ -68,7 +68,7 @@ class Codes:
         """
         if given.get("S3Bucket"):
             return self.keep(self._from_s3(given, region, caller))
-        data = given.get("ZipFile") or b""
+        data = blob(given, "ZipFile")
         if len(data) > FUNCTION_ZIPPED.most:
             raise FUNCTION_ZIPPED.refusal()
         return self.keep(data)
@@ -96,13 +96,13 @@ class Codes:
                 if path.name not in used:
                     path.unlink(missing_ok=True)
 
-    def kept(self, used: set[str]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    def kept(self, used: set[str]) -> Iterator[tuple[str, str, Members]]:
         """Packages as records."""
         for digest in sorted(used):
             if self.path(digest).is_file():
                 yield "code", digest, {"zip": self.path(digest).read_bytes()}
 
-    def _from_s3(self, given: Mapping[str, Any], region: str, caller: Actor | None) -> bytes:
+    def _from_s3(self, given: Members, region: str, caller: Actor | None) -> bytes:
         version = {"VersionId": given["S3ObjectVersion"]} if given.get("S3ObjectVersion") else {}
         try:
             found = self._clients.get("s3", region, caller).get_object(

@@ -5,11 +5,9 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import Members, number
 from harness.emulator.lambda_.control_plane import ControlPlane, table
 from harness.emulator.lambda_.paging import page
 from harness.emulator.lambda_.provisioning import FAILED
@@ -54,13 +52,13 @@ class Concurrency:
             }
         )
 
-    def put_reserved(self, call: Call) -> Mapping[str, Any]:
+    def put_reserved(self, call: Call) -> Members:
         """Reserve concurrency for a function, or 0 to stop it."""
         reference = reference_of(call)
         if reference.qualifier is not None:
             raise invalid(_UNQUALIFIED)
         function = self._store.function(Reference(reference.region, reference.account, reference.name, LATEST))
-        wanted = int(call.parameters["ReservedConcurrentExecutions"])
+        wanted = number(call.parameters, "ReservedConcurrentExecutions")
         with self._store.lock:
             others = sum(each.reserved or 0 for each in self._store.in_region(call.region) if each is not function)
             if ACCOUNT - others - wanted < _LEFT:
@@ -79,19 +77,19 @@ class Concurrency:
             function.reserved = wanted
         return {"ReservedConcurrentExecutions": wanted}
 
-    def get_reserved(self, call: Call) -> Mapping[str, Any]:
+    def get_reserved(self, call: Call) -> Members:
         """What is reserved for a function."""
         function = self._store.function(self._unqualified(call))
         return {} if function.reserved is None else {"ReservedConcurrentExecutions": function.reserved}
 
-    def delete_reserved(self, call: Call) -> Mapping[str, Any]:
+    def delete_reserved(self, call: Call) -> Members:
         """Reserve nothing any more."""
         self._store.function(self._unqualified(call)).reserved = None
         return {}
 
-    def put_provisioned(self, call: Call) -> Mapping[str, Any]:
+    def put_provisioned(self, call: Call) -> Members:
         """Keep environments of a version ready."""
-        wanted = int(call.parameters["ProvisionedConcurrentExecutions"])
+        wanted = number(call.parameters, "ProvisionedConcurrentExecutions")
         if wanted < 1:
             raise validation(f"'{wanted}'", "provisionedConcurrentExecutions", "have value greater than or equal to 1")
         reference = reference_of(call)
@@ -135,7 +133,7 @@ class Concurrency:
                 f"its minimum value of [{_LEFT}].",
             )
 
-    def get_provisioned(self, call: Call) -> Mapping[str, Any]:
+    def get_provisioned(self, call: Call) -> Members:
         """What is kept ready of a version."""
         reference = reference_of(call)
         if reference.qualifier == LATEST:
@@ -151,7 +149,7 @@ class Concurrency:
             )
         return self._described(function, qualifier)
 
-    def delete_provisioned(self, call: Call) -> Mapping[str, Any]:
+    def delete_provisioned(self, call: Call) -> Members:
         """Keep nothing ready any more."""
         reference = reference_of(call)
         if reference.qualifier == LATEST:
@@ -161,7 +159,7 @@ class Concurrency:
         self._plane.provisioned(function)
         return {}
 
-    def list_provisioned(self, call: Call) -> Mapping[str, Any]:
+    def list_provisioned(self, call: Call) -> Members:
         """What is kept ready of a function."""
         function = self._store.function(self._unqualified(call))
         found = [
@@ -170,7 +168,7 @@ class Concurrency:
         ]
         return page(call, "ProvisionedConcurrencyConfigs", found)
 
-    def account(self, call: Call) -> Mapping[str, Any]:
+    def account(self, call: Call) -> Members:
         """The account's limits, and what it uses."""
         functions = list(self._store.in_region(call.region))
         sizes = sum(int(each["CodeSize"]) for function in functions for each in function.versions.values())
@@ -197,11 +195,11 @@ class Concurrency:
             raise (alias_not_found if reference.is_alias else function_not_found)(reference.arn)
         return function
 
-    def _described(self, function: Function, qualifier: str) -> dict[str, Any]:
+    def _described(self, function: Function, qualifier: str) -> Members:
         return self._told(function, qualifier, *self._plane.readiness(function, qualifier))
 
     @staticmethod
-    def _told(function: Function, qualifier: str, ready: int, status: str) -> dict[str, Any]:
+    def _told(function: Function, qualifier: str, ready: int, status: str) -> Members:
         kept = function.provisioned[qualifier]
         told = {
             "RequestedProvisionedConcurrentExecutions": kept["Requested"],

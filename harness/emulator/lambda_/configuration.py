@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
+from harness.emulator.door.members import Members, blob, optional_text, structure, text_map
 from harness.emulator.door.validation import check
 from harness.emulator.lambda_.records import Configuration, runtime_version_arn
 from harness.emulator.lambda_.refusals import invalid
@@ -61,7 +61,7 @@ ONLY_IN_FULL = frozenset(
 """What lists of functions and versions leave out."""
 
 
-def check_configuration(operation: str, parameters: Mapping[str, Any], takes_ended: bool = False) -> None:
+def check_configuration(operation: str, parameters: Members, takes_ended: bool = False) -> None:
     """Refuse what Lambda refuses of a configuration.
 
     Args:
@@ -73,7 +73,7 @@ def check_configuration(operation: str, parameters: Mapping[str, Any], takes_end
         AwsError: ``ValidationException`` for a member out of its range, ``InvalidParameterValueException`` for
             variables that are reserved or too many.
     """
-    package = len((parameters.get("Code") or {}).get("ZipFile") or b"")
+    package = len(blob(structure(parameters, "Code"), "ZipFile"))
     measured = package * 4 // 3 + len(str(parameters.get("Environment") or ""))
     if package <= FUNCTION_ZIPPED.most and measured > CREATE_REQUEST.most:
         raise CREATE_REQUEST.refusal()
@@ -81,17 +81,18 @@ def check_configuration(operation: str, parameters: Mapping[str, Any], takes_end
     for limit, value in (
         (FUNCTION_TIMEOUT, parameters.get("Timeout")),
         (FUNCTION_MEMORY, parameters.get("MemorySize")),
-        (FUNCTION_STORAGE, (parameters.get("EphemeralStorage") or {}).get("Size")),
+        (FUNCTION_STORAGE, structure(parameters, "EphemeralStorage").get("Size")),
     ):
         if isinstance(value, int) and value > limit.most:
             raise limit.refusal(value=value)
     # AWS has its own words for runtimes, see below.
     check("lambda", operation, {name: value for name, value in parameters.items() if name != "Runtime"})
-    _check_variables((parameters.get("Environment") or {}).get("Variables") or {})
-    runtime = parameters.get("Runtime")
+    _check_variables(text_map(structure(parameters, "Environment"), "Variables"))
+    runtime = optional_text(parameters, "Runtime")
     if runtime:
-        check_runtime(str(runtime), takes_ended)
-        if (parameters.get("SnapStart") or {}).get("ApplyOn") == "PublishedVersions" and runtime not in OF_SNAP_START:
+        check_runtime(runtime, takes_ended)
+        snap_start = structure(parameters, "SnapStart").get("ApplyOn")
+        if snap_start == "PublishedVersions" and runtime not in OF_SNAP_START:
             raise invalid(f"{runtime} is not supported for SnapStart enabled functions.")
     if operation == "CreateFunction" and parameters.get("PackageType", "Zip") == "Zip":
         for member in ("Runtime", "Handler"):
@@ -112,7 +113,7 @@ def _check_variables(variables: Mapping[str, str]) -> None:
         raise FUNCTION_VARIABLES.refusal(measured=measured)
 
 
-def new_configuration(parameters: Mapping[str, Any], name: str, arn: str, region: str) -> Configuration:
+def new_configuration(parameters: Members, name: str, arn: str, region: str) -> Configuration:
     """Return the configuration of a function that is created; code and layers are added by who knows them.
 
     Args:
@@ -144,7 +145,7 @@ def new_configuration(parameters: Mapping[str, Any], name: str, arn: str, region
     return configuration
 
 
-def change_configuration(configuration: Configuration, parameters: Mapping[str, Any], region: str) -> None:
+def change_configuration(configuration: Configuration, parameters: Members, region: str) -> None:
     """Change a configuration, in place, by what a request gives; members that it lacks stay.
 
     Args:
@@ -155,38 +156,40 @@ def change_configuration(configuration: Configuration, parameters: Mapping[str, 
     for member in _TAKEN_AS_GIVEN:
         if parameters.get(member) is not None:
             configuration[member] = parameters[member]
-    if runtime := parameters.get("Runtime"):
-        configuration["RuntimeVersionConfig"] = {"RuntimeVersionArn": runtime_version_arn(region, str(runtime))}
-    if (environment := parameters.get("Environment")) is not None:
-        variables = environment.get("Variables")
-        if variables is None:
+    if runtime := optional_text(parameters, "Runtime"):
+        configuration["RuntimeVersionConfig"] = {"RuntimeVersionArn": runtime_version_arn(region, runtime)}
+    if parameters.get("Environment") is not None:
+        environment = structure(parameters, "Environment")
+        if environment.get("Variables") is None:
             configuration.pop("Environment", None)
         else:
-            configuration["Environment"] = {"Variables": dict(variables)}
-    if (tracing := parameters.get("TracingConfig")) and tracing.get("Mode"):
-        configuration["TracingConfig"] = {"Mode": tracing["Mode"]}
-    if (letters := parameters.get("DeadLetterConfig")) is not None:
+            configuration["Environment"] = {"Variables": text_map(environment, "Variables")}
+    if tracing := structure(parameters, "TracingConfig").get("Mode"):
+        configuration["TracingConfig"] = {"Mode": tracing}
+    if parameters.get("DeadLetterConfig") is not None:
+        letters = structure(parameters, "DeadLetterConfig")
         _set_or_drop(configuration, "DeadLetterConfig", letters if letters.get("TargetArn") else None)
     if parameters.get("KMSKeyArn") is not None:
         _set_or_drop(configuration, "KMSKeyArn", parameters["KMSKeyArn"])
     if parameters.get("FileSystemConfigs") is not None:
         _set_or_drop(configuration, "FileSystemConfigs", parameters["FileSystemConfigs"])
-    if (snap_start := parameters.get("SnapStart")) and snap_start.get("ApplyOn"):
-        configuration["SnapStart"] = {"ApplyOn": snap_start["ApplyOn"], "OptimizationStatus": "Off"}
-    if (image := parameters.get("ImageConfig")) is not None:
+    if snap_start := structure(parameters, "SnapStart").get("ApplyOn"):
+        configuration["SnapStart"] = {"ApplyOn": snap_start, "OptimizationStatus": "Off"}
+    if parameters.get("ImageConfig") is not None:
+        image = structure(parameters, "ImageConfig")
         _set_or_drop(configuration, "ImageConfigResponse", {"ImageConfig": dict(image)} if image else None)
-    if (logging := parameters.get("LoggingConfig")) is not None:
-        configuration["LoggingConfig"] = _logging(configuration, logging)
+    if parameters.get("LoggingConfig") is not None:
+        configuration["LoggingConfig"] = _logging(configuration, structure(parameters, "LoggingConfig"))
 
 
-def _set_or_drop(configuration: Configuration, member: str, value: Any) -> None:
+def _set_or_drop(configuration: Configuration, member: str, value: object) -> None:
     if value:
         configuration[member] = value
     else:
         configuration.pop(member, None)
 
 
-def _logging(configuration: Configuration, given: Mapping[str, Any]) -> dict[str, Any]:
+def _logging(configuration: Configuration, given: Members) -> Members:
     """Return ``LoggingConfig`` as a request changes it.
 
     https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html

@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from harness.emulator.context import EmulatorContext
 from harness.emulator.door.call import Call
+from harness.emulator.door.members import Members
 from harness.emulator.door.validation import check
 from harness.emulator.lambda_.codes import Codes
 from harness.emulator.lambda_.live_code import LiveCode
@@ -97,7 +97,7 @@ def table(operations: Mapping[str, Operation], checked: bool = True) -> dict[str
     """*operations*, each of which first holds the request against the service's model."""
 
     def held(operation: Operation) -> Operation:
-        def call_checked(call: Call) -> Mapping[str, Any]:
+        def call_checked(call: Call) -> Members:
             check("lambda", call.operation, call.parameters)
             return operation(call)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from harness.emulator.door.members import text
 from harness.emulator.lambda_.control_plane import ControlPlane
 from harness.emulator.lambda_.invocation import FunctionVersion, Image
 from harness.emulator.lambda_.layers import content_of
@@ -61,5 +62,5 @@ def _image(uri: str, configuration: Mapping[str, Any]) -> Image:
         uri,
         tuple(given.get("EntryPoint") or ()),
         tuple(given.get("Command") or ()),
-        str(given.get("WorkingDirectory") or ""),
+        text(given, "WorkingDirectory", ""),
     )

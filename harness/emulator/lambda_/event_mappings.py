@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harness.emulator.door.call import Call
+from harness.emulator.door.members import Members, number, optional_text, structure, structures, text, text_map
 from harness.emulator.door.validation import check
 from harness.emulator.lambda_.control_plane import ControlPlane, table
 from harness.emulator.lambda_.paging import page
@@ -88,8 +89,8 @@ class EventMappings:
 
     def start(self) -> None:
         """Read the queues of all mappings that are enabled."""
-        for number in list(self._store.mappings):
-            self._read(number)
+        for mapping in list(self._store.mappings):
+            self._read(mapping)
 
     def close(self) -> None:
         """Read nothing any more."""
@@ -97,7 +98,7 @@ class EventMappings:
         for thread in list(self._readers.values()):
             thread.join(2)
 
-    def create(self, call: Call) -> Mapping[str, Any]:
+    def create(self, call: Call) -> Members:
         """Have a function get a source's records."""
         given = call.parameters
         position = given.get("StartingPosition")
@@ -105,7 +106,7 @@ class EventMappings:
             words = f"satisfy enum value set: [{', '.join(_POSITIONS)}]"
             raise validation(f"'{position}'", "startingPosition", words)
         check("lambda", call.operation, given)
-        source = given.get("EventSourceArn")
+        source = optional_text(given, "EventSourceArn")
         reference, function = self._function(call)
         service = str(source).split(":")[2] if source else "kafka"
         if source is None and not given.get("SelfManagedEventSource"):
@@ -147,7 +148,7 @@ class EventMappings:
             "State": "Enabled" if given.get("Enabled", True) else "Disabled",
             "StateTransitionReason": _reason(service),
             "FunctionResponseTypes": [],
-            "Tags": dict(given.get("Tags") or {}),
+            "Tags": text_map(given, "Tags"),
         }
         if source:
             mapping["EventSourceArn"] = source
@@ -167,11 +168,11 @@ class EventMappings:
         self._read(number)
         return answer
 
-    def get(self, call: Call) -> Mapping[str, Any]:
+    def get(self, call: Call) -> Members:
         """Describe a mapping."""
         return self._described(self._mapping(call))
 
-    def update(self, call: Call) -> Mapping[str, Any]:
+    def update(self, call: Call) -> Members:
         """Change a mapping."""
         given = call.parameters
         mapping = self._mapping(call)
@@ -186,13 +187,13 @@ class EventMappings:
         self._read(mapping["UUID"])
         return {**self._described(mapping), "State": "Updating"}
 
-    def delete(self, call: Call) -> Mapping[str, Any]:
+    def delete(self, call: Call) -> Members:
         """Have the function get nothing any more."""
         mapping = self._mapping(call)
         del self._store.mappings[mapping["UUID"]]
         return {**self._described(mapping), "State": "Deleting"}
 
-    def list(self, call: Call) -> Mapping[str, Any]:
+    def list(self, call: Call) -> Members:
         """List mappings, those of a function or source."""
         given = call.parameters
         wanted = reference_of(call).arn if given.get("FunctionName") else None
@@ -213,16 +214,16 @@ class EventMappings:
         return reference, function
 
     def _mapping(self, call: Call) -> dict[str, Any]:
-        found = self._store.mappings.get(str(call.parameters["UUID"]))
+        found = self._store.mappings.get(text(call.parameters, "UUID"))
         if found is None:
             raise not_found("The resource you requested does not exist.")
         return found
 
     @staticmethod
-    def _check_filters(given: Mapping[str, Any]) -> None:
-        for each in (given.get("FilterCriteria") or {}).get("Filters") or ():
+    def _check_filters(given: Members) -> None:
+        for each in structures(structure(given, "FilterCriteria"), "Filters"):
             try:
-                pattern = each.get("Pattern")
+                pattern = optional_text(each, "Pattern")
                 right = pattern is None or is_pattern(json.loads(pattern))
             except ValueError:
                 right = False
@@ -230,7 +231,7 @@ class EventMappings:
                 raise invalid("Invalid filter pattern definition.")
 
     @staticmethod
-    def _described(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    def _described(mapping: Members) -> Members:
         return {name: value for name, value in mapping.items() if name != "Tags"}
 
     # Reading
@@ -263,10 +264,9 @@ def _reason(service: str) -> str:
     return "USER_INITIATED" if service == "sqs" else "User action"
 
 
-def _check_batches(service: str, given: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+def _check_batches(service: str, given: Members, before: Members) -> None:
     size, window = (
-        given[name] if given.get(name) is not None else before.get(name) or 0
-        for name in ("BatchSize", "MaximumBatchingWindowInSeconds")
+        number(given, name, number(before, name, 0)) for name in ("BatchSize", "MaximumBatchingWindowInSeconds")
     )
     if service == "sqs" and size > 10 and not window:
         raise invalid("Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10")

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import secrets
 import string
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from harness.emulator.door.call import Call
+from harness.emulator.door.members import Members, structure, text
 from harness.emulator.lambda_.control_plane import ControlPlane, table
 from harness.emulator.lambda_.paging import page
 from harness.emulator.lambda_.records import Function, now_text
@@ -63,35 +63,29 @@ class FunctionSettings:
 
     # Asynchronous invocation
 
-    def put_event_invoke(self, call: Call) -> Mapping[str, Any]:
+    def put_event_invoke(self, call: Call) -> Members:
         """Set how events are tried again, and who is told of them."""
         return self._set_event_invoke(call, {})
 
-    def update_event_invoke(self, call: Call) -> Mapping[str, Any]:
+    def update_event_invoke(self, call: Call) -> Members:
         """Change how events are tried again."""
         reference, function, key = self._event_invoke(call)
         if key not in function.event_invoke:
             raise self._no_event_invoke(reference, key)
         return self._set_event_invoke(call, function.event_invoke[key])
 
-    def _set_event_invoke(self, call: Call, before: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _set_event_invoke(self, call: Call, before: Members) -> Members:
         given = call.parameters
         named = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
         if all(given.get(member) is None for member in named):
             raise invalid("You must specify at least one of error handling or destination setting.")
         reference, function, key = self._event_invoke(call)
-        self._check_destinations(given.get("DestinationConfig") or {}, reference)
-        destinations = given.get("DestinationConfig")
-        if destinations is None:
-            destinations = before.get("DestinationConfig") or {"OnSuccess": {}, "OnFailure": {}}
-        else:
-            kept = before.get("DestinationConfig") or {}
-            destinations = {
-                when: {"Destination": (destinations.get(when) or {})["Destination"]}
-                if (destinations.get(when) or {}).get("Destination")
-                else (kept.get(when) or {} if when not in destinations else {})
-                for when in ("OnSuccess", "OnFailure")
-            }
+        asked, kept = structure(given, "DestinationConfig"), structure(before, "DestinationConfig")
+        self._check_destinations(asked, reference)
+        destinations = {
+            when: {name: arn for name, arn in structure(asked if when in asked else kept, when).items() if arn}
+            for when in ("OnSuccess", "OnFailure")
+        }
         config = {
             **before,
             **{member: given[member] for member in named[:2] if given.get(member) is not None},
@@ -102,8 +96,8 @@ class FunctionSettings:
         function.event_invoke[key] = config
         return config
 
-    def _check_destinations(self, config: Mapping[str, Any], reference: Reference) -> None:
-        named = {when: str((config.get(when) or {}).get("Destination") or "") for when in ("OnSuccess", "OnFailure")}
+    def _check_destinations(self, config: Members, reference: Reference) -> None:
+        named = {when: text(structure(config, when), "Destination", "") for when in ("OnSuccess", "OnFailure")}
         for when, arn in named.items():
             if not arn:
                 continue
@@ -124,7 +118,7 @@ class FunctionSettings:
                 if parts[6] == reference.name:
                     raise invalid("You can't specify the function as a destination for itself.")
 
-    def get_event_invoke(self, call: Call) -> Mapping[str, Any]:
+    def get_event_invoke(self, call: Call) -> Members:
         """How events are tried again."""
         reference = reference_of(call)
         function = self._store.find(reference)
@@ -133,7 +127,7 @@ class FunctionSettings:
             raise self._no_event_invoke(reference, key)
         return function.event_invoke[key]
 
-    def delete_event_invoke(self, call: Call) -> Mapping[str, Any]:
+    def delete_event_invoke(self, call: Call) -> Members:
         """Try events again as usual."""
         reference = reference_of(call)
         function = self._store.find(reference)
@@ -142,7 +136,7 @@ class FunctionSettings:
             raise self._no_event_invoke(reference, key)
         return {}
 
-    def list_event_invoke(self, call: Call) -> Mapping[str, Any]:
+    def list_event_invoke(self, call: Call) -> Members:
         """How events are tried again, for each version or alias."""
         function = self._store.find(reference_of(call))
         if function is None:
@@ -162,7 +156,7 @@ class FunctionSettings:
 
     # Addresses
 
-    def create_url(self, call: Call) -> Mapping[str, Any]:
+    def create_url(self, call: Call) -> Members:
         """Give a function an address."""
         given = call.parameters
         reference, function = self._url(call)
@@ -188,11 +182,11 @@ class FunctionSettings:
         function.urls[key] = config
         return {name: config[name] for name in config if name != "LastModifiedTime"}
 
-    def get_url(self, call: Call) -> Mapping[str, Any]:
+    def get_url(self, call: Call) -> Members:
         """A function's address."""
         return self._known_url(call)[2]
 
-    def update_url(self, call: Call) -> Mapping[str, Any]:
+    def update_url(self, call: Call) -> Members:
         """Change what holds for an address."""
         _, _, config = self._known_url(call)
         for member in ("AuthType", "InvokeMode", "Cors"):
@@ -201,13 +195,13 @@ class FunctionSettings:
         config["LastModifiedTime"] = now_text()
         return dict(config)
 
-    def delete_url(self, call: Call) -> Mapping[str, Any]:
+    def delete_url(self, call: Call) -> Members:
         """Take an address away."""
         reference, function, _ = self._known_url(call)
         del function.urls[reference.qualifier or LATEST]
         return {}
 
-    def list_urls(self, call: Call) -> Mapping[str, Any]:
+    def list_urls(self, call: Call) -> Members:
         """A function's addresses."""
         function = self._store.find(reference_of(call))
         if function is None:
@@ -236,16 +230,16 @@ class FunctionSettings:
 
     # Recursion and runtimes
 
-    def put_recursion(self, call: Call) -> Mapping[str, Any]:
+    def put_recursion(self, call: Call) -> Members:
         """Allow a function to be part of a loop, or not."""
-        self._function(call).recursion = str(call.parameters["RecursiveLoop"])
+        self._function(call).recursion = text(call.parameters, "RecursiveLoop")
         return {"RecursiveLoop": call.parameters["RecursiveLoop"]}
 
-    def get_recursion(self, call: Call) -> Mapping[str, Any]:
+    def get_recursion(self, call: Call) -> Members:
         """Whether a function may be part of a loop."""
         return {"RecursiveLoop": self._function(call).recursion}
 
-    def put_runtime_management(self, call: Call) -> Mapping[str, Any]:
+    def put_runtime_management(self, call: Call) -> Members:
         """Set when the runtime is replaced by a newer version of it; here it is what is installed."""
         reference, function = self._plane.function(call)
         config = {"UpdateRuntimeOn": call.parameters["UpdateRuntimeOn"], "FunctionArn": reference.arn}
@@ -254,7 +248,7 @@ class FunctionSettings:
         function.runtime_management[reference.qualifier or LATEST] = config
         return config
 
-    def get_runtime_management(self, call: Call) -> Mapping[str, Any]:
+    def get_runtime_management(self, call: Call) -> Members:
         """When the runtime is replaced."""
         reference, function = self._plane.function(call)
         found = function.runtime_management.get(reference.qualifier or LATEST)

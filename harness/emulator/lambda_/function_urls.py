@@ -25,6 +25,7 @@ from harness.emulator.door.errors import AwsError
 from harness.emulator.lambda_.policies import policies_about
 from harness.emulator.lambda_.records import Function, Store
 from harness.emulator.lambda_.references import LATEST
+from harness.emulator.services import Operation
 
 PREFIX = "/_aws/lambda-url/"
 _HOST = re.compile(r"(?P<number>[a-z0-9]{32})\.lambda-url\..+")
@@ -50,7 +51,7 @@ class FunctionUrls:
     def __init__(
         self,
         store: Store,
-        call: Callable[[Call], Mapping[str, Any]],
+        call: Operation,
         permissions: Permissions,
         caller: Callable[[Request], Actor | None],
     ) -> None:

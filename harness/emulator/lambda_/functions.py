@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
 
 from harness.emulator.door.call import Call
+from harness.emulator.door.members import Members, optional_text, structure, text, text_map, texts
 from harness.emulator.lambda_.configuration import (
     change_configuration,
     check_configuration,
@@ -57,28 +57,29 @@ class Functions:
             }
         )
 
-    def create(self, call: Call) -> Mapping[str, Any]:
+    def create(self, call: Call) -> Members:
         """Create a function."""
         given = call.parameters
         check_configuration("CreateFunction", given, self._plane.provided.takes_ended)
-        check_new_name(str(given["FunctionName"]))
+        check_new_name(text(given, "FunctionName"))
         reference = reference_of(call)
         reference = Reference(reference.region, reference.account, reference.name)
-        self._check_role(str(given["Role"]), reference)
+        self._check_role(text(given, "Role"), reference)
         with self._plane.settling.change(reference):
             configuration = new_configuration(given, reference.name, reference.function_arn, call.region)
             if "Layers" in given:
-                configuration["Layers"] = layers_of(self._plane, given["Layers"], call)
+                configuration["Layers"] = layers_of(self._plane, texts(given, "Layers"), call)
             vpc_config(self._plane, configuration, given, call)
             if self._store.find(reference) is not None:
                 raise conflict(f"Function already exist: {reference.name}")
-            if len(given.get("Tags") or ()) > MOST_TAGS:
+            tags = text_map(given, "Tags")
+            if len(tags) > MOST_TAGS:
                 raise invalid("Number of tags exceeds resource tag limit.")
             function = Function(call.region, call.account, reference.name, {LATEST: configuration})
-            self._take_code(function, given.get("Code") or {}, call)
+            self._take_code(function, structure(given, "Code"), call)
             check_size(self._plane, function)
-            function.tags = {str(key): str(value) for key, value in (given.get("Tags") or {}).items()}
-            function.code_signing = given.get("CodeSigningConfigArn")
+            function.tags = tags
+            function.code_signing = optional_text(given, "CodeSigningConfigArn")
             configuration["LastModified"] = now_text()
             settled(configuration)
             answer = under_way(configuration, **CREATING)
@@ -94,7 +95,7 @@ class Functions:
         self._plane.changed(function)
         return answer
 
-    def update_code(self, call: Call) -> Mapping[str, Any]:
+    def update_code(self, call: Call) -> Members:
         """Change a function's code; the next invocation runs it."""
         given = call.parameters
         reference, function = self._latest(call)
@@ -112,7 +113,7 @@ class Functions:
                 changed.latest["Architectures"] = given["Architectures"]
             return self._replace(function, changed, given, UPDATING)
 
-    def update_configuration(self, call: Call) -> Mapping[str, Any]:
+    def update_configuration(self, call: Call) -> Members:
         """Change a function's configuration."""
         given = call.parameters
         check_configuration("UpdateFunctionConfiguration", given, self._plane.provided.takes_ended)
@@ -120,19 +121,19 @@ class Functions:
         if given.get("RevisionId") not in (None, function.latest["RevisionId"]):
             raise stale_revision(_REVISIONS)
         if given.get("Role"):
-            self._check_role(str(given["Role"]), reference)
+            self._check_role(text(given, "Role"), reference)
         with self._plane.settling.change(reference):
             changed = Function(function.region, function.account, function.name, {LATEST: dict(function.latest)})
             change_configuration(changed.latest, given, call.region)
             if given.get("Layers") is not None:
-                changed.latest["Layers"] = layers_of(self._plane, given["Layers"], call)
+                changed.latest["Layers"] = layers_of(self._plane, texts(given, "Layers"), call)
                 if not changed.latest["Layers"]:
                     del changed.latest["Layers"]
             vpc_config(self._plane, changed.latest, given, call)
             changed.code, changed.live = dict(function.code), function.live
             return self._replace(function, changed, {}, UPDATING)
 
-    def delete(self, call: Call) -> Mapping[str, Any]:
+    def delete(self, call: Call) -> Members:
         """Delete a function, or one of its versions."""
         reference = reference_of(call)
         function = self._store.find(reference)
@@ -167,12 +168,12 @@ class Functions:
             if function.provisioned.pop(version, None):
                 self._plane.provisioned(function)
 
-    def get(self, call: Call) -> Mapping[str, Any]:
+    def get(self, call: Call) -> Members:
         """Describe a function, with its code's address and its tags."""
         reference, function = self._plane.function(call)
         self._plane.settling.seen(function.region, function.name)
         configuration = self.described(function, reference)
-        code: dict[str, Any]
+        code: Members
         if configuration["PackageType"] == "Image":
             uri = function.code[function.version_of(reference.qualifier)]
             digest = f"{uri.partition('@')[0].rpartition(':')[0] or uri}@sha256:{configuration['CodeSha256']}"
@@ -180,20 +181,20 @@ class Functions:
         else:
             digest = function.code[function.version_of(reference.qualifier)]
             code = {"RepositoryType": "S3", "Location": self._plane.code_location(digest)}
-        answer: dict[str, Any] = {"Configuration": configuration, "Code": code}
+        answer: dict[str, object] = {"Configuration": configuration, "Code": code}
         if function.tags:
             answer["Tags"] = dict(function.tags)
         if function.reserved is not None:
             answer["Concurrency"] = {"ReservedConcurrentExecutions": function.reserved}
         return answer
 
-    def get_configuration(self, call: Call) -> Mapping[str, Any]:
+    def get_configuration(self, call: Call) -> Members:
         """Describe a function's configuration."""
         reference, function = self._plane.function(call)
         self._plane.settling.seen(function.region, function.name)
         return self.described(function, reference)
 
-    def described(self, function: Function, reference: Reference) -> dict[str, Any]:
+    def described(self, function: Function, reference: Reference) -> Members:
         """The configuration of a version, under the ARN by which it was asked for."""
         found = function.versions[function.version_of(reference.qualifier)]
         answer = {**found, "FunctionArn": reference.arn if reference.qualifier else function.arn}
@@ -203,7 +204,7 @@ class Functions:
             answer["RuntimeVersionConfig"] = {**(found.get("RuntimeVersionConfig") or {}), "Error": said}
         return answer
 
-    def list(self, call: Call) -> Mapping[str, Any]:
+    def list(self, call: Call) -> Members:
         """List the region's functions, or all versions of all."""
         found = []
         with self._store.lock:
@@ -221,9 +222,7 @@ class Functions:
         reference = reference_of(call)
         return reference, self._store.function(Reference(reference.region, reference.account, reference.name))
 
-    def _replace(
-        self, function: Function, changed: Function, given: Mapping[str, Any], status: Mapping[str, str]
-    ) -> Mapping[str, Any]:
+    def _replace(self, function: Function, changed: Function, given: Members, status: Mapping[str, str]) -> Members:
         check_size(self._plane, changed)
         if given.get("DryRun"):
             return changed.latest
@@ -245,10 +244,10 @@ class Functions:
         self._plane.changed(function)
         return answer
 
-    def _take_code(self, function: Function, given: Mapping[str, Any], call: Call) -> None:
+    def _take_code(self, function: Function, given: Members, call: Call) -> None:
         configuration = function.latest
         if configuration["PackageType"] == "Image":
-            uri = str(given.get("ImageUri") or "")
+            uri = text(given, "ImageUri", "")
             digest = uri.partition("@sha256:")[2] or hashlib.sha256(uri.encode()).hexdigest()
             configuration.update(CodeSha256=digest, CodeSize=0)
             function.code[LATEST] = uri

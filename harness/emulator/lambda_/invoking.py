@@ -9,12 +9,12 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from harness.emulator.access.sessions import Actor
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import Members, blob, optional_text, text
 from harness.emulator.lambda_.invocation import FunctionVersion, Invocation, Outcome
 from harness.emulator.lambda_.references import reference_of
 from harness.emulator.limits import EVENT_REQUEST
@@ -79,10 +79,10 @@ class Invoking:
             "InvokeWithResponseStream": self.invoke_streaming,
         }
 
-    def invoke(self, call: Call) -> Mapping[str, Any]:
+    def invoke(self, call: Call) -> Members:
         """Invoke a function: wait for it, hand its event over, or see whether it could be."""
-        kind = call.parameters.get("InvocationType") or "RequestResponse"
-        payload = _bytes(call.parameters.get("Payload"))
+        kind = text(call.parameters, "InvocationType", "") or "RequestResponse"
+        payload = _payload(call, "Payload")
         if kind == "Event" and len(payload) > EVENT_REQUEST.most:
             raise EVENT_REQUEST.refusal()
         invocation, function = self._prepare(call, payload, queued=kind != "RequestResponse")
@@ -92,7 +92,7 @@ class Invoking:
             self._runner.submit(function, invocation, reference_of(call).qualifier)
             return {"StatusCode": 202, "Payload": b""}
         outcome = self._runner.run(function, invocation)
-        answer: dict[str, Any] = {
+        answer: dict[str, object] = {
             "StatusCode": 200,
             "ExecutedVersion": function.version,
             "Payload": outcome.payload,
@@ -103,23 +103,23 @@ class Invoking:
             answer["LogResult"] = base64.b64encode(outcome.log_tail).decode()
         return answer
 
-    def invoke_async(self, call: Call) -> Mapping[str, Any]:
+    def invoke_async(self, call: Call) -> Members:
         """Hand an event over, as one did before Invoke could."""
-        invocation, function = self._prepare(call, _bytes(call.parameters.get("InvokeArgs")), queued=True)
+        invocation, function = self._prepare(call, _payload(call, "InvokeArgs"), queued=True)
         self._runner.submit(function, invocation, reference_of(call).qualifier)
         return {"Status": 202}
 
-    def invoke_streaming(self, call: Call) -> Mapping[str, Any]:
+    def invoke_streaming(self, call: Call) -> Members:
         """Invoke a function and give its answer in pieces; AWS's Python runtime writes it as one."""
-        invocation, function = self._prepare(call, _bytes(call.parameters.get("Payload")))
+        invocation, function = self._prepare(call, _payload(call, "Payload"))
         outcome = self._runner.run(function, invocation)
-        done: dict[str, Any] = {}
+        done: dict[str, object] = {}
         if outcome.error:
             said = json.loads(outcome.payload)
             done = {"ErrorCode": said.get("errorType"), "ErrorDetails": outcome.payload.decode()}
         if call.parameters.get("LogType") == "Tail":
             done["LogResult"] = base64.b64encode(outcome.log_tail).decode()
-        events: list[dict[str, Any]] = [] if outcome.error else [{"PayloadChunk": {"Payload": outcome.payload}}]
+        events: list[Members] = [] if outcome.error else [{"PayloadChunk": {"Payload": outcome.payload}}]
         return {
             "StatusCode": 200,
             "ExecutedVersion": function.version,
@@ -130,23 +130,20 @@ class Invoking:
     def _prepare(self, call: Call, payload: bytes, queued: bool = False) -> tuple[Invocation, FunctionVersion]:
         given = call.parameters
         return self._runner.prepare(
-            str(given["FunctionName"]),
-            given.get("Qualifier"),
+            text(given, "FunctionName"),
+            optional_text(given, "Qualifier"),
             payload,
             call.region,
             call.request_id,
-            given.get("ClientContext"),
+            optional_text(given, "ClientContext"),
             call.caller,
             queued,
         )
 
 
-def _bytes(payload: Any) -> bytes:
-    if payload is None:
-        return b""
-    if isinstance(payload, (bytes, bytearray)):
-        return bytes(payload)
-    return payload.encode() if isinstance(payload, str) else bytes(payload.read())
+def _payload(call: Call, name: str) -> bytes:
+    given = call.parameters.get(name)  # a text from EventBridge Scheduler's universal targets
+    return given.encode() if isinstance(given, str) else blob(call.parameters, name)
 
 
 def checked_payload(payload: bytes) -> bytes:

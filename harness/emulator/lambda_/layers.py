@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from harness.emulator.door.call import Call
+from harness.emulator.door.members import Members, number, optional_text, structure, text, texts
 from harness.emulator.lambda_.control_plane import ControlPlane, table
 from harness.emulator.lambda_.package import unzipped_size
 from harness.emulator.lambda_.paging import page
@@ -26,7 +26,7 @@ _MOST = 5
 _NO_POLICY = "No policy is associated with the given resource."
 
 
-def layers_of(plane: ControlPlane, arns: Sequence[str], call: Call) -> list[dict[str, Any]]:
+def layers_of(plane: ControlPlane, arns: Sequence[str], call: Call) -> list[Members]:
     """Return the layers that a function asks for, as its configuration has them.
 
     Args:
@@ -40,7 +40,7 @@ def layers_of(plane: ControlPlane, arns: Sequence[str], call: Call) -> list[dict
     if len(arns) > _MOST:
         raise invalid(f"Cannot reference more than {_MOST} layers.")
     seen: dict[str, str] = {}
-    found = []
+    found: list[Members] = []
     for arn in arns:
         match = _ARN.fullmatch(arn)
         if match is None or match[4] is None:
@@ -135,11 +135,11 @@ class Layers:
             }
         )
 
-    def publish(self, call: Call) -> Mapping[str, Any]:
+    def publish(self, call: Call) -> Members:
         """Publish a version."""
         given = call.parameters
-        name = str(given["LayerName"]).rpartition("layer:")[2]
-        package = self._plane.codes.take(given.get("Content") or {}, call.region, call.caller)
+        name = text(given, "LayerName").rpartition("layer:")[2]
+        package = self._plane.codes.take(structure(given, "Content"), call.region, call.caller)
         with self._store.lock:
             layer = self._store.layers.setdefault((call.region, name), Layer(call.region, call.account, name))
             layer.last += 1
@@ -147,50 +147,50 @@ class Layers:
                 f"{layer.arn}:{layer.last}",
                 layer.arn,
                 layer.last,
-                str(given.get("Description") or ""),
+                text(given, "Description", ""),
                 now_text(),
-                given.get("CompatibleRuntimes"),
-                given.get("CompatibleArchitectures"),
-                given.get("LicenseInfo"),
+                texts(given, "CompatibleRuntimes") if "CompatibleRuntimes" in given else None,
+                texts(given, "CompatibleArchitectures") if "CompatibleArchitectures" in given else None,
+                optional_text(given, "LicenseInfo"),
                 package.digest,
                 package.size,
             )
         return self._described(version)
 
-    def get(self, call: Call) -> Mapping[str, Any]:
+    def get(self, call: Call) -> Members:
         """Describe a version."""
-        if int(call.parameters["VersionNumber"]) < 1:
+        if number(call.parameters, "VersionNumber") < 1:
             raise invalid("Layer Version Cannot be less than 1")
         _, version = self._find(call)
         if version is None:
             raise not_found("The resource you requested does not exist.")
         return self._described(version)
 
-    def get_by_arn(self, call: Call) -> Mapping[str, Any]:
+    def get_by_arn(self, call: Call) -> Members:
         """Describe a version by its ARN."""
-        match = _ARN.fullmatch(str(call.parameters["Arn"]))
+        match = _ARN.fullmatch(text(call.parameters, "Arn"))
         version = _version(self._plane, match[1], match[2], match[3], int(match[4] or 0)) if match else None
         if version is None:
             raise not_found("The resource you requested does not exist.")
         return self._described(version)
 
-    def delete(self, call: Call) -> Mapping[str, Any]:
+    def delete(self, call: Call) -> Members:
         """Delete a version; nothing happens where there is none."""
-        if int(call.parameters["VersionNumber"]) < 1:
+        if number(call.parameters, "VersionNumber") < 1:
             raise invalid("Layer Version Cannot be less than 1")
         with self._store.lock:
             layer = self._store.layers.get((call.region, self._name(call)))
             if layer is not None:
-                layer.versions.pop(int(call.parameters["VersionNumber"]), None)
+                layer.versions.pop(number(call.parameters, "VersionNumber"), None)
         return {}
 
-    def list_versions(self, call: Call) -> Mapping[str, Any]:
+    def list_versions(self, call: Call) -> Members:
         """List a layer's versions, the latest first."""
         layer = self._store.layers.get((call.region, self._name(call)))
         versions = sorted(layer.versions.values(), key=lambda each: -each.version) if layer else []
         return page(call, "LayerVersions", [self._listed(each) for each in versions if _fits(each, call)])
 
-    def list_layers(self, call: Call) -> Mapping[str, Any]:
+    def list_layers(self, call: Call) -> Members:
         """List layers, each with its latest version."""
         found = []
         for (region, name), layer in sorted(self._store.layers.items()):
@@ -200,12 +200,11 @@ class Layers:
                 found.append({"LayerName": name, "LayerArn": layer.arn, "LatestMatchingVersion": self._listed(latest)})
         return page(call, "Layers", found)
 
-    def add_permission(self, call: Call) -> Mapping[str, Any]:
+    def add_permission(self, call: Call) -> Members:
         """Share a version."""
         given = call.parameters
-        if given["Action"] != "lambda:GetLayerVersion":
-            pattern = "satisfy regular expression pattern: lambda:GetLayerVersion"
-            raise validation(f"'{given['Action']}'", "action", pattern)
+        if (action := text(given, "Action")) != "lambda:GetLayerVersion":
+            raise validation(f"'{action}'", "action", "satisfy regular expression pattern: lambda:GetLayerVersion")
         arn, version = self._find(call)
         if version is None:
             raise not_found(f"Layer version {arn} does not exist.")
@@ -217,13 +216,13 @@ class Layers:
                     f"The statement id ({given['StatementId']}) provided already exists. Please provide a new "
                     "statement id, or remove the existing statement."
                 )
-            principal = str(given["Principal"])
+            principal = text(given, "Principal")
             who = f"arn:aws:iam::{principal}:root" if principal.isdigit() else principal
-            statement: dict[str, Any] = {
+            statement: dict[str, object] = {
                 "Sid": given["StatementId"],
                 "Effect": "Allow",
                 "Principal": who if who == "*" else {"AWS": who},
-                "Action": given["Action"],
+                "Action": action,
                 "Resource": version.arn,
             }
             if given.get("OrganizationId"):
@@ -231,7 +230,7 @@ class Layers:
             version.policy = Policy([*policy.statements, statement])
             return {"Statement": json.dumps(statement, separators=(",", ":")), "RevisionId": version.policy.revision}
 
-    def remove_permission(self, call: Call) -> Mapping[str, Any]:
+    def remove_permission(self, call: Call) -> Members:
         """Share a version no longer."""
         arn, version = self._find(call)
         if version is None:
@@ -246,7 +245,7 @@ class Layers:
             version.policy = Policy(left) if left else None
         return {}
 
-    def get_policy(self, call: Call) -> Mapping[str, Any]:
+    def get_policy(self, call: Call) -> Members:
         """With whom a version is shared."""
         arn, version = self._find(call)
         if version is None:
@@ -263,15 +262,15 @@ class Layers:
 
     @staticmethod
     def _name(call: Call) -> str:
-        return str(call.parameters["LayerName"]).rpartition("layer:")[2]
+        return text(call.parameters, "LayerName").rpartition("layer:")[2]
 
     def _find(self, call: Call) -> tuple[str, LayerVersion | None]:
-        name, number = self._name(call), int(call.parameters["VersionNumber"])
-        arn = f"arn:aws:lambda:{call.region}:{call.account}:layer:{name}:{number}"
-        return arn, _version(self._plane, call.region, call.account, name, number)
+        name, wanted = self._name(call), number(call.parameters, "VersionNumber")
+        arn = f"arn:aws:lambda:{call.region}:{call.account}:layer:{name}:{wanted}"
+        return arn, _version(self._plane, call.region, call.account, name, wanted)
 
     @staticmethod
-    def _listed(version: LayerVersion) -> dict[str, Any]:
+    def _listed(version: LayerVersion) -> Members:
         return {
             "LayerVersionArn": version.arn,
             "Version": version.version,
@@ -282,7 +281,7 @@ class Layers:
             "LicenseInfo": version.license,
         }
 
-    def _described(self, version: LayerVersion) -> dict[str, Any]:
+    def _described(self, version: LayerVersion) -> Members:
         sha256 = self._plane.codes.code_sha256(version.digest)
         location = self._plane.code_location(version.digest)
         content = {"CodeSha256": sha256, "CodeSize": version.size, "Location": location}

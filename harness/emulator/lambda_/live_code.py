@@ -10,11 +10,11 @@ import hashlib
 import io
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import Members
 
 BUCKET = "hot-reload"
 """The bucket's name that stands for folders."""
@@ -30,7 +30,7 @@ class LiveCode:
     def __init__(self, root: Path | None) -> None:
         self._root = root.resolve() if root else None
 
-    def folder_of(self, code: Mapping[str, Any]) -> Path | None:
+    def folder_of(self, code: Members) -> Path | None:
         """The folder that *code* (``S3Bucket``, ``S3Key``) names, None where it names none.
 
         Raises:

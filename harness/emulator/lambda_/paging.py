@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
-from typing import Any
 
 from harness.emulator.door.call import Call
+from harness.emulator.door.members import Members, number, optional_text
 from harness.emulator.lambda_.refusals import invalid
 
 
-def page(call: Call, member: str, items: Sequence[Any], most: int = 50) -> dict[str, Any]:
+def page(call: Call, member: str, items: Sequence[object], most: int = 50) -> Members:
     """Return the page that a request asks for, with ``NextMarker`` where there is more.
 
     Args:
@@ -24,13 +24,13 @@ def page(call: Call, member: str, items: Sequence[Any], most: int = 50) -> dict[
         AwsError: ``InvalidParameterValueException``: the marker is none of ours.
     """
     start = 0
-    if marker := call.parameters.get("Marker"):
+    if marker := optional_text(call.parameters, "Marker"):
         try:
             start = int(base64.b64decode(marker, validate=True))
         except (binascii.Error, ValueError):
             raise invalid("Invalid Marker") from None
-    size = min(int(call.parameters.get("MaxItems") or most), most)
-    answer: dict[str, Any] = {member: list(items[start : start + size])}
+    size = min(number(call.parameters, "MaxItems", most) or most, most)
+    answer: dict[str, object] = {member: list(items[start : start + size])}
     if start + size < len(items):
         answer["NextMarker"] = base64.b64encode(str(start + size).encode()).decode()
     return answer

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from harness.emulator.door.call import Call
+from harness.emulator.door.members import Members, flag, text
 from harness.emulator.lambda_.control_plane import ControlPlane, table
 from harness.emulator.lambda_.records import Function, Policy, new_revision
 from harness.emulator.lambda_.references import LATEST, Reference, reference_of
@@ -47,7 +46,7 @@ class Policies:
         """By name."""
         return table({"AddPermission": self.add, "GetPolicy": self.get, "RemovePermission": self.remove})
 
-    def add(self, call: Call) -> Mapping[str, Any]:
+    def add(self, call: Call) -> Members:
         """Let somebody invoke a function."""
         given = call.parameters
         reference, function = self._find(call)
@@ -64,7 +63,7 @@ class Policies:
                     f"The statement id ({sid}) provided already exists. Please provide a new statement id, or remove "
                     "the existing statement."
                 )
-            statement = {
+            statement: dict[str, object] = {
                 "Sid": sid,
                 "Effect": "Allow",
                 "Principal": principal,
@@ -77,7 +76,7 @@ class Policies:
             self._changed(function, reference)
             return {"Statement": json.dumps(statement, separators=(",", ":"))}
 
-    def remove(self, call: Call) -> Mapping[str, Any]:
+    def remove(self, call: Call) -> Members:
         """Let somebody invoke a function no longer."""
         reference = reference_of(call)
         found = self._store.find(reference)
@@ -102,7 +101,7 @@ class Policies:
             self._changed(function, reference)
         return {}
 
-    def get(self, call: Call) -> Mapping[str, Any]:
+    def get(self, call: Call) -> Members:
         """Who may invoke a function."""
         reference, function = self._find(call)
         if reference.qualifier is not None and not function.has(reference.qualifier):
@@ -120,8 +119,8 @@ class Policies:
         return reference, function
 
     @staticmethod
-    def _principal(call: Call) -> Any:
-        principal = str(call.parameters["Principal"])
+    def _principal(call: Call) -> str | dict[str, str]:
+        principal = text(call.parameters, "Principal")
         if principal == "*":
             return "*"
         if principal.isdigit() and len(principal) == 12:
@@ -150,10 +149,10 @@ class Policies:
             function.versions[reference.qualifier or LATEST]["RevisionId"] = new_revision()
 
 
-def _condition(given: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+def _condition(given: Members) -> dict[str, dict[str, str]]:
     equals, like = {}, {}
     if given.get("SourceArn"):
-        like["AWS:SourceArn"] = str(given["SourceArn"])
+        like["AWS:SourceArn"] = text(given, "SourceArn")
     for member, key in (
         ("SourceAccount", "AWS:SourceAccount"),
         ("EventSourceToken", "lambda:EventSourceToken"),
@@ -161,12 +160,12 @@ def _condition(given: Mapping[str, Any]) -> dict[str, dict[str, str]]:
         ("FunctionUrlAuthType", "lambda:FunctionUrlAuthType"),
     ):
         if given.get(member):
-            equals[key] = str(given[member])
+            equals[key] = text(given, member)
     found = {}
     if equals:
         found["StringEquals"] = equals
     if like:
         found["ArnLike"] = like
     if given.get("InvokedViaFunctionUrl") is not None:
-        found["Bool"] = {"lambda:InvokedViaFunctionUrl": str(given["InvokedViaFunctionUrl"]).lower()}
+        found["Bool"] = {"lambda:InvokedViaFunctionUrl": str(flag(given, "InvokedViaFunctionUrl")).lower()}
     return found

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from harness.emulator.door.members import Members
 from harness.emulator.lambda_.references import LATEST, Reference
 from harness.emulator.lambda_.refusals import alias_not_found, function_not_found
 
@@ -198,7 +199,7 @@ class Store:
         used = {digest for function in self.functions.values() for digest in function.code.values()}
         return used | {each.digest for layer in self.layers.values() for each in layer.versions.values()}
 
-    def kept(self) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
+    def kept(self) -> Iterable[tuple[str, str, Members]]:
         """Kind, key and members of every record."""
         with self.lock:
             for (region, name), function in self.functions.items():
@@ -210,7 +211,7 @@ class Store:
             for arn, signing in self.signing.items():
                 yield "code-signing-config", arn, dict(signing)
 
-    def restore(self, kind: str, key: str, record: Mapping[str, Any]) -> None:
+    def restore(self, kind: str, key: str, record: Members) -> None:
         """Take back what :meth:`kept` gave.
 
         Args:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import optional_text, text
 from harness.emulator.lambda_.refusals import invalid, not_found, validation
 
 LATEST = "$LATEST"
@@ -65,15 +66,15 @@ def reference_of(call: Call, qualifier: str | None = None) -> Reference:
     Raises:
         AwsError: no such name, another region's or account's function, or two qualifiers that differ.
     """
-    text = str(call.parameters["FunctionName"])
-    match = _NAMED.fullmatch(text)
+    named = text(call.parameters, "FunctionName")
+    match = _NAMED.fullmatch(named)
     if match is None:
-        raise validation(f"'{text}'", "functionName", f"satisfy regular expression pattern: {_PATTERN}")
+        raise validation(f"'{named}'", "functionName", f"satisfy regular expression pattern: {_PATTERN}")
     if match["account"] and match["account"] != call.account and call.operation not in _OF_OTHER_ACCOUNTS:
         raise AwsError("AccessDeniedException", None, 403)  # type: ignore[arg-type]
     if match["region"] and match["region"] != call.region:
         raise not_found(f"Functions from '{match['region']}' are not reachable in this region ('{call.region}')")
-    given = qualifier or call.parameters.get("Qualifier")
+    given = qualifier or optional_text(call.parameters, "Qualifier")
     if match["qualifier"] and given and match["qualifier"] != given:
         raise invalid("The derived qualifier from the function name does not match the specified qualifier.")
     return Reference(call.region, match["account"] or call.account, match["name"], given or match["qualifier"])

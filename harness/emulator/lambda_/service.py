@@ -12,7 +12,7 @@ from werkzeug import Request
 
 from harness.emulator.access.sessions import Actor
 from harness.emulator.context import EmulatorContext
-from harness.emulator.door.call import Members
+from harness.emulator.door.members import Members, blob
 from harness.emulator.lambda_.codes import Codes
 from harness.emulator.lambda_.concurrency import Concurrency
 from harness.emulator.lambda_.control_plane import ControlPlane
@@ -126,7 +126,7 @@ class Lambda:
             record: its data.
         """
         if kind == "code":
-            self._plane.codes.keep(bytes(record["zip"]))
+            self._plane.codes.keep(blob(record, "zip"))
             return
         self._store.restore(kind, key, record)
         if kind == "function":

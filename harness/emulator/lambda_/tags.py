@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import secrets
 import string
-from collections.abc import Mapping
 from typing import Any
 
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import Members, text, text_map, texts
 from harness.emulator.lambda_.control_plane import ControlPlane, table
 from harness.emulator.lambda_.paging import page
 from harness.emulator.lambda_.records import MOST_TAGS, now_text
@@ -55,13 +55,13 @@ class Tags:
         }
         return table(tags, checked=False) | table(signing)
 
-    def list(self, call: Call) -> Mapping[str, Any]:
+    def list(self, call: Call) -> Members:
         """A resource's tags."""
         return {"Tags": dict(self._of(call))}
 
-    def tag(self, call: Call) -> Mapping[str, Any]:
+    def tag(self, call: Call) -> Members:
         """Add tags."""
-        given = call.parameters.get("Tags") or {}
+        given = text_map(call.parameters, "Tags")
         found = self._of(call)
         if not given:
             raise invalid("An error occurred and the request cannot be processed.")
@@ -71,9 +71,9 @@ class Tags:
         self._touch(call)
         return {}
 
-    def untag(self, call: Call) -> Mapping[str, Any]:
+    def untag(self, call: Call) -> Members:
         """Remove tags."""
-        keys = call.parameters.get("TagKeys")
+        keys = texts(call.parameters, "TagKeys")
         if not keys:
             raise validation("null", "tagKeys", "not be null")
         found = self._of(call)
@@ -83,12 +83,12 @@ class Tags:
         return {}
 
     def _touch(self, call: Call) -> None:
-        parts = str(call.parameters["Resource"]).split(":")
+        parts = text(call.parameters, "Resource").split(":")
         if parts[5] == "function":
             self._store.functions[parts[3], parts[6]].touch()
 
     def _of(self, call: Call) -> dict[str, str]:
-        arn = str(call.parameters["Resource"])
+        arn = text(call.parameters, "Resource")
         if not re.fullmatch(_PATTERN, arn):
             raise validation(f"'{arn}'", "resource", f"satisfy regular expression pattern: {_PATTERN}")
         parts = arn.split(":")
@@ -114,7 +114,7 @@ class Tags:
 
     # Code signing
 
-    def create_signing(self, call: Call) -> Mapping[str, Any]:
+    def create_signing(self, call: Call) -> Members:
         """Make a code signing configuration."""
         given = call.parameters
         number = "csc-" + "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(17))
@@ -122,21 +122,21 @@ class Tags:
         self._store.signing[arn] = {
             "CodeSigningConfigId": number,
             "CodeSigningConfigArn": arn,
-            "Description": given.get("Description") or "",
+            "Description": text(given, "Description", ""),
             "AllowedPublishers": given["AllowedPublishers"],
             "CodeSigningPolicies": given.get("CodeSigningPolicies") or {"UntrustedArtifactOnDeployment": "Warn"},
             "LastModified": now_text(),
-            "Tags": dict(given.get("Tags") or {}),
+            "Tags": text_map(given, "Tags"),
         }
         return {"CodeSigningConfig": self._described(arn)}
 
-    def get_signing(self, call: Call) -> Mapping[str, Any]:
+    def get_signing(self, call: Call) -> Members:
         """Describe a code signing configuration."""
-        return {"CodeSigningConfig": self._described(str(call.parameters["CodeSigningConfigArn"]))}
+        return {"CodeSigningConfig": self._described(text(call.parameters, "CodeSigningConfigArn"))}
 
-    def update_signing(self, call: Call) -> Mapping[str, Any]:
+    def update_signing(self, call: Call) -> Members:
         """Change a code signing configuration."""
-        arn = str(call.parameters["CodeSigningConfigArn"])
+        arn = text(call.parameters, "CodeSigningConfigArn")
         found = self._signing(arn)
         for member in ("Description", "AllowedPublishers", "CodeSigningPolicies"):
             if call.parameters.get(member) is not None:
@@ -144,30 +144,30 @@ class Tags:
         found["LastModified"] = now_text()
         return {"CodeSigningConfig": self._described(arn)}
 
-    def delete_signing(self, call: Call) -> Mapping[str, Any]:
+    def delete_signing(self, call: Call) -> Members:
         """Delete a code signing configuration."""
-        arn = str(call.parameters["CodeSigningConfigArn"])
+        arn = text(call.parameters, "CodeSigningConfigArn")
         self._signing(arn)
         if any(function.code_signing == arn for function in self._store.functions.values()):
             raise conflict("Code signing configuration is in use by functions; remove it from them first.")
         del self._store.signing[arn]
         return {}
 
-    def list_signing(self, call: Call) -> Mapping[str, Any]:
+    def list_signing(self, call: Call) -> Members:
         """List code signing configurations."""
         arns = [arn for arn in self._store.signing if arn.split(":")[3] == call.region]
         return page(call, "CodeSigningConfigs", [self._described(arn) for arn in arns])
 
-    def list_functions(self, call: Call) -> Mapping[str, Any]:
+    def list_functions(self, call: Call) -> Members:
         """List the functions that have a code signing configuration."""
-        arn = str(call.parameters["CodeSigningConfigArn"])
+        arn = text(call.parameters, "CodeSigningConfigArn")
         self._signing(arn)
         using = [each.arn for each in self._store.in_region(call.region) if each.code_signing == arn]
         return page(call, "FunctionArns", using)
 
-    def put_of_function(self, call: Call) -> Mapping[str, Any]:
+    def put_of_function(self, call: Call) -> Members:
         """Give a function a code signing configuration."""
-        arn = str(call.parameters["CodeSigningConfigArn"])
+        arn = text(call.parameters, "CodeSigningConfigArn")
         if arn not in self._store.signing:
             raise AwsError(
                 "CodeSigningConfigNotFoundException",
@@ -180,13 +180,13 @@ class Tags:
         self._store.function(reference).code_signing = arn
         return {"CodeSigningConfigArn": arn, "FunctionName": reference.name}
 
-    def get_of_function(self, call: Call) -> Mapping[str, Any]:
+    def get_of_function(self, call: Call) -> Members:
         """The code signing configuration of a function."""
         reference = self._reference(call)
         found = self._store.function(reference).code_signing
         return {"CodeSigningConfigArn": found, "FunctionName": reference.name} if found else {}
 
-    def delete_of_function(self, call: Call) -> Mapping[str, Any]:
+    def delete_of_function(self, call: Call) -> Members:
         """Take a function its code signing configuration."""
         self._store.function(self._reference(call)).code_signing = None
         return {}
@@ -203,5 +203,5 @@ class Tags:
             raise AwsError("ResourceNotFoundException", words, 404)
         return found
 
-    def _described(self, arn: str) -> dict[str, Any]:
+    def _described(self, arn: str) -> Members:
         return {name: value for name, value in self._signing(arn).items() if name != "Tags"}

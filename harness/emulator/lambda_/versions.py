@@ -7,11 +7,11 @@ https://docs.aws.amazon.com/lambda/latest/dg/configuration-aliases.html
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from typing import Any
 
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import Members, optional_decimal, optional_text, structure, text
 from harness.emulator.lambda_.configuration import listed
 from harness.emulator.lambda_.control_plane import ControlPlane, table
 from harness.emulator.lambda_.paging import page
@@ -81,7 +81,7 @@ class Versions:
             }
         )
 
-    def publish_version(self, call: Call) -> Mapping[str, Any]:
+    def publish_version(self, call: Call) -> Members:
         """Publish ``$LATEST``."""
         reference, function = self._function(call)
         given = call.parameters
@@ -94,10 +94,10 @@ class Versions:
                     f"CodeSHA256 ({given['CodeSha256']}) is different from current CodeSHA256 in $LATEST "
                     f"({latest['CodeSha256']}). Please try again with the CodeSHA256 in $LATEST."
                 )
-            made, _ = publish(function, given.get("Description"))
+            made, _ = publish(function, optional_text(given, "Description"))
             return dict(made)
 
-    def list_versions(self, call: Call) -> Mapping[str, Any]:
+    def list_versions(self, call: Call) -> Members:
         """List the versions, ``$LATEST`` first."""
         _, function = self._function(call)
         found = [
@@ -106,13 +106,13 @@ class Versions:
         ]
         return page(call, "Versions", found)
 
-    def create_alias(self, call: Call) -> Mapping[str, Any]:
+    def create_alias(self, call: Call) -> Members:
         """Name a version."""
         given = call.parameters
         reference = reference_of(call)
-        target = Reference(reference.region, reference.account, reference.name, str(given["FunctionVersion"]))
+        target = Reference(reference.region, reference.account, reference.name, text(given, "FunctionVersion"))
         function = self._store.function(target)
-        name = str(given["Name"])
+        name = text(given, "Name")
         with self._store.lock:
             if target.qualifier not in function.versions:
                 raise function_not_found(target.arn)
@@ -122,18 +122,18 @@ class Versions:
                 "AliasArn": f"{function.arn}:{name}",
                 "Name": name,
                 "FunctionVersion": target.qualifier,
-                "Description": given.get("Description") or "",
+                "Description": text(given, "Description", ""),
                 "RevisionId": new_revision(),
             }
-            self._route(function, alias, given.get("RoutingConfig"))
+            self._route(function, alias, structure(given, "RoutingConfig"))
             function.aliases[name] = alias
             return dict(alias)
 
-    def update_alias(self, call: Call) -> Mapping[str, Any]:
+    def update_alias(self, call: Call) -> Members:
         """Have an alias name another version."""
         given = call.parameters
         _, function = self._function(call)
-        name = str(given["Name"])
+        name = text(given, "Name")
         with self._store.lock:
             alias = function.aliases.get(name)
             if alias is None:
@@ -141,7 +141,7 @@ class Versions:
             if given.get("RevisionId") not in (None, alias["RevisionId"]):
                 raise stale_revision(_REVISIONS)
             changed = dict(alias)
-            version = given.get("FunctionVersion")
+            version = optional_text(given, "FunctionVersion")
             if version:
                 if version not in function.versions:
                     raise function_not_found(f"{function.arn}:{version}")
@@ -149,7 +149,7 @@ class Versions:
             if given.get("Description") is not None:
                 changed["Description"] = given["Description"]
             if given.get("RoutingConfig") is not None:
-                self._route(function, changed, given["RoutingConfig"])
+                self._route(function, changed, structure(given, "RoutingConfig"))
             changed["RevisionId"] = new_revision()
             function.aliases[name] = changed
             self._plane.changed(function)
@@ -157,18 +157,18 @@ class Versions:
                 self._plane.provisioned(function)
             return dict(changed)
 
-    def get_alias(self, call: Call) -> Mapping[str, Any]:
+    def get_alias(self, call: Call) -> Members:
         """Describe an alias."""
         _, function = self._function(call)
-        name = str(call.parameters["Name"])
+        name = text(call.parameters, "Name")
         if name not in function.aliases:
             raise alias_not_found(f"{function.arn}:{name}")
         return dict(function.aliases[name])
 
-    def delete_alias(self, call: Call) -> Mapping[str, Any]:
+    def delete_alias(self, call: Call) -> Members:
         """Take a version's name away; nothing happens where there is no such alias."""
         _, function = self._function(call)
-        name = str(call.parameters["Name"])
+        name = text(call.parameters, "Name")
         with self._store.lock:
             if function.aliases.pop(name, None) is not None:
                 function.policies.pop(name, None)
@@ -177,7 +177,7 @@ class Versions:
                     self._plane.provisioned(function)
         return {}
 
-    def list_aliases(self, call: Call) -> Mapping[str, Any]:
+    def list_aliases(self, call: Call) -> Members:
         """List the aliases, those of one version where it is named."""
         _, function = self._function(call)
         version = call.parameters.get("FunctionVersion")
@@ -193,15 +193,16 @@ class Versions:
         return reference, self._store.function(Reference(reference.region, reference.account, reference.name))
 
     @staticmethod
-    def _route(function: Function, alias: dict[str, Any], routing: Mapping[str, Any] | None) -> None:
+    def _route(function: Function, alias: dict[str, Any], routing: Members) -> None:
         """Have an alias lead to a second version now and then."""
-        weights = dict((routing or {}).get("AdditionalVersionWeights") or {})
+        weights = structure(routing, "AdditionalVersionWeights")
         if not weights:
             alias.pop("RoutingConfig", None)
             return
         if len(weights) > 1:
             raise invalid("Number of items in AdditionalVersionWeights cannot be greater than 1")
-        ((version, weight),) = weights.items()
+        (version,) = weights
+        weight = optional_decimal(weights, version) or 0.0
         if alias["FunctionVersion"] == LATEST:
             words = "$LATEST is not supported for an alias pointing to more than 1 version"
             raise AwsError("InvalidParameterValueException", words)
@@ -210,8 +211,8 @@ class Versions:
                 f"Invalid function version {version}. Function version {version} is already included in routing "
                 "configuration."
             )
-        if not 0 <= float(weight) <= 1:
+        if not 0 <= weight <= 1:
             raise validation(f"'{{{version}={weight}}}'", "routingConfig.additionalVersionWeights", "be from 0 to 1")
         if version not in function.versions:
             raise function_not_found(f"{function.arn}:{version}")
-        alias["RoutingConfig"] = {"AdditionalVersionWeights": {version: float(weight)}}
+        alias["RoutingConfig"] = {"AdditionalVersionWeights": {version: weight}}

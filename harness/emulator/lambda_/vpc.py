@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from harness.emulator.door.call import Call
+from harness.emulator.door.members import Members, flag, structure, texts
 from harness.emulator.lambda_.control_plane import ControlPlane
 from harness.emulator.lambda_.records import Configuration
 from harness.emulator.lambda_.refusals import invalid
 
 
-def vpc_config(plane: ControlPlane, configuration: Configuration, given: Mapping[str, Any], call: Call) -> None:
+def vpc_config(plane: ControlPlane, configuration: Configuration, given: Members, call: Call) -> None:
     """Put the VPC that a request names into *configuration*.
 
     Args:
@@ -24,10 +22,10 @@ def vpc_config(plane: ControlPlane, configuration: Configuration, given: Mapping
     Raises:
         AwsError: EC2 has no such subnet or security group.
     """
-    wanted = given.get("VpcConfig")
-    if wanted is None:
+    if given.get("VpcConfig") is None:
         return
-    subnets, groups = list(wanted.get("SubnetIds") or ()), list(wanted.get("SecurityGroupIds") or ())
+    wanted = structure(given, "VpcConfig")
+    subnets, groups = texts(wanted, "SubnetIds"), texts(wanted, "SecurityGroupIds")
     if not subnets and not groups:
         if "VpcConfig" in configuration:
             empty: list[str] = []
@@ -59,5 +57,5 @@ def vpc_config(plane: ControlPlane, configuration: Configuration, given: Mapping
         "SubnetIds": subnets,
         "SecurityGroupIds": groups,
         "VpcId": vpc,
-        "Ipv6AllowedForDualStack": bool(wanted.get("Ipv6AllowedForDualStack", False)),
+        "Ipv6AllowedForDualStack": flag(wanted, "Ipv6AllowedForDualStack"),
     }

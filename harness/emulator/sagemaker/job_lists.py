@@ -5,17 +5,16 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ListProcessingJobs
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Sequence
 
+from harness.emulator.door.members import Members, number, optional_time, text
 from harness.emulator.sagemaker.names import refusal
 
 _MOST = 10
 _TIMES = ("CreationTime", "LastModifiedTime")
 
 
-def page(kind: str, summaries: Sequence[Mapping[str, Any]], asked: Mapping[str, Any]) -> dict[str, Any]:
+def page(kind: str, summaries: Sequence[Members], asked: Members) -> Members:
     """One page of *summaries*.
 
     Args:
@@ -27,32 +26,31 @@ def page(kind: str, summaries: Sequence[Mapping[str, Any]], asked: Mapping[str, 
         AwsError: ``NextToken`` is none of ours.
     """
     found = [summary for summary in summaries if _is_wanted(kind, summary, asked)]
-    order = asked.get("SortBy", "CreationTime")
-    key = order if order == "CreationTime" else f"{kind}{order}"
-    found.sort(key=lambda summary: summary[key], reverse=asked.get("SortOrder", "Descending") == "Descending")
-    token = asked.get("NextToken") or "0"
+    order, descending = text(asked, "SortBy", "CreationTime"), text(asked, "SortOrder", "Descending") == "Descending"
+    found.sort(key=lambda summary: _key(summary, kind, order), reverse=descending)
+    token = text(asked, "NextToken", "") or "0"
     if not (token.isascii() and token.isdigit()):
         raise refusal("Invalid NextToken.")
-    first, most = int(token), asked.get("MaxResults") or _MOST
-    answer: dict[str, Any] = {f"{kind}Summaries": found[first : first + most]}
+    first, most = int(token), number(asked, "MaxResults", _MOST)
+    answer: dict[str, object] = {f"{kind}Summaries": found[first : first + most]}
     if first + most < len(found):
         answer["NextToken"] = str(first + most)
     return answer
 
 
-def _is_wanted(kind: str, summary: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
-    if asked.get("NameContains", "").lower() not in summary[f"{kind}Name"].lower():
+def _key(summary: Members, kind: str, order: str) -> float | str:
+    time = optional_time(summary, order)
+    return time.timestamp() if time is not None else text(summary, f"{kind}{order}")
+
+
+def _is_wanted(kind: str, summary: Members, asked: Members) -> bool:
+    if text(asked, "NameContains", "").lower() not in text(summary, f"{kind}Name").lower():
         return False
     if asked.get("StatusEquals") not in (None, summary[f"{kind}Status"]):
         return False
     for what in _TIMES:
-        after, before = asked.get(f"{what}After"), asked.get(f"{what}Before")
-        if (after is not None and summary[what] < _aware(after)) or (
-            before is not None and summary[what] > _aware(before)
-        ):
+        time = optional_time(summary, what)
+        after, before = optional_time(asked, f"{what}After"), optional_time(asked, f"{what}Before")
+        if time is not None and ((after is not None and time < after) or (before is not None and time > before)):
             return False
     return True
-
-
-def _aware(time: datetime) -> datetime:
-    return time if time.tzinfo else time.replace(tzinfo=UTC)

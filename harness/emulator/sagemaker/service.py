@@ -13,8 +13,8 @@ from werkzeug import Request, Response
 
 from harness.emulator.clients import Clients
 from harness.emulator.context import EmulatorContext
-from harness.emulator.door.call import Members
 from harness.emulator.door.gateway import json_members, json_response
+from harness.emulator.door.members import Members
 from harness.emulator.sagemaker.capture import GATHERED_SECONDS, CaptureWriter
 from harness.emulator.sagemaker.endpoint_configs import EndpointConfigs
 from harness.emulator.sagemaker.endpoints import Endpoints

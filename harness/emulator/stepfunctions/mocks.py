@@ -11,8 +11,9 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from harness.emulator.door.members import Members
 from harness.emulator.stepfunctions.integrations.resource import parse_resource
 from harness.emulator.stepfunctions.layers import Intercepted
 from harness.emulator.stepfunctions.mock_schema import NONE, check_mock
@@ -36,7 +37,7 @@ class _Answers:
     mode: str = NONE
 
     @classmethod
-    def read(cls, where: str, given: Any, mode: str = NONE) -> _Answers:
+    def read(cls, where: str, given: object, mode: str = NONE) -> _Answers:
         if not isinstance(given, Mapping) or not given:
             raise MockError(f"{where} is no object of answers by number of the try")
         tries: dict[int, Reply] = {}
@@ -53,7 +54,7 @@ class _Answers:
         return self.tries.get(number, self.tries[max(self.tries)])
 
 
-def _reply(where: str, answer: Any) -> Reply:
+def _reply(where: str, answer: object) -> Reply:
     if not isinstance(answer, Mapping) or len(answer.keys() & {"Return", "Throw"}) != 1:
         raise MockError(f"{where} has one of Return and Throw")
     if "Return" in answer:
@@ -121,7 +122,7 @@ class Mocks:
         """
         return case in self._config().cases.get(machine, {})
 
-    def load(self, mocks: Sequence[Mapping[str, Any]]) -> None:
+    def load(self, mocks: Sequence[Members]) -> None:
         """Have states answer until they are told otherwise; these take the place of what was told before.
 
         Args:
@@ -133,10 +134,11 @@ class Mocks:
         """
         standing = {}
         for given in mocks:
-            state, machine = given.get("state"), given.get("machine") or "*"
+            state, machine, mode = given.get("state"), given.get("machine") or "*", given.get("mode") or NONE
             if not isinstance(state, str):
                 raise MockError("a mock names a state")
-            mode = given.get("mode") or NONE
+            if not isinstance(machine, str) or not isinstance(mode, str):
+                raise MockError(f"{state}: machine and mode are texts")
             standing[machine, state] = _Answers.read(state, given.get("answers"), mode)
         with self._lock:
             self._standing = standing

@@ -6,8 +6,9 @@ import json
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from harness.emulator.door.members import Members, optional_text, text
 from harness.emulator.stepfunctions.integrations.resource import parse_resource
 from harness.emulator.stepfunctions.layers import Intercepted
 from harness.states_language.effects import CallResource, Failure, Json, Result
@@ -20,10 +21,10 @@ class TaskScript:
     """Answers waiting for the tasks that will ask for them: a layer between executions and services."""
 
     def __init__(self) -> None:
-        self._answers: deque[dict[str, Any]] = deque()
+        self._answers: deque[Members] = deque()
         self._lock = threading.Lock()
 
-    def load(self, answers: Sequence[dict[str, Any]]) -> None:
+    def load(self, answers: Sequence[Members]) -> None:
         """Have tasks answer *answers*, each target's in their order; none brings the services back.
 
         An answer is ``{"service", "target"}`` with ``"output"``, or ``"error"`` and ``"cause"``, or ``"silent": true``.
@@ -56,17 +57,17 @@ def _asked(effect: CallResource) -> tuple[str, str]:
     return named.service.removeprefix("aws-sdk:"), named.action
 
 
-def _intercepted(answer: Mapping[str, Any], effect: CallResource) -> Intercepted:
+def _intercepted(answer: Members, effect: CallResource) -> Intercepted:
     if answer.get("silent"):
         return Intercepted(silent=True)
     if "error" in answer:
-        return Intercepted(Failure(answer["error"], answer.get("cause")))
+        return Intercepted(Failure(text(answer, "error"), optional_text(answer, "cause")))
     output = _output(answer, effect)
     is_function = effect.resource.startswith("arn:aws:lambda:")
     return Intercepted(Result(output, json.dumps(output) if is_function else None))  # as Lambda's Python writes it
 
 
-def _output(answer: Mapping[str, Any], effect: CallResource) -> Json:
+def _output(answer: Members, effect: CallResource) -> Json:
     """What the service answers: an answer for a function is its payload, unless it is the whole."""
     output = answer.get("output")
     if not effect.resource.startswith("arn:aws:states:::lambda:invoke"):
