@@ -491,3 +491,12 @@ def test_a_stack_at_rest_has_no_update_to_cancel_or_to_go_back_from(cfn, name, m
         cfn.cancel_update_stack(StackName=name)
     with pytest.raises(cfn.exceptions.ClientError, match="is in CREATE_COMPLETE state and cannot continue rollback"):
         cfn.continue_update_rollback(StackName=name)
+
+
+def test_a_type_that_cannot_be_is_refused_before_anything_is_made(cfn, name):
+    resources = {"Rule": {"Type": "AWS-Events"}, "Hand": {"Type": "Custom::Made"}, "Topic": {"Type": "AWS::SNS::Topic"}}
+    with pytest.raises(cfn.exceptions.ClientError) as refused:
+        cfn.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": resources}))
+    assert refused.value.response["Error"]["Code"] == "ValidationError"
+    words = "Template format error: Unrecognized resource types: [AWS-Events]"
+    assert refused.value.response["Error"]["Message"] == words

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-formats.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
@@ -39,6 +40,7 @@ LONGEST_BODY, LONGEST_FILE = 51_200, 1_000_000
 """Bytes of a template in a request, and of one in S3."""
 _MOST_MEMBERS = {"Resources": 500, "Parameters": 200, "Outputs": 200, "Mappings": 200}
 """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
+_TYPE = re.compile(r"[A-Za-z0-9]+(::[A-Za-z0-9]+){2,3}|Custom::[A-Za-z0-9_@-]+")
 _RESOURCE_MEMBERS = frozenset(
     {
         "Condition",
@@ -196,6 +198,10 @@ def check(template: Mapping[str, Any]) -> None:
         strange = sorted(resource.keys() - _RESOURCE_MEMBERS)
         if strange and not resource["Type"].startswith("AWS::Serverless::"):
             raise invalid(f"Invalid template resource property '{strange[0]}'")
+    types = {resource["Type"] for name, resource in resources.items() if not name.startswith("Fn::")}
+    unknown = sorted(kind for kind in types if not _TYPE.fullmatch(kind))
+    if unknown:
+        raise invalid(f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]")
     for name, output in (template.get("Outputs") or {}).items():
         if not name.startswith("Fn::") and not (isinstance(output, Mapping) and "Value" in output):
             raise invalid(
