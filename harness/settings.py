@@ -62,6 +62,8 @@ class Settings:
     """Runtimes that AWS makes no new functions of: ``refuse``, as it does, or ``take``, for stacks that are there."""
     unsupported: str = "fail"
     """What stacks do with types of resources that are not emulated: ``fail``, or ``skip`` them with a note."""
+    http_hosts: str = ""
+    """Hosts that ``http:invoke`` tasks may call by HTTPS beside this machine's own, with commas between them."""
     sfn_mock_config: str = ""
     """A MockConfigFile of Step Functions Local, whose test cases ``machine#TestCase`` starts; ``SFN_MOCK_CONFIG`` is
     its other name."""

@@ -46,6 +46,7 @@ class EmulatorOptions:
         capture_seconds: for how long a Data Capture file gathers records.
         frameworks: the environments that stand in for SageMaker's framework containers, None for the usual ones.
         enforce_policies: whether functions and state machines may do only what the policies of their roles allow.
+        http_hosts: that ``http:invoke`` may call beside this machine's own.
         skip_unsupported: whether stacks leave out, with a note, types of resources that are not emulated.
         live: folder below which functions may run from the folders that are edited, or None.
         provided: what the user has named for functions: Pythons, folders of layers; None for nothing.
@@ -69,6 +70,7 @@ class EmulatorOptions:
     frameworks: FrameworkEnvironments | None = None
     enforce_policies: bool = True
     skip_unsupported: bool = False
+    http_hosts: frozenset[str] = frozenset()
     live: Path | None = None
     provided: Provided | None = None
     boundary: Boundary = field(default_factory=lambda: Boundary("127.0.0.1"))
@@ -148,6 +150,7 @@ def options_of(
         frameworks=framework_environments(settings),
         enforce_policies=settings.iam == "enforced",
         skip_unsupported=settings.unsupported == "skip",
+        http_hosts=frozenset(filter(None, map(str.strip, settings.http_hosts.split(",")))),
         live=live,
         provided=provided(settings, layers),
         boundary=boundary,

@@ -47,6 +47,7 @@ from harness.emulator.stepfunctions.api import StepFunctions
 from harness.emulator.stepfunctions.clock import Clock
 from harness.emulator.stepfunctions.integrations.reach import by_services
 from harness.emulator.stepfunctions.replay import TaskScript
+from harness.emulator.task_web import web_of
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,9 @@ def assemble(options: EmulatorOptions, stack: ExitStack) -> Parts:
     services.add(functions, options.runs("lambda"))
     script = TaskScript()
     file = None if options.state is None else private_file(options.state, "stepfunctions.sqlite")
-    states = StepFunctions(context, by_services(services), clock, script, file, options.mocks)
+    apis = FrontDoors(services.call, account_id, region, permissions)
+    web = web_of(apis, permissions, options.http_hosts)
+    states = StepFunctions(context, by_services(services), clock, script, file, options.mocks, web)
     services.add(states, options.runs("stepfunctions"))
     recipe = ("--recipe", options.recipe)
     sagemaker = SageMaker(context, recipe, options.frameworks, dict(environment), options.capture_seconds, clock.now)
@@ -164,7 +167,7 @@ def assemble(options: EmulatorOptions, stack: ExitStack) -> Parts:
     )
     context.observers.append(late.observe)
     gateway.connect(services, permissions, account_id, control.answer)
-    apis, urls = FrontDoors(services.call, account_id, region), functions.urls()
+    urls = functions.urls()
     gateway.url_rules = urls.cors
     gateway.front_doors = lambda request: urls.answer(request) or apis.answer(request)
     for service in services.all():

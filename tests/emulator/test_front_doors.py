@@ -127,3 +127,57 @@ def test_mapping_templates(template, filled):
 def test_a_directive_of_mapping_templates_is_refused_by_name():
     with pytest.raises(AwsError, match="not emulated: #foreach in a mapping template"):
         Mapper("{}", {"path": {}, "querystring": {}, "header": {}}, {}, {}).fill("#foreach($x in $y)$x#end")
+
+
+GUARDED = """
+Transform: AWS::Serverless-2016-10-31
+Globals: {Function: {Runtime: python3.12, Handler: index.handler}}
+Resources:
+  Rest:
+    Type: AWS::Serverless::Api
+    Properties:
+      StageName: test
+      Auth:
+        Authorizers: {Own: {FunctionArn: !GetAtt Function.Arn}}
+  Http:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      Auth:
+        DefaultAuthorizer: Tokens
+        Authorizers:
+          Tokens:
+            IdentitySource: $request.header.Authorization
+            JwtConfiguration: {issuer: https://example.com, audience: [somebody]}
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: |
+        def handler(event, context):
+            return {"statusCode": 200, "body": "in"}
+      Events:
+        Own: {Type: Api, Properties: {RestApiId: !Ref Rest, Path: /own, Method: get, Auth: {Authorizer: Own}}}
+        Key: {Type: Api, Properties: {RestApiId: !Ref Rest, Path: /key, Method: get, Auth: {ApiKeyRequired: true}}}
+        Signed: {Type: Api, Properties: {RestApiId: !Ref Rest, Path: /signed, Method: get, Auth: {Authorizer: AWS_IAM}}}
+        Http: {Type: HttpApi, Properties: {ApiId: !Ref Http, Path: /http, Method: get}}
+Outputs:
+  Rest: {Value: !Ref Rest}
+  Http: {Value: !Ref Http}
+"""
+
+
+def test_what_is_guarded_is_open_to_nobody(target, ask):
+    cfn, name = boto3.client("cloudformation"), f"guarded-{uuid.uuid4().hex[:8]}"
+    cfn.create_stack(StackName=name, TemplateBody=GUARDED, Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"])
+    cfn.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    (stack,) = cfn.describe_stacks(StackName=name)["Stacks"]
+    made = {item["OutputKey"]: item["OutputValue"] for item in stack["Outputs"]}
+
+    def asked(path, host):
+        status, _, body = ask("GET", f"/_aws/execute-api/{made[host]}{path}")
+        return status, json.loads(body)["message"]
+
+    assert asked("/test/own", "Rest") == (501, "not emulated: an API's authorizer (CUSTOM)")
+    assert asked("/test/key", "Rest") == (403, "Forbidden")
+    assert asked("/test/signed", "Rest") == (403, "Missing Authentication Token")
+    assert asked("/http", "Http") == (501, "not emulated: an API's authorizer (JWT)")
+    cfn.delete_stack(StackName=name)

@@ -16,10 +16,11 @@ from typing import Any
 
 from werkzeug import Request, Response
 
-from harness.emulator.access.sessions import RoleSession
+from harness.emulator.access.permissions import Permissions
+from harness.emulator.access.sessions import Actor, RoleSession
 from harness.emulator.apigateway.mapping import Mapper
 from harness.emulator.apigateway.proxied import event_v1, event_v2, response_of
-from harness.emulator.apigateway.requests import Asked, answer, match, rank, read
+from harness.emulator.apigateway.requests import Asked, answer, match, rank, read, request_value, route_of
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
 from harness.emulator.services import Operation
@@ -44,18 +45,26 @@ class FrontDoors:
         call: carries out a call to any service.
         account: whose APIs they are.
         region: of APIs that are named by a path.
+        permissions: hold whoever is known to ask to their policies.
     """
 
-    def __init__(self, call: Operation, account: str, region: str) -> None:
+    def __init__(self, call: Operation, account: str, region: str, permissions: Permissions) -> None:
         self._carry_out = call
         self._account = account
         self._region = region
+        self._permissions = permissions
 
-    def answer(self, request: Request) -> Response | None:
-        """The answer to *request*; None where it is for no API."""
+    def answer(self, request: Request, actor: Actor | None = None) -> Response | None:
+        """The answer to *request*; None where it is for no API.
+
+        Args:
+            request: to whichever API.
+            actor: who asks, where that is known; others are let in with any signature.
+        """
         asked = read(request, self._region)
         if asked is None:
             return None
+        asked = replace(asked, actor=actor)
         try:
             return self._rest(asked) or self._http(asked) or answer(403, {"message": "Forbidden"})
         except AwsError as error:
@@ -67,6 +76,16 @@ class FrontDoors:
     ) -> Mapping[str, Any]:
         caller = RoleSession(role, "BackplaneAssumeRoleSession") if role else None
         return self._carry_out(Call(service, operation, parameters, asked.region, self._account, caller))
+
+    def _refusal(self, asked: Asked) -> str | None:
+        """Why whoever asks may not invoke an API that asks for IAM; None where they may, or are not known."""
+        if asked.actor is None:
+            return None
+        api = f"arn:aws:execute-api:{asked.region}:{self._account}:{asked.api}"
+        path = asked.path.lstrip("/").removeprefix(f"{asked.stage}/")
+        return self._permissions.refusal(
+            asked.actor, "execute-api:Invoke", f"{api}/{asked.stage}/{asked.method}/{path}"
+        )
 
     def _found(self, asked: Asked, service: str, operation: str, **parameters: Any) -> Mapping[str, Any] | None:
         try:
@@ -103,8 +122,13 @@ class FrontDoors:
         kind = method.get("authorizationType") or "NONE"
         if kind == "AWS_IAM" and "Authorization" not in asked.headers:
             return answer(403, {"message": "Missing Authentication Token"})
+        words = self._refusal(asked) if kind == "AWS_IAM" else None
+        if words is not None:
+            return answer(403, {"Message": words})
         if kind not in ("NONE", "AWS_IAM"):
             raise AwsError("NotImplemented", f"not emulated: an API's authorizer ({kind})", 501)
+        if method.get("apiKeyRequired") and not self._has_key(asked):
+            return answer(403, {"message": "Forbidden"})
         integration = self._call(asked, "apigateway", "GetIntegration", **of)
         uri, kind = str(integration.get("uri", "")), integration["type"]
         function = _FUNCTION.search(uri)
@@ -118,6 +142,11 @@ class FrontDoors:
         body = asked.body.decode("utf-8", "replace") if template is None else mapper.fill(template)
         said, told = self._integrated(asked, kind, uri, body, integration.get("credentials"))
         return self._mapped(asked, integration, variables, said, told)
+
+    def _has_key(self, asked: Asked) -> bool:
+        given = asked.headers.get("X-Api-Key")
+        keys = self._call(asked, "apigateway", "GetApiKeys", includeValues=True, limit=500).get("items") or ()
+        return any(key.get("value") == given and key.get("enabled", True) for key in keys)
 
     def _integrated(self, asked: Asked, kind: str, uri: str, body: str, role: str | None) -> tuple[str, str]:
         """What an integration answers, and what responses are chosen by: a status, or the message of an error."""
@@ -193,13 +222,15 @@ class FrontDoors:
             return answer(404, {"message": "Not Found"})
         asked = replace(asked, stage=name)
         routes = self._call(asked, "apigatewayv2", "GetRoutes", ApiId=asked.api)["Items"]
-        found = _route(routes, asked.method, path)
+        found = route_of(routes, asked.method, path)
         if found is None:
             return answer(404, {"message": "Not Found"})
         route, parameters = found
         kind = route.get("AuthorizationType") or "NONE"
         if kind not in ("NONE", "AWS_IAM"):
             raise AwsError("NotImplemented", f"not emulated: an API's authorizer ({kind})", 501)
+        if kind == "AWS_IAM" and ("Authorization" not in asked.headers or self._refusal(asked) is not None):
+            return answer(403, {"message": "Forbidden"})
         asked = replace(asked, parameters=parameters, resource=route["RouteKey"].rpartition(" ")[2])
         identifier = str(route.get("Target", "")).rpartition("/")[2]
         of = {"ApiId": asked.api, "IntegrationId": identifier}
@@ -213,7 +244,7 @@ class FrontDoors:
         subtype = _SUBTYPES.get(integration.get("IntegrationSubtype", ""))
         if subtype is not None:
             given = {
-                name: _request_value(asked, value)
+                name: request_value(asked, value)
                 for name, value in (integration.get("RequestParameters") or {}).items()
             }
             return self._first_class(asked, *subtype, given, integration.get("CredentialsArn"))
@@ -253,51 +284,9 @@ class FrontDoors:
         return self._call(asked, "lambda", "Invoke", role, FunctionName=function, Payload=payload)
 
 
-def _route(routes: list[Mapping[str, Any]], method: str, path: str) -> tuple[Mapping[str, Any], dict[str, str]] | None:
-    """The most exact route for a request, and what its path has for its parameters."""
-    fallback: tuple[Mapping[str, Any], dict[str, str]] | None = None
-    fitting = []
-    for route in routes:
-        if route["RouteKey"] == "$default":
-            fallback = (route, {})
-            continue
-        wanted, _, template = route["RouteKey"].partition(" ")
-        parameters = match(template, path)
-        if parameters is not None and wanted in (method, "ANY"):
-            fitting.append((rank(template), wanted == "ANY", route, parameters))
-    if fitting:
-        _, _, route, parameters = min(fitting, key=lambda item: item[:2])
-        return route, parameters
-    return fallback
-
-
 def _template(templates: Mapping[str, str], content_type: str | None) -> str | None:
     kind = (content_type or "application/json").partition(";")[0].strip()
     return templates.get(kind) or templates.get("application/json") or templates.get("$default")
-
-
-def _request_value(asked: Asked, text: str) -> Any:
-    """A value of an integration's parameters: ``$request.body.name``, or a text."""
-
-    def find(path: str) -> Any:
-        place, _, name = path.partition(".")
-        if place == "body":
-            if not name:
-                return asked.body.decode("utf-8", "replace")
-            value: Any = json.loads(asked.body or b"{}")
-            for step in name.split("."):
-                value = value.get(step) if isinstance(value, Mapping) else None
-            return value
-        if place == "header":
-            return asked.request.headers.get(name, "")
-        if place == "querystring":
-            return ",".join(asked.query.get(name, ()))
-        return asked.parameters.get(name, "") if place == "path" else asked.path
-
-    if text.startswith("$request."):
-        value = find(text.removeprefix("$request."))
-        return value if isinstance(value, str) else json.dumps(value)
-    return re.sub(r"\$\{request\.([\w.-]+)\}", lambda found: str(find(found[1])), text)
 
 
 def _plain(value: Any) -> Any:

@@ -13,6 +13,8 @@ from typing import Any
 
 from werkzeug import Request, Response
 
+from harness.emulator.access.sessions import Actor
+
 _HOST = re.compile(r"(?P<api>[a-z0-9]+)\.execute-api\.(?:(?P<region>[a-z0-9-]+)\.)?.+")
 _PATH = re.compile(
     r"/restapis/(?P<rest_api>[a-z0-9]+)/(?P<stage>[^/]+)/_user_request_(?P<below>/.*)?"
@@ -28,6 +30,7 @@ class Asked:
         path: below the API's address, stage and all.
         parameters: out of the path, once its route is known.
         stage: once that is known.
+        actor: who asks, where that is known.
     """
 
     api: str
@@ -37,6 +40,7 @@ class Asked:
     stage: str = ""
     resource: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
+    actor: Actor | None = None
 
     @property
     def method(self) -> str:
@@ -119,3 +123,53 @@ def rank(template: str) -> tuple[int, ...]:
     return tuple(
         2 if part.endswith("+}") else 1 if part.startswith("{") else 0 for part in template.strip("/").split("/")
     )
+
+
+def route_of(
+    routes: list[Mapping[str, Any]], method: str, path: str
+) -> tuple[Mapping[str, Any], dict[str, str]] | None:
+    """The most exact route for a request, and what its path has for its parameters.
+
+    Args:
+        routes: of an HTTP API.
+        method: ``GET``.
+        path: below the stage.
+    """
+    fallback: tuple[Mapping[str, Any], dict[str, str]] | None = None
+    fitting = []
+    for route in routes:
+        if route["RouteKey"] == "$default":
+            fallback = (route, {})
+            continue
+        wanted, _, template = route["RouteKey"].partition(" ")
+        parameters = match(template, path)
+        if parameters is not None and wanted in (method, "ANY"):
+            fitting.append((rank(template), wanted == "ANY", route, parameters))
+    if fitting:
+        _, _, route, parameters = min(fitting, key=lambda item: item[:2])
+        return route, parameters
+    return fallback
+
+
+def request_value(asked: Asked, text: str) -> Any:
+    """A value of an integration's parameters: ``$request.body.name``, or a text."""
+
+    def find(path: str) -> Any:
+        place, _, name = path.partition(".")
+        if place == "body":
+            if not name:
+                return asked.body.decode("utf-8", "replace")
+            value: Any = json.loads(asked.body or b"{}")
+            for step in name.split("."):
+                value = value.get(step) if isinstance(value, Mapping) else None
+            return value
+        if place == "header":
+            return asked.request.headers.get(name, "")
+        if place == "querystring":
+            return ",".join(asked.query.get(name, ()))
+        return asked.parameters.get(name, "") if place == "path" else asked.path
+
+    if text.startswith("$request."):
+        value = find(text.removeprefix("$request."))
+        return value if isinstance(value, str) else json.dumps(value)
+    return re.sub(r"\$\{request\.([\w.-]+)\}", lambda found: str(find(found[1])), text)

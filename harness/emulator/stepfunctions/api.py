@@ -23,6 +23,7 @@ from harness.emulator.stepfunctions.executions import Executions
 from harness.emulator.stepfunctions.fault_layer import FaultLayer
 from harness.emulator.stepfunctions.integrations.reach import Reach
 from harness.emulator.stepfunctions.integrations.registry import Integrations
+from harness.emulator.stepfunctions.integrations.web import Web
 from harness.emulator.stepfunctions.layers import Layer
 from harness.emulator.stepfunctions.machines import Machines
 from harness.emulator.stepfunctions.maps import MapRuns
@@ -47,6 +48,7 @@ class StepFunctions:
         script: answers tasks in place of the services.
         state: the file that keeps state machines and executions, None for none.
         mocks: a MockConfigFile of Step Functions Local, None for none.
+        web: what tasks reach by HTTP.
     """
 
     name = "stepfunctions"
@@ -60,11 +62,12 @@ class StepFunctions:
         script: TaskScript,
         state: Path | None = None,
         mocks: Path | None = None,
+        web: Web | None = None,
     ) -> None:
         self.traces = Traces()
         self._store = Store(state)
         self._scheduler = Scheduler(clock)
-        self.integrations = Integrations(reach)
+        self.integrations = Integrations(reach, web)
         self.definitions = Definitions(lambda resource, express: self.integrations.refusal(resource, express=express))
         tokens = Tokens(self._scheduler, self._store)
         self._activities = activities = Activities(self._scheduler, self._store, tokens, clock.time)

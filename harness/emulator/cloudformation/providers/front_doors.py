@@ -16,6 +16,46 @@ from harness.emulator.cloudformation.providers.declared import Declared
 from harness.emulator.cloudformation.shapes import fit
 
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "x-amazon-apigateway-any-method"})
+_CALLERS = "arn:aws:iam::*:user/*"
+"""Credentials of an integration that stand for those of whoever calls."""
+_AUTHORIZERS = {"awsSigv4": "AWS_IAM", "cognito_user_pools": "COGNITO_USER_POOLS", "jwt": "JWT"}
+
+
+def _security(document: Mapping[str, Any], method: Mapping[str, Any]) -> dict[str, Any]:
+    """How a method of an OpenAPI document is guarded, as PutMethod has it.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-authtype.html
+    """
+    components = document.get("components") or {}
+    schemes = document.get("securityDefinitions") or components.get("securitySchemes") or {}
+    asked = method.get("security", document.get("security")) or []
+    names = [name for each in asked for name in each]
+    found: dict[str, Any] = {"authorizationType": "NONE", "apiKeyRequired": False}
+    for name in names:
+        scheme = schemes.get(name) or {}
+        authorizer = scheme.get("x-amazon-apigateway-authorizer") or {}
+        kind = scheme.get("x-amazon-apigateway-authtype") or authorizer.get("type")
+        if kind is not None:
+            found["authorizationType"] = _AUTHORIZERS.get(kind, "CUSTOM")
+        elif scheme.get("type") == "apiKey":
+            found["apiKeyRequired"] = True
+    return found
+
+
+class HttpApi(Declared):
+    """``AWS::ApiGatewayV2::Api``: moto imports its document's routes without what guards them."""
+
+    def _set_afterwards(self, work: Work, made: Made, before: Mapping[str, Any]) -> None:
+        super()._set_afterwards(work, made, before)
+        document = work.properties.get("Body") or {}
+        paths = document.get("paths") or {}
+        for route in work.call("apigatewayv2", "GetRoutes", ApiId=made.physical_id)["Items"] if paths else ():
+            method, _, path = route["RouteKey"].partition(" ")
+            described = (paths.get(path) or {}).get(method.lower()) or {}
+            kind = _security(document, described)["authorizationType"]
+            if kind != "NONE":
+                of = {"ApiId": made.physical_id, "RouteId": route["RouteId"]}
+                work.call("apigatewayv2", "UpdateRoute", **of, AuthorizationType=kind)
 
 
 class RestApi(Provider):
@@ -77,7 +117,7 @@ class RestApi(Provider):
                 if method in _METHODS:
                     name = "ANY" if method == "x-amazon-apigateway-any-method" else method.upper()
                     of = {"restApiId": api, "resourceId": resource, "httpMethod": name}
-                    self._method(work, of, described)
+                    self._method(work, of, described, _security(body, described))
 
     @staticmethod
     def _resource(work: Work, api: str, path: str, known: dict[str, str]) -> str:
@@ -91,8 +131,8 @@ class RestApi(Provider):
         return parent
 
     @staticmethod
-    def _method(work: Work, of: Mapping[str, str], described: Mapping[str, Any]) -> None:
-        work.call("apigateway", "PutMethod", **of, authorizationType="NONE", apiKeyRequired=False)
+    def _method(work: Work, of: Mapping[str, str], described: Mapping[str, Any], security: Mapping[str, Any]) -> None:
+        work.call("apigateway", "PutMethod", **of, **security)
         for status in described.get("responses") or {}:
             if str(status).isdigit():
                 work.call("apigateway", "PutMethodResponse", **of, statusCode=str(status))
@@ -101,6 +141,8 @@ class RestApi(Provider):
             return
         given = {**integration, "type": str(integration.get("type", "")).upper()}
         given["integrationHttpMethod"] = str(given.pop("httpMethod", "POST")).upper()
+        if given.get("credentials") == _CALLERS:  # nobody's own rights are asked for when a function is called here
+            del given["credentials"]
         responses = given.pop("responses", None) or {}
         asked, _ = fit("apigateway", "PutIntegration", given)
         work.call("apigateway", "PutIntegration", **asked, **of)
@@ -271,7 +313,7 @@ PROVIDERS: dict[str, Provider] = {
         "DeleteUsagePlanKey",
         {"usagePlanId": "{usagePlanId}", "keyId": "{id}"},
     ),
-    "AWS::ApiGatewayV2::Api": Declared(
+    "AWS::ApiGatewayV2::Api": HttpApi(
         "apigatewayv2",
         "CreateApi",
         "{ApiId}",

@@ -22,7 +22,6 @@ def _service(
 
 
 NOT_EMULATED = {
-    "apigateway": _service("apigateway", "ApiGateway", "ApiGatewayException", (), (), ("invoke",)),
     "athena": _service(
         "athena",
         "Athena",
@@ -93,6 +92,5 @@ NOT_EMULATED = {
         ),
     ),
     "glue": _service("glue", "Glue", "AWSGlueException", (), ("startJobRun",)),
-    "http": _service("http", "Http", "HttpException", ("invoke",), ()),
     "mediaconvert": _service("mediaconvert", "MediaConvert", "AWSMediaConvertException", (), ("createJob",)),
 }

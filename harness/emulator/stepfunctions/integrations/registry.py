@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from harness.emulator.access.sessions import RoleSession
-from harness.emulator.stepfunctions.integrations import aws_sdk
+from harness.emulator.stepfunctions.integrations import api_gateway, aws_sdk, https
 from harness.emulator.stepfunctions.integrations.dynamodb import DYNAMODB
 from harness.emulator.stepfunctions.integrations.java import sdk_member
 from harness.emulator.stepfunctions.integrations.lambda_ import LAMBDA
@@ -21,15 +21,20 @@ from harness.emulator.stepfunctions.integrations.resource import SYNC, SYNC_2, T
 from harness.emulator.stepfunctions.integrations.sagemaker import SAGEMAKER
 from harness.emulator.stepfunctions.integrations.states import STATES
 from harness.emulator.stepfunctions.integrations.values import Unusable, as_text, to_request
+from harness.emulator.stepfunctions.integrations.web import Web
 from harness.states_language.effects import AwaitJob, CallResource, Failure, Json, Result
 
 POLL_SECONDS = 1.0
 """How long to wait between two looks at a job."""
 SESSION_NAME = "StepFunctionsExecution"
 """Of the sessions of roles that tasks take on; AWS makes one up for each execution."""
+WEB = {"apigateway": (api_gateway.check, api_gateway.call), "http": (https.check, https.call)}
+"""The optimized integrations that no model of botocore's describes: how arguments are checked, and called with."""
 OPTIMIZED: dict[str, Optimized] = {
+    "apigateway": api_gateway.API_GATEWAY,
     "dynamodb": DYNAMODB,
     "events": EVENTS,
+    "http": https.HTTP,
     "lambda": LAMBDA,
     "sagemaker": SAGEMAKER,
     "sns": SNS,
@@ -45,10 +50,12 @@ class Integrations:
 
     Args:
         reach: calls services.
+        web: what tasks reach by HTTP.
     """
 
-    def __init__(self, reach: Reach) -> None:
+    def __init__(self, reach: Reach, web: Web | None = None) -> None:
         self._reach = reach
+        self._web = web or Web()
 
     def refusal(self, resource: str, *, express: bool = False) -> str | None:
         """Why a definition that names *resource* is refused when it is created, in AWS's words; None where it is not.
@@ -84,6 +91,8 @@ class Integrations:
             if named.sdk_service is not None:
                 model = aws_sdk.operation_model(named.sdk_service, named.action)
                 to_request(model.input_shape if model is not None else None, arguments, sdk_member)
+            elif named.service in WEB:
+                WEB[named.service][0](arguments)
             elif OPTIMIZED[named.service].emulated:
                 OPTIMIZED[named.service].request(named.action, arguments, {})
         except Unusable as error:
@@ -110,6 +119,10 @@ class Integrations:
                 return LAMBDA.call_function(self._reach, named.action, as_text(effect.arguments), caller)
             if named.sdk_service is not None:
                 return aws_sdk.call(self._reach, named.sdk_service, named.action, effect.arguments, caller)
+            if named.service in WEB:
+                check, call = WEB[named.service]
+                check(effect.arguments)
+                return call(self._reach, self._web, effect.arguments, effect.context, caller)
             return OPTIMIZED[named.service].call(self._reach, named.action, effect.arguments, effect.context, caller)
         except Unusable as error:
             parameters = as_text(effect.arguments)
