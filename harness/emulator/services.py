@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Protocol
 
-from harness.emulator.door.call import Call, Members
+from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import Members
 
 Operation = Callable[[Call], Members]
 """Carries out an operation. Takes and gives what botocore's model names: datetimes for timestamps, bytes for blobs.

@@ -30,8 +30,9 @@ from harness.emulator.cloudformation.providers.custom import CustomResource, Ski
 from harness.emulator.cloudformation.records import record_of, stack_of
 from harness.emulator.cloudformation.stack import ChangeSet, Stack, Wanted, now
 from harness.emulator.cloudformation.transforms import names_of, transform
-from harness.emulator.door.call import Call, Members
+from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import Members, blob, optional_text, structure, structures, text, texts
 
 if TYPE_CHECKING:
     from harness.emulator.context import EmulatorContext
@@ -170,7 +171,7 @@ class Stacks:
     def caller(self, stack: Stack) -> Caller:
         """Calls services for *stack*, as whoever it acts for."""
 
-        def call(service: str, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        def call(service: str, operation: str, parameters: Members) -> Members:
             asked = Call(service, operation, parameters, stack.region, stack.account, stack.caller)
             deadline = time.monotonic() + 2 * self._patience()
             try:
@@ -221,10 +222,10 @@ class Stacks:
                 found = call("ssm", "GetParameter", {"Name": key, "WithDecryption": service == "ssm-secure"})
             except AwsError as error:
                 raise invalid(f"Parameter {key} cannot be found ({error.message})") from None
-            return str(found["Parameter"]["Value"])
+            return text(structure(found, "Parameter"), "Value")
         if service == "secretsmanager":
             name, kind, member, *_ = [*_secret_parts(key), "", "", ""]
-            value = str(call("secretsmanager", "GetSecretValue", {"SecretId": name})["SecretString"])
+            value = text(call("secretsmanager", "GetSecretValue", {"SecretId": name}), "SecretString")
             return text_of(json.loads(value)[member]) if kind and member else value
         raise invalid(f"not emulated: dynamic reference to {service}")
 
@@ -241,7 +242,7 @@ class Stacks:
     # Reading requests
 
     def _find(self, call: Call, *, gone: bool = False) -> Stack:
-        named = str(call.parameters.get("StackName", ""))
+        named = text(call.parameters, "StackName", "")
         found = self._lookup(named, call.region, gone)
         if found is None:
             raise invalid(f"Stack with id {named} does not exist")
@@ -257,14 +258,14 @@ class Stacks:
         return None
 
     def _new(self, call: Call) -> Stack:
-        name = str(call.parameters["StackName"])
+        name = text(call.parameters, "StackName")
         arn = f"arn:aws:cloudformation:{call.region}:{call.account}:stack/{name}/{uuid.uuid4()}"
         return Stack(name, arn, call.region, call.account)
 
     def _template_text(self, call: Call, stack: Stack | None) -> str:
         given = call.parameters
         if given.get("TemplateBody"):
-            body = str(given["TemplateBody"])
+            body = text(given, "TemplateBody")
             if len(body.encode()) > LONGEST_BODY:
                 words = (
                     f"Value '{body}' at 'templateBody' failed to satisfy constraint: Member must have length less than"
@@ -272,7 +273,7 @@ class Stacks:
                 raise invalid(f"1 validation error detected: {words} or equal to {LONGEST_BODY}")
             return body
         if given.get("TemplateURL"):
-            return self._fetch(call, str(given["TemplateURL"]))
+            return self._fetch(call, text(given, "TemplateURL"))
         if stack is not None and stack.wanted is not None and _is_true(given.get("UsePreviousTemplate")):
             return stack.wanted.original
         raise invalid("Either Template URL or Template Body must be specified.")
@@ -281,12 +282,12 @@ class Stacks:
         bucket, key, version = place_of(address, self.services_url)
         asked = {"Bucket": bucket, "Key": key, **({"VersionId": version} if version else {})}
         try:
-            body = self._call(Call("s3", "GetObject", asked, call.region, call.account, call.caller))["Body"]
+            body = blob(self._call(Call("s3", "GetObject", asked, call.region, call.account, call.caller)), "Body")
         except AwsError as error:
             raise invalid(f"S3 error: {error.message}") from None
-        if len(bytes(body)) > LONGEST_FILE:
+        if len(body) > LONGEST_FILE:
             raise invalid(f"Template may not exceed {LONGEST_FILE} bytes in size.")
-        return str(bytes(body), "utf-8")
+        return str(body, "utf-8")
 
     def _wanted(self, call: Call, stack: Stack) -> Wanted:
         """What a request wants of *stack*, read, transformed and checked."""
@@ -297,7 +298,7 @@ class Stacks:
         from_store: Callable[[str], str] = lambda name: self.dynamic(stack, "ssm", name)  # noqa: E731
         values = parameters.read(
             template.get("Parameters") or {},
-            given.get("Parameters") or (),
+            structures(given, "Parameters"),
             before.parameters if before else {},
             from_store,
         )
@@ -309,16 +310,17 @@ class Stacks:
             check(template)
         check_references(template, PSEUDO)
         in_order(template["Resources"])
-        self._check_capabilities(template, given.get("Capabilities") or ())
-        tags = given.get("Tags")
+        capabilities = tuple(texts(given, "Capabilities"))
+        self._check_capabilities(template, capabilities)
+        tags = {text(tag, "Key"): text(tag, "Value", "") for tag in structures(given, "Tags")}
         return Wanted(
             original,
             template,
             values,
-            {tag["Key"]: tag["Value"] for tag in tags} if tags is not None else dict(stack.tags),
-            tuple(given.get("Capabilities") or ()),
-            tuple(given.get("NotificationARNs") or (before.notifications if before else ())),
-            given.get("RoleARN") or (before.role if before else None),
+            tags if given.get("Tags") is not None else dict(stack.tags),
+            capabilities,
+            tuple(texts(given, "NotificationARNs") or (before.notifications if before else ())),
+            optional_text(given, "RoleARN") or (before.role if before else None),
             template.get("Description"),
         )
 
@@ -361,7 +363,7 @@ class Stacks:
 
     # Stacks
 
-    def _create_stack(self, call: Call) -> Mapping[str, Any]:
+    def _create_stack(self, call: Call) -> Members:
         given, stack = call.parameters, self._new(call)
         with self._lock:
             if self._lookup(stack.name, call.region) is not None:
@@ -369,9 +371,9 @@ class Stacks:
             wanted = self._wanted(call, stack)
             deployment = Deployment(stack, wanted, self)
             stack.disable_rollback = _is_true(given.get("DisableRollback"))
-            stack.on_failure = given.get("OnFailure") or "ROLLBACK"
+            stack.on_failure = text(given, "OnFailure", "ROLLBACK")
             stack.protected = _is_true(given.get("EnableTerminationProtection"))
-            stack.policy = given.get("StackPolicyBody")
+            stack.policy = optional_text(given, "StackPolicyBody")
             stack.tags, stack.wanted = wanted.tags, wanted
             self._act_as(stack, wanted, call)
             stack.tell("CREATE_IN_PROGRESS", "User Initiated")
@@ -379,7 +381,7 @@ class Stacks:
         self._begin(stack, deployment.create)
         return {"StackId": stack.id}
 
-    def _update_stack(self, call: Call) -> Mapping[str, Any]:
+    def _update_stack(self, call: Call) -> Members:
         stack = self._find(call)
         with self._lock:
             self._check_changeable(stack)
@@ -407,8 +409,8 @@ class Stacks:
         outputs = (before.template.get("Outputs") or {}) != (wanted.template.get("Outputs") or {})
         return outputs or dict(stack.tags) != dict(wanted.tags)
 
-    def _delete_stack(self, call: Call) -> Mapping[str, Any]:
-        stack = self._lookup(str(call.parameters["StackName"]), call.region)
+    def _delete_stack(self, call: Call) -> Members:
+        stack = self._lookup(text(call.parameters, "StackName"), call.region)
         if stack is None or stack.is_gone:
             return {}
         with self._lock:
@@ -417,9 +419,9 @@ class Stacks:
             if stack.is_busy and not stack.status.startswith("CREATE"):
                 raise invalid(f"Stack [{stack.id}] cannot be deleted while in status {stack.status}")
             self._check_exports(stack)
-            retain = frozenset(call.parameters.get("RetainResources") or ())
+            retain = frozenset(texts(call.parameters, "RetainResources"))
             wanted = stack.wanted or Wanted("", {"Resources": {}}, {}, {})
-            role = call.parameters.get("RoleARN") or wanted.role
+            role = optional_text(call.parameters, "RoleARN") or wanted.role
             self._act_as(stack, replace(wanted, role=role), call)
             deployment = Deployment(stack, replace(wanted, template={"Resources": {}}), self)
             stack.tell("DELETE_IN_PROGRESS", "User Initiated")
@@ -433,14 +435,14 @@ class Stacks:
             if name and users:
                 raise invalid(f"Export {name} cannot be deleted as it is in use by {', '.join(users)}")
 
-    def _describe_stacks(self, call: Call) -> Mapping[str, Any]:
+    def _describe_stacks(self, call: Call) -> Members:
         if call.parameters.get("StackName"):
             return {"Stacks": [descriptions.stack(self._find(call))]}
         found = [stack for stack in self._stacks.values() if stack.region == call.region and not stack.is_gone]
         return {"Stacks": [descriptions.stack(stack) for stack in reversed(found)]}
 
-    def _list_stacks(self, call: Call) -> Mapping[str, Any]:
-        wanted = call.parameters.get("StackStatusFilter")
+    def _list_stacks(self, call: Call) -> Members:
+        wanted = texts(call.parameters, "StackStatusFilter")
         found = [stack for stack in self._stacks.values() if stack.region == call.region]
         return {
             "StackSummaries": [
@@ -448,24 +450,24 @@ class Stacks:
             ]
         }
 
-    def _protect(self, call: Call) -> Mapping[str, Any]:
+    def _protect(self, call: Call) -> Members:
         stack = self._find(call)
         stack.protected = _is_true(call.parameters["EnableTerminationProtection"])
         return {"StackId": stack.id}
 
-    def _set_policy(self, call: Call) -> Mapping[str, Any]:
-        self._find(call).policy = call.parameters.get("StackPolicyBody")
+    def _set_policy(self, call: Call) -> Members:
+        self._find(call).policy = optional_text(call.parameters, "StackPolicyBody")
         return {}
 
-    def _get_policy(self, call: Call) -> Mapping[str, Any]:
+    def _get_policy(self, call: Call) -> Members:
         policy = self._find(call).policy
         return {"StackPolicyBody": policy} if policy else {}
 
-    def _cancel_update(self, call: Call) -> Mapping[str, Any]:
+    def _cancel_update(self, call: Call) -> Members:
         stack = self._find(call)
         raise invalid(f"CancelUpdateStack cannot be called from current stack status: {stack.status}")
 
-    def _continue_rollback(self, call: Call) -> Mapping[str, Any]:
+    def _continue_rollback(self, call: Call) -> Members:
         stack = self._find(call)
         if stack.status != "UPDATE_ROLLBACK_FAILED":
             raise invalid(f"Stack {stack.id} is in {stack.status} state and cannot continue rollback.")
@@ -474,15 +476,15 @@ class Stacks:
 
     # Resources, events, exports
 
-    def _describe_resource(self, call: Call) -> Mapping[str, Any]:
-        stack, name = self._find(call), call.parameters["LogicalResourceId"]
+    def _describe_resource(self, call: Call) -> Members:
+        stack, name = self._find(call), text(call.parameters, "LogicalResourceId")
         if name not in stack.resources:
             raise invalid(f"Resource {name} does not exist for stack {stack.name}")
         found = descriptions.resource(stack, stack.resources[name], "LastUpdatedTimestamp")
         metadata = stack.resources[name].definition.get("Metadata")
         return {"StackResourceDetail": {**found, "Metadata": json.dumps(metadata or {})}}
 
-    def _describe_resources(self, call: Call) -> Mapping[str, Any]:
+    def _describe_resources(self, call: Call) -> Members:
         given = call.parameters
         if given.get("StackName"):
             stack: Stack | None = self._find(call)
@@ -505,16 +507,16 @@ class Stacks:
             ]
         }
 
-    def _list_resources(self, call: Call) -> Mapping[str, Any]:
+    def _list_resources(self, call: Call) -> Members:
         stack = self._find(call)
         found = [descriptions.resource(stack, item, "LastUpdatedTimestamp") for item in stack.resources.values()]
         return {"StackResourceSummaries": found}
 
-    def _describe_events(self, call: Call) -> Mapping[str, Any]:
+    def _describe_events(self, call: Call) -> Members:
         stack = self._find(call)
         return {"StackEvents": [descriptions.event(stack, item) for item in reversed(stack.events)]}
 
-    def _list_exports(self, call: Call) -> Mapping[str, Any]:
+    def _list_exports(self, call: Call) -> Members:
         found = [
             {"ExportingStackId": stack.id, "Name": output["ExportName"], "Value": output["OutputValue"]}
             for stack in self._stacks.values()
@@ -524,7 +526,7 @@ class Stacks:
         ]
         return {"Exports": found}
 
-    def _list_imports(self, call: Call) -> Mapping[str, Any]:
+    def _list_imports(self, call: Call) -> Members:
         name = call.parameters["ExportName"]
         users = [stack.name for stack in self._stacks.values() if name in stack.imports and not stack.is_gone]
         if not users:
@@ -533,7 +535,7 @@ class Stacks:
 
     # Templates
 
-    def _get_template(self, call: Call) -> Mapping[str, Any]:
+    def _get_template(self, call: Call) -> Members:
         if call.parameters.get("ChangeSetName"):
             _, change_set = self._find_change_set(call)
             wanted: Wanted | None = change_set.wanted
@@ -545,7 +547,7 @@ class Stacks:
         body = json.dumps(wanted.template) if processed else wanted.original
         return {"TemplateBody": body, "StagesAvailable": ["Original", "Processed"]}
 
-    def _get_template_summary(self, call: Call) -> Mapping[str, Any]:
+    def _get_template_summary(self, call: Call) -> Members:
         if call.parameters.get("StackName"):
             stack = self._find(call)
             template = read(stack.wanted.original) if stack.wanted else {}
@@ -572,7 +574,7 @@ class Stacks:
         }
         return {key: value for key, value in found.items() if value is not None}
 
-    def _validate_template(self, call: Call) -> Mapping[str, Any]:
+    def _validate_template(self, call: Call) -> Members:
         template = read(self._template_text(call, None))
         check(template)
         if not names_of(template):
@@ -580,21 +582,22 @@ class Stacks:
             in_order(template["Resources"])
         summary = dict(self._get_template_summary(call))
         members = ("ParameterKey", "DefaultValue", "NoEcho", "Description")
-        summary["Parameters"] = [{key: item[key] for key in members if key in item} for item in summary["Parameters"]]
+        declared = structures(summary, "Parameters")
+        summary["Parameters"] = [{key: item[key] for key in members if key in item} for item in declared]
         told = ("Parameters", "Description", "Capabilities", "CapabilitiesReason", "DeclaredTransforms")
         return {key: summary[key] for key in told if key in summary}
 
     # Change sets
 
-    def _create_change_set(self, call: Call) -> Mapping[str, Any]:
+    def _create_change_set(self, call: Call) -> Members:
         given = call.parameters
-        kind = given.get("ChangeSetType") or "UPDATE"
+        kind = text(given, "ChangeSetType", "UPDATE")
         if kind == "IMPORT":
             raise AwsError(
                 "NotImplemented", "not emulated: cloudformation.CreateChangeSet with ChangeSetType IMPORT", 501
             )
         with self._lock:
-            stack = self._lookup(str(given["StackName"]), call.region)
+            stack = self._lookup(text(given, "StackName"), call.region)
             if kind == "CREATE":
                 if stack is not None and stack.status != "REVIEW_IN_PROGRESS":
                     raise invalid(
@@ -606,7 +609,7 @@ class Stacks:
                 raise invalid(f"Stack [{given['StackName']}] does not exist")
             elif stack.is_busy or stack.status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"):
                 raise invalid(f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
-            name = str(given["ChangeSetName"])
+            name = text(given, "ChangeSetName")
             waiting = [other for other in stack.change_sets.values() if not other.execution.startswith("EXECUTE")]
             if any(other.name == name for other in waiting):
                 raise AwsError(
@@ -615,8 +618,9 @@ class Stacks:
                 )
             wanted = self._wanted(call, stack)
             arn = f"arn:aws:cloudformation:{call.region}:{call.account}:changeSet/{name}/{uuid.uuid4()}"
-            found = ChangeSet(name, arn, kind, wanted, [], description=given.get("Description"), caller=call.caller)
-            found.on_failure = given.get("OnStackFailure")
+            description = optional_text(given, "Description")
+            found = ChangeSet(name, arn, kind, wanted, [], description=description, caller=call.caller)
+            found.on_failure = optional_text(given, "OnStackFailure")
             self._act_as(stack, wanted, call)
             try:
                 found.changes = Deployment(stack, wanted, self).changes()
@@ -636,7 +640,7 @@ class Stacks:
         return {"Id": arn, "StackId": stack.id}
 
     def _find_change_set(self, call: Call) -> tuple[Stack, ChangeSet]:
-        named = str(call.parameters["ChangeSetName"])
+        named = text(call.parameters, "ChangeSetName")
         for stack in self._stacks.values():
             if named in stack.change_sets:
                 return stack, stack.change_sets[named]
@@ -649,14 +653,14 @@ class Stacks:
             raise invalid("StackName must be specified if ChangeSetName is not specified as an ARN.")
         raise AwsError("ChangeSetNotFound", f"ChangeSet [{named}] does not exist", 404)
 
-    def _describe_change_set(self, call: Call) -> Mapping[str, Any]:
+    def _describe_change_set(self, call: Call) -> Members:
         return descriptions.change_set(*self._find_change_set(call))
 
-    def _list_change_sets(self, call: Call) -> Mapping[str, Any]:
+    def _list_change_sets(self, call: Call) -> Members:
         stack = self._find(call)
         return {"Summaries": [descriptions.change_set_summary(stack, item) for item in stack.change_sets.values()]}
 
-    def _delete_change_set(self, call: Call) -> Mapping[str, Any]:
+    def _delete_change_set(self, call: Call) -> Members:
         try:
             stack, change_set = self._find_change_set(call)
         except AwsError as error:
@@ -666,7 +670,7 @@ class Stacks:
         del stack.change_sets[change_set.id]
         return {}
 
-    def _execute_change_set(self, call: Call) -> Mapping[str, Any]:
+    def _execute_change_set(self, call: Call) -> Members:
         stack, change_set = self._find_change_set(call)
         with self._lock:
             if change_set.execution != "AVAILABLE":
@@ -710,7 +714,7 @@ def _is_true(value: Any) -> bool:
     return text_of(value).lower() == "true"
 
 
-def _versioned(parameters: Mapping[str, Any]) -> str | None:
+def _versioned(parameters: Members) -> str | None:
     """A policy that lacks a version, as SAM's do, with one: AWS takes it as it is, LocalStack's IAM does not."""
-    document = json.loads(parameters.get("PolicyDocument") or "{}")
+    document = json.loads(text(parameters, "PolicyDocument", "") or "{}")
     return None if not document or "Version" in document else json.dumps({"Version": "2012-10-17", **document})

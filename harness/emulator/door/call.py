@@ -18,7 +18,7 @@ from werkzeug import Request
 from harness.emulator.access.sessions import Actor
 from harness.emulator.aws_models import service_model
 from harness.emulator.door.errors import AwsError
-from harness.emulator.door.members import of_another_type, unexpected
+from harness.emulator.door.members import Members, of_another_type, unexpected
 from harness.emulator.moto.requests import UnreadableError, read_request
 
 if TYPE_CHECKING:
@@ -32,10 +32,6 @@ _BOTO3 = {
     "email": "ses",
 }
 """boto3's names of services that requests are signed for under another name."""
-
-
-Members = Mapping[str, Any]
-"""Members of a structure as botocore names them: text, numbers, bytes, datetimes, lists and mappings of such."""
 
 
 @dataclass(frozen=True)
