@@ -82,7 +82,7 @@ class Settings:
     aws_account: str = ""
     """On the aws target: the account that is meant, 12 digits. Credentials of another one are refused."""
     aws_stand_in: str = ""
-    """``http://127.0.0.1:PORT`` of an emulator that the aws target takes for AWS, to prove that all of it works."""
+    """What the aws target takes for AWS: ``http://127.0.0.1:PORT`` of an emulator, or a recording of requests."""
     aws_stand_in_role: str = ""
     """ARN of a role there, as which everything is done; its policies are evaluated. Empty for one that may do all."""
     consent: str = ""
@@ -106,7 +106,8 @@ class Settings:
     pythons: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Programs for functions, by runtime: ``HARNESS_PYTHON_3_12`` names that of ``python3.12``."""
     recordings: str = ""
-    """Folder into which a test run writes its executions, as ``harness parity --record`` does; empty for none."""
+    """Folder into which a test run writes its executions, as ``harness parity --record`` does; empty for none. On the
+    aws target, requests to AWS and their answers go there, too, and without it below ``cache``."""
     cache: Path = Path(".harness")
     """Folder for what can be downloaded or made again: archives, images, logs."""
 

@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from http.client import HTTPException
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -49,13 +50,20 @@ def aws(settings: Settings) -> Iterator[Target]:
     Nothing is made and nothing costs anything here: see :mod:`harness.cloud.consent` for what does.
 
     Args:
-        settings: ``aws_account`` to be met; ``aws_stand_in`` for an emulator in place of AWS, and
+        settings: ``aws_account`` to be met; ``aws_stand_in`` for an emulator, or a recording, in place of AWS, and
             ``aws_stand_in_role`` for whom to be there.
 
     Raises:
         TargetError: a call would not reach AWS, or not the account that is meant; or the partition is not ``aws``.
     """
     refuse_old_boto3()
+    if Path(settings.aws_stand_in).is_file():
+        from harness.targets.replaying import replayed
+
+        with replayed(Path(settings.aws_stand_in)) as target:
+            _require_account(settings, str(target.account_id), str(target.caller))
+            yield target
+        return
     if settings.aws_stand_in:
         environment = _stand_in(settings.aws_stand_in, settings.aws_stand_in_role)
     else:
@@ -66,13 +74,17 @@ def aws(settings: Settings) -> Iterator[Target]:
     found = Target("aws", variables, is_local=False, region=region, stand_in=bool(settings.aws_stand_in))
     with environment_of(found):
         identity = _identity(found)
-        account = str(identity["Account"])
-        if settings.aws_account and account != settings.aws_account:
-            raise TargetError(
-                f"these credentials are of account {account} ({identity['Arn']}), not of {settings.aws_account}, "
-                "which is meant: nothing was run. Choose another AWS_PROFILE, or another --account."
-            )
-        yield replace(found, account_id=account, caller=str(identity["Arn"]))
+        account, arn = str(identity["Account"]), str(identity["Arn"])
+        _require_account(settings, account, arn)
+        yield replace(found, account_id=account, caller=arn)
+
+
+def _require_account(settings: Settings, account: str, arn: str) -> None:
+    if settings.aws_account and account != settings.aws_account:
+        raise TargetError(
+            f"these credentials are of account {account} ({arn}), not of {settings.aws_account}, "
+            "which is meant: nothing was run. Choose another AWS_PROFILE, or another --account."
+        )
 
 
 def refuse_old_boto3() -> None:
@@ -138,7 +150,8 @@ def _stand_in(url: str, role: str) -> dict[str, str]:
     parts = urlsplit(url)
     if parts.scheme != "http" or parts.hostname not in _LOOPBACK or parts.port is None:
         raise TargetError(
-            f"HARNESS_AWS_STAND_IN={url}: expected http://127.0.0.1:PORT, the address of an emulator on this machine."
+            f"HARNESS_AWS_STAND_IN={url}: expected http://127.0.0.1:PORT, the address of an emulator on this machine, "
+            "or a recording of requests."
         )
     if _health(url) is None:
         raise TargetError(

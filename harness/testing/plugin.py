@@ -118,8 +118,14 @@ def tell(pytestconfig: pytest.Config) -> Callable[[str], None]:
 
 
 @pytest.fixture(scope="session")
-def target(pytestconfig: pytest.Config, harness_settings: Settings) -> Iterator[Target]:
-    """The place where AWS answers for this session, with boto3 led there."""
+def target(pytestconfig: pytest.Config, harness_settings: Settings, tell: Callable[[str], None]) -> Iterator[Target]:
+    """The place where AWS answers for this session, with boto3 led there; what AWS is asked is recorded.
+
+    Args:
+        pytestconfig: says the target.
+        harness_settings: say it, too.
+        tell: prints where the recording is.
+    """
     from harness.targets import open_target
     from harness.targets.target import TargetError
 
@@ -137,6 +143,7 @@ def target(pytestconfig: pytest.Config, harness_settings: Settings) -> Iterator[
             pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)  # once, not once a test
         begin(pytestconfig, target.control_url)
         if not target.is_local:
+            _record(stack, target, harness_settings, tell)
             _guard_money(target, harness_settings)
         yield target
         collect(pytestconfig, target.control_url)
@@ -192,6 +199,20 @@ def faults(control: ControlApi, request: pytest.FixtureRequest) -> Iterator[Faul
             lines = [f"... {len(lines) - _MOST_STRIKES} before these", *lines[-_MOST_STRIKES:]]
         request.node.add_report_section("teardown", "faults", "\n".join(lines) or "none struck")
         request.node.user_properties.append(("faults", len(struck)))
+
+
+def _record(stack: contextlib.ExitStack, target: Target, settings: Settings, tell: Callable[[str], None]) -> None:
+    """Have all that AWS is asked, and answers, written to a file: see :mod:`harness.targets.recording`."""
+    from datetime import UTC, datetime
+    from pathlib import Path
+
+    from harness.targets.recording import recorded
+
+    if Path(settings.aws_stand_in).is_file():
+        return  # it is a recording already
+    folder = Path(settings.recordings) if settings.recordings else settings.cache / "executions"
+    path = stack.enter_context(recorded(target, folder / f"requests-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl"))
+    stack.callback(tell, f"recorded requests to AWS in {path}, without secrets: HARNESS_AWS_STAND_IN={path} replays it")
 
 
 def _guard_money(target: Target, settings: Settings) -> None:
