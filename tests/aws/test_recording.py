@@ -23,8 +23,6 @@ from harness.targets.replaying import NoAnswerError, Recording, answered_from
 from harness.targets.target import Target, TargetError
 from tests.emulator.acting import Actors, trust_of
 
-pytestmark = pytest.mark.local
-
 ACCOUNT = "987654321098"
 HERE = Target("aws", {}, is_local=False, account_id="123456789012", region="us-east-1", caller="arn:aws:iam::1:user/me")
 
