@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.algorithms.image_classification.__main__ import main
 from harness.algorithms.image_classification.artifact import load_artifact, pack_artifact, save_artifact
 from tests.waiting import until
 
@@ -222,3 +224,16 @@ def test_serving_imports_no_torch(root):
 def test_the_command_explains_itself():
     told = subprocess.run([*PROGRAM, "serve", "--help"], capture_output=True, text=True).stdout
     assert "--root" in told and "--port" in told
+
+
+def test_onnx_runtime_is_told_to_call_nobody(root, monkeypatch):
+    """It tells Microsoft what it runs on, unless this variable is there before it is imported."""
+    told = []
+    monkeypatch.setattr(sys, "argv", ["image-classification", "serve", "--root", str(root)])
+    monkeypatch.setattr(
+        "harness.algorithms.image_classification.serve.run_server",
+        lambda *_: told.append(os.environ.get("ORT_DISABLE_TELEMETRY")),
+    )
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "")  # put back behind this test
+    main()
+    assert told == ["1"]

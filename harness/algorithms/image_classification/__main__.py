@@ -37,6 +37,7 @@ def main() -> int:
         from harness.algorithms.image_classification.train import run_training
 
         return run_training(arguments.root, arguments.recipe, arguments.seed)
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime tells Microsoft, from its import on, unless it finds this
     from harness.algorithms.image_classification.serve import run_server
 
     return run_server(arguments.root, arguments.host, arguments.port)
