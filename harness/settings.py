@@ -46,6 +46,10 @@ class Settings:
     endpoint: str = "scones-image-classification"
     capture_seconds: float = 60.0
     """Seconds for which a Data Capture file gathers records before it is written, AWS's unless a test wants fewer."""
+    pace: str = ""
+    """How SageMaker is seen to come up. ``aws``: who looks late, as the SDK's ``fit()`` and ``deploy()`` do, finds a
+    job or an endpoint still on its way, so that their output is as on AWS; ``quick``: it is seen as it is, up to 30 s
+    sooner. Empty for ``quick`` in tests and ``aws`` elsewhere."""
     capture_prefix: str = "data_capture"
     """S3 prefix below which the endpoint's Data Capture files are written."""
     training_instance: str = "ml.p3.2xlarge"
@@ -136,6 +140,8 @@ class Settings:
             raise SettingsError(f"HARNESS_RECIPE={settings.recipe!r}: expected one of {', '.join(RECIPES)}.")
         if settings.iam not in ("enforced", "ignored"):
             raise SettingsError(f"HARNESS_IAM={settings.iam!r}: expected enforced or ignored.")
+        if settings.pace not in ("", "aws", "quick"):
+            raise SettingsError(f"HARNESS_PACE={settings.pace!r}: expected aws or quick.")
         if settings.unsupported not in ("fail", "skip"):
             raise SettingsError(f"HARNESS_UNSUPPORTED={settings.unsupported!r}: expected fail or skip.")
         if settings.ended_runtimes not in ("refuse", "take"):

@@ -44,6 +44,7 @@ class EmulatorOptions:
         authorities: PEM file of the certificate authorities that this machine trusts, None for the usual ones.
         recipe: how built-in algorithms train: ``aws``, ``fast``, ``linear``, or ``auto``, which is what is installed.
         capture_seconds: for how long a Data Capture file gathers records.
+        pace_of_aws: whether who looks late finds training jobs and endpoints still on their way, as on AWS.
         frameworks: the environments that stand in for SageMaker's framework containers, None for the usual ones.
         enforce_policies: whether functions and state machines may do only what the policies of their roles allow.
         http_hosts: that ``http:invoke`` may call beside this machine's own.
@@ -67,6 +68,7 @@ class EmulatorOptions:
     authorities: Path | None = None
     recipe: str = "auto"
     capture_seconds: float = 60.0
+    pace_of_aws: bool = False
     frameworks: FrameworkEnvironments | None = None
     enforce_policies: bool = True
     skip_unsupported: bool = False
@@ -147,6 +149,7 @@ def options_of(
         authorities=surrounding_authorities(environ),
         recipe=settings.recipe,
         capture_seconds=settings.capture_seconds,
+        pace_of_aws=settings.pace != "quick",
         frameworks=framework_environments(settings),
         enforce_policies=settings.iam == "enforced",
         skip_unsupported=settings.unsupported == "skip",

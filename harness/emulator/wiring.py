@@ -142,7 +142,15 @@ def assemble(options: EmulatorOptions, stack: ExitStack) -> Parts:
     states = StepFunctions(context, by_services(services), clock, script, file, options.mocks, web)
     services.add(states, options.runs("stepfunctions"))
     recipe = ("--recipe", options.recipe)
-    sagemaker = SageMaker(context, recipe, options.frameworks, dict(environment), options.capture_seconds, clock.now)
+    sagemaker = SageMaker(
+        context,
+        recipe,
+        options.frameworks,
+        dict(environment),
+        options.capture_seconds,
+        clock.now,
+        options.pace_of_aws,
+    )
     services.add(sagemaker, options.runs("sagemaker"))
     services.add(sagemaker.runtime, options.runs("sagemaker"))
     stacks = Stacks(context, services.call, options.skip_unsupported, lambda: late.roles)

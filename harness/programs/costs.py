@@ -29,24 +29,38 @@ class Seen:
     hosting: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
 
     def look(self, sagemaker: Any) -> None:
-        """Take note of the endpoints and training jobs that are there."""
-        for job in sagemaker.list_training_jobs()["TrainingJobSummaries"]:
-            name = job["TrainingJobName"]
-            if name not in self.training:
-                described = sagemaker.describe_training_job(TrainingJobName=name)
-                resources = described["ResourceConfig"]
-                limit = described.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
-                self.training[name] = (resources["InstanceType"], int(resources["InstanceCount"]), int(limit))
+        """Take note of the endpoints that are there."""
         known = {name for name, _ in self.hosting}
         for endpoint in sagemaker.list_endpoints()["Endpoints"]:
             name = endpoint["EndpointName"]
             if name in known:
                 continue
-            config = sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"]
-            for variant in sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]:
+            for variant in _configuration(sagemaker, name)["ProductionVariants"]:
                 if "InstanceType" in variant:
                     count = int(variant.get("InitialInstanceCount", 1))
                     self.hosting[name, variant["VariantName"]] = (variant["InstanceType"], count)
+
+    def look_back(self, sagemaker: Any) -> None:
+        """Take note, at the end, of the training jobs that there were."""
+        for job in sagemaker.list_training_jobs()["TrainingJobSummaries"]:
+            name = job["TrainingJobName"]
+            described = sagemaker.describe_training_job(TrainingJobName=name)
+            resources = described["ResourceConfig"]
+            limit = described.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
+            self.training[name] = (resources["InstanceType"], int(resources["InstanceCount"]), int(limit))
+
+
+def _configuration(sagemaker: Any, endpoint: str) -> Any:
+    """An endpoint's configuration; the SageMaker SDK names it as the endpoint.
+
+    The endpoint itself is asked for it only where that is not so: who looks first at one finds it on its way, and that
+    is to be the program.
+    """
+    try:
+        return sagemaker.describe_endpoint_config(EndpointConfigName=endpoint)
+    except sagemaker.exceptions.ClientError:
+        name = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
+        return sagemaker.describe_endpoint_config(EndpointConfigName=name)
 
 
 @contextlib.contextmanager
@@ -81,6 +95,7 @@ def watched(environment: Mapping[str, str]) -> Iterator[Seen]:
         over.set()
         thread.join()
         seen.look(sagemaker)
+        seen.look_back(sagemaker)
 
 
 def priced(seen: Seen, settings: Settings) -> tuple[Estimate, list[str]]:

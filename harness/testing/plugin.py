@@ -102,7 +102,8 @@ def harness_settings(pytestconfig: pytest.Config) -> Settings:
         "model": pytestconfig.getoption("--model"),
     }
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    return replace(get_settings(), target=_target_name(pytestconfig), **given)
+    settings = get_settings()
+    return replace(settings, target=_target_name(pytestconfig), pace=settings.pace or "quick", **given)
 
 
 @pytest.fixture(scope="session")

@@ -115,14 +115,37 @@ def log_of(group, job):
     return [event["message"] for event in events["events"]]
 
 
+def in_order(lines, *words):
+    """Each of *words* is in a line, one behind the other."""
+    rest = iter(lines)
+    for text in words:
+        assert any(text in line for line in rest), (text, lines)
+
+
 def test_a_script_trains_and_serves(sagemaker, role, bucket, target):
     job = train(sagemaker, role, bucket)
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     assert job["FinalMetricDataList"][0]["Value"] > 0.9
     write_out(target)
-    # Among the first lines: what is logged in the same millisecond may come in any order.
-    lines = log_of("/aws/sagemaker/TrainingJobs", job["TrainingJobName"])[:6]
-    assert any("AWS's container has scikit-learn 1.2; this process has" in line for line in lines), lines
+    lines = log_of("/aws/sagemaker/TrainingJobs", job["TrainingJobName"])
+    assert "AWS's container has scikit-learn 1.2; this process has" in lines[0]
+    in_order(
+        lines,
+        "sagemaker-training-toolkit INFO     Imported framework sagemaker_sklearn_container.training",
+        "sagemaker_sklearn_container.training INFO     Invoking user training script.",
+        "sagemaker-training-toolkit INFO     Invoking user script",
+        "Training Env:",
+        '    "framework_module": "sagemaker_sklearn_container.training:main",',
+        '    "user_entry_point": "train.py"',
+        "Environment variables:",
+        'SM_HOSTS=["algo-1"]',
+        "Invoking script with the following command:",
+        " train.py --max-depth 3 --name iris",
+        "accuracy=",
+        "Waiting for the process to finish and give a return code.",
+        "Done waiting for a return code. Received 0 from exiting process.",
+        "sagemaker-training-toolkit INFO     Reporting training SUCCESS",
+    )
     key = f"out/{job['TrainingJobName']}/output/output.tar.gz"
     body = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     with tarfile.open(fileobj=io.BytesIO(body)) as archive:

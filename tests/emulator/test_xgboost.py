@@ -10,6 +10,8 @@ import duckdb
 import numpy as np
 import pytest
 
+from harness.testing.control import write_out
+from tests.emulator.test_script_mode import in_order, log_of
 from tests.waiting import settled, training_ended
 
 xgboost = pytest.importorskip("xgboost")
@@ -67,12 +69,24 @@ def train(sagemaker, role, bucket, kind="csv", content_type="text/csv", **hyperp
 @pytest.mark.parametrize(
     ("kind", "content_type"), [("csv", "text/csv"), ("libsvm", "text/libsvm"), ("parquet", "application/x-parquet")]
 )
-def test_it_trains(sagemaker, role, bucket, kind, content_type):
+def test_it_trains(target, sagemaker, role, bucket, kind, content_type):
     job = train(sagemaker, role, bucket, kind, content_type)
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     metrics = {item["MetricName"]: item["Value"] for item in job["FinalMetricDataList"]}
     assert metrics["validation:auc"] > 0.95
     assert set(metrics) == {f"{of}:{what}" for of in ("train", "validation") for what in ("auc", "logloss")}
+    write_out(target)
+    in_order(
+        log_of("/aws/sagemaker/TrainingJobs", job["TrainingJobName"]),
+        "INFO] Imported framework sagemaker_xgboost_container.training",
+        "INFO] Failed to parse hyperparameter objective value binary:logistic to Json.",
+        "INFO] Running XGBoost Sagemaker in algorithm mode",
+        "INFO] files path: /opt/ml/input/data/train",
+        "INFO] Single node training.",
+        f"INFO] Train matrix has {len(ROWS)} rows and {len(ROWS[0])} columns",
+        f"INFO] Validation matrix has {len(ROWS)} rows",
+        "[0]#011train-auc:",
+    )
 
 
 def test_its_model_is_read_by_xgboost_and_transforms(sagemaker, role, bucket):

@@ -1,5 +1,6 @@
 """The SageMaker SDK's own way, unmodified: processing, training, transform, endpoints, pipelines."""
 
+import os
 import re
 import subprocess
 
@@ -9,6 +10,7 @@ from tests.conftest import harness
 
 pytest.importorskip("sklearn")
 pytest.importorskip("sagemaker")
+QUICK = {**os.environ, "HARNESS_PACE": "quick"}
 BEGINS = ("Succeeded", "Failed", "waited")
 
 
@@ -18,7 +20,9 @@ def said(root, tmp_path):
 
     def run(example):
         command = harness("run", root / "examples" / example)
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(
+            command, cwd=tmp_path, env=QUICK, capture_output=True, text=True, timeout=300, check=False
+        )
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
         return done.stdout
 

@@ -30,7 +30,20 @@ def test_the_notebook_runs_to_its_last_cell(recipe, root, tmp_path):
     assert done.returncode == 0, done.stderr[-4000:]
     executed = json.loads((tmp_path / "scones_unlimited.executed.ipynb").read_text())
     said = "".join("".join(output.get("text", "")) for cell in executed["cells"] for output in cell.get("outputs", ()))
-    assert "Starting - Starting the training job" in said
+    words = (
+        "Starting - Starting the training job",
+        "Pending - Preparing the instances for training",
+        "Downloading - Downloading the training image",
+        "Training - Training image download completed. Training in progress.",
+        "Docker entrypoint called with argument(s): train",
+        "Final configuration",
+        "Uploading - Uploading generated training model",
+        "Completed - Training job completed",
+        "Training seconds: ",
+        "-!",  # of deploy()
+    )
+    places = [said.find(text) for text in words]
+    assert -1 not in places and places == sorted(places), list(zip(words, places, strict=True))
     assert "Found endpoint for" not in said  # botocore's INFO lines, which AWS's notebooks have none of
     assert "7 records in" in said  # six executions and one prediction
     assert "endpoints left: 0" in said

@@ -19,7 +19,7 @@ from harness.emulator.sagemaker.frameworks import (
 from harness.emulator.sagemaker.prepare import prepare_environment
 from harness.settings import Settings
 
-NOWHERE = Framework("sklearn", "no_such_module", "no-such-distribution", "1.2")
+NOWHERE = Framework("sklearn", "no_such_module", "no-such-distribution", "no_such_container", "1.2")
 
 
 def environment(folder, version):

@@ -91,23 +91,40 @@ def variables(script: str, hyperparameters: dict[str, Any], given: list[str]) ->
     known = {name: text(value) for name, value in values.items()}
     known["SM_TRAINING_ENV"] = json.dumps(
         {
+            "additional_framework_parameters": {},
             "channel_input_dirs": places,
             "current_host": values["SM_CURRENT_HOST"],
+            "current_instance_type": values["SM_CURRENT_INSTANCE_TYPE"],
+            "framework_module": framework_module(),
             "hosts": values["SM_HOSTS"],
             "hyperparameters": hyperparameters,
+            "input_config_dir": values["SM_INPUT_CONFIG_DIR"],
             "input_data_config": channels,
+            "input_dir": values["SM_INPUT_DIR"],
+            "is_master": True,
             "job_name": os.environ.get("TRAINING_JOB_NAME", ""),
+            "log_level": values["SM_LOG_LEVEL"],
+            "master_hostname": values["SM_CURRENT_HOST"],
             "model_dir": values["SM_MODEL_DIR"],
             "module_dir": str(CODE),
             "module_name": module,
+            "network_interface_name": values["SM_NETWORK_INTERFACE_NAME"],
             "num_cpus": values["SM_NUM_CPUS"],
             "num_gpus": values["SM_NUM_GPUS"],
+            "num_neurons": values["SM_NUM_NEURONS"],
             "output_data_dir": values["SM_OUTPUT_DATA_DIR"],
+            "output_dir": values["SM_OUTPUT_DIR"],
+            "output_intermediate_dir": values["SM_OUTPUT_INTERMEDIATE_DIR"],
             "resource_config": resources,
             "user_entry_point": script,
         }
     )
     return known
+
+
+def framework_module() -> str:
+    """What AWS's container of this framework calls its entry: ``sagemaker_sklearn_container.training:main``."""
+    return sys.argv[1] if len(sys.argv) > 1 else ""
 
 
 def gpus() -> int:
@@ -146,11 +163,40 @@ def fail(kind: str, code: int, last: str, command: list[str]) -> int:
     return code
 
 
-def say(message: str) -> None:
-    """Write a line as AWS's training toolkit does, which parsers of logs look for."""
+def say(message: str, who: str = "sagemaker-training-toolkit") -> None:
+    """Write a line as AWS's training toolkit does, which parsers of logs look for.
+
+    Args:
+        message: what is behind the time.
+        who: says it.
+    """
     now = datetime.now()
     stamp = f"{now:%Y-%m-%d %H:%M:%S},{now.microsecond // 1000:03d}"
-    print(f"{stamp} sagemaker-training-toolkit INFO     {message}", flush=True)
+    print(f"{stamp} {who} INFO     {message}", flush=True)
+
+
+def say_framework() -> None:
+    """Write a container's first lines."""
+    module = framework_module().partition(":")[0]
+    say(f"Imported framework {module}")
+    if not gpus():
+        say("No GPUs detected (normal if no gpus installed)")
+    say("Invoking user training script.", module)
+
+
+def say_invocation(environment: dict[str, str], command: list[str]) -> None:
+    """Write what a script is run with.
+
+    Args:
+        environment: its variables.
+        command: that runs it.
+    """
+    say("Invoking user script\n")
+    known = json.dumps(json.loads(environment["SM_TRAINING_ENV"]), indent=4)
+    names = [name for name in environment if name.startswith("SM_")] + ["PYTHONPATH"]
+    print(f"Training Env:\n\n{known}\n\nEnvironment variables:\n")
+    print("\n".join(f"{name}={environment[name]}" for name in names))
+    print(f"\nInvoking script with the following command:\n\n{' '.join(command)}\n\n", flush=True)
 
 
 def main() -> int:
@@ -163,6 +209,8 @@ def main() -> int:
         return fail("ClientError", 1, "no entry point: set the hyperparameter sagemaker_program", ["train"])
     if settings.get("sagemaker_mpi_enabled") or settings.get("sagemaker_distributed_dataparallel_enabled"):
         return fail("ClientError", 1, "not emulated: distributed training", ["train"])
+    if framework_module():
+        say_framework()
     sys.path.pop(0)  # this file's own folder
     # AWS's own toolkit waits for the host's name, which is known where /opt/ml is shown.
     if Path("/opt/ml") == BASE and find_spec("sagemaker_training") is not None:
@@ -173,6 +221,8 @@ def main() -> int:
     environment["PYTHONPATH"] = os.pathsep.join([str(CODE), *filter(None, [os.environ.get("PYTHONPATH")])])
     if (CODE / "requirements.txt").is_file():
         command = [sys.executable, "-m", "pip", "install", "-r", "requirements.txt"]
+        say("Installing dependencies from requirements.txt:")
+        print(" ".join(command), flush=True)
         code, last = run(command, environment)
         if code:
             return fail("InstallRequirementsError", code, last, command)
@@ -180,11 +230,12 @@ def main() -> int:
         command = ["/bin/sh", "-c", "./{} {}".format(script, " ".join(given))]
     else:
         command = [sys.executable, script, *given]
-    say("Invoking user script")
-    print("Invoking script with the following command:\n\n" + " ".join(command) + "\n", flush=True)
+    say_invocation(environment, command)
     code, last = run(command, environment)
     if code:
         return fail("ExecuteUserScriptError", code, last, command)
+    say("Waiting for the process to finish and give a return code.")
+    say(f"Done waiting for a return code. Received {code} from exiting process.")
     say("Reporting training SUCCESS")
     return 0
 

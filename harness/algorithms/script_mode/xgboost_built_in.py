@@ -9,6 +9,8 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
 from pathlib import Path
@@ -31,6 +33,32 @@ _OURS = ("num_round", "early_stopping_rounds", "csv_weights", "save_model_on_ter
 
 class UserError(Exception):
     """The user is at fault; the message is the job's failure reason."""
+
+
+def say(message: str) -> None:
+    """Write a line as AWS's container does, which parsers of logs look for.
+
+    Args:
+        message: what is behind the time.
+    """
+    print(f"[{datetime.now():%Y-%m-%d:%H:%M:%S}:INFO] {message}", flush=True)
+
+
+def say_start(given: Mapping[str, str]) -> None:
+    """Write the container's first lines.
+
+    Args:
+        given: the hyperparameters, as they came.
+    """
+    say("Imported framework sagemaker_xgboost_container.training")
+    for name, value in given.items():
+        try:
+            json.loads(value)
+        except ValueError:
+            say(f"Failed to parse hyperparameter {name} value {value} to Json.\nReturning the value itself")
+    if not list(Path("/dev").glob("nvidia[0-9]*")):
+        say("No GPUs detected (normal if no gpus installed)")
+    say("Running XGBoost Sagemaker in algorithm mode")
 
 
 def kind_of(content_type: str) -> str:
@@ -70,6 +98,9 @@ def matrix(channel: str, content_type: str, weighted: bool) -> Any:
     if not files:
         raise UserError(f"No data in the channel {channel}.")
     kind = kind_of(content_type)
+    if kind == CSV:
+        say("Determined delimiter of CSV input is ','")
+    say(f"files path: /opt/ml/input/data/{channel}")
     if kind == LIBSVM:
         return libsvm("".join(path.read_text().rstrip("\n") + "\n" for path in files))
     if kind == PARQUET:
@@ -116,7 +147,9 @@ def train() -> None:
     import xgboost
 
     config = BASE / "input" / "config"
-    given = {name: _plain(value) for name, value in json.loads((config / "hyperparameters.json").read_text()).items()}
+    texts = json.loads((config / "hyperparameters.json").read_text())
+    say_start(texts)
+    given = {name: _plain(value) for name, value in texts.items()}
     channels = json.loads((config / "inputdataconfig.json").read_text())
     if "num_round" not in given:
         raise UserError("Missing required hyperparameter: num_round")
@@ -130,6 +163,10 @@ def train() -> None:
         for name in ("train", "validation")
         if name in channels
     }
+    say("Single node training.")
+    say(f"Train matrix has {found['train'].num_row()} rows and {found['train'].num_col()} columns")
+    if "validation" in found:
+        say(f"Validation matrix has {found['validation'].num_row()} rows")
     parameters = {name: value for name, value in given.items() if name not in _OURS and not name.startswith("_")}
     parameters.setdefault("base_score", 0.5)  # as AWS's container has it; XGBoost estimates one since 2.0
     if str(parameters.get("tree_method")) == "gpu_hist":

@@ -14,6 +14,7 @@ from harness.emulator.door.validation import check
 from harness.emulator.sagemaker.endpoint_descriptions import described
 from harness.emulator.sagemaker.endpoint_life import EndpointLife, Update
 from harness.emulator.sagemaker.endpoint_records import EndpointRecords
+from harness.emulator.sagemaker.first_look import FirstLooks
 from harness.emulator.sagemaker.hosting.deployments import Deployment
 from harness.emulator.sagemaker.in_service import InService
 from harness.emulator.sagemaker.names import refusal
@@ -22,6 +23,9 @@ from harness.emulator.services import Operation
 
 _CONFIGURED = ("endpoint_config_name", "production_variants", "data_capture_config")
 """What of moto's record an update changes."""
+
+_LATE = 20.0
+"""Seconds behind CreateEndpoint from which on a first look is late."""
 
 
 class Endpoints:
@@ -32,14 +36,21 @@ class Endpoints:
         flush: writes waiting capture records.
         keep: has moto keep what a call says.
         programs: how programs are run.
+        pace_of_aws: whether who looks late finds an endpoint still on its way.
     """
 
     def __init__(
-        self, context: EmulatorContext, flush: Callable[[], object], keep: Operation, programs: Programs
+        self,
+        context: EmulatorContext,
+        flush: Callable[[], object],
+        keep: Operation,
+        programs: Programs,
+        pace_of_aws: bool = False,
     ) -> None:
         self._context = context
         self._keep = keep
         self._flush = flush
+        self._looks = FirstLooks(_LATE, pace_of_aws)
         self._records = EndpointRecords(context.account_id)
         self.in_service = InService(context, self._records)
         self.life = EndpointLife(context, self._records, self.in_service, programs)
@@ -63,6 +74,7 @@ class Endpoints:
                 raise refusal(f'Cannot create already existing endpoint "{arn}".')
             self._records.require_config(config_name, region)
             backend.create_endpoint(name, config_name, structures(parameters, "Tags"))
+        self._looks.begin(name, region, "Creating")
         self.life.bring_up(name, region, "Creating")
         return {"EndpointArn": arn}
 
@@ -86,6 +98,7 @@ class Endpoints:
             endpoint.endpoint_config_name = config_name
             endpoint.production_variants = endpoint._process_production_variants(config["ProductionVariants"])
             endpoint.data_capture_config = config.get("DataCaptureConfig") or {}
+        self._looks.begin(name, region, "Updating")
         self.life.bring_up(name, region, "Updating", Update(before, deployment))
         return {"EndpointArn": arn}
 
@@ -114,7 +127,9 @@ class Endpoints:
         self.life.await_settled(name, region)
         with self._records.lock:
             endpoint = self._records.require(name, region)
-            return described(self._records.backend(region), endpoint, self._records.arn("endpoint", name, region))
+            told = described(self._records.backend(region), endpoint, self._records.arn("endpoint", name, region))
+        shown = self._looks.status_for(name, region)
+        return told | {"EndpointStatus": shown} if shown and told["EndpointStatus"] == "InService" else told
 
     def delete(self, call: Call) -> Members:
         """Answer DeleteEndpoint, once requests under way are answered and their captures are written."""

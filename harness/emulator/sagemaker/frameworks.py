@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -27,16 +27,18 @@ class Framework:
     """What a script imports: ``sklearn``."""
     distribution: str
     """What is installed: ``scikit-learn``."""
+    container: str
+    """How AWS's container calls itself: ``sagemaker_sklearn_container``."""
     version: str = ""
     """AWS's container's, ``1.2``; empty where the image does not tell."""
 
 
 _REPOSITORIES = {
-    "sagemaker-scikit-learn": Framework("sklearn", "sklearn", "scikit-learn"),
-    "sagemaker-xgboost": Framework("xgboost", "xgboost", "xgboost"),
-    "pytorch": Framework("pytorch", "torch", "torch"),
-    "huggingface-pytorch": Framework("huggingface", "transformers", "transformers"),
-    "tensorflow": Framework("tensorflow", "tensorflow", "tensorflow"),
+    "sagemaker-scikit-learn": Framework("sklearn", "sklearn", "scikit-learn", "sagemaker_sklearn_container"),
+    "sagemaker-xgboost": Framework("xgboost", "xgboost", "xgboost", "sagemaker_xgboost_container"),
+    "pytorch": Framework("pytorch", "torch", "torch", "sagemaker_pytorch_container"),
+    "huggingface-pytorch": Framework("huggingface", "transformers", "transformers", "sagemaker_pytorch_container"),
+    "tensorflow": Framework("tensorflow", "tensorflow", "tensorflow", "sagemaker_tensorflow_container"),
 }
 _VERSION = re.compile(r":(\d+\.\d+(?:\.\d+)?)")
 _PROGRAMS = Path(__file__).parents[2] / "algorithms" / "script_mode"
@@ -49,7 +51,7 @@ def framework_of(image: str) -> Framework | None:
     if found is None:
         return None
     version = re.search(rf"{found.distribution}(\d+\.\d+(?:\.\d+)?)", image) or _VERSION.search(image)
-    return Framework(found.name, found.module, found.distribution, version[1] if version else "")
+    return replace(found, version=version[1] if version else "")
 
 
 def frameworks_by_name() -> dict[str, Framework]:
@@ -170,7 +172,8 @@ def framework_command(
         variables["SM_FRAMEWORK"] = framework.name
         if framework.name == "xgboost":  # without a script, it is a built-in algorithm
             variables["SM_BUILT_IN"] = str(_PROGRAMS / "xgboost_built_in.py")
-        return FrameworkCommand((*launch, "preferred", str(python), program), variables, tuple(notes))
+        command = (*launch, "preferred", str(python), program, f"{framework.container}.training:main")
+        return FrameworkCommand(command, variables, tuple(notes))
     if not arguments:
         raise MissingFrameworkError(f"The job names no entry point to run in {image}.")
     return FrameworkCommand((*launch, "required", *arguments), variables, tuple(notes))

@@ -44,6 +44,7 @@ class SageMaker:
         variables: lead boto3 in a program to this emulator.
         capture_seconds: for how long a Data Capture file gathers records.
         now: the time by the emulator's clock.
+        pace_of_aws: whether who looks late finds jobs and endpoints still on their way.
     """
 
     name = "sagemaker"
@@ -57,6 +58,7 @@ class SageMaker:
         variables: Mapping[str, str] | None = None,
         capture_seconds: float = GATHERED_SECONDS,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        pace_of_aws: bool = False,
     ) -> None:
         self._context = context
         programs = Programs(context.permissions, frameworks or FrameworkEnvironments(), variables or {})
@@ -64,10 +66,10 @@ class SageMaker:
         keeper = Clients(
             context.endpoint_url, None, context.region, context.account_id, context.permissions, context.moto
         )
-        self._endpoints = Endpoints(context, self._captures.flush, keeper.call, programs)
+        self._endpoints = Endpoints(context, self._captures.flush, keeper.call, programs, pace_of_aws)
         self.runtime = Runtime(context, self._endpoints.in_service, self._captures)
         configs = EndpointConfigs(context, keeper.call)
-        self._jobs = TrainingJobs(context, training_options, programs)
+        self._jobs = TrainingJobs(context, training_options, programs, pace_of_aws)
         self._processing = processing_jobs(context, programs)
         self._transforms = transform_jobs(context, programs)
         self._pipelines = Pipelines(context)

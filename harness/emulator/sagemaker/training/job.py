@@ -11,6 +11,15 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+_BEFORE_TRAINING = ("Starting", "Pending", "Downloading")
+_BEFORE_THE_END = (*_BEFORE_TRAINING, "Training")
+_AT_THE_END = (
+    "TrainingEndTime",
+    "TrainingTimeInSeconds",
+    "BillableTimeInSeconds",
+    "FinalMetricDataList",
+    "FailureReason",
+)
 IN_PROGRESS, STOPPING = "InProgress", "Stopping"
 ENDED = frozenset({"Completed", "Failed", "Stopped"})
 _LONGEST_REASON = 1024
@@ -102,6 +111,7 @@ class TrainingJob:
             self.secondary_status = status
             if status == "Downloading":
                 self.started = time
+            self._changed.notify_all()
 
     def stopping(self) -> bool:
         """Ask it to stop; gives False when it has ended already."""
@@ -134,6 +144,13 @@ class TrainingJob:
         """Wait until it has ended, for *timeout* seconds at most; gives whether it has."""
         with self._changed:
             return self._changed.wait_for(lambda: self.status in ENDED, timeout)
+
+    def await_training(self, timeout: float) -> None:
+        """Wait until its program has been started, or it has ended, for *timeout* seconds at most."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self.status in ENDED or self.secondary_status not in _BEFORE_TRAINING, timeout
+            )
 
     def describe(self, metric_definitions: Sequence[Mapping[str, str]]) -> dict[str, Any]:
         """DescribeTrainingJob's answer."""
@@ -184,3 +201,16 @@ class TrainingJob:
         job = cls(record["parameters"], record["arn"], record["region"])
         vars(job).update(record)
         return job
+
+
+def while_it_trains(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What DescribeTrainingJob told of a job before its program ended; *told* is what it tells of it now."""
+    shown = [dict(each) for each in told["SecondaryStatusTransitions"] if each["Status"] in _BEFORE_THE_END]
+    shown[-1].pop("EndTime", None)
+    return {
+        **{name: value for name, value in told.items() if name not in _AT_THE_END},
+        "TrainingJobStatus": IN_PROGRESS,
+        "SecondaryStatus": shown[-1]["Status"],
+        "SecondaryStatusTransitions": shown,
+        "LastModifiedTime": shown[-1]["StartTime"],
+    }

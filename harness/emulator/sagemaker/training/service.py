@@ -13,11 +13,12 @@ from harness.emulator.door.members import Members, number, structure, structures
 from harness.emulator.door.validation import check
 from harness.emulator.moto.sagemaker import backend_of
 from harness.emulator.sagemaker.execution_role import ExecutionRole
+from harness.emulator.sagemaker.first_look import FirstLooks
 from harness.emulator.sagemaker.images import ImageKind, kind_of, not_emulated
 from harness.emulator.sagemaker.job_lists import page
 from harness.emulator.sagemaker.names import arn_of, refusal
 from harness.emulator.sagemaker.program import Programs
-from harness.emulator.sagemaker.training.job import ENDED, TrainingJob
+from harness.emulator.sagemaker.training.job import ENDED, IN_PROGRESS, STOPPING, TrainingJob, while_it_trains
 from harness.emulator.sagemaker.training.layout import mode_of
 from harness.emulator.sagemaker.training.metrics import definitions_for
 from harness.emulator.sagemaker.training.runner import JobRunner, check_sources
@@ -29,6 +30,11 @@ PATIENCE = 5.0
 AWS answers at once, and its SDKs therefore ask every 30 seconds or more: a job of two seconds would cost forty.
 """
 
+_PATIENCE_OF_LATE = 20.0
+"""Seconds for which a late look waits for the program's start, so that the log comes behind the states before it."""
+_LATE = 4.0
+"""Seconds behind CreateTrainingJob from which on a first look is late."""
+
 
 class TrainingJobs:
     """All training jobs.
@@ -37,12 +43,16 @@ class TrainingJobs:
         context: the emulator's surroundings.
         options: options for the programs of built-in algorithms.
         programs: how programs are run.
+        pace_of_aws: whether who looks late finds a job still training.
     """
 
-    def __init__(self, context: EmulatorContext, options: Sequence[str], programs: Programs) -> None:
+    def __init__(
+        self, context: EmulatorContext, options: Sequence[str], programs: Programs, pace_of_aws: bool = False
+    ) -> None:
         self._context = context
         self._programs = programs
         self._options = options
+        self._looks = FirstLooks(_LATE, pace_of_aws)
         self._jobs: dict[tuple[str, str], TrainingJob] = {}
         self._runners: dict[tuple[str, str], JobRunner] = {}
         self._lock = threading.Lock()
@@ -83,6 +93,7 @@ class TrainingJobs:
             folder.mkdir(parents=True)
             runner = JobRunner(job, role, self._context.logs, folder, self._options, self._show, self._programs)
             self._runners[region, name] = runner
+        self._looks.begin(name, region, IN_PROGRESS)
         runner.start()
         return {"TrainingJobArn": arn}
 
@@ -93,9 +104,14 @@ class TrainingJobs:
             AwsError: there is no such job.
         """
         job = self._find(call)
-        job.await_end(PATIENCE)
+        late = self._looks.status_for(job.name, job.region)
+        if late is None:
+            job.await_end(PATIENCE)
+        else:
+            job.await_training(_PATIENCE_OF_LATE)
         given = job.parameters["AlgorithmSpecification"].get("MetricDefinitions")
-        return job.describe(definitions_for(job.image, given))
+        told = job.describe(definitions_for(job.image, given))
+        return told if late is None or job.status in (STOPPING, "Stopped") else while_it_trains(told)
 
     def stop(self, call: Call) -> Members:
         """Stop a job; what its program has made until then is kept.
