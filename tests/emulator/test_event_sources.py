@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from datetime import datetime, timedelta
 
 import boto3
 import pytest
@@ -23,6 +24,17 @@ def lambda_handler(event, context):
     for record in event["Records"]:
         if record["dynamodb"]["Keys"]["id"]["S"] == "bad":
             return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]}]}
+"""
+ADDS_UP = """
+import base64, boto3, json, os
+def lambda_handler(event, context):
+    boto3.client("sqs").send_message(QueueUrl=os.environ["TOLD"], MessageBody=json.dumps(event))
+    state = event["state"]
+    for record in event["Records"]:
+        given = json.loads(base64.b64decode(record["kinesis"]["data"]))
+        state["sum"] = state.get("sum", 0) + given["a"]
+        state["padding"] = "x" * given.get("padding", 0)
+    return {"state": state}
 """
 AROUND = """
 import boto3, os
@@ -160,19 +172,94 @@ def test_a_streams_failed_record_is_tried_again_and_given_up(deploy, queue, tabl
     assert letter["DDBStreamBatchInfo"]["streamArn"] == arn
 
 
-def test_records_of_kinesis_reach_a_function(deploy, queue):
-    url, _ = queue()
+@pytest.fixture
+def stream(target):
     kinesis = boto3.client("kinesis")
     name = f"stream-{uuid.uuid4().hex[:8]}"
     kinesis.create_stream(StreamName=name, ShardCount=1)
     kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
-    arn = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamARN"]
-    kinesis.put_record(StreamName=name, Data=b'{"a": 1}', PartitionKey="k")
+    yield name, kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamARN"]
+    kinesis.delete_stream(StreamName=name)
+
+
+def put(stream, **data):
+    boto3.client("kinesis").put_record(StreamName=stream, Data=json.dumps(data).encode(), PartitionKey="k")
+
+
+def test_records_of_kinesis_reach_a_function(deploy, queue, stream):
+    url, _ = queue()
+    name, arn = stream
+    put(name, a=1)
     deploy(TELL, {"EventSourceArn": arn, "StartingPosition": "TRIM_HORIZON"}, **told_of(url))
     ((record,),) = (event["Records"] for event in told(url))
     assert record["kinesis"]["data"] == "eyJhIjogMX0="
     assert record["eventID"].startswith("shardId-000000000000:")
-    kinesis.delete_stream(StreamName=name)
+
+
+def test_a_window_hands_its_state_on_to_its_end(deploy, queue, stream):
+    url, _ = queue()
+    name, arn = stream
+    mapping = {"EventSourceArn": arn, "StartingPosition": "TRIM_HORIZON", "TumblingWindowInSeconds": 2}
+    deploy(ADDS_UP, {**mapping, "BatchSize": 1}, **told_of(url))
+    for number in (1, 2):  # of one window, or of two
+        put(name, a=number)
+    events, finals = [], []
+    while sum(event["state"]["sum"] for event in finals) < 3:
+        (event,) = told(url)
+        events.append(event)
+        finals = [event for event in events if event["isFinalInvokeForWindow"]]
+    for event in events:
+        length = datetime.fromisoformat(event["window"]["end"]) - datetime.fromisoformat(event["window"]["start"])
+        assert length == timedelta(seconds=2)
+        assert event["shardId"] == "shardId-000000000000" and event["eventSourceARN"] == arn
+        assert event["isWindowTerminatedEarly"] is False
+        assert bool(event["Records"]) is not event["isFinalInvokeForWindow"]
+    assert events[0]["state"] == {}
+
+
+def test_a_window_of_too_much_state_is_ended_early(deploy, queue, stream):
+    url, _ = queue()
+    name, arn = stream
+    mapping = {"EventSourceArn": arn, "StartingPosition": "TRIM_HORIZON", "TumblingWindowInSeconds": 900}
+    deploy(
+        ADDS_UP.replace("json.dumps(event)", "json.dumps({**event, 'state': len(event['state'])})"),
+        mapping,
+        **told_of(url),
+    )
+    put(name, a=1, padding=1 << 20)
+    first, early = told(url, 2)
+    assert (first["isWindowTerminatedEarly"], first["state"]) == (False, 0)
+    assert (early["isWindowTerminatedEarly"], early["isFinalInvokeForWindow"], early["Records"]) == (True, False, [])
+    put(name, a=1)
+    (third,) = told(url)
+    assert (third["state"], third["window"]) == (0, first["window"])
+
+
+def test_a_window_s_answer_without_a_state_is_a_failure(deploy, queue, stream):
+    url, _ = queue()
+    letters, letters_arn = queue()
+    name, arn = stream
+    deploy(
+        TELL,
+        {
+            "EventSourceArn": arn,
+            "StartingPosition": "TRIM_HORIZON",
+            "TumblingWindowInSeconds": 900,
+            "MaximumRetryAttempts": 0,
+            "DestinationConfig": {"OnFailure": {"Destination": letters_arn}},
+        },
+        **told_of(url),
+    )
+    put(name, a=1)
+    (letter,) = told(letters)
+    assert letter["requestContext"]["condition"] == "RetryAttemptsExhausted"
+
+
+def test_windows_are_for_streams(client, deploy, queue):
+    _, arn = queue()
+    function = deploy(TELL)
+    with pytest.raises(client.exceptions.InvalidParameterValueException, match="Unsupported TumblingWindowInSeconds"):
+        client.create_event_source_mapping(FunctionName=function, EventSourceArn=arn, TumblingWindowInSeconds=5)
 
 
 def test_a_source_that_is_not_there_or_may_not_be_read_is_refused(client, deploy, queue, table):

@@ -21,7 +21,7 @@ from harness.emulator.lambda_.paging import page
 from harness.emulator.lambda_.patterns import is_pattern
 from harness.emulator.lambda_.records import Function
 from harness.emulator.lambda_.references import Reference, reference_of
-from harness.emulator.lambda_.refusals import conflict, invalid, not_emulated, not_found, validation
+from harness.emulator.lambda_.refusals import conflict, invalid, not_found, validation
 from harness.emulator.lambda_.sources.permissions import check_source
 from harness.emulator.lambda_.sources.queues import read_queue
 from harness.emulator.lambda_.sources.reading import Invoke, Reading
@@ -123,8 +123,8 @@ class EventMappings:
             if service == "dynamodb" and given["StartingPosition"] == "AT_TIMESTAMP":
                 raise invalid(f"Unsupported starting position for arn type: {source}")
         self._check_filters(given)
-        if given.get("TumblingWindowInSeconds"):
-            raise not_emulated("tumbling windows of event source mappings")
+        if given.get("TumblingWindowInSeconds") and service not in ("kinesis", "dynamodb"):
+            raise invalid("Unsupported TumblingWindowInSeconds parameter for given event source mapping type.")
         if service in _READERS:
             _check_batches(service, given, {})
             check_source(self._plane.context, service, str(source), str(function.latest["Role"]), function.name)

@@ -15,6 +15,8 @@ _COMPARED: Mapping[str, Callable[[float, float], bool]] = {
     "<": lambda value, limit: value < limit,
     "<=": lambda value, limit: value <= limit,
 }
+_ABOVE, _BELOW = (">", ">="), ("<", "<=")
+_OF_TEXTS = ("prefix", "suffix", "equals-ignore-case")
 _ABSENT = object()
 
 
@@ -35,17 +37,50 @@ def matches(pattern: Mapping[str, Any], value: Any) -> bool:
 
 
 def is_pattern(value: Any) -> bool:
-    """Whether *value*, JSON, is a pattern: objects down to lists of what is wanted, none of them empty."""
+    """Whether *value*, JSON, is a pattern: objects down to lists of rules, none of them empty."""
     if not isinstance(value, Mapping):
         return False
     for name, wanted in value.items():
         if name == "$or":
             right = isinstance(wanted, list) and len(wanted) > 1 and all(map(is_pattern, wanted))
+        elif isinstance(wanted, Mapping):
+            right = is_pattern(wanted)
         else:
-            right = is_pattern(wanted) if isinstance(wanted, Mapping) else isinstance(wanted, list) and bool(wanted)
+            right = isinstance(wanted, list) and bool(wanted) and all(map(_is_rule, wanted))
         if not right:
             return False
     return bool(value)
+
+
+def _is_rule(rule: Any) -> bool:
+    """Whether a pattern may want this of a value: a value, or one comparison."""
+    if not isinstance(rule, Mapping):
+        return not isinstance(rule, list)
+    if len(rule) != 1:
+        return False
+    ((kind, given),) = rule.items()
+    match kind:
+        case "exists":
+            return isinstance(given, bool)
+        case "prefix" | "suffix" | "equals-ignore-case":
+            return isinstance(given, str)
+        case "anything-but":
+            if isinstance(given, Mapping):
+                return next(iter(given), "") in _OF_TEXTS and _is_rule(given)
+            many = given if isinstance(given, list) else [given]
+            return bool(many) and all(isinstance(each, str) or _is_number(each) for each in many)
+        case "numeric":
+            if not isinstance(given, list) or len(given) not in (2, 4):
+                return False
+            signs, limits = given[::2], given[1::2]
+            if not all(map(_is_number, limits)) or any(sign not in _COMPARED for sign in signs):
+                return False
+            return len(signs) == 1 or (signs[0] in _ABOVE and signs[1] in _BELOW and limits[0] < limits[1])
+    return False
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _any(rules: Sequence[Any], found: Any) -> bool:
@@ -66,17 +101,15 @@ def _fits(rule: Any, value: Any) -> bool:
             return not any(_fits(each, value) for each in (given if isinstance(given, list) else [given]))
         case "numeric":
             pairs = zip(given[::2], given[1::2], strict=True)
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            return number and all(_COMPARED[sign](value, limit) for sign, limit in pairs)
+            return _is_number(value) and all(_COMPARED[sign](value, limit) for sign, limit in pairs)
         case "prefix" | "suffix" | "equals-ignore-case":
             if not isinstance(value, str):
                 return False
             if kind == "equals-ignore-case":
                 return value.lower() == str(given).lower()
             return value.startswith(given) if kind == "prefix" else value.endswith(given)
-    raise ValueError(f"not emulated: {kind} in a filter pattern")
+    raise ValueError(f"no rule of a pattern: {kind}")
 
 
 def _same_number(rule: Any, value: Any) -> bool:
-    numbers = all(isinstance(each, (int, float)) and not isinstance(each, bool) for each in (rule, value))
-    return numbers and bool(rule == value)
+    return _is_number(rule) and _is_number(value) and bool(rule == value)

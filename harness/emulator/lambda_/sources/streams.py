@@ -6,12 +6,11 @@ https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +23,15 @@ from harness.emulator.lambda_.sources.reading import (
     failures,
     is_wanted,
 )
+from harness.emulator.lambda_.sources.stream_records import (
+    arrival_of,
+    as_filtered,
+    as_seen,
+    sequence_of,
+    service_of,
+    time_text,
+)
+from harness.emulator.lambda_.sources.windows import Window, by_window
 
 logger = logging.getLogger(__name__)
 
@@ -51,15 +59,13 @@ def read_stream(reading: Reading, number: str) -> None:
 
 
 def _shards(reading: Reading, mapping: EventSourceMapping) -> list[str]:
-    service, arn = _service(mapping), mapping["EventSourceArn"]
+    service, arn = service_of(mapping), mapping["EventSourceArn"]
     client = reading.client(_CLIENTS[service], mapping)
-    described = client.describe_stream(StreamArn=arn) if service == "dynamodb" else client.list_shards(StreamARN=arn)
-    found = described["StreamDescription"]["Shards"] if service == "dynamodb" else described["Shards"]
+    if service == "dynamodb":
+        found = client.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+    else:
+        found = client.list_shards(StreamName=str(arn).split("/")[1])["Shards"]
     return [str(each["ShardId"]) for each in found]
-
-
-def _service(mapping: EventSourceMapping) -> str:
-    return str(mapping["EventSourceArn"]).split(":")[2]
 
 
 class _ShardReader:
@@ -72,34 +78,73 @@ class _ShardReader:
         self._is_new = is_new
         self._waiting: list[dict[str, Any]] = []
         """Records that have been read and not handed over, as the function gets them."""
+        self._window: Window | None = None
+        """The tumbling window that is open, where the mapping asks for such."""
 
     def read(self) -> None:
         """Read until the mapping is gone or disabled, or the shard ends."""
         iterator: str | None = None
+        has_begun = False
         while (mapping := self._reading.mapping(self._number)) is not None:
             try:
-                client = self._reading.client(_CLIENTS[_service(mapping)], mapping)
-                if iterator is None:
-                    iterator = self._first(client, mapping)
-                iterator = self._batch(client, iterator, mapping)
-                if self._waiting:
-                    batch, self._waiting = self._waiting, []
-                    self._deliver(batch, mapping)
-                elif iterator is None:
+                client = self._reading.client(_CLIENTS[service_of(mapping)], mapping)
+                if not has_begun:
+                    iterator, has_begun = self._first(client, mapping), True
+                if iterator is not None:
+                    iterator = self._batch(client, iterator, mapping)
+                elif self._window is None:
                     return
+                else:
+                    self._reading.closed.wait(LOOK)
+                batch, self._waiting = self._waiting, []
+                self._hand_over(batch, mapping)
             except Exception as error:
                 if not self._reading.closed.is_set():
                     logger.warning("event source mapping %s: %s", self._number, error)
-                iterator = iterator or None
                 self._reading.closed.wait(1)
+
+    def _hand_over(self, batch: list[dict[str, Any]], mapping: EventSourceMapping) -> None:
+        """Hand over what was read, window by window where there are such, and end a window that is over."""
+        if not mapping.get("TumblingWindowInSeconds"):
+            self._deliver(batch, mapping)
+            return
+        for window, records in by_window(batch, mapping, self._shard):
+            if self._window is not None and window.start > self._window.start:
+                self._finish(self._window, mapping)
+            self._window = self._window or window
+            self._deliver(records, mapping)
+        if self._window is not None and not batch and time.time() > self._window.end + LOOK:
+            self._finish(self._window, mapping)
+
+    def _finish(self, window: Window, mapping: EventSourceMapping, is_early: bool = False) -> None:
+        """Have the function process what it has added up; the shard waits until it has."""
+        wait = LOOK
+        while self._reading.mapping(self._number) is not None:
+            answer = self._invoke([], mapping, is_final=not is_early, is_early=is_early)
+            if answer.payload is not None or answer.is_loop:
+                break
+            self._reading.closed.wait(wait)
+            wait = min(2 * wait, _LONGEST_WAIT)
+        self._window = None if not is_early else Window(window.start, window.length, window.shard, window.source)
+
+    def _invoke(
+        self, records: list[dict[str, Any]], mapping: EventSourceMapping, is_final: bool = False, is_early: bool = False
+    ) -> SourceAnswer:
+        """Invoke the function; within a window, an answer without a state is a failure."""
+        window = self._window
+        event = as_event(records) if window is None else window.event(records, is_final=is_final, is_early=is_early)
+        answer = self._reading.invoke(str(mapping["FunctionArn"]), event, "")
+        if window is None or answer.is_loop or window.take(answer.payload):
+            return answer
+        return replace(answer, payload=None)
 
     def _first(self, client: Any, mapping: EventSourceMapping) -> str:
         position = "TRIM_HORIZON" if self._is_new else str(mapping["StartingPosition"])
         given: dict[str, Any] = {"ShardId": self._shard, "ShardIteratorType": position}
-        if _service(mapping) == "dynamodb":
+        if service_of(mapping) == "dynamodb":
             given["StreamArn"] = mapping["EventSourceArn"]
         else:
-            given["StreamName"] = str(mapping["EventSourceArn"]).rpartition("/")[2]
+            given["StreamName"] = str(mapping["EventSourceArn"]).split("/")[1]  # a consumer's ARN has more
             if position == "AT_TIMESTAMP":
                 given["Timestamp"] = mapping["StartingPositionTimestamp"]
         return str(client.get_shard_iterator(**given)["ShardIterator"])
@@ -108,11 +153,12 @@ class _ShardReader:
         """Read until there is a batch, or its window is over; gives the next iterator, None at the shard's end."""
         size, until = int(mapping["BatchSize"]), None
         following: str | None = iterator
+        role = self._reading.session(mapping).role
         while following is not None and len(self._waiting) < size:
             answer = client.get_records(ShardIterator=following, Limit=min(size - len(self._waiting), 1000))
             following = answer.get("NextShardIterator")
-            found = [self._record(each, mapping) for each in answer["Records"]]
-            self._waiting += [each for each in found if is_wanted(_read(each), mapping)]
+            found = [as_seen(each, mapping, self._shard, role) for each in answer["Records"]]
+            self._waiting += [each for each in found if is_wanted(as_filtered(each), mapping)]
             if found and until is None:
                 until = time.monotonic() + float(mapping["MaximumBatchingWindowInSeconds"])
             if not found and (until is None or time.monotonic() >= until):
@@ -128,11 +174,13 @@ class _ShardReader:
         attempts, wait = 0, LOOK
         most, age = int(mapping["MaximumRetryAttempts"]), int(mapping["MaximumRecordAgeInSeconds"])
         while batch and self._reading.mapping(self._number) is not None:
-            if age >= 0 and time.time() - _arrival(batch[0]) > age:
+            if age >= 0 and time.time() - arrival_of(batch[0]) > age:
                 self._give_up(batch, mapping, SourceAnswer("", None), attempts, "RecordAgeExceeded")
                 return
-            answer = self._reading.invoke(str(mapping["FunctionArn"]), as_event(batch), "")
+            answer = self._invoke(batch, mapping)
             attempts += 1
+            if self._window is not None and self._window.is_too_large:
+                self._finish(self._window, mapping, is_early=True)
             rest = _rest(batch, answer, mapping)
             if not rest:
                 return
@@ -180,13 +228,13 @@ class _ShardReader:
                 "functionError": "Unhandled",
             },
             "version": "1.0",
-            "timestamp": _text(now.timestamp(), _service(mapping), always=True),
-            _BATCH_INFO[_service(mapping)]: {
+            "timestamp": time_text(now.timestamp(), service_of(mapping), always=True),
+            _BATCH_INFO[service_of(mapping)]: {
                 "shardId": self._shard,
-                "startSequenceNumber": _sequence(batch[0]),
-                "endSequenceNumber": _sequence(batch[-1]),
-                "approximateArrivalOfFirstRecord": _text(_arrival(batch[0]), _service(mapping)),
-                "approximateArrivalOfLastRecord": _text(_arrival(batch[-1]), _service(mapping)),
+                "startSequenceNumber": sequence_of(batch[0]),
+                "endSequenceNumber": sequence_of(batch[-1]),
+                "approximateArrivalOfFirstRecord": time_text(arrival_of(batch[0]), service_of(mapping)),
+                "approximateArrivalOfLastRecord": time_text(arrival_of(batch[-1]), service_of(mapping)),
                 "batchSize": len(batch),
                 "streamArn": mapping["EventSourceArn"],
             },
@@ -208,29 +256,6 @@ class _ShardReader:
             case _:
                 logger.warning("not emulated: %s as destination of a stream's failed batches", destination)
 
-    def _record(self, found: Mapping[str, Any], mapping: EventSourceMapping) -> dict[str, Any]:
-        arn = str(mapping["EventSourceArn"])
-        if _service(mapping) == "dynamodb":
-            record: dict[str, Any] = json.loads(json.dumps(found, default=_plain))
-            return {**record, "eventSourceARN": arn}
-        sequence = str(found["SequenceNumber"])
-        return {
-            "kinesis": {
-                "kinesisSchemaVersion": "1.0",
-                "partitionKey": found["PartitionKey"],
-                "sequenceNumber": sequence,
-                "data": base64.b64encode(found["Data"]).decode(),
-                "approximateArrivalTimestamp": round(found["ApproximateArrivalTimestamp"].timestamp(), 3),
-            },
-            "eventSource": "aws:kinesis",
-            "eventVersion": "1.0",
-            "eventID": f"{self._shard}:{sequence}",
-            "eventName": "aws:kinesis:record",
-            "invokeIdentityArn": self._reading.session(mapping).role,
-            "awsRegion": arn.split(":")[3],
-            "eventSourceARN": arn,
-        }
-
 
 def _rest(batch: list[dict[str, Any]], answer: SourceAnswer, mapping: EventSourceMapping) -> list[dict[str, Any]]:
     """What of a batch is still to be done: from the first record on that the function has failed with."""
@@ -241,46 +266,7 @@ def _rest(batch: list[dict[str, Any]], answer: SourceAnswer, mapping: EventSourc
         return batch
     if not failed:
         return []
-    numbers = [_sequence(record) for record in batch]
+    numbers = [sequence_of(record) for record in batch]
     if not set(failed) <= set(numbers):
         return batch
     return batch[min(numbers.index(each) for each in failed) :]
-
-
-def _sequence(record: Mapping[str, Any]) -> str:
-    inner = record.get("kinesis") or record["dynamodb"]
-    return str(inner.get("sequenceNumber") or inner.get("SequenceNumber"))
-
-
-def _arrival(record: Mapping[str, Any]) -> float:
-    inner = record.get("kinesis") or record["dynamodb"]
-    return float(inner.get("approximateArrivalTimestamp") or inner.get("ApproximateCreationDateTime") or time.time())
-
-
-def _text(seconds: float, service: str, always: bool = False) -> str:
-    """A time as AWS writes it: DynamoDB knows no milliseconds."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    exact = always or service == "kinesis"
-    return moment.isoformat(timespec="milliseconds" if exact else "seconds").replace("+00:00", "Z")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if isinstance(value, datetime):
-        return float(int(value.timestamp()))  # DynamoDB knows no milliseconds
-    raise TypeError(type(value).__name__)
-
-
-def _read(record: dict[str, Any]) -> dict[str, Any]:
-    """A record with its data as filters see it.
-
-    https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis-filtering.html
-    """
-    if "kinesis" not in record:
-        return record
-    try:
-        data: Any = json.loads(base64.b64decode(record["kinesis"]["data"]))
-    except ValueError:
-        data = record["kinesis"]["data"]
-    return {**record, "data": data}
