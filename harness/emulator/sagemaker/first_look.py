@@ -28,7 +28,13 @@ class FirstLooks:
         self._begun: dict[tuple[str, str], tuple[float, str]] = {}
 
     def begin(self, name: str, region: str, status: str) -> None:
-        """Something comes up from now on, and has *status* until it has."""
+        """Something comes up from now on.
+
+        Args:
+            name: of it.
+            region: its region.
+            status: that it has until it is up.
+        """
         self._begun[region, name] = (self._clock(), status)
 
     def status_for(self, name: str, region: str) -> str | None:
