@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cloud.names import STACK, bucket_name, stack_parameters
 from harness.cloud.removal import Found, in_order, is_there, remove_all
-from harness.cloud.tag_search import find_tagged
+from harness.cloud.tag_search import find_tagged, tags_of
 from harness.cloud.tags import PROJECT, PROJECT_KEY
 from harness.cloud.watchdog import GROUP
 from harness.project.install import Step
@@ -24,18 +26,46 @@ if TYPE_CHECKING:
 
 
 def find_deployment(target: Target, session: boto3.Session, settings: Settings) -> list[Found]:
-    """Find all that deployments of the workflow have left in the account's region, by tags and by names.
+    """All that deployments of the workflow have left in the account's region, by their tags, first things first.
 
-    Names find what a deployment that broke off had no time to tag.
+    The tagging API lists late what was just made: what has a deployment's name is asked for its tags besides.
 
     Args:
         target: the account and region.
-        session: leads to them.
-        settings: with the names of bucket and endpoint.
+        session: leads there.
+        settings: names.
 
-    Returns:
-        what is there, in the order in which it can be removed.
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses.
     """
+    found = {item.arn.removesuffix(":*"): item for item in find_tagged(session, PROJECT_KEY, PROJECT)}
+    for item in _named(target, session, settings):
+        if item.arn not in found and _is_ours(item):
+            found[item.arn] = item
+    return in_order(item for item in found.values() if is_there(session, item))
+
+
+def find_strangers(target: Target, session: boto3.Session, settings: Settings) -> list[Found]:
+    """What has a deployment's name and not its tag: it is not this project's to change or to remove.
+
+    Args:
+        target: the account and region.
+        session: leads there.
+        settings: names.
+
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses.
+    """
+    return [item for item in _named(target, session, settings) if not _is_ours(item)]
+
+
+def _is_ours(item: Found) -> bool:
+    # SageMaker makes an endpoint's log group anew, without tags, when its last words come late.
+    return item.kind == "log group" or item.tags.get(PROJECT_KEY) == PROJECT
+
+
+def _named(target: Target, session: boto3.Session, settings: Settings) -> Iterator[Found]:
+    """What is there under the names of a deployment, with its tags."""
     assert target.account_id is not None and target.region is not None
     account, region = target.account_id, target.region
     sagemaker = session.client("sagemaker")
@@ -43,13 +73,11 @@ def find_deployment(target: Target, session: boto3.Session, settings: Settings) 
     def arn(service: str, resource: str) -> str:
         return f"arn:aws:{service}:{region}:{account}:{resource}"
 
-    found = {item.arn.removesuffix(":*"): item for item in find_tagged(session, PROJECT_KEY, PROJECT)}
     stack = find_stack(session.client("cloudformation"), STACK)
     named = [
         f"arn:aws:s3:::{bucket_name(settings, account, region)}",
         arn("sagemaker", f"endpoint/{settings.endpoint}"),
         arn("scheduler", f"schedule-group/{GROUP}"),
-        # SageMaker makes it anew when the endpoint's last words come late.
         arn("logs", f"log-group:{endpoint_log_group(settings.endpoint)}"),
         *([] if stack is None else [stack["StackId"]]),
     ]
@@ -63,9 +91,8 @@ def find_deployment(target: Target, session: boto3.Session, settings: Settings) 
         for job in page["TrainingJobSummaries"]
         if job["TrainingJobName"].startswith(f"{settings.endpoint}-")
     ]
-    for name in named:
-        found.setdefault(name, Found(name))
-    return in_order(item for item in found.values() if is_there(session, item))
+    for item in filter(partial(is_there, session), map(Found, named)):
+        yield item if item.kind == "log group" else Found(item.arn, tags_of(session, item))
 
 
 def destroy_cloud(
@@ -81,16 +108,18 @@ def destroy_cloud(
         on_step: told of each thing removed.
 
     Raises:
-        CleanupError: something is still there.
+        CleanupError: something is still there; what is not this project's by its tag is not removed.
     """
     failed = remove_all(find_deployment(target, session, settings), session, on_step)
     left = find_deployment(target, session, settings)
     if left:  # resources of a stack that could not be removed whole, and what was being made meanwhile
         failed = remove_all(left, session, on_step)
         left = find_deployment(target, session, settings)
+    strangers = find_strangers(target, session, settings)
     listed = _listed(target, session, settings, root)
-    if left or listed:
-        still = dict.fromkeys([*map(str, left), *listed])
+    strange = {str(item): f"{item} (without the tag {PROJECT_KEY}={PROJECT})" for item in strangers}
+    if left or listed or strange:
+        still = dict.fromkeys([*map(str, left), *strange.values(), *(line for line in listed if line not in strange)])
         raise CleanupError(f"still there: {', '.join(still)}. {'; '.join(failed)}")
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from harness.cloud.cleanup import destroy_cloud, find_deployment
 from harness.cloud.consent import require_consent
-from harness.cloud.deployment import CloudError, check_quotas, deploy_cloud, plan_cloud, price
+from harness.cloud.deployment import deploy_cloud
 from harness.cloud.estimate import Estimate
+from harness.cloud.plan import CloudError, check_quotas, plan_cloud, price
 from harness.cloud.watchdog import endpoint_deleted_at_exit
 from harness.project.install import Step
 from harness.scones.workflow import CleanupError, Scones

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from harness.cloud.removal import Found
 from harness.cloud.tags import REGION_KEY
+from harness.project.bucket import bucket_tags, own_buckets
+from harness.project.stack import find_stack
 
 if TYPE_CHECKING:
     import boto3
@@ -50,3 +52,27 @@ def find_tagged(session: boto3.Session, key: str, value: str | None = None) -> l
         for item in found
         if key in item.tags and value in (None, item.tags[key]) and item.tags.get(REGION_KEY, region) == region
     ]
+
+
+def tags_of(session: boto3.Session, found: Found) -> dict[str, str]:
+    """Return the tags of a bucket, stack, schedule group or resource of SageMaker, asked of its own service.
+
+    Args:
+        session: leads to the target.
+        found: the resource.
+
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses.
+    """
+    match found.kind:
+        case "bucket":
+            return bucket_tags(own_buckets(session), found.name)
+        case "stack":
+            stack = find_stack(session.client("cloudformation"), found.name)
+            listed = (stack or {}).get("Tags", ())
+        case "schedule group":
+            listed = session.client("scheduler").list_tags_for_resource(ResourceArn=found.arn).get("Tags", ())
+        case _:
+            pages = session.client("sagemaker").get_paginator("list_tags").paginate(ResourceArn=found.arn)
+            listed = [tag for page in pages for tag in page["Tags"]]
+    return {tag["Key"]: tag["Value"] for tag in listed}

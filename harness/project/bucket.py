@@ -123,6 +123,24 @@ def ensure_bucket(s3: Any, bucket: str, tags: Mapping[str, str] | None = None) -
     return True
 
 
+def bucket_tags(s3: Any, bucket: str) -> dict[str, str]:
+    """Return a bucket's tags, values by key.
+
+    Args:
+        s3: client of S3.
+        bucket: its name.
+
+    Raises:
+        botocore.exceptions.ClientError: S3 refuses.
+    """
+    try:
+        return {tag["Key"]: tag["Value"] for tag in s3.get_bucket_tagging(Bucket=bucket)["TagSet"]}
+    except s3.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchTagSet":
+            raise
+        return {}
+
+
 def delete_bucket(s3: Any, bucket: str, on_step: Step = lambda line: None) -> None:
     """Remove *bucket* with all that is in it; one that is not there is passed over.
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from harness.cloud.cleanup import destroy_cloud, find_deployment
 from harness.cloud.consent import require_consent
-from harness.cloud.deployment import CloudPlan, check_quotas, deploy_cloud, plan_actions, plan_cloud, price
+from harness.cloud.deployment import deploy_cloud, plan_actions
+from harness.cloud.plan import CloudPlan, check_quotas, plan_cloud, price
 from harness.cloud.sweep import find_expired, sweep
 from harness.cloud.watchdog import watchdog_time
 from harness.scones.workflow import CleanupError

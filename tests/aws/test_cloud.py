@@ -14,9 +14,10 @@ from rich.console import Console
 
 from harness.cloud.cleanup import destroy_cloud, find_deployment
 from harness.cloud.consent import ConsentError
-from harness.cloud.deployment import CloudError, check_quotas, deploy_cloud, plan_actions, plan_cloud
+from harness.cloud.deployment import deploy_cloud, plan_actions
 from harness.cloud.eventual_consistency import once_known
 from harness.cloud.names import bucket_name
+from harness.cloud.plan import CloudError, check_quotas, plan_cloud
 from harness.cloud.quotas import QuotaError
 from harness.cloud.removal import ORDER, Found, in_order, is_there, remove_all
 from harness.cloud.run import deployed_on_aws
@@ -403,6 +404,31 @@ def test_policies_that_a_test_left_do_not_keep_a_role(place, stand_in, root, dat
     assert everything(session) == set()
 
 
+def test_what_has_only_the_name_of_a_deployment_is_left_alone(place, stand_in, root, dataset):
+    target, session = place
+    s3, scheduler = session.client("s3"), session.client("scheduler")
+    settings = replace(stand_in.settings, model=str(root / MODEL))
+    bucket = bucket_name(settings, ACCOUNT, target.region)
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="precious", Body=b"x")
+    scheduler.create_schedule_group(Name="scones-unlimited")
+    before = everything(session)
+    for made in (
+        lambda: plan_cloud(target, session, settings, root, dataset, settings.model),
+        lambda: deployed_on_aws(target, session, settings, root, dataset).__enter__(),
+    ):
+        with pytest.raises(
+            CloudError, match=f"not of this project, by the tag harness:project: bucket {bucket}, schedule group"
+        ):
+            made()
+    with pytest.raises(CleanupError, match=rf"bucket {bucket} \(without the tag harness:project=scones-unlimited\)"):
+        destroy_cloud(target, session, settings, root)
+    assert everything(session) == before
+    assert s3.head_object(Bucket=bucket, Key="precious")
+    scheduler.delete_schedule_group(Name="scones-unlimited")
+    assert remove_all([Found(f"arn:aws:s3:::{bucket}")], session) == []
+
+
 def test_a_removal_in_another_region_leaves_this_one_alone(place, stand_in, root, dataset):
     target, session = place
     settings = replace(stand_in.settings, model=str(root / MODEL))
@@ -668,7 +694,10 @@ def test_settings_that_cannot_be_used_are_named():
 
 def test_what_is_still_there_is_told(place, stand_in, root, dataset, monkeypatch):
     target, session = place
-    session.client("s3").create_bucket(Bucket="scones-unlimited-123456789012-us-east-1")
+    tags = make_tags("tests", "", 1, target.region).as_list()
+    session.client("s3").create_bucket(
+        Bucket="scones-unlimited-123456789012-us-east-1", CreateBucketConfiguration={"Tags": tags}
+    )
     with monkeypatch.context() as patched:
         patched.setattr("harness.cloud.cleanup.remove_all", lambda *_: ["bucket: denied"])
         with pytest.raises(CleanupError, match=r"still there: bucket scones-unlimited-123456789012-us-east-1.*denied"):

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from harness.cloud.cleanup import destroy_cloud
-from harness.cloud.deployment import deploy_cloud, plan_actions, plan_cloud
+from harness.cloud.deployment import deploy_cloud, plan_actions
+from harness.cloud.plan import plan_cloud
 from harness.cloud.sweep import sweep
 from harness.scones.dataset.transform import from_folder
 from tests.aws.conftest import everything

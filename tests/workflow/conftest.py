@@ -13,7 +13,7 @@ from PIL import Image
 from rich.console import Console
 
 from harness.cloud.consent import ConsentError
-from harness.cloud.deployment import CloudError
+from harness.cloud.plan import CloudError
 from harness.cloud.prices import PriceError
 from harness.cloud.quotas import QuotaError
 from harness.cloud.run import deployed_on_aws
