@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cloud.names import STACK, bucket_name, stack_parameters
-from harness.cloud.removal import Found, in_order, is_there, remove_all
+from harness.cloud.removal import Found, await_gone, in_order, is_there, remove_all
 from harness.cloud.tag_search import find_tagged, tags_of
 from harness.cloud.tags import PROJECT, PROJECT_KEY
 from harness.cloud.watchdog import GROUP
@@ -69,29 +69,25 @@ def _named(target: Target, session: boto3.Session, settings: Settings) -> Iterat
     assert target.account_id is not None and target.region is not None
     account, region = target.account_id, target.region
     sagemaker = session.client("sagemaker")
-
-    def arn(service: str, resource: str) -> str:
-        return f"arn:aws:{service}:{region}:{account}:{resource}"
-
     stack = find_stack(session.client("cloudformation"), STACK)
     named = [
-        f"arn:aws:s3:::{bucket_name(settings, account, region)}",
-        arn("sagemaker", f"endpoint/{settings.endpoint}"),
-        arn("scheduler", f"schedule-group/{GROUP}"),
-        arn("logs", f"log-group:{endpoint_log_group(settings.endpoint)}"),
-        *([] if stack is None else [stack["StackId"]]),
+        Found.named(kind, name, account, region)
+        for kind, name in (
+            ("bucket", bucket_name(settings, account, region)),
+            ("endpoint", settings.endpoint),
+            ("schedule group", GROUP),
+            ("log group", endpoint_log_group(settings.endpoint)),
+            *endpoint_resources(sagemaker, settings.endpoint),
+        )
     ]
-    kinds = {"endpoint configuration": "endpoint-config", "model": "model"}
+    named += [] if stack is None else [Found(stack["StackId"])]
     named += [
-        arn("sagemaker", f"{kinds[kind]}/{name}") for kind, name in endpoint_resources(sagemaker, settings.endpoint)
-    ]
-    named += [
-        job["TrainingJobArn"]
+        Found(job["TrainingJobArn"])
         for page in sagemaker.get_paginator("list_training_jobs").paginate(NameContains=settings.endpoint)
         for job in page["TrainingJobSummaries"]
         if job["TrainingJobName"].startswith(f"{settings.endpoint}-")
     ]
-    for item in filter(partial(is_there, session), map(Found, named)):
+    for item in filter(partial(is_there, session), named):
         yield item if item.kind == "log group" else Found(item.arn, tags_of(session, item))
 
 
@@ -116,16 +112,19 @@ def destroy_cloud(
         failed = remove_all(left, session, on_step)
         left = find_deployment(target, session, settings)
     strangers = find_strangers(target, session, settings)
-    listed = _listed(target, session, settings, root)
     strange = {str(item): f"{item} (without the tag {PROJECT_KEY}={PROJECT})" for item in strangers}
-    if left or listed or strange:
-        still = dict.fromkeys([*map(str, left), *strange.values(), *(line for line in listed if line not in strange)])
+    listed = [item for item in _listed(target, session, settings, root) if str(item) not in strange]
+    left = in_order(await_gone(session, dict.fromkeys([*left, *listed])))
+    if left or strange:
+        still = [*map(str, left), *strange.values()]
         raise CleanupError(f"still there: {', '.join(still)}. {'; '.join(failed)}")
 
 
-def _listed(target: Target, session: boto3.Session, settings: Settings, root: Path) -> list[str]:
-    """What of the template's resources is still there, whatever its tags say, found by listing."""
+def _listed(target: Target, session: boto3.Session, settings: Settings, root: Path) -> list[Found]:
+    """What of the template's resources is listed, whatever its tags say; listings lag behind removals."""
     assert target.account_id is not None and target.region is not None
-    parameters = stack_parameters(settings, target.account_id, target.region)
-    plan = read_plan(root / TEMPLATE, parameters, account_id=target.account_id, region=target.region)
-    return leftovers(plan, settings.endpoint, parameters["BucketName"], session)
+    account, region = target.account_id, target.region
+    parameters = stack_parameters(settings, account, region)
+    plan = read_plan(root / TEMPLATE, parameters, account_id=account, region=region)
+    found = leftovers(plan, settings.endpoint, parameters["BucketName"], session)
+    return [Found.named(kind, name, account, region) for kind, _, name in (line.rpartition(" ") for line in found)]

@@ -6,6 +6,7 @@ The endpoint goes first: it alone costs by the hour.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,17 @@ if TYPE_CHECKING:
     import boto3
 
 STACK_TAG = "aws:cloudformation:stack-name"
+_ARNS = {
+    "bucket": "arn:aws:s3:::{name}",
+    "role": "arn:aws:iam::{account}:role/{name}",
+    "endpoint": "arn:aws:sagemaker:{region}:{account}:endpoint/{name}",
+    "endpoint configuration": "arn:aws:sagemaker:{region}:{account}:endpoint-config/{name}",
+    "model": "arn:aws:sagemaker:{region}:{account}:model/{name}",
+    "schedule group": "arn:aws:scheduler:{region}:{account}:schedule-group/{name}",
+    "log group": "arn:aws:logs:{region}:{account}:log-group:{name}",
+    "function": "arn:aws:lambda:{region}:{account}:function:{name}",
+    "state machine": "arn:aws:states:{region}:{account}:stateMachine:{name}",
+}
 _OFTEN = {"Delay": 5, "MaxAttempts": 360}
 
 
@@ -29,6 +41,11 @@ class Found:
 
     arn: str
     tags: dict[str, str] = field(default_factory=dict, compare=False)
+
+    @classmethod
+    def named(cls, kind: str, name: str, account: str, region: str) -> Found:
+        """Return the resource of a kind that has a name, in an account and region."""
+        return cls(_ARNS[kind].format(name=name, account=account, region=region))
 
     @property
     def kind(self) -> str:
@@ -226,6 +243,28 @@ def is_there(session: boto3.Session, found: Found) -> bool:
         raise
     # It goes a while after it was told to, and costs nothing meanwhile.
     return found.kind != "schedule group" or answer.get("State") != "DELETING"
+
+
+def await_gone(session: boto3.Session, found: Iterable[Found], seconds: float = 20) -> list[Found]:
+    """Return what of *found* is there for longer than AWS may take to have it gone everywhere.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+
+    Args:
+        session: leads to the target.
+        found: what should be gone; each is asked for by its name.
+        seconds: to wait.
+
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    deadline = time.monotonic() + seconds
+    while left := [item for item in found if is_there(session, item)]:
+        if time.monotonic() > deadline:
+            break
+        found = left
+        time.sleep(min(1.0, seconds))
+    return left
 
 
 def _is_gone(error: Any) -> bool:

@@ -55,3 +55,16 @@ def test_to_make_one_with_tags_needs_permission_to_tag(actors, name):
     may = actors.session(allow(["s3:CreateBucket", "s3:TagResource"], arn)).client("s3")
     may.create_bucket(Bucket=name, CreateBucketConfiguration={"Tags": TAGS})
     assert boto3.client("s3").get_bucket_tagging(Bucket=name)["TagSet"] == TAGS
+
+
+def test_what_is_deleted_takes_its_tags_along(name):
+    s3, scheduler = boto3.client("s3"), boto3.client("scheduler")
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"Tags": TAGS})
+    s3.delete_bucket(Bucket=name)
+    s3.create_bucket(Bucket=name)
+    assert refused(s3.get_bucket_tagging, Bucket=name)[0] == "NoSuchTagSet"
+    arn = scheduler.create_schedule_group(Name=name, Tags=TAGS)["ScheduleGroupArn"]
+    scheduler.delete_schedule_group(Name=name)
+    scheduler.create_schedule_group(Name=name)
+    assert scheduler.list_tags_for_resource(ResourceArn=arn)["Tags"] == []
+    scheduler.delete_schedule_group(Name=name)

@@ -7,6 +7,7 @@ from harness.emulator.moto.app import loader_patches
 from harness.emulator.moto.bucket_defaults import bucket_default_patches
 from harness.emulator.moto.bucket_tags import bucket_tag_patches
 from harness.emulator.moto.events import event_patches
+from harness.emulator.moto.forgotten_tags import forgotten_tag_patches
 from harness.emulator.moto.iam import iam_patches
 from harness.emulator.moto.log_searches import log_search_patches
 from harness.emulator.moto.patches import Patch
@@ -20,6 +21,7 @@ def all_patches(permissions: Permissions) -> tuple[Patch, ...]:
         *s3_access_patches(permissions),
         *bucket_default_patches(),
         *bucket_tag_patches(),
+        *forgotten_tag_patches(),
         *iam_patches(),
         *event_patches(),
         *log_search_patches(),
