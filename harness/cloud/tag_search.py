@@ -38,13 +38,19 @@ def find_tagged(session: boto3.Session, key: str, value: str | None = None) -> l
         for role in page["Roles"]:
             if role["Path"].startswith("/aws-"):
                 continue  # AWS's own
-            tags = iam.list_role_tags(RoleName=role["RoleName"])["Tags"]
+            try:
+                tags = iam.list_role_tags(RoleName=role["RoleName"])["Tags"]
+            except iam.exceptions.NoSuchEntityException:
+                continue  # listed for a while after it has gone
             found.append(Found(role["Arn"], {tag["Key"]: tag["Value"] for tag in tags}))
     for page in scheduler.get_paginator("list_schedule_groups").paginate():
         for group in page["ScheduleGroups"]:
             if group["Name"] == "default":
                 continue
-            tags = scheduler.list_tags_for_resource(ResourceArn=group["Arn"]).get("Tags", [])
+            try:
+                tags = scheduler.list_tags_for_resource(ResourceArn=group["Arn"]).get("Tags", [])
+            except scheduler.exceptions.ResourceNotFoundException:
+                continue
             found.append(Found(group["Arn"], {tag["Key"]: tag["Value"] for tag in tags}))
     region = session.region_name
     return [

@@ -39,6 +39,7 @@ from harness.targets.aws import refuse_old_boto3
 from harness.targets.target import TargetError
 from tests.aws.conftest import ACCOUNT, P3, everything
 from tests.validated import ValidatedSession
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -401,6 +402,20 @@ def test_policies_that_a_test_left_do_not_keep_a_role(place, stand_in, root, dat
         RoleName="scones-image-classification-us-east-1", PolicyName="variants", PolicyDocument=document
     )
     destroy_cloud(target, session, settings, root)
+    assert everything(session) == set()
+
+
+def test_what_is_listed_for_a_while_after_its_removal_is_not_still_there(place, stand_in, root, dataset):
+    target, session = place
+    settings = replace(stand_in.settings, model=str(root / MODEL))
+    stand_in.control("PUT", "late", {"listings": 6})
+    try:
+        deploy_cloud(plan_cloud(target, session, settings, root, dataset, settings.model), session)
+        until(lambda: {kind for kind, _ in everything(session)} >= {"bucket", "role"}, every=0.5)
+        destroy_cloud(target, session, settings, root)
+        assert ("role", "scones-watchdog-us-east-1") in everything(session)
+    finally:
+        stand_in.control("PUT", "late", {"listings": 0})
     assert everything(session) == set()
 
 

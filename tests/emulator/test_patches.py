@@ -13,7 +13,7 @@ import sys
 import moto.core.utils, moto.events.models, moto.sns.models
 import moto.iam.responses, moto.logs.responses, moto.s3.responses
 import moto.sts.responses, moto.sagemaker.responses, moto.core.authorization
-import moto.resourcegroupstaggingapi.models, moto.stepfunctions.responses
+import moto.resourcegroupstaggingapi.models, moto.scheduler.models, moto.stepfunctions.responses
 
 def attributes():
     found = {}
