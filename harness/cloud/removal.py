@@ -44,7 +44,14 @@ class Found:
 
     @classmethod
     def named(cls, kind: str, name: str, account: str, region: str) -> Found:
-        """Return the resource of a kind that has a name, in an account and region."""
+        """Return the resource of a kind that has a name.
+
+        Args:
+            kind: one of :data:`ORDER`, but for stacks and training jobs.
+            name: what it is called.
+            account: in which it is.
+            region: in which it is, where its kind has one.
+        """
         return cls(_ARNS[kind].format(name=name, account=account, region=region))
 
     @property
