@@ -31,6 +31,7 @@ from harness.emulator.moto.app import MotoApp
 from harness.emulator.moto.catalogue import all_patches
 from harness.emulator.moto.deliveries import delivery_patches
 from harness.emulator.moto.late import Late, LateIam
+from harness.emulator.moto.messages import signing_certificate
 from harness.emulator.moto.patches import Patches
 from harness.emulator.moto.subscriptions import subscription_patches
 from harness.emulator.moto.tags import MotoResources, tagged_elsewhere
@@ -177,6 +178,7 @@ def assemble(options: EmulatorOptions, stack: ExitStack) -> Parts:
     gateway.connect(services, permissions, account_id, control.answer)
     urls = functions.urls()
     gateway.url_rules = urls.cors
+    gateway.certificates = signing_certificate
     gateway.front_doors = lambda request: urls.answer(request) or apis.answer(request)
     for service in services.all():
         service.start()

@@ -1,12 +1,17 @@
 """Events arrive: S3's notifications, messages of SNS, EventBridge's rules; with the permission of who gets them."""
 
+import base64
 import json
 import time
 import uuid
 
 import boto3
 import pytest
+import requests
 from botocore.exceptions import ClientError
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 
 from harness.emulator.events.rules import input_of
 from tests.emulator.packages import package
@@ -132,6 +137,42 @@ def test_sns_invokes_its_subscribers(clients, function, queue):
     (record,) = received(clients, queue)["Records"]
     assert record["EventSource"] == "aws:sns"
     assert (record["Sns"]["TopicArn"], record["Sns"]["Message"], record["Sns"]["Subject"]) == (topic, "hello", "s")
+
+
+@pytest.mark.parametrize(("version", "algorithm"), [("1", hashes.SHA1()), ("2", hashes.SHA256())])
+def test_sns_signs_as_its_topic_asks(target, clients, queue, version, algorithm):
+    sns, arn = clients["sns"], arn_of(clients, queue)
+    attributes = {"SignatureVersion": "2"} if version == "2" else {}
+    topic = sns.create_topic(Name=f"t-{uuid.uuid4().hex[:8]}", Attributes=attributes)["TopicArn"]
+    subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"]
+    sns.publish(TopicArn=topic, Message="hello", Subject="s")
+    message = received(clients, queue)
+    assert message["SignatureVersion"] == version
+    assert message["UnsubscribeURL"].endswith(f"SubscriptionArn={subscription}")
+    there = {"https": target.environment["HTTPS_PROXY"]}
+    pem = requests.get(
+        message["SigningCertURL"], proxies=there, verify=target.environment["AWS_CA_BUNDLE"], timeout=10
+    ).content
+    signed = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
+    text = "".join(f"{part}\n{message[part]}\n" for part in signed)
+    assert pem.startswith(b"-----BEGIN"), pem
+    key = x509.load_pem_x509_certificate(pem).public_key()
+    key.verify(base64.b64decode(message["Signature"]), text.encode(), padding.PKCS1v15(), algorithm)
+
+
+def test_a_fifo_topic_numbers_its_messages(clients):
+    sns, sqs, name = clients["sns"], clients["sqs"], f"t-{uuid.uuid4().hex[:8]}.fifo"
+    fifo = {"FifoTopic": "true", "ContentBasedDeduplication": "true"}
+    topic = sns.create_topic(Name=name, Attributes=fifo)["TopicArn"]
+    url = sqs.create_queue(QueueName=name, Attributes={"FifoQueue": "true"})["QueueUrl"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn_of(clients, url))
+    numbers = [sns.publish(TopicArn=topic, Message=text, MessageGroupId="g")["SequenceNumber"] for text in "ab"]
+    entries = [{"Id": text, "Message": text, "MessageGroupId": "g"} for text in "cd"]
+    done = sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=entries)["Successful"]
+    numbers += [each["SequenceNumber"] for each in done]
+    assert numbers == sorted(set(numbers)) and {len(number) for number in numbers} == {20}
+    seen = [json.loads(each["Body"]) for each in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]]
+    assert [(each["Message"], each["SequenceNumber"]) for each in seen] == list(zip("abcd", numbers, strict=True))
 
 
 def test_rules_send_events_to_functions_and_machines(clients, function, queue):

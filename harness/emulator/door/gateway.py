@@ -48,6 +48,8 @@ UNREADABLE = (RecursionError, UnicodeDecodeError, json.JSONDecodeError)
 """What moto and the like raise, which read bodies themselves."""
 _MESSAGE_IN_CAPITALS = ("lambda", "sagemaker", "sagemaker-runtime")
 _XML = ("query", "ec2", "rest-xml")
+CERTIFICATES = "/SimpleNotificationService-"
+"""How the paths of the certificates begin with which SNS signs: anybody may have them, as on AWS."""
 _READS = re.compile(r"\.(Describe|List|Get)[A-Z]")
 _DOCUMENTS = ("document", "iframe", "frame", "embed", "object")
 
@@ -93,6 +95,8 @@ class Gateway:
         self._control: Callable[[Request], Response] = fallback
         self._fallback = fallback
         self._faults = faults
+        self.certificates: Callable[[str], Response] = lambda name: Response(status=404)
+        """Answers with a certificate of SNS's, by its name."""
         self.front_doors: Callable[[Request], Response | None] | None = None
         """Answers requests to users' own APIs; None for what is none."""
         self.page: Page | None = None
@@ -156,6 +160,8 @@ class Gateway:
             response = self.front_doors(request)
             if response is not None:
                 return response
+        if request.method == "GET" and request.path.startswith(CERTIFICATES):
+            return self.certificates(request.path.lstrip("/"))
         with traced(unquote(request.headers.get(HEADER, "")) or current()):
             return self._counted(request)
 

@@ -10,6 +10,7 @@ from harness.emulator.moto.events import event_patches
 from harness.emulator.moto.forgotten_tags import forgotten_tag_patches
 from harness.emulator.moto.iam import iam_patches
 from harness.emulator.moto.log_searches import log_search_patches
+from harness.emulator.moto.messages import message_patches
 from harness.emulator.moto.patches import Patch
 from harness.emulator.moto.s3_access import s3_access_patches
 
@@ -24,5 +25,6 @@ def all_patches(permissions: Permissions) -> tuple[Patch, ...]:
         *forgotten_tag_patches(),
         *iam_patches(),
         *event_patches(),
+        *message_patches(),
         *log_search_patches(),
     )
