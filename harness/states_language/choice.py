@@ -11,6 +11,7 @@ from harness.states_language import jsonpath, timestamps
 from harness.states_language.effects import Json
 from harness.states_language.errors import EvaluationError, SyntaxFault
 from harness.states_language.fields import Evaluator, Scope
+from harness.states_language.wildcards import wildcard_pattern
 
 Condition = Callable[[Scope], bool]
 
@@ -123,7 +124,7 @@ def _comparison(variable: str, name: str, wanted: Json) -> Condition:
         test = _TESTS[name]
         return lambda scope: test(found(scope)) is wanted
     if name == "StringMatches":
-        pattern = _pattern(wanted)
+        pattern = wildcard_pattern(wanted)
 
         def matches(scope: Scope) -> bool:
             value = found(scope)
@@ -166,36 +167,3 @@ def _path(text: str, place: str) -> Evaluator:
             ) from None
 
     return evaluate
-
-
-def _pattern(text: str) -> Callable[[str], bool]:
-    r"""Return what ``StringMatches`` tests, in linear time: ``*`` is any characters, ``\*`` and ``\\`` themselves."""
-    parts: list[str] = [""]
-    position = 0
-    while position < len(text):
-        character = text[position]
-        if character == "\\" and text[position + 1 : position + 2] in ("*", "\\"):
-            position += 1
-            parts[-1] += text[position]
-        elif character == "*":
-            parts.append("")
-        else:
-            parts[-1] += character
-        position += 1
-    first, *middle = parts
-    if not middle:
-        return lambda value: value == first
-    last = middle.pop()
-
-    def matches(value: str) -> bool:
-        if len(value) < len(first) + len(last) or not (value.startswith(first) and value.endswith(last)):
-            return False
-        start, end = len(first), len(value) - len(last)
-        for part in middle:
-            start = value.find(part, start, end)
-            if start < 0:
-                return False
-            start += len(part)
-        return True
-
-    return matches

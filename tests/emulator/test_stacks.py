@@ -270,6 +270,13 @@ def include(bucket, key):
     return {"Name": "AWS::Include", "Parameters": {"Location": f"s3://{bucket}/{key}"}}
 
 
+def test_a_pattern_of_a_parameter_that_never_ends_is_refused(cfn, name):
+    declared = {"P": {"Type": "String", "AllowedPattern": "(a|aa)+$", "Default": "a" * 5000 + "!"}}
+    body = json.dumps({"Parameters": declared, "Resources": {"A": {"Type": "AWS::SNS::Topic"}}})
+    with pytest.raises(cfn.exceptions.ClientError, match="AllowedPattern that cannot be used"):
+        cfn.create_stack(StackName=name, TemplateBody=body)
+
+
 def test_a_type_that_is_not_emulated_fails_by_name_and_can_be_left_out(cfn, name, make):
     strange = {"Type": "AWS::Nothing::Thing", "Properties": {}}
     assert make({"One": PARAMETER, "Strange": {**strange, "DependsOn": "One"}})["StackStatus"] == "ROLLBACK_COMPLETE"

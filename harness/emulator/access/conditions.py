@@ -41,13 +41,13 @@ def fill_in(text: str, values: KeyValues) -> re.Pattern[str] | None:
     if "${" not in text:
         return glob(text)
     expression = _replaced(text, values, _expression, re.escape)
-    return None if expression is None else re.compile(expression, re.DOTALL)
+    return None if expression is None else re.compile(_without_backtracking(expression), re.DOTALL)
 
 
 @lru_cache(2048)
 def glob(text: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
     """A pattern of a policy without variables, in which ``*`` and ``?`` stand for any characters."""
-    return re.compile(_expression(text), flags | re.DOTALL)
+    return re.compile(_without_backtracking(_expression(text)), flags | re.DOTALL)
 
 
 def _replaced(
@@ -73,6 +73,17 @@ def _variable(match: re.Match[str], values: KeyValues) -> str | None:
 
 def _expression(text: str) -> str:
     return re.escape(text).replace(r"\*", ".*").replace(r"\?", ".")
+
+
+def _without_backtracking(expression: str) -> str:
+    """*expression*, in which what follows each ``.*`` is taken where it is found first.
+
+    That never loses a match, and many of them in one pattern would go back and forth for years.
+    """
+    first, *rest = expression.split(".*")
+    if not rest:
+        return expression
+    return "".join([first, *(f"(?>.*?{part})" for part in rest[:-1] if part), ".*", rest[-1]])
 
 
 def _is_met(operator: str, key: str, wanted: Any, values: KeyValues) -> bool:

@@ -21,6 +21,7 @@ from harness.emulator.access.sessions import Actor, RoleSession
 from harness.emulator.apigateway.mapping import Mapper
 from harness.emulator.apigateway.proxied import event_v1, event_v2, response_of
 from harness.emulator.apigateway.requests import Asked, answer, match, rank, read, request_value, route_of
+from harness.emulator.bounded_patterns import BoundedPattern
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
 from harness.emulator.services import Operation
@@ -175,7 +176,7 @@ class FrontDoors:
         chosen = None
         for response in (integration.get("integrationResponses") or {}).values():
             pattern = response.get("selectionPattern")
-            if pattern and told and re.fullmatch(pattern, told):
+            if pattern and told and BoundedPattern(pattern).fullmatch(told):
                 chosen = response
                 break
             if not pattern:

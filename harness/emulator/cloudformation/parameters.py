@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from harness.emulator.bounded_patterns import BoundedPattern
 from harness.emulator.cloudformation.documents import invalid
 
 HIDDEN = "****"
@@ -134,8 +135,13 @@ def _check(name: str, declaration: Mapping[str, Any], kind: str, value: str) -> 
                 refuse(f"must be a number not greater than {_text(declaration['MaxValue'])}.")
     elif not of:
         pattern = declaration.get("AllowedPattern")
-        if pattern is not None and any(not re.fullmatch(str(pattern), item) for item in items):
-            refuse(f"must match pattern {pattern}")
+        if pattern is not None:
+            try:
+                fits = all(map(BoundedPattern(str(pattern)).fullmatch, items))
+            except ValueError as error:
+                raise invalid(f"Parameter {name} has an AllowedPattern that cannot be used: {error}") from None
+            if not fits:
+                refuse(f"must match pattern {pattern}")
         if "MinLength" in declaration and len(value) < int(declaration["MinLength"]):
             refuse(f"must contain at least {declaration['MinLength']} characters")
         if "MaxLength" in declaration and len(value) > int(declaration["MaxLength"]):

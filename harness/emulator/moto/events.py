@@ -1,12 +1,15 @@
-"""Has moto's EventBridge tell targets the account of an event, which moto leaves out."""
+"""What moto's EventBridge leaves out of events, and its patterns, which must not hang the emulator."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from harness.emulator.moto.patches import Patch
+from harness.states_language.wildcards import wildcard_pattern
 
 
 def event_patches() -> tuple[Patch, ...]:
-    """The patch, for :class:`~harness.emulator.moto.patches.Patches`."""
+    """The patches, for :class:`~harness.emulator.moto.patches.Patches`."""
     source = '"source": "<source>"'
     return (
         Patch(
@@ -16,4 +19,18 @@ def event_patches() -> tuple[Patch, ...]:
             "ours",
             lambda template: template.replace(source, f'{source}, "account": "<account>"'),
         ),
+        Patch(
+            "moto.events.models",
+            "EventPattern._wildcard_match",
+            "moto makes a regular expression of it, which goes back and forth for ever and holds up every thread",
+            "ours",
+            lambda original: staticmethod(_wildcard_match),
+        ),
     )
+
+
+def _wildcard_match(item: object, pattern: str) -> bool:
+    return isinstance(item, str) and _compiled(pattern)(item)
+
+
+_compiled = lru_cache(256)(wildcard_pattern)

@@ -5,12 +5,15 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/training-metrics.html
 
 from __future__ import annotations
 
-import re
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from harness.emulator.bounded_patterns import BoundedPattern, EndlessPatternError
 from harness.emulator.sagemaker.images import repository_of
+
+logger = logging.getLogger(__name__)
 
 BUILT_IN: Mapping[str, Sequence[Mapping[str, str]]] = {
     "image-classification": (
@@ -49,13 +52,18 @@ class MetricReader:
     """
 
     def __init__(self, definitions: Sequence[Mapping[str, str]]) -> None:
-        self._patterns = [(item["Name"], re.compile(item["Regex"])) for item in definitions]
+        self._patterns = {item["Name"]: BoundedPattern(item["Regex"]) for item in definitions}
         self._last: dict[str, tuple[float, datetime]] = {}
 
     def read(self, line: str, time: datetime) -> None:
         """Take one line of the log."""
-        for name, pattern in self._patterns:
-            match = pattern.search(line)
+        for name, pattern in list(self._patterns.items()):
+            try:
+                match = pattern.search(line)
+            except EndlessPatternError as error:
+                del self._patterns[name]  # it would hold up the log of every further line
+                logger.warning("metric %s: %s", name, error)
+                continue
             if match and match.groups():
                 try:
                     self._last[name] = (float(match[1]), time)
