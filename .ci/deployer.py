@@ -1,4 +1,5 @@
-"""Makes the role on a stand-in for AWS as which `pytest -m aws` deploys, with the guide's policy; prints its ARN.
+"""Makes the role on a stand-in for AWS as which `pytest -m aws` deploys, with the guide's policy, and the guide's
+boundary for the roles that it makes; prints the ARNs of both.
 
 python .ci/deployer.py http://127.0.0.1:PORT
 """
@@ -23,9 +24,10 @@ def main(url: str) -> None:
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     iam = boto3.client("iam")
     role = iam.create_role(RoleName=NAME, AssumeRolePolicyDocument=document)["Role"]["Arn"]
-    policy = (Path(__file__).parents[1] / "docs" / "aws-policy.json").read_text()
-    iam.put_role_policy(RoleName=NAME, PolicyName="deploy", PolicyDocument=policy)
-    print(role)
+    docs = Path(__file__).parents[1] / "docs"
+    iam.put_role_policy(RoleName=NAME, PolicyName="deploy", PolicyDocument=(docs / "aws-policy.json").read_text())
+    boundary = (docs / "aws-boundary.json").read_text()
+    print(role, iam.create_policy(PolicyName="scones-boundary", PolicyDocument=boundary)["Policy"]["Arn"])
 
 
 main(sys.argv[1])

@@ -99,6 +99,8 @@ class Settings:
     """Minutes after which SageMaker stops the training job."""
     spot: str = ""
     """``yes`` trains on spare instances (managed spot training): cheaper, but it may wait or be interrupted."""
+    permissions_boundary: str = ""
+    """On the aws target: ARN of a managed policy that bounds what the roles that are made may do; empty for none."""
     owner: str = ""
     """Whose the resources are, for their tags; empty for the name that AWS knows the caller by."""
     model: str = ""

@@ -48,5 +48,6 @@ def stack_parameters(settings: Settings, account: str, region: str) -> dict[str,
         "BucketName": bucket_name(settings, account, region),
         "EndpointName": settings.endpoint,
         "RoleSuffix": f"-{region}",
+        "PermissionsBoundary": settings.permissions_boundary,
         "Threshold": str(settings.threshold),
     }

@@ -18,6 +18,7 @@ from tests.validated import ValidatedSession
 from tests.waiting import hear
 
 ACCOUNT = "123456789012"
+BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/scones-boundary"
 P3 = "ml.p3.2xlarge for training job usage"
 
 
@@ -131,7 +132,7 @@ def everything(session):
 
 @pytest.fixture
 def deployer(stand_in, root):
-    """ARN of a role with the guide's policy, as which to deploy."""
+    """ARN of a role with the guide's policy, as which to deploy; the guide's boundary is there."""
     with stand_in.session() as (_, session):
         iam = session.client("iam")
         trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
@@ -139,6 +140,10 @@ def deployer(stand_in, root):
         role = iam.create_role(RoleName="deployer", AssumeRolePolicyDocument=document)["Role"]["Arn"]
         policy = (root / "docs" / "aws-policy.json").read_text()
         iam.put_role_policy(RoleName="deployer", PolicyName="deploy", PolicyDocument=policy)
+        boundary = (root / "docs" / "aws-boundary.json").read_text()
+        made = iam.create_policy(PolicyName="scones-boundary", PolicyDocument=boundary)["Policy"]["Arn"]
+        assert made == BOUNDARY
         yield role
+        iam.delete_policy(PolicyArn=BOUNDARY)
         iam.delete_role_policy(RoleName="deployer", PolicyName="deploy")
         iam.delete_role(RoleName="deployer")

@@ -37,7 +37,7 @@ from harness.scones.workflow import CleanupError
 from harness.settings import Settings
 from harness.targets.aws import refuse_old_boto3
 from harness.targets.target import TargetError
-from tests.aws.conftest import ACCOUNT, P3, everything
+from tests.aws.conftest import ACCOUNT, BOUNDARY, P3, everything
 from tests.validated import ValidatedSession
 from tests.waiting import until
 
@@ -646,7 +646,8 @@ def test_the_policy_in_the_guide_is_enough(place, stand_in, root, dataset, deplo
     given = sts.assume_role(RoleArn=deployer, RoleSessionName="ci")["Credentials"]
     acting = ValidatedSession(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
     assert ":assumed-role/deployer/ci" in acting.client("sts").get_caller_identity()["Arn"]
-    with deployed_on_aws(target, acting, stand_in.settings, root, dataset) as scones:
+    settings = replace(stand_in.settings, permissions_boundary=BOUNDARY)
+    with deployed_on_aws(target, acting, settings, root, dataset) as scones:
         key = f"test/{dataset.test['filename'].iloc[0]}"
         result = run(acting.client("stepfunctions"), scones.state_machine_arn, scones.event(key))
         assert result.status in ("SUCCEEDED", "FAILED")
@@ -658,9 +659,50 @@ def test_the_policy_in_the_guide_is_enough(place, stand_in, root, dataset, deplo
     iam.put_role_policy(RoleName="deployer", PolicyName="deploy", PolicyDocument=json.dumps(document))
     with (
         pytest.raises(ClientError, match=r"assumed-role/deployer/ci is not authorized to perform: scheduler:"),
-        deployed_on_aws(target, acting, stand_in.settings, root, dataset),
+        deployed_on_aws(target, acting, settings, root, dataset),
     ):
         pass
+
+
+def test_who_deploys_by_the_guide_makes_no_role_beyond_the_boundary(place, stand_in, root, dataset, deployer):
+    target, session = place
+    given = session.client("sts").assume_role(RoleArn=deployer, RoleSessionName="ci")["Credentials"]
+    acting = ValidatedSession(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+    settings = replace(stand_in.settings, model=str(root / MODEL))
+    with (
+        pytest.raises(StackFailure, match=r"deployer/ci is not authorized to perform: iam:CreateRole"),
+        deployed_on_aws(target, acting, settings, root, dataset),
+    ):
+        pass
+    mine, theirs = acting.client("iam"), session.client("iam")
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    anything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [anything]})
+    theirs.create_role(RoleName="scones-unbounded", AssumeRolePolicyDocument=document)
+    theirs.create_role(RoleName="scones-bounded", AssumeRolePolicyDocument=document, PermissionsBoundary=BOUNDARY)
+    other = theirs.create_policy(PolicyName="scones-other", PolicyDocument=policy)["Policy"]["Arn"]
+    new = {"RoleName": "scones-new", "AssumeRolePolicyDocument": document}
+    for refused in (
+        lambda: mine.create_role(**new, PermissionsBoundary=other),
+        lambda: mine.put_role_policy(RoleName="scones-unbounded", PolicyName="all", PolicyDocument=policy),
+        lambda: mine.update_assume_role_policy(RoleName="scones-unbounded", PolicyDocument=document),
+        lambda: mine.put_role_permissions_boundary(RoleName="scones-bounded", PermissionsBoundary=other),
+        lambda: mine.delete_role_permissions_boundary(RoleName="scones-bounded"),
+        lambda: mine.create_policy_version(PolicyArn=BOUNDARY, PolicyDocument=policy, SetAsDefault=True),
+    ):
+        with pytest.raises(ClientError, match="is not authorized to perform: iam:"):
+            refused()
+    mine.put_role_policy(RoleName="scones-bounded", PolicyName="all", PolicyDocument=policy)
+    mine.update_assume_role_policy(RoleName="scones-bounded", PolicyDocument=document)
+    theirs.delete_policy(PolicyArn=other)
+    roles = [Found.named("role", name, ACCOUNT, "") for name in ("scones-bounded", "scones-unbounded")]
+    assert remove_all(roles, session) == []
+
+
+def test_policies_are_short_enough_to_be_managed_ones(root):
+    for name in ("aws-policy.json", "aws-boundary.json"):
+        assert len("".join((root / "docs" / name).read_text().split())) <= 6_144
 
 
 # The commands

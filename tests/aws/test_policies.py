@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.project.template import read_plan
-from tests.aws.conftest import ACCOUNT, everything, started
+from tests.aws.conftest import ACCOUNT, BOUNDARY, everything, started
 from tests.aws.test_cloud import harness, place  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.slow
@@ -19,6 +19,7 @@ BY_CLOUDFORMATION = {
     "iam:GetRolePolicy",
     "iam:ListAttachedRolePolicies",
     "iam:UntagRole",
+    "iam:PutRolePermissionsBoundary",
     "iam:UpdateRole",
     "lambda:GetFunctionCodeSigningConfig",
     "lambda:GetFunctionRecursionConfig",
@@ -90,14 +91,16 @@ def emulator_process(tmp_path_factory):
 def observed(place, stand_in, root, drawings, tmp_path, deployer):  # noqa: F811
     """What each role was seen doing in the suite, two deployments, two evaluations, a sweep and the removal."""
 
+    who = {"HARNESS_AWS_STAND_IN_ROLE": deployer, "HARNESS_PERMISSIONS_BOUNDARY": BOUNDARY}
+
     def run(*arguments, **environment):
-        done = harness(stand_in, root, *arguments, HARNESS_AWS_STAND_IN_ROLE=deployer, **environment)
+        done = harness(stand_in, root, *arguments, **who, **environment)
         assert done.returncode == 0, done.stdout + done.stderr
 
     suite = subprocess.run(
         [sys.executable, "-m", "pytest", "-m", "aws", "-q", "-p", "no:cacheprovider", *AGREED],
         cwd=root,
-        env=stand_in.environment(HARNESS_AWS_STAND_IN_ROLE=deployer, HARNESS_RECORDINGS=str(tmp_path / "recorded")),
+        env=stand_in.environment(**who, HARNESS_RECORDINGS=str(tmp_path / "recorded")),
         capture_output=True,
         text=True,
     )

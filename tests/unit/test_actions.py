@@ -25,7 +25,7 @@ SERVICES = {
     "tag": "resourcegroupstaggingapi",
 }
 STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/s/1"
-PLACE = Place("us-east-1", "123456789012", lambda name: None, lambda change_set: STACK)
+PLACE = Place("us-east-1", "123456789012", lambda name: None, lambda change_set: STACK, lambda name: None)
 AS_REFUSALS_SAY = {"logs:DescribeLogGroups", "iam:ListRoles"}
 """AWS's list has no resource for these, and its refusals name one."""
 

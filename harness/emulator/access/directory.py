@@ -33,6 +33,9 @@ class Directory(Protocol):
     def policies_of(self, entity: object | None) -> list[str]:
         """The documents of the policies that are attached to it."""
 
+    def boundary_arn(self, entity: object | None) -> str | None:
+        """The ARN of its permissions boundary; None where there is none."""
+
     def boundary_of(self, entity: object | None) -> list[str] | None:
         """The document of its permissions boundary; None where there is none."""
 

@@ -45,7 +45,7 @@ class Gate:
         session = call.caller
         if session is None:
             return
-        place = Place(call.region, self._account_id, self._role_arn, self._resources.stack_of)
+        place = Place(call.region, self._account_id, self._role_arn, self._resources.stack_of, self._boundary_arn)
         for wanted in permissions_for(Operation.of(call), place):
             words = self._permissions.refusal(
                 session, wanted.action, wanted.resource, wanted.values, tags=partial(self._tags_of, wanted.resource)
@@ -57,6 +57,9 @@ class Gate:
     def _role_arn(self, name: str) -> str | None:
         role = self._directory.role(name)
         return role.arn if role is not None else None
+
+    def _boundary_arn(self, name: str) -> str | None:
+        return self._directory.boundary_arn(self._directory.role(name))
 
     def _tags_of(self, arn: str) -> Mapping[str, str]:
         """A resource's tags, their keys in small letters."""

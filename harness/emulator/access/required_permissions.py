@@ -72,6 +72,8 @@ class Place:
     """A role's, by its name."""
     stack_of: Find
     """A stack's, by that of a change set."""
+    boundary_of: Find
+    """That of a role's permissions boundary, by the role's name."""
 
     def arn(self, service: str, rest: str) -> str:
         """ARN of a resource in the region and account."""
@@ -375,6 +377,11 @@ def _request_values(operation: Operation, place: Place) -> dict[str, list[str]]:
         values |= {f"aws:requesttag/{key.lower()}": [value] for key, value in tags.items()}
     elif removed := operation.parameters.get("TagKeys") or operation.parameters.get("tagKeys"):
         values["aws:tagkeys"] = [str(key) for key in removed] if isinstance(removed, list) else [str(removed)]
+    if operation.prefix == "iam" and (role := operation.parameters.get("RoleName")):
+        # What is asked for, or else what the role has.
+        boundary = operation.parameters.get("PermissionsBoundary") or place.boundary_of(str(role))
+        if boundary:
+            values["iam:permissionsboundary"] = [str(boundary)]
     if operation.prefix == "sagemaker":
         resources = [operation.parameters.get("ResourceConfig") or {}]
         resources += operation.parameters.get("ProductionVariants") or []

@@ -61,10 +61,14 @@ class MotoIam:
                     found += _attached(group)
         return found
 
+    def boundary_arn(self, entity: Any | None) -> str | None:
+        """The ARN of the permissions boundary; None where there is none."""
+        return getattr(entity, "permissions_boundary_arn", None) or None
+
     def boundary_of(self, entity: Any | None) -> list[str] | None:
         """The document of the permissions boundary; None where there is none."""
-        arn = getattr(entity, "permissions_boundary_arn", None)
-        if not arn or entity is None:
+        arn = self.boundary_arn(entity)
+        if arn is None:
             return None
         policy = self._iam.managed_policies.get(arn)
         return [_default_version(policy)] if policy is not None else []
