@@ -1,5 +1,6 @@
-"""Makes the role on a stand-in for AWS as which `pytest -m aws` deploys, with the guide's policy, and the guide's
-boundary for the roles that it makes; prints the ARNs of both.
+"""Makes the role on a stand-in for AWS as which `pytest -m aws` deploys, and its roles' boundary; prints both ARNs.
+
+Policy and boundary are the guide's.
 
 python .ci/deployer.py http://127.0.0.1:PORT
 """

@@ -74,8 +74,9 @@ def test_resources_are_those_that_aws_has_for_the_action(aws, prefix):
 
 
 def statements(root):
-    """Each statement that allows something in the guide's policy and in the template's roles."""
-    yield from json.loads((root / "docs" / "aws-policy.json").read_text())["Statement"]
+    """Each statement that allows something in the guide's policy and boundary, and in the template's roles."""
+    for name in ("aws-policy.json", "aws-boundary.json"):
+        yield from json.loads((root / "docs" / name).read_text())["Statement"]
 
     class Loader(yaml.SafeLoader):
         pass
