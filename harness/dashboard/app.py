@@ -15,13 +15,18 @@ from harness.dashboard.captures import CaptureReader, execution_of, least_sure
 from harness.dashboard.clients import Clients
 from harness.dashboard.data_flow import data_flow
 from harness.dashboard.definition import elsewhere, graph_of, not_reached, states_in
-from harness.dashboard.endpoints import Endpoint, endpoints
+from harness.dashboard.endpoints import Endpoint, add_endpoints, endpoints
 from harness.dashboard.executions import ExecutionIndex, ExecutionView, ExecutionViews, Wanted
 from harness.dashboard.guard import Guard
 from harness.dashboard.items import picked
 from harness.dashboard.logs import log_of
 from harness.dashboard.map_runs import add_map_runs, version_of
 from harness.dashboard.reasons import message_of, reason_of
+from harness.dashboard.services.buckets import add_buckets
+from harness.dashboard.services.functions import add_functions
+from harness.dashboard.services.jobs import add_jobs
+from harness.dashboard.services.roles import add_roles
+from harness.dashboard.services.stacks import add_stacks
 from harness.dashboard.steps import states_of
 from harness.dashboard.timeline import timeline_of
 from harness.dashboard.watch import TooManyStreams, Topic, Watch
@@ -29,6 +34,18 @@ from harness.dashboard.workspace import VIEWS, add_workspace, events_of
 from harness.scones.dataset import CLASS_NAMES
 from harness.settings import get_settings
 
+NAVIGATION = (
+    ("overview", "Executions", ("execution", "map_run")),
+    ("functions", "Functions", ("function",)),
+    ("endpoints", "Endpoints", ()),
+    ("captures", "Captures", ()),
+    ("jobs", "Jobs", ("job",)),
+    ("buckets", "Buckets", ("bucket", "object")),
+    ("roles", "Roles", ("role",)),
+    ("stacks", "Stacks", ("stack",)),
+    ("faults", "Faults", ()),
+)
+"""The pages that each page leads to: endpoint, title, and the pages that are below it."""
 _GONE = ("ExecutionDoesNotExist", "InvalidArn")
 
 
@@ -82,6 +99,7 @@ def _make_app(page: Dashboard) -> Flask:
         pictures=show.pictures_in,
         message=message_of,
     )
+    app.jinja_env.globals.update(NAVIGATION=NAVIGATION)
     app.jinja_env.globals.update(many=show.many, words=show.STATUS_WORDS, reason_of=reason_of, tojson_text=json.dumps)
 
     @app.before_request
@@ -123,7 +141,8 @@ def _make_app(page: Dashboard) -> Flask:
     _add_executions(app, page)
     add_workspace(app, page.clients, page.index, page.views, page.watch, lambda arn: _view(page, arn))
     add_map_runs(app, page.clients)
-    _add_endpoints(app, page)
+    for add in (add_functions, add_endpoints, add_jobs, add_buckets, add_roles, add_stacks):
+        add(app, page.clients)
     _add_captures(app, page)
     _add_faults(app, page)
     _add_watch(app, page)
@@ -307,12 +326,6 @@ def _class_name(number: int, classes: int) -> str:
 
 def _faults_on(clients: Clients) -> int:
     return 0 if clients.control is None else len(clients.control.get("faults")["faults"])
-
-
-def _add_endpoints(app: Flask, page: Dashboard) -> None:
-    @app.get("/endpoints", endpoint="endpoints")
-    def show_endpoints() -> str:
-        return render_template("endpoints.html", endpoints=endpoints(page.clients.sagemaker))
 
 
 def _add_captures(app: Flask, page: Dashboard) -> None:

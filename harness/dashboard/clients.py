@@ -24,6 +24,11 @@ class Clients:
     functions: Any
     """AWS Lambda."""
     logs: Any
+    iam: Any
+    stacks: Any
+    """AWS CloudFormation."""
+    runtime: Any
+    """SageMaker's, which asks endpoints."""
     control: ControlApi | None = None
 
     @property
@@ -71,5 +76,8 @@ def clients_of(
         sagemaker=session.client("sagemaker", **given),
         functions=session.client("lambda", **given),
         logs=session.client("logs", **given),
+        iam=session.client("iam", **given),
+        stacks=session.client("cloudformation", **given),
+        runtime=session.client("sagemaker-runtime", **given),
         control=None if control_url is None else ControlApi(control_url, token),
     )

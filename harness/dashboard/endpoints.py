@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
+from flask import Flask, abort, render_template, request
+
+from harness.dashboard.clients import Clients
 
 STUB_TAG = {"Key": "harness:stub", "Value": "true"}
 _WORDS = {
@@ -136,3 +140,29 @@ def _variant(sagemaker: Any, variant: dict[str, Any], configured: dict[str, Any]
         wanted_instances=int(variant.get("DesiredInstanceCount", 0)),
         share=float(variant.get("CurrentWeight", 0)) / weights,
     )
+
+
+def add_endpoints(app: Flask, clients: Clients) -> None:
+    """Add the page of endpoints, from which they are asked."""
+
+    @app.get("/endpoints", endpoint="endpoints")
+    def shown() -> str:
+        return render_template("endpoints.html", endpoints=endpoints(clients.sagemaker))
+
+    @app.post("/endpoints/<name>/invoke", endpoint="invoke_endpoint")
+    def asked(name: str) -> str:
+        kind, variant = request.args.get("kind", "application/json"), request.args.get("variant", "")
+        given = {"TargetVariant": variant} if variant else {}
+        began = time.monotonic()
+        try:
+            answer = clients.runtime.invoke_endpoint(
+                EndpointName=name, ContentType=kind, Body=request.get_data(), **given
+            )
+        except ClientError as error:
+            abort(400, error.response["Error"].get("Message") or str(error))
+        payload = answer["Body"].read().decode("utf-8", "replace")
+        seconds = time.monotonic() - began
+        return render_template(
+            "invoked.html",
+            answer={"payload": payload, "seconds": seconds, "variant": answer.get("InvokedProductionVariant")},
+        )

@@ -31,8 +31,9 @@ class Control:
     and ``PUT quotas`` with numbers by name: what Service Quotas answers; ``GET late`` and ``PUT late`` with seconds
     for ``roles`` or ``listings``: how late changes are seen;
     ``GET functions/processes``: process numbers of execution environments;
-    ``GET policies``: by role, the smallest policy that its calls need; ``POST flush``: write buffered logs and capture
-    records; ``GET clock`` and ``POST clock`` with ``virtual`` or ``advance`` (seconds): Step Functions' clock;
+    ``GET policies``: by role, the smallest policy that its calls need, and what was ``refused``; ``POST flush``: write
+    buffered logs and capture records; ``GET clock`` and ``POST clock`` with ``virtual`` or ``advance`` (seconds): Step
+    Functions' clock;
     ``GET faults``, ``POST faults``, ``DELETE faults`` and ``DELETE faults/<id>``: faults on demand;
     ``POST traces`` with ``on`` and ``GET traces``: which ways executions take through their machines;
     ``POST mocks``: have states answer what they are told, by name;
@@ -98,7 +99,7 @@ class Control:
                 self._sagemaker.flush()
                 return json_response({"status": "flushed"})
             case "GET", ["policies"]:
-                return json_response({"policies": self._permissions.observed()})
+                return json_response({"policies": self._permissions.observed(), "refused": self._permissions.refused()})
             case "GET" | "POST", ["clock"]:
                 return self._answer_clock(request)
             case "GET" | "POST" | "DELETE", ["faults", *_]:

@@ -12,13 +12,21 @@ PAGES = {
     "executions": "/",
     "start": "/?tab=start",
     "workflow": "/?tab=workflow",
+    "functions": "/functions",
+    "function": "/functions/classifyImageData",
+    "jobs": "/jobs",
+    "buckets": "/buckets",
+    "bucket": "/buckets/scones-unlimited-123456789012?prefix=test/",
+    "roles": "/roles",
+    "role": "/roles/scones-classify-image-data",
+    "stacks": "/stacks",
     "endpoints": "/endpoints",
     "captures": "/captures",
     "faults": "/faults",
 }
 READY = {
     "executions": ".row .status",
-    "start": "textarea",
+    "start": "[data-go]",
     "workflow": "svg .box",
     "endpoints": ".card",
     "captures": "#classes tr",
@@ -45,7 +53,7 @@ def looks(open_page, failed):
     for scheme, width in (("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)):
         for name, path in PAGES.items():
             page = open_page(path, scheme=scheme, width=width)
-            page.wait_for_selector(READY[name])
+            page.wait_for_selector(READY.get(name, "h1"))
             yield f"{name}-{scheme}-{width}", page
             page.close()
         page = open_page(f"/executions/{failed}", scheme=scheme, width=width)

@@ -296,3 +296,4 @@ if (main.querySelector("[data-start]")) import("./start.js");
 if (main.querySelector("#captures")) import("./captures.js");
 if (main.querySelector(".victims")) import("./faults.js");
 if (main.querySelector("#acts")) import("./workspace.js");
+if (main.querySelector("[data-ask]")) import("./ask.js");

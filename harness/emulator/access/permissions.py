@@ -12,8 +12,9 @@ import base64
 import hashlib
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -30,6 +31,8 @@ from harness.emulator.door.members import Members
 Values = Mapping[str, Sequence[str]]
 """What a request has for condition keys, which are in small letters."""
 NONE: Values = MappingProxyType({})
+MOST_REFUSED = 500
+"""Refusals that are remembered, the newest."""
 _EVERYTHING = '{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}'
 
 
@@ -61,6 +64,7 @@ class Permissions:
         self.kept_here = kept_here
         self._sessions: dict[str, Actor] = {}
         self._observed: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+        self._refused: deque[dict[str, str]] = deque(maxlen=MOST_REFUSED)
         self._lock = threading.Lock()
 
     def credentials(self, session: Actor) -> dict[str, str]:
@@ -162,6 +166,8 @@ class Permissions:
         if reason is None:
             return None
         shown = "*" if resource == ANY else resource
+        if session is not None:
+            self._note_refusal(actor.principal.rpartition("/")[2], action, shown, reason)
         shown = f'"{shown}"' if quoted else shown
         return f"User: {actor.arn} is not authorized to perform: {action} on resource: {shown} {reason}"
 
@@ -214,6 +220,16 @@ class Permissions:
         """By role, the smallest policy that allows what its sessions did or tried."""
         with self._lock:
             return {role: smallest_policy(calls) for role, calls in sorted(self._observed.items())}
+
+    def refused(self) -> list[dict[str, str]]:
+        """What roles were refused, the oldest first: ``at``, ``role``, ``action``, ``resource`` and ``why``."""
+        with self._lock:
+            return list(self._refused)
+
+    def _note_refusal(self, role: str, action: str, resource: str, why: str) -> None:
+        at = datetime.now(UTC).isoformat()
+        with self._lock:
+            self._refused.append({"at": at, "role": role, "action": action, "resource": resource, "why": why})
 
     def _is_before_iam(self, role: str) -> bool:
         """Whether it is the developer's role, which is made when IAM is first asked."""
