@@ -11,9 +11,10 @@ import threading
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import Members
 
 if TYPE_CHECKING:
     from botocore.model import ServiceModel
@@ -25,12 +26,29 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/CommonErrors.html
 """
 
 
+class Loader(Protocol):
+    """What is used here of botocore's loader."""
+
+    def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Members:
+        """Load a part of a service's model.
+
+        Args:
+            service_name: e.g. ``s3``.
+            type_name: e.g. ``service-2``.
+            api_version: e.g. ``2006-03-01``; None: the latest.
+        """
+
+    def load_data(self, name: str) -> Members:
+        """Load a file of botocore's."""
+
+
 @lru_cache(1)
-def models_loader() -> Any:
+def models_loader() -> Loader:
     """The loader of service models, made once, as botocore's sessions and moto take it."""
     from botocore.session import Session
 
-    return Session().get_component("data_loader")
+    loader: Loader = Session().get_component("data_loader")
+    return loader
 
 
 class ClientsLoader:
@@ -43,12 +61,12 @@ class ClientsLoader:
     def __init__(self) -> None:
         self._loader = models_loader()
         self._lock = threading.Lock()
-        self._copies: dict[tuple[str, str | None], Any] = {}
+        self._copies: dict[tuple[str, str | None], Members] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
 
-    def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
+    def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Members:
         """Load a part of a service's model, as botocore's loader does.
 
         Args:

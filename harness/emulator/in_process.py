@@ -17,7 +17,7 @@ OWN = "harness.own"
 
 
 def send_in_process(
-    request: AWSPreparedRequest, answer: Callable[[Request], Response], own: bool = False, **_: Any
+    request: AWSPreparedRequest, answer: Callable[[Request], Response], own: bool = False, **_: object
 ) -> AWSResponse:
     """Answer what a client is about to send; to be registered for botocore's event ``before-send``.
 

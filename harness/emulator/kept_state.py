@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from harness.emulator.door.members import Members
 from harness.emulator.moto.records import KIND, moto_records, restore_moto
 from harness.emulator.process.records import DamagedError, Record
 from harness.emulator.process.state import StateFolder
@@ -55,7 +56,7 @@ class KeptState:
                 for record in saved:
                     of, _, kind = record.kind.partition("/")
                     if of == service.name:
-                        service.restore(kind, record.key, record.data)
+                        service.restore(kind, record.key, _members(record))
             resume()
         except (DamagedError, LookupError, TypeError, ValueError) as error:
             raise self._folder.damaged(error) from None
@@ -80,3 +81,9 @@ class KeptState:
     def close(self) -> None:
         """Leave the folder to others."""
         self._folder.close()
+
+
+def _members(record: Record) -> Members:
+    if not isinstance(record.data, Mapping):
+        raise DamagedError(f"{record.kind} {record.key} has no members")
+    return record.data

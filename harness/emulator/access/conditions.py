@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from harness.emulator.door.members import Members, structure
+
 KeyValues = Callable[[str], Sequence[str] | None]
 """Gives a condition key's values in a request, by the key in small letters; None where the request has no such key."""
 
@@ -21,7 +23,7 @@ _VARIABLE = re.compile(r"\$\{([^},]+)(?:,\s*'([^']*)')?\}")
 _LITERAL = ("*", "?", "$")
 
 
-def are_met(conditions: Mapping[str, Mapping[str, Any]], values: KeyValues) -> bool:
+def are_met(conditions: Members, values: KeyValues) -> bool:
     """Whether a request meets all *conditions* of a statement.
 
     Args:
@@ -29,7 +31,9 @@ def are_met(conditions: Mapping[str, Mapping[str, Any]], values: KeyValues) -> b
         values: what the request has.
     """
     return all(
-        _is_met(operator, key, wanted, values) for operator, keys in conditions.items() for key, wanted in keys.items()
+        _is_met(operator, key, wanted, values)
+        for operator in conditions
+        for key, wanted in structure(conditions, operator).items()
     )
 
 

@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from harness.emulator.access.conditions import KeyValues, are_met, fill_in, glob
+from harness.emulator.door.members import Members, structure, text
 
 ANY = "(any)"
 """A resource that is not known: whether the action is allowed on any is all that can be told."""
@@ -42,32 +42,32 @@ class Asked:
 def read(document: str) -> tuple[Statement, ...]:
     """The statements of a policy document."""
     found = json.loads(document)["Statement"]
-    return tuple(Statement(statement) for statement in as_list(found))
+    return tuple(Statement(statement) for statement in (found if isinstance(found, list) else [found]))
 
 
 def effects(documents: Iterable[str], asked: Asked) -> set[str]:
     """``Allow`` and ``Deny``, as far as statements of *documents* say so of what is asked."""
-    return {str(statement.effect) for text in documents for statement in read(text) if statement.covers(asked)}
+    return {statement.effect for document in documents for statement in read(document) if statement.covers(asked)}
 
 
-def as_list(value: Any) -> list[Any]:
+def _texts(value: object) -> list[str]:
     """One or several, as policies write them."""
-    return value if isinstance(value, list) else [value]
+    return [str(each) for each in (value if isinstance(value, list) else [value])]
 
 
 class Statement:
     """One statement of a policy."""
 
-    def __init__(self, statement: dict[str, Any]) -> None:
+    def __init__(self, statement: Members) -> None:
         self._statement = statement
-        self.effect = statement["Effect"]
+        self.effect = text(statement, "Effect")
 
     def covers(self, asked: Asked) -> bool:
         """Whether the statement is about what is asked, whoever asks."""
         return (
             self._names_action(asked.action)
             and self._names_resource(asked)
-            and are_met(self._statement.get("Condition") or {}, asked.values)
+            and are_met(structure(self._statement, "Condition"), asked.values)
         )
 
     def names_principal(self, principals: Sequence[str], kind: str = "AWS") -> str | None:
@@ -75,14 +75,14 @@ class Statement:
         element = "Principal" if "Principal" in self._statement else "NotPrincipal"
         named = self._statement.get(element) or {}
         named = named if isinstance(named, dict) else {"AWS": named}
-        names = [str(name) for name in as_list(named.get(kind) or [])]
+        names = _texts(named.get(kind) or [])
         if element == "NotPrincipal":
             return principals[0] if not set(names) & set(principals) else None
         return next((name for name in (*principals, "*") if name in names), None)
 
     def _names_action(self, action: str) -> bool:
         wanted = "Action" in self._statement
-        patterns = as_list(self._statement.get("Action" if wanted else "NotAction", []))
+        patterns = _texts(self._statement.get("Action" if wanted else "NotAction", []))
         return any(glob(text, re.IGNORECASE).fullmatch(action) for text in patterns) is wanted
 
     def _names_resource(self, asked: Asked) -> bool:
@@ -90,7 +90,7 @@ class Statement:
         if "Resource" not in statement and "NotResource" not in statement:
             return True  # a trust policy's
         wanted = "Resource" in statement
-        patterns = as_list(statement.get("Resource" if wanted else "NotResource", []))
+        patterns = _texts(statement.get("Resource" if wanted else "NotResource", []))
         if asked.resource == ANY:
             return statement["Effect"] == "Allow" or (wanted and ALL in patterns)
         found = (fill_in(text, asked.values) for text in patterns)

@@ -24,6 +24,7 @@ from harness.emulator.apigateway.requests import Asked, answer, match, rank, rea
 from harness.emulator.bounded_patterns import BoundedPattern
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import text
 from harness.emulator.services import Operation
 
 _FUNCTION = re.compile(r"functions/(arn:[^/]+)/invocations")
@@ -227,17 +228,18 @@ class FrontDoors:
         if found is None:
             return answer(404, {"message": "Not Found"})
         route, parameters = found
+        key = text(route, "RouteKey")
         kind = route.get("AuthorizationType") or "NONE"
         if kind not in ("NONE", "AWS_IAM"):
             raise AwsError("NotImplemented", f"not emulated: an API's authorizer ({kind})", 501)
         if kind == "AWS_IAM" and ("Authorization" not in asked.headers or self._refusal(asked) is not None):
             return answer(403, {"message": "Forbidden"})
-        asked = replace(asked, parameters=parameters, resource=route["RouteKey"].rpartition(" ")[2])
-        identifier = str(route.get("Target", "")).rpartition("/")[2]
+        asked = replace(asked, parameters=parameters, resource=key.rpartition(" ")[2])
+        identifier = text(route, "Target", "").rpartition("/")[2]
         of = {"ApiId": asked.api, "IntegrationId": identifier}
         integration = self._call(asked, "apigatewayv2", "GetIntegration", **of)
         variables = names[name].get("StageVariables") or {}
-        return self._http_integration(asked, route["RouteKey"], integration, variables)
+        return self._http_integration(asked, key, integration, variables)
 
     def _http_integration(
         self, asked: Asked, route: str, integration: Mapping[str, Any], variables: Mapping[str, str]

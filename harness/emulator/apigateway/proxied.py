@@ -17,6 +17,7 @@ from typing import Any
 from werkzeug import Response
 
 from harness.emulator.apigateway.requests import Asked, answer
+from harness.emulator.door.members import Members, blob
 
 _MALFORMED = {"message": "Internal server error"}
 
@@ -31,7 +32,7 @@ def _body(asked: Asked) -> tuple[str | None, bool]:
         return base64.b64encode(asked.body).decode(), True
 
 
-def event_v1(asked: Asked, account: str, variables: Mapping[str, str]) -> dict[str, Any]:
+def event_v1(asked: Asked, account: str, variables: Mapping[str, str]) -> Members:
     """Return the event in the payload format 1.0, which REST APIs send.
 
     Args:
@@ -74,7 +75,7 @@ def event_v1(asked: Asked, account: str, variables: Mapping[str, str]) -> dict[s
     }
 
 
-def event_v2(asked: Asked, account: str, route: str, variables: Mapping[str, str]) -> dict[str, Any]:
+def event_v2(asked: Asked, account: str, route: str, variables: Mapping[str, str]) -> dict[str, object]:
     """Return the event in the payload format 2.0, which HTTP APIs and functions' URLs send.
 
     Args:
@@ -85,7 +86,7 @@ def event_v2(asked: Asked, account: str, route: str, variables: Mapping[str, str
     """
     body, encoded = _body(asked)
     now = datetime.now(UTC)
-    event: dict[str, Any] = {
+    event: dict[str, object] = {
         "version": "2.0",
         "routeKey": route,
         "rawPath": asked.path,
@@ -122,7 +123,7 @@ def event_v2(asked: Asked, account: str, route: str, variables: Mapping[str, str
     return event
 
 
-def response_of(outcome: Mapping[str, Any], *, simple: bool) -> Response:
+def response_of(outcome: Members, *, simple: bool) -> Response:
     """What a function's answer makes of a request.
 
     Args:
@@ -132,7 +133,7 @@ def response_of(outcome: Mapping[str, Any], *, simple: bool) -> Response:
     if outcome.get("FunctionError"):
         return answer(500 if simple else 502, _internal(simple))
     try:
-        given = json.loads(outcome["Payload"] or b"null")
+        given = json.loads(blob(outcome, "Payload") or b"null")
     except ValueError:
         return answer(500 if simple else 502, _internal(simple))
     if simple and not (isinstance(given, dict) and "statusCode" in given):

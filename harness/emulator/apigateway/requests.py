@@ -9,11 +9,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from werkzeug import Request, Response
 
 from harness.emulator.access.sessions import Actor
+from harness.emulator.door.members import Members, text
 
 _HOST = re.compile(r"(?P<api>[a-z0-9]+)\.execute-api\.(?:(?P<region>[a-z0-9-]+)\.)?.+")
 _PATH = re.compile(
@@ -88,7 +88,7 @@ def is_front_door(host: str, path: str) -> bool:
     return by_host or path.startswith("/_aws/lambda-url/") or _PATH.fullmatch(path) is not None
 
 
-def answer(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Response:
+def answer(status: int, body: object, headers: Mapping[str, str] | None = None) -> Response:
     """Return an answer of API Gateway's own.
 
     Args:
@@ -125,9 +125,7 @@ def rank(template: str) -> tuple[int, ...]:
     )
 
 
-def route_of(
-    routes: list[Mapping[str, Any]], method: str, path: str
-) -> tuple[Mapping[str, Any], dict[str, str]] | None:
+def route_of(routes: list[Members], method: str, path: str) -> tuple[Members, dict[str, str]] | None:
     """The most exact route for a request, and what its path has for its parameters.
 
     Args:
@@ -135,13 +133,14 @@ def route_of(
         method: ``GET``.
         path: below the stage.
     """
-    fallback: tuple[Mapping[str, Any], dict[str, str]] | None = None
+    fallback: tuple[Members, dict[str, str]] | None = None
     fitting = []
     for route in routes:
-        if route["RouteKey"] == "$default":
+        key = text(route, "RouteKey")
+        if key == "$default":
             fallback = (route, {})
             continue
-        wanted, _, template = route["RouteKey"].partition(" ")
+        wanted, _, template = key.partition(" ")
         parameters = match(template, path)
         if parameters is not None and wanted in (method, "ANY"):
             fitting.append((rank(template), wanted == "ANY", route, parameters))
@@ -151,15 +150,15 @@ def route_of(
     return fallback
 
 
-def request_value(asked: Asked, text: str) -> Any:
+def request_value(asked: Asked, template: str) -> str:
     """A value of an integration's parameters: ``$request.body.name``, or a text."""
 
-    def find(path: str) -> Any:
+    def find(path: str) -> object:
         place, _, name = path.partition(".")
         if place == "body":
             if not name:
                 return asked.body.decode("utf-8", "replace")
-            value: Any = json.loads(asked.body or b"{}")
+            value: object = json.loads(asked.body or b"{}")
             for step in name.split("."):
                 value = value.get(step) if isinstance(value, Mapping) else None
             return value
@@ -169,7 +168,7 @@ def request_value(asked: Asked, text: str) -> Any:
             return ",".join(asked.query.get(name, ()))
         return asked.parameters.get(name, "") if place == "path" else asked.path
 
-    if text.startswith("$request."):
-        value = find(text.removeprefix("$request."))
+    if template.startswith("$request."):
+        value = find(template.removeprefix("$request."))
         return value if isinstance(value, str) else json.dumps(value)
-    return re.sub(r"\$\{request\.([\w.-]+)\}", lambda found: str(find(found[1])), text)
+    return re.sub(r"\$\{request\.([\w.-]+)\}", lambda found: str(find(found[1])), template)

@@ -19,7 +19,6 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.message import Message
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from harness.emulator.apigateway.requests import is_front_door
@@ -78,20 +77,19 @@ class Boundary:
         self.token = "" if is_loopback(host) else token or secrets.token_urlsafe(32)
         """What the control API wants to be told; empty where this machine alone reaches it."""
 
-    def refusal(self, environ: Mapping[str, Any], local_address: str = "") -> Refusal | None:
+    def refusal(self, environ: Mapping[str, object], local_address: str = "") -> Refusal | None:
         """Why a request is not answered; None when it is.
 
         Args:
             environ: of WSGI, with ``wsgi.url_scheme`` ``https`` in a tunnel to one of AWS's names.
             local_address: this machine's address at which the request came in.
         """
-        authority = environ.get("HTTP_HOST", "")
-        name = _name(authority)
+        name = _name(_said(environ, "HTTP_HOST"))
         if name is None:
             return Refusal(400, "a request needs one Host header, a name or an address")
         if not self._is_mine(name, local_address) and not (environ.get("wsgi.url_scheme") == "https" and is_aws(name)):
             return Refusal(403, f"nothing is served under the name {name}; see --allow-host")
-        path = environ.get("PATH_INFO", "")
+        path = _said(environ, "PATH_INFO")
         if path == PAGE_PREFIX or path.startswith(f"{PAGE_PREFIX}/"):
             return None  # it has rules of its own: harness.dashboard.guard
         control = path.startswith(CONTROL_PREFIX)  # no page's, whatever is allowed
@@ -111,18 +109,18 @@ class Boundary:
             return Refusal(403, "requests from web pages are refused")
         return None
 
-    def allowed_origin(self, environ: Mapping[str, Any]) -> str | None:
+    def allowed_origin(self, environ: Mapping[str, object]) -> str | None:
         """The origin of the page that asks, where it is allowed by name.
 
         A picture or a link carries no ``Origin``; there the browser's ``Referer`` says whose page it is.
         """
-        origin = environ.get("HTTP_ORIGIN")
-        if origin is None and environ.get("HTTP_REFERER"):
-            parts = urlsplit(environ["HTTP_REFERER"])
-            origin = f"{parts.scheme}://{parts.netloc}"
-        return origin.lower() if origin is not None and origin.lower() in self._origins else None
+        origin, referer = _said(environ, "HTTP_ORIGIN").lower(), _said(environ, "HTTP_REFERER")
+        if "HTTP_ORIGIN" not in environ and referer:
+            parts = urlsplit(referer)
+            origin = f"{parts.scheme}://{parts.netloc}".lower()
+        return origin if origin in self._origins else None
 
-    def leaving(self, environ: Mapping[str, Any], headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    def leaving(self, environ: Mapping[str, object], headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """*headers* of an answer without those that let another site's page read it, unless its origin is allowed."""
         if self._origins and self.allowed_origin(environ) is not None:
             return headers
@@ -135,12 +133,12 @@ class Boundary:
             return address.is_loopback or name in self._names or (self._everywhere and name == local_address)
         return any(name == mine or name.endswith(f".{mine}") for mine in self._names if _address(mine) is None)
 
-    def _control_refusal(self, environ: Mapping[str, Any], path: str) -> Refusal | None:
+    def _control_refusal(self, environ: Mapping[str, object], path: str) -> Refusal | None:
         if _content_type(environ) in _SIMPLE_TYPES and environ.get("REQUEST_METHOD") not in _READS:
             return Refusal(415, "the control API is told things as application/json")
         if not self.token or path.rstrip("/") == _HEALTH:
             return None
-        if secrets.compare_digest(environ.get("HTTP_X_HARNESS_CONTROL_TOKEN", "").encode(), self.token.encode()):
+        if secrets.compare_digest(_said(environ, "HTTP_X_HARNESS_CONTROL_TOKEN").encode(), self.token.encode()):
             return None
         return Refusal(401, "others than this machine reach this emulator: its control API needs a token")
 
@@ -189,25 +187,31 @@ def _told_origin(text: str) -> str:
     return text.lower()
 
 
-def _from_a_page(environ: Mapping[str, Any]) -> bool:
+def _said(environ: Mapping[str, object], name: str) -> str:
+    """What a request says by a variable of WSGI; empty where it says nothing."""
+    value = environ.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _from_a_page(environ: Mapping[str, object]) -> bool:
     """Whether a browser sent the request for a page that is not ours."""
     return "HTTP_ORIGIN" in environ or environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("none", "same-origin")
 
 
-def _shows_intent(environ: Mapping[str, Any]) -> bool:
+def _shows_intent(environ: Mapping[str, object]) -> bool:
     """Whether a request is one that no page can send for another site's, or is signed in a form."""
     if environ.get("HTTP_AUTHORIZATION") or environ.get("REQUEST_METHOD") not in _SIMPLE_METHODS:
         return True  # S3 looks at who has signed nothing: see moto.s3_access
-    if environ.get("HTTP_X_AMZ_TARGET", "").startswith(_UNSIGNED_TARGETS):
+    if _said(environ, "HTTP_X_AMZ_TARGET").startswith(_UNSIGNED_TARGETS):
         return True
     kind = _content_type(environ)
     if kind == "multipart/form-data":
         # A browser's upload by a signed policy; S3 asks for the policy, and a browser says its Origin.
         # https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-post-example.html
         return True
-    query = {name.lower() for name, _ in parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)}
+    query = {name.lower() for name, _ in parse_qsl(_said(environ, "QUERY_STRING"), keep_blank_values=True)}
     return kind not in _SIMPLE_TYPES and bool(query & {"x-amz-signature", "signature"})
 
 
-def _content_type(environ: Mapping[str, Any]) -> str:
-    return str(environ.get("CONTENT_TYPE") or "").partition(";")[0].strip().lower()
+def _content_type(environ: Mapping[str, object]) -> str:
+    return _said(environ, "CONTENT_TYPE").partition(";")[0].strip().lower()

@@ -15,7 +15,8 @@ import selectors
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Any, Protocol
+from io import BufferedIOBase
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from harness.emulator.door.certificates import CertificateAuthority
@@ -37,9 +38,9 @@ class Connection(Protocol):
     """The handler of a request of :mod:`http.server`, which can go on under TLS."""
 
     path: str
-    client_address: Any
+    client_address: tuple[str, int]
     connection: socket.socket
-    wfile: Any
+    wfile: BufferedIOBase
     close_connection: bool
 
     def speak_tls(self, context: ssl.SSLContext) -> None:

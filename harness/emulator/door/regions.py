@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from harness.emulator.aws_models import models_loader
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import structure, structures
 
 _CODES = {"query": "SignatureDoesNotMatch", "ec2": "SignatureDoesNotMatch", "rest-xml": "SignatureDoesNotMatch"}
 
@@ -31,7 +32,7 @@ def not_emulated(service: str, operation: str = "") -> AwsError:
 
 @lru_cache(1)
 def _regions() -> frozenset[str]:
-    endpoints = models_loader().load_data("endpoints")
-    return frozenset(region for partition in endpoints["partitions"] for region in partition["regions"]) | {
-        f"{partition['partition']}-global" for partition in endpoints["partitions"]
+    partitions = structures(models_loader().load_data("endpoints"), "partitions")
+    return frozenset(region for partition in partitions for region in structure(partition, "regions")) | {
+        f"{partition['partition']}-global" for partition in partitions
     }

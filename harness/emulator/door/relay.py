@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from werkzeug import Request, Response
 
 from harness.emulator.door.errors import AwsError, error_response
 from harness.emulator.moto.app import service_of
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse
 
 _TIMEOUT = 3600.0
 _OF_THE_HOP = frozenset({"connection", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"})
@@ -36,7 +39,7 @@ class Relay:
         self._address_of = address_of
         self._pool = urllib3.PoolManager(maxsize=64, retries=False, timeout=urllib3.Timeout(5, _TIMEOUT))
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+    def __call__(self, environ: dict[str, object], start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request, as a WSGI application."""
         return self.answer(Request(environ))(environ, start_response)
 

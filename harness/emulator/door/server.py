@@ -45,9 +45,7 @@ class KeepAliveRequestHandler(QuickHead, WSGIRequestHandler):
     """Answers WSGI requests over HTTP/1.1 on connections that are kept."""
 
     connection: socket.socket
-    rfile: Any
-    wfile: Any
-    server: Any
+    server: BaseWSGIServer
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = 1 << 16
@@ -74,8 +72,8 @@ class KeepAliveRequestHandler(QuickHead, WSGIRequestHandler):
             logger.info("TLS with %s failed: %s", self.client_address[0], error)
             return
         self.connection.settimeout(self.timeout)
-        self.rfile = self.connection.makefile("rb", self.rbufsize)
-        self.wfile = self.connection.makefile("wb", self.wbufsize)
+        self.rfile = self.connection.makefile("rb")
+        self.wfile = io.BufferedWriter(self.connection.makefile("wb", 0), self.wbufsize)
         self.close_connection = False
 
     def run_wsgi(self) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.emulator.aws_models import service_model
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import Members
 
 if TYPE_CHECKING:
     from botocore.model import Shape
@@ -21,7 +22,7 @@ _LONGEST_LIST = 10
 _SCALARS = ("string", "integer", "long", "float", "double")
 
 
-def check(service: str, operation: str, parameters: Mapping[str, Any]) -> None:
+def check(service: str, operation: str, parameters: Members) -> None:
     """Refuse parameters that the service model does not allow.
 
     Args:

@@ -8,9 +8,8 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping
-from typing import Any
 
+from harness.emulator.door.members import Members, optional_text, structure, text, text_map
 from harness.emulator.events.deliveries import Deliveries
 from harness.states_language import jsonpath
 from harness.states_language.errors import EvaluationError, SyntaxFault
@@ -21,7 +20,7 @@ _PLACE = re.compile(r"<([^<>]+)>")
 logger = logging.getLogger(__name__)
 
 
-def deliver(deliveries: Deliveries, rule: str, event: Mapping[str, Any], target: Mapping[str, Any]) -> bool:
+def deliver(deliveries: Deliveries, rule: str, event: Members, target: Members) -> bool:
     """Send *event* to *target*, as PutTargets has it; False where nothing here can be such a target.
 
     Args:
@@ -30,15 +29,15 @@ def deliver(deliveries: Deliveries, rule: str, event: Mapping[str, Any], target:
         event: that the rule matches.
         target: one of the rule's.
     """
-    arn = str(target["Arn"])
+    arn = text(target, "Arn")
     given = input_of(target, event)
     service = arn.split(":")[2]
     if service == "lambda":
         deliveries.invoke(arn, given, SERVICE, rule)
     elif service == "states":
-        deliveries.start(arn, given, target.get("RoleArn"), rule.rpartition("/")[2])
+        deliveries.start(arn, given, optional_text(target, "RoleArn"), rule.rpartition("/")[2])
     elif service == "sqs":
-        group = (target.get("SqsParameters") or {}).get("MessageGroupId")
+        group = optional_text(structure(target, "SqsParameters"), "MessageGroupId")
         deliveries.send(arn, given if isinstance(given, str) else json.dumps(given), group)
     elif service == "sns":
         deliveries.publish(arn, given if isinstance(given, str) else json.dumps(given))
@@ -47,22 +46,22 @@ def deliver(deliveries: Deliveries, rule: str, event: Mapping[str, Any], target:
     return True
 
 
-def input_of(target: Mapping[str, Any], event: Mapping[str, Any]) -> Any:
+def input_of(target: Members, event: Members) -> object:
     """What *target* gets of *event*: all, a constant, a part, or what a template makes of it.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
     """
     if target.get("Input") is not None:
-        return _json_or_text(str(target["Input"]))
+        return _json_or_text(text(target, "Input"))
     if target.get("InputPath") is not None:
-        return _at(str(target["InputPath"]), event)
-    transformer = target.get("InputTransformer")
+        return _at(text(target, "InputPath"), event)
+    transformer = structure(target, "InputTransformer")
     if not transformer:
         return event
-    paths = transformer.get("InputPathsMap") or {}
+    paths = text_map(transformer, "InputPathsMap")
     values = {name: _at(path, event) for name, path in paths.items()}
     values["aws.events.event.json"] = event
-    template = str(transformer["InputTemplate"])
+    template = text(transformer, "InputTemplate")
 
     def put(match: re.Match[str]) -> str:
         if match[1] not in values:
@@ -73,20 +72,20 @@ def input_of(target: Mapping[str, Any], event: Mapping[str, Any]) -> Any:
         if isinstance(value, str):
             # Inside quotation marks the text itself; elsewhere it brings its own.
             return json.dumps(value)[1:-1] if within_text % 2 else json.dumps(value)
-        text = json.dumps(value, separators=(",", ":"))
-        return json.dumps(text)[1:-1] if within_text % 2 else text
+        written = json.dumps(value, separators=(",", ":"))
+        return json.dumps(written)[1:-1] if within_text % 2 else written
 
     return _json_or_text(_PLACE.sub(put, template))
 
 
-def _json_or_text(text: str) -> Any:
+def _json_or_text(given: str) -> object:
     try:
-        return json.loads(text)
+        return json.loads(given)
     except ValueError:
-        return text
+        return given
 
 
-def _at(path: str, event: Mapping[str, Any]) -> Any:
+def _at(path: str, event: Members) -> object:
     try:
         return jsonpath.compile(path).evaluate(event, {}, {})
     except (EvaluationError, SyntaxFault):

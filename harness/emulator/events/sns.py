@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
+from harness.emulator.door.members import Members
 from harness.emulator.events.deliveries import Deliveries
 
 SERVICE = "sns.amazonaws.com"
@@ -33,7 +33,7 @@ class Notification:
     id: str
     message: str
     subject: str | None
-    attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    attributes: Mapping[str, Members] = field(default_factory=dict)
 
 
 def deliver(deliveries: Deliveries, notification: Notification, function: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ from harness.emulator.apigateway.requests import Asked, answer
 from harness.emulator.door.call import Call
 from harness.emulator.door.cors import CorsRule
 from harness.emulator.door.errors import AwsError
+from harness.emulator.door.members import structure
 from harness.emulator.lambda_.policies import policies_about
 from harness.emulator.lambda_.records import Function, Store
 from harness.emulator.lambda_.references import LATEST
@@ -100,13 +102,13 @@ class FunctionUrls:
         asked = Asked(match["number"], function.region, path, request, "$default")
         account = "anonymous" if config["AuthType"] == "NONE" else function.account
         event = event_v2(asked, account, "$default", {})
-        event["requestContext"]["domainName"] = f"{match['number']}.lambda-url.{function.region}.on.aws"
+        domain, request_id = f"{match['number']}.lambda-url.{function.region}.on.aws", str(uuid.uuid4())
+        own = {"domainName": domain, "requestId": request_id}
+        event["requestContext"] = {**structure(event, "requestContext"), **own}
         named = {"FunctionName": function.name, "Payload": json.dumps(event).encode()}
         if qualifier != LATEST:
             named["Qualifier"] = qualifier
-        call = Call("lambda", "Invoke", named, function.region, function.account)
-        event["requestContext"]["requestId"] = call.request_id
-        named["Payload"] = json.dumps(event).encode()
+        call = Call("lambda", "Invoke", named, function.region, function.account, request_id=request_id)
         try:
             outcome = self._call(call)
         except AwsError as error:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 
-def keep_names(environ: dict[str, Any], headers: Iterable[tuple[str, str]]) -> None:
+def keep_names(environ: dict[str, object], headers: Iterable[tuple[str, str]]) -> None:
     """Have *environ* know headers with an underscore in their name, which WSGI takes for a hyphen.
 
     One of them never stands in for a header that has the hyphen.

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeGuard
 
+from harness.emulator.access.directory import Role
 from harness.emulator.access.sessions import Actor, RoleSession, User
 from harness.emulator.moto.patches import Patch
 
 _NOTHING = '{"Statement": []}'
+
+
+class MotoRole(Role, Protocol):
+    """moto's record of a role, as far as it is looked at here."""
+
+    id: str
+    name: str
+    assume_role_policy_document: object
+
+
+def is_role(entity: object | None) -> TypeGuard[MotoRole]:
+    """Whether moto's record is that of a role."""
+    return hasattr(entity, "assume_role_policy_document")
 
 
 class MotoIam:
@@ -28,11 +42,12 @@ class MotoIam:
         """Whether moto's IAM is loaded, which takes long: until then nobody has asked IAM for anything."""
         return "moto.iam.models" in sys.modules
 
-    def role(self, name: str) -> Any | None:
+    def role(self, name: str) -> MotoRole | None:
         """moto's role by its name, without the path."""
-        return next((role for role in self._iam.roles.values() if role.name == name), None)
+        roles: Iterable[MotoRole] = self._iam.roles.values()
+        return next((role for role in roles if role.name == name), None)
 
-    def roles(self) -> list[Any]:
+    def roles(self) -> list[MotoRole]:
         """moto's roles; none before IAM is first asked."""
         return list(self._iam.roles.values()) if self.is_loaded else []
 
@@ -44,28 +59,29 @@ class MotoIam:
         user = self._iam.users.get(key.user_name) if key is not None and key.user_name else None
         return User(user.arn) if user is not None else None
 
-    def entity(self, actor: Actor) -> Any | None:
+    def entity(self, actor: Actor) -> object | None:
         """moto's role or user."""
         if isinstance(actor, RoleSession):
             return self.role(actor.role_name)
-        return self._iam.users.get(actor.name)
+        user: object | None = self._iam.users.get(actor.name)
+        return user
 
-    def policies_of(self, entity: Any | None) -> list[str]:
+    def policies_of(self, entity: object | None) -> list[str]:
         """The documents of the policies that are attached to a role or user, those of the user's groups among them."""
         if entity is None:
             return []
         found = _attached(entity)
         if hasattr(entity, "access_keys"):
             for group in self._iam.groups.values():
-                if any(user.name == entity.name for user in group.users):
+                if any(user.name == getattr(entity, "name", None) for user in group.users):
                     found += _attached(group)
         return found
 
-    def boundary_arn(self, entity: Any | None) -> str | None:
+    def boundary_arn(self, entity: object | None) -> str | None:
         """The ARN of the permissions boundary; None where there is none."""
         return getattr(entity, "permissions_boundary_arn", None) or None
 
-    def boundary_of(self, entity: Any | None) -> list[str] | None:
+    def boundary_of(self, entity: object | None) -> list[str] | None:
         """The document of the permissions boundary; None where there is none."""
         arn = self.boundary_arn(entity)
         if arn is None:
@@ -73,15 +89,15 @@ class MotoIam:
         policy = self._iam.managed_policies.get(arn)
         return [_default_version(policy)] if policy is not None else []
 
-    def tags_of(self, entity: Any | None) -> Mapping[str, str]:
+    def tags_of(self, entity: object | None) -> Mapping[str, str]:
         """Tags of a role or user, their keys in small letters."""
         tags = getattr(entity, "tags", None) or []
         listed = tags.values() if isinstance(tags, dict) else tags
         return {tag["Key"].lower(): tag["Value"] for tag in listed}
 
-    def trust_of(self, role: Any) -> str:
+    def trust_of(self, role: Role) -> str:
         """The document that says who may take *role* on."""
-        return _as_text(role.assume_role_policy_document)
+        return _as_text(role.assume_role_policy_document) if is_role(role) else _NOTHING
 
     def managed_policies(self, arns: Sequence[str]) -> list[str]:
         """The documents of managed policies; of those that are not there, one that allows nothing."""

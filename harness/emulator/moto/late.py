@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from werkzeug import Request, Response
 
-from harness.emulator.moto.iam import MotoIam
+from harness.emulator.access.directory import Role
+from harness.emulator.moto.iam import MotoIam, MotoRole, is_role
 from harness.emulator.moto.patches import Patch
 
 if TYPE_CHECKING:
@@ -121,13 +122,13 @@ class Late:
                 for (kind, region), past in self._listings.items():
                     past.note(self._present(kind, region))
 
-    def role_state(self, role: Any) -> tuple[str, tuple[str, ...]]:
+    def role_state(self, role: MotoRole) -> tuple[str, tuple[str, ...]]:
         """Trust and policies of moto's *role* that are in force."""
         with self._lock:
             past = self._roles.get(role.id) if self.roles else None
         return past.before(self.roles) if past is not None else self._state(role)
 
-    def listed(self, kind: str, region: str = "") -> Any:
+    def listed(self, kind: str, region: str = "") -> object:
         """What a listing shows: ``buckets`` and ``roles`` as moto keeps them, or tagged ``resources`` of a region."""
         present = self._present(kind, region)
         if not self._seconds["listings"]:
@@ -137,7 +138,7 @@ class Late:
             past.note(present)  # what ends by itself, as an endpoint, is no request
             return past.before(self._seconds["listings"])
 
-    def _state(self, role: Any) -> tuple[str, tuple[str, ...]]:
+    def _state(self, role: MotoRole) -> tuple[str, tuple[str, ...]]:
         return self._iam.trust_of(role), tuple(self._iam.policies_of(role))
 
     def _present(self, kind: str, region: str) -> Any:
@@ -169,15 +170,15 @@ class LateIam(MotoIam):
         super().__init__(account_id)
         self._late = late
 
-    def policies_of(self, entity: Any | None) -> list[str]:
+    def policies_of(self, entity: object | None) -> list[str]:
         """The documents of the policies of a role or user that are in force."""
-        if entity is None or not hasattr(entity, "assume_role_policy_document"):
+        if not is_role(entity):
             return super().policies_of(entity)
         return list(self._late.role_state(entity)[1])
 
-    def trust_of(self, role: Any) -> str:
+    def trust_of(self, role: Role) -> str:
         """The document that says who may take *role* on."""
-        return self._late.role_state(role)[0]
+        return self._late.role_state(role)[0] if is_role(role) else super().trust_of(role)
 
 
 def _patches(late: Late) -> tuple[Patch, ...]:
@@ -204,7 +205,8 @@ def _patches(late: Late) -> tuple[Patch, ...]:
                 yield from original(backend, tag_filters, resource_type_filters, resource_arn_list)
                 return
             matches = make_tag_matcher(tag_filters)
-            for each in late.listed("resources", backend.region_name):
+            listed: Any = late.listed("resources", backend.region_name)
+            for each in listed:
                 if each.tags and match_resource_type(each.resource_type, resource_type_filters) and matches(each.tags):
                     yield each
 

@@ -65,6 +65,8 @@ def restore_moto(account_id: str, record: Record) -> None:
     service, _, region = record.key.partition("/")
     if service not in _SERVICES:
         raise DamagedError(f"{record.kind} {record.key} is of no service that is kept")
+    if not isinstance(record.data, list):
+        raise DamagedError(f"{record.kind} {record.key} has no objects")
     backends = _backends(service)
     try:
         attributes = _Objects(record.data).get(0)

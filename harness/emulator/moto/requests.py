@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from werkzeug import Request
 from werkzeug.exceptions import HTTPException
+
+from harness.emulator.door.members import Members
 
 
 class UnreadableError(Exception):
     """A request that is none of its service's operations, or does not have the form of one."""
 
 
-def read_request(service: str, request: Request) -> tuple[str, Mapping[str, Any]]:
+def read_request(service: str, request: Request) -> tuple[str, Members]:
     """The operation that *request* asks of boto3 service *service*, and its parameters.
 
     Raises:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from harness.emulator.door.members import Members
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Scheduled:
     timezone: str
     start: datetime | None
     end: datetime | None
-    targets: tuple[Mapping[str, Any], ...]
+    targets: tuple[Members, ...]
     done: Callable[[], None]
 
 

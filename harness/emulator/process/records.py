@@ -37,7 +37,7 @@ class Record:
 
     kind: str
     key: str
-    data: Any
+    data: object
 
 
 def write_records(path: Path, header: Mapping[str, str], records: Iterable[Record]) -> None:
@@ -62,7 +62,7 @@ def write_records(path: Path, header: Mapping[str, str], records: Iterable[Recor
     contents.forget_others()
 
 
-def read_header(path: Path) -> dict[str, Any]:
+def read_header(path: Path) -> dict[str, object]:
     """The first line.
 
     Raises:

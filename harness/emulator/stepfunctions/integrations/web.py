@@ -7,13 +7,12 @@ import http.client
 import json
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from harness.emulator.stepfunctions.integrations.reach import Caller, Unreachable
 from harness.emulator.stepfunctions.integrations.values import Unusable
-from harness.states_language.effects import Json
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
 MOST_BYTES = 262_144
@@ -45,13 +44,13 @@ class WebAnswer:
         """The body."""
         return self.body.decode("utf-8", "replace")
 
-    def as_json(self) -> dict[str, Json]:
+    def as_json(self) -> dict[str, object]:
         """As tasks get it, its members in the order of their names."""
         headers: dict[str, list[str]] = {}
         for name, value in self.headers:
             headers.setdefault(name, []).append(value)
         kind = next((value for name, value in self.headers if name.lower() == "content-type"), "")
-        body: Json = self.text
+        body: object = self.text
         if kind.partition(";")[0].strip().lower().endswith(("/json", "+json")):
             with contextlib.suppress(ValueError):
                 body = json.loads(self.body)
@@ -117,7 +116,7 @@ def send(request: WebRequest) -> WebAnswer:
     return WebAnswer(answer.status, answer.reason, tuple(answer.getheaders()), body)
 
 
-def checked(arguments: Json, allowed: frozenset[str], denied: frozenset[str], prefixes: tuple[str, ...]) -> None:
+def checked(arguments: object, allowed: frozenset[str], denied: frozenset[str], prefixes: tuple[str, ...]) -> None:
     """Refuse what no HTTP task takes.
 
     Args:
@@ -147,16 +146,16 @@ def checked(arguments: Json, allowed: frozenset[str], denied: frozenset[str], pr
             raise Unusable(f'The header "{name}" is not permitted')
 
 
-def texts(value: Json) -> list[str]:
+def texts(value: object) -> list[str]:
     """The values of a header or parameter, of which there may be several."""
     return [_plain(item) for item in value] if isinstance(value, list) else [_plain(value)]
 
 
-def _plain(value: Json) -> str:
+def _plain(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def pairs(given: Json) -> list[tuple[str, str]]:
+def pairs(given: object) -> list[tuple[str, str]]:
     """Names and values of an object whose values may be lists."""
-    found: Mapping[str, Json] = given if isinstance(given, dict) else {}
+    found = given if isinstance(given, dict) else {}
     return [(name, text) for name, value in found.items() for text in texts(value)]
