@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from harness.programs.execution_role import as_execution_role
 from harness.settings import Settings
 from harness.targets.target import with_variables
 
@@ -35,7 +36,10 @@ def target_environment(settings: Settings) -> Iterator[tuple[dict[str, str], str
         yield with_variables(surroundings, announced), f"the emulator at {announced['AWS_ENDPOINT_URL']}"
         return
     with open_target(settings) as target:
-        yield with_variables(surroundings, target.environment), f"the {target.name} target"
+        variables = dict(target.environment)
+        if target.name == "compose":
+            variables |= as_execution_role(settings.account_id)
+        yield with_variables(surroundings, variables), f"the {target.name} target"
 
 
 def own_commands_first(environ: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """``docker compose up``, on a real engine: the demo, the suite, restarts, kills, clean removal."""
 
 import json
+import shutil
 import urllib.request
 import uuid
 
@@ -11,13 +12,14 @@ from harness.project.executions import run, start, wait
 from harness.project.scaffold import scaffold
 from harness.scones.workflow import STATE_MACHINE
 from harness.targets.compose import StackError, compose
-from tests.compose.stack import PORTS, SERVICES, Stack, available, docker
+from tests.compose.stack import PORTS, ROOT, SERVICES, Stack, available, docker
 from tests.waiting import in_service, until
 
 pytestmark = pytest.mark.compose
 
 THRESHOLD_ERROR = "ThresholdConfidenceNotMet"
 AS_DESIGNED = {"SUCCEEDED", THRESHOLD_ERROR}
+ARCHIVE = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
 NOWHERE = "http://127.0.0.1:1"
 SLOW = """
 import time
@@ -244,6 +246,16 @@ def test_a_killed_endpoint_fails_executions_until_it_is_back(stack, target):
         stack.healthy("sagemaker")
     in_service(boto3.client("sagemaker"), "scones-image-classification")
     assert outcomes() == AS_DESIGNED
+
+
+def test_the_notebook_runs_to_its_last_cell(stack, tmp_path):
+    shutil.copy(ROOT / "examples" / "scones_unlimited" / "scones_unlimited.ipynb", tmp_path)
+    given = ("--map", f"{ARCHIVE}=synthesized", "--set", "epochs=2", "--set", "executions=4", "--dry-run")
+    done = stack.run("-m", "harness", "run", *given, str(tmp_path / "scones_unlimited.ipynb"))
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert "against the compose target" in done.stdout
+    assert "on 1 ml.g4dn.xlarge" in done.stdout  # what it would cost on AWS
+    assert "endpoints left: 0" in (tmp_path / "scones_unlimited.executed.ipynb").read_text()
 
 
 # A project of one's own

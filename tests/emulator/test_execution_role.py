@@ -6,6 +6,7 @@ from pathlib import Path
 import boto3
 import pytest
 
+from harness.programs.execution_role import as_execution_role
 from tests.emulator.acting import ACCOUNT, allow, document, refused, trust_of
 from tests.emulator.pictures import IMAGE, load, request
 from tests.waiting import settled, training_ended, until
@@ -193,3 +194,15 @@ def test_captures_are_written_as_the_role(bucket, running_as, serving, control):
         RoleName=role.rpartition("/")[2], PolicyName="capture", PolicyDocument=document(statement)
     )
     until(lambda: s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["KeyCount"])
+
+
+def test_a_program_at_the_compose_target_runs_as_an_execution_role(target):
+    """``get_execution_role()`` reads the role's name from the caller's identity, and wants no user there."""
+    for _ in range(2):  # the role is made once
+        given = as_execution_role(ACCOUNT)
+    names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+    session = boto3.Session(**dict(zip(names, given.values(), strict=True)))
+    arn = session.client("sts").get_caller_identity()["Arn"]
+    assert arn == f"arn:aws:sts::{ACCOUNT}:assumed-role/AmazonSageMaker-ExecutionRole-Notebook/SageMaker"
+    role = session.client("iam").get_role(RoleName=arn.split("/")[1])["Role"]
+    assert role["Arn"] == f"arn:aws:iam::{ACCOUNT}:role/service-role/AmazonSageMaker-ExecutionRole-Notebook"
