@@ -38,6 +38,8 @@ class Action:
     text: str
     """``create bucket scones-unlimited-123456789012``; a line for each change where it is several."""
     run: Callable[[], None]
+    changes: tuple[StackChange, ...] = ()
+    """What of a stack it changes."""
 
 
 def plan_actions(
@@ -57,8 +59,8 @@ def plan_actions(
     s3, tags = own_buckets(session), plan.tags.as_list()
     actions: list[Action] = []
 
-    def add(text: str, run: Callable[[], None]) -> None:
-        actions.append(Action(text, run))
+    def add(text: str, run: Callable[[], None], changes: tuple[StackChange, ...] = ()) -> None:
+        actions.append(Action(text, run, changes))
 
     there = is_own_bucket(s3, plan.bucket)
     if there:
@@ -78,6 +80,7 @@ def plan_actions(
         add(
             f"change stack {STACK}, {len(changes)} resources:{lines}",
             lambda: _deploy_stack(plan, session, tags, on_step),
+            changes,
         )
     dataset = plan.dataset
     if dataset is not None:

@@ -71,10 +71,12 @@ def set_watchdog(
             "RetryPolicy": {"MaximumRetryAttempts": 0},  # the schedule itself tries again
         },
     }
-    if watchdog_time(session, endpoint) == tags.expiry:
+    present = watchdog_time(session, endpoint)
+    if present == tags.expiry:
         return
+    put = scheduler.create_schedule if present is None else scheduler.update_schedule
     try:
-        once_known(lambda: scheduler.create_schedule(**schedule))
+        once_known(lambda: put(**schedule))
     except scheduler.exceptions.ConflictException:
         scheduler.update_schedule(**schedule)
     on_step(

@@ -39,6 +39,7 @@ def deploy_any(
 
     from harness.project.configuration import parameters_of, read_configuration
     from harness.project.plan import deploy_project, plan_project
+    from harness.project.rehearsal import lines_of, rehearse_project
     from harness.reporting.address import dashboard_of
     from harness.targets import open_standing_target
 
@@ -54,6 +55,9 @@ def deploy_any(
                 for line in plan.lines():
                     console.print(f"  {line}")
             if dry_run:
+                console.print("  requests that would change something, in this order:")
+                for line in lines_of(rehearse_project(plan, session, is_local=place.is_local)):
+                    console.print(f"    {line}")
                 return
             if settings.target == "aws":
                 _agree(settings, place, plan.by_the_hour())

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.project.expand import Expanded
+from harness.project.expand import LONGEST_BODY, Expanded
 from harness.project.install import Step
 
 if TYPE_CHECKING:
@@ -108,6 +108,27 @@ def preview(
     change_set, changes = _make_change_set(cfn, name, "UPDATE", expanded, tags)
     cfn.delete_change_set(StackName=name, ChangeSetName=change_set)
     return changes
+
+
+def preview_project_stack(
+    name: str, body: str, parameters: Mapping[str, str], session: boto3.Session, tags: list[dict[str, str]]
+) -> tuple[StackChange, ...]:
+    """What a stack's deployment would change; all of it, where its template is too long to be asked about.
+
+    Args:
+        name: of the stack.
+        body: its template.
+        parameters: values by name.
+        session: leads to the target.
+        tags: of the stack.
+
+    Raises:
+        StackFailure: CloudFormation refuses the template.
+    """
+    expanded = Expanded(body, {}, dict(parameters))
+    if len(body.encode()) <= LONGEST_BODY:
+        return preview(name, expanded, session, tags)
+    return tuple(StackChange("Add", logical, kind) for logical, kind in expanded.resources.items())
 
 
 def deploy_stack(

@@ -9,8 +9,10 @@ from harness.cloud.cleanup import destroy_cloud, find_deployment
 from harness.cloud.consent import require_consent
 from harness.cloud.deployment import deploy_cloud, plan_actions
 from harness.cloud.plan import CloudPlan, check_quotas, plan_cloud, price
+from harness.cloud.rehearsal import rehearse
 from harness.cloud.sweep import find_expired, sweep
 from harness.cloud.watchdog import watchdog_time
+from harness.project.rehearsal import lines_of
 from harness.scones.workflow import CleanupError
 from harness.settings import Settings
 
@@ -42,7 +44,8 @@ def bring_up_on_aws(
         root: the folder of ``template.yaml``.
         dataset: images to load, and to train on; None: there are none.
         console: where the price is shown and progress is printed.
-        dry_run: show what there is to do and its price, and stop there.
+        dry_run: show what there is to do, with the requests that change something in their order, and its price, and
+            stop there.
 
     Returns:
         The workflow; None after a dry run.
@@ -64,8 +67,11 @@ def bring_up_on_aws(
     actions = plan_actions(plan, session, say, say)
     if not actions:
         say(f"nothing to do: all of it is there, until {_end(plan, session)}")
+    requests = rehearse(plan, actions) if dry_run and actions else {}
     for action in actions:
         say(f"{'would ' if dry_run else 'to do: '}{action.text}")
+        for line in lines_of(requests.get(action.text, ())):
+            say(f"      {line}")
     if actions:
         estimate = price(plan, session, settings)
         estimate.show(console)

@@ -109,7 +109,7 @@ class Recorder:
 
     def join(self, session: Session) -> None:
         """Listen to the clients of a botocore session that is being made."""
-        session.register("before-parameter-build", self._begin)
+        session.register("provide-client-params", self._begin)
         session.register("after-call", self._answered)
         session.register("after-call-error", self._failed)
 

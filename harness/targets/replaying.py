@@ -100,7 +100,7 @@ class Recording:
 
     def join(self, session: Session) -> None:
         """Answer the clients of a botocore session that is being made."""
-        session.register("before-parameter-build", self._choose)
+        session.register("provide-client-params", self._choose)
         session.register("before-send", self._send)
 
     def _choose(self, params: Any, model: Any, **_: Any) -> None:
