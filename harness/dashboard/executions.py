@@ -27,7 +27,7 @@ STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 _EXPRESS = "StateMachineTypeNotSupported"
 """What ListExecutions says of an Express machine: its executions are in its logs alone."""
 _LIST_PAGE = 1000
-_READ_AT_ONCE = 200
+_READ_AT_ONCE = 60
 """Failures whose reasons are read before an answer; the rest follows in the background."""
 _VIEWS = 32
 
@@ -146,6 +146,8 @@ class Listing:
     """Failures whose reasons are not known yet."""
     errors: list[str]
     """Names of errors to filter by."""
+    older: bool = False
+    """Whether older executions are still being read."""
 
 
 class ExecutionIndex:
@@ -165,6 +167,8 @@ class ExecutionIndex:
         self._machines: list[Machine] = []
         self._definitions: dict[str, tuple[float, Machine]] = {}
         self._rows: dict[str, OrderedDict[str, Execution]] = {}
+        self._older: dict[str, str] = {}
+        """By state machine, where the list goes on with executions that are not known yet."""
         self._made: dict[str, datetime] = {}
         """When each state machine was created: another of the same name has other executions."""
         self._reader: threading.Thread | None = None
@@ -202,6 +206,7 @@ class ExecutionIndex:
             reasons=in_words(reasons),
             unread=sum(row.failed and row.reason is None for row in everything),
             errors=sorted({reason.error for reason in reasons if reason.error}),
+            older=bool(self._older),
         )
 
     def _whole(self, rows: list[Execution]) -> list[Execution]:
@@ -228,13 +233,14 @@ class ExecutionIndex:
             changed = before != [machine.arn for machine in self._machines]
             for arn in set(self._rows) - {machine.arn for machine in self._machines}:
                 del self._rows[arn]
+                self._older.pop(arn, None)
             for machine in self._machines:
                 changed |= self._refresh(machine.arn)
             self._looked = time.monotonic()
             changed |= self._read_reasons(_READ_AT_ONCE)
             self.version += changed
-            if self._unread() and (self._reader is None or not self._reader.is_alive()):
-                self._reader = threading.Thread(target=self._read_the_rest, name="reasons", daemon=True)
+            if (self._unread() or self._older) and (self._reader is None or not self._reader.is_alive()):
+                self._reader = threading.Thread(target=self._read_the_rest, name="executions", daemon=True)
                 self._reader.start()
             return self.version
 
@@ -249,6 +255,7 @@ class ExecutionIndex:
             arn = item["stateMachineArn"]
             if self._made.get(arn, item["creationDate"]) != item["creationDate"]:
                 self._rows.pop(arn, None)
+                self._older.pop(arn, None)
                 self._definitions.pop(arn, None)
             self._made[arn] = item["creationDate"]
             at, machine = self._definitions.get(arn, (-1e9, None))
@@ -282,6 +289,10 @@ class ExecutionIndex:
             new.extend(fresh)
             if not answer.get("nextToken") or (known and rows and rows[-1].arn in known):
                 break
+            if not known:  # the first page is shown at once, what is older follows
+                if len(seen) < MOST_EXECUTIONS:
+                    self._older[machine_arn] = answer["nextToken"]
+                break
             token = {"nextToken": answer["nextToken"]}
         for row in list(known.values()):
             if row.status == "RUNNING" and row.arn not in seen:
@@ -292,10 +303,29 @@ class ExecutionIndex:
         if not new:
             self._rows.setdefault(machine_arn, known)
             return False
-        rows_now = {**known, **{row.arn: row for row in new}}
-        ordered = sorted(rows_now.values(), key=lambda row: row.started, reverse=True)[:MOST_EXECUTIONS]
-        self._rows[machine_arn] = OrderedDict((row.arn, row) for row in ordered)
+        self._add(machine_arn, new)
         return True
+
+    def _add(self, machine_arn: str, rows: Iterable[Execution]) -> None:
+        known = self._rows.get(machine_arn, OrderedDict())
+        together = {**known, **{row.arn: row for row in rows}}
+        ordered = sorted(together.values(), key=lambda row: row.started, reverse=True)[:MOST_EXECUTIONS]
+        self._rows[machine_arn] = OrderedDict((row.arn, row) for row in ordered)
+
+    def _read_older(self, machine_arn: str, token: str) -> None:
+        """Read a further page of what was there before anybody looked."""
+        try:
+            answer = self._states.list_executions(stateMachineArn=machine_arn, maxResults=_LIST_PAGE, nextToken=token)
+        except ClientError:
+            answer = {"executions": []}  # the state machine is gone, or the token is too old
+        with self._lock:
+            if self._older.pop(machine_arn, None) != token:
+                return  # another machine of the same name has other executions
+            known = self._rows.get(machine_arn, OrderedDict())
+            self._add(machine_arn, [row for row in map(row_of, answer["executions"]) if row.arn not in known])
+            if answer.get("nextToken") and len(self._rows[machine_arn]) < MOST_EXECUTIONS:
+                self._older[machine_arn] = answer["nextToken"]
+            self.version += 1
 
     def _unread(self) -> Iterable[Execution]:
         return [row for rows in self._rows.values() for row in rows.values() if row.failed and row.reason is None]
@@ -309,10 +339,14 @@ class ExecutionIndex:
     def _read_the_rest(self) -> None:
         while True:
             with self._lock:
-                rows = list(self._unread())[:50]
-            if not rows:
+                older = next(iter(self._older.items()), None)
+                rows = [] if older else list(self._unread())[:50]
+            if not rows and older is None:
                 return
             try:
+                if older is not None:
+                    self._read_older(*older)
+                    continue
                 read = [self._read(row) for row in rows]
             except Exception:
                 return  # the target is away; the next look begins again
