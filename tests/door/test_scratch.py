@@ -7,7 +7,9 @@ import tempfile
 
 import psutil
 
+from harness.emulator.process import scratch
 from harness.emulator.process.scratch import ScratchFolder
+from tests.waiting import until
 
 PROGRAM = """
 import os, signal, subprocess, sys, tempfile
@@ -21,6 +23,16 @@ server.stdout.readline()
 print(folder.path, server.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
+
+
+def test_a_folder_that_holds_very_much_goes_on_being_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(scratch, "_PATIENCE", 0.0)
+    folder = ScratchFolder()
+    for number in range(2000):
+        (folder.path / f"{number}").mkdir()
+    folder.close()
+    until(lambda: not folder.path.exists())
 
 
 def test_the_next_one_sweeps_what_a_killed_one_left(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -13,6 +13,8 @@ import psutil
 
 _PREFIX = "harness-emulator-"
 _LOCK = ".lock"
+_PATIENCE = 2.0
+"""Seconds: a package of tens of thousands of files takes longer on slow disks."""
 
 
 class ScratchFolder:
@@ -31,7 +33,7 @@ class ScratchFolder:
 
     def close(self) -> None:
         """Remove it."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        _remove(self.path)
         os.close(self._lock)
 
 
@@ -45,9 +47,17 @@ def sweep() -> None:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 _end_programs(path)
-                shutil.rmtree(path, ignore_errors=True)
+                _remove(path)
             finally:
                 os.close(lock)
+
+
+def _remove(folder: Path) -> None:
+    """Remove *folder*, in a process that goes on with it where it holds so much that waiting would be noticed."""
+    command, nowhere = ["rm", "-rf", "--", str(folder)], subprocess.DEVNULL
+    process = subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_PATIENCE)
 
 
 def _end_programs(folder: Path) -> None:
