@@ -39,6 +39,7 @@ HEAVIEST = MOST_BYTES + _ELEMENT
 MOST_MADE = 64_000_000
 """Bytes of all that an evaluation makes."""
 LARGEST = 2**1024
+_MADE = "__made"
 _NOT_CODE = re.compile(
     r"""/\*.*?\*/|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`|(?<=[(,~:?=])\s*/(?:[^/\\\n]|\\.)+/[im]*""", re.DOTALL
 )
@@ -58,7 +59,6 @@ class Expression:
     text: str
     variables: frozenset[str] = field(repr=False)
     _compiled: Any = field(repr=False, compare=False)
-    _functions: Mapping[str, Any] = field(repr=False, compare=False)
     _made: tuple[tuple[str, Make], ...] = field(repr=False, compare=False)
 
     def evaluate(
@@ -79,12 +79,12 @@ class Expression:
         bindings: dict[str, Any] = {
             name: Utils.NULL_VALUE if value is None else value for name, value in variables.items()
         }
-        bindings |= self._functions
         for name, make in self._made:
             bindings[name] = make(random, now)
         bindings["states"] = states
         bindings["__evaluate_entry"] = bounds.enter
         bindings["__evaluate_exit"] = bounds.leave
+        bindings[_MADE] = bounds.hold
         try:
             found = self._compiled.evaluate(None, bindings)
             if found is None:
@@ -124,9 +124,11 @@ def compile(text: str) -> Expression:
         raise UnsupportedFault(*wrong)
     compiled.set_output_convert_nulls(False)
     compiled.set_validate_input(False)
-    functions = {name: make() for name, make in FUNCTIONS.items() if name in text}
+    for name, make in FUNCTIONS.items():
+        if name in text:  # where partial application, which names the function anew, finds it too
+            compiled.environment.bind(name, make(name))
     made = tuple((name, make) for name, make in MADE.items() if name in text)
-    return Expression(text, _variables(text), compiled, functions, made)
+    return Expression(text, _variables(text), compiled, made)
 
 
 def _variables(text: str) -> frozenset[str]:
@@ -138,6 +140,22 @@ def _variables(text: str) -> frozenset[str]:
 
 class _Evaluator(Jsonata):  # type: ignore[misc]
     """The library's, with numbers that JavaScript has: what AWS makes of 1/0 is no error."""
+
+    def apply(self, proc: Any, args: Any, input: Any, environment: Any) -> Any:
+        """Call a function, and hold what it gives to the limits: a call at its end is no part of an expression.
+
+        Args:
+            proc: the function.
+            args: its arguments.
+            input: of the expression.
+            environment: in which it is called.
+        """
+        result = super().apply(proc, args, input, environment)
+        if isinstance(result, (str, list, Mapping)):
+            hold = (getattr(proc, "environment", None) or environment).lookup(_MADE)
+            if hold is not None:
+                hold(result)
+        return result
 
     def evaluate_numeric_expression(self, lhs: Any, rhs: Any, op: str | None) -> Any:
         """Calculate in 64-bit floating point, as JSONata's own implementation in JavaScript does.
@@ -181,6 +199,9 @@ class _Bounds:
 
     def leave(self, expression: Any, given: Any, environment: Any, result: Any) -> None:
         self._depth -= 1
+        self.hold(result)
+
+    def hold(self, result: Any) -> None:
         if isinstance(result, str):
             if len(result) > HEAVIEST:
                 raise too_large()

@@ -9,6 +9,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -23,7 +24,6 @@ from harness.states_language.text import loads
 MOST_BYTES = 6_990_256
 """That a value may have on AWS, eight for an element and one for a character."""
 _LONGEST_RANGE = 360_145
-_MOST_OF_REGEX = 64_000_000
 _LONGEST_PICTURE = 10_000
 _DIGESTS = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
 
@@ -40,12 +40,25 @@ class _Callable(Jsonata.JFunctionCallable):  # type: ignore[misc]
         return self._function(*given)
 
 
+class _Function(Jsonata.JFunction):  # type: ignore[misc]
+    """A function that can be applied in part, ``$join(?, ', ')``: by its name, with as many arguments as are given."""
+
+    def get_number_of_args(self) -> int:
+        """More than there are."""
+        return 100
+
+
 def _function(function: Callable[..., Any], signature: str) -> Any:
-    return Jsonata.JFunction(_Callable(function), signature)
+    return _Function(_Callable(function), signature)
 
 
-def _fixed(function: Callable[..., Any], signature: str) -> Callable[[], Any]:
-    return lambda: _function(function, signature)
+def _fixed(function: Callable[..., Any], signature: str) -> Callable[[str], Any]:
+    def make(name: str) -> Any:
+        made = _function(function, signature)
+        made.function_name = name
+        return made
+
+    return make
 
 
 def java_random(seed: int) -> float:
@@ -120,13 +133,21 @@ def _join(texts: list[str] | None = None, separator: str = "") -> Any:
 
 def _replace(text: str | None = None, pattern: Any = None, replacement: Any = None, limit: Any = None) -> Any:
     if isinstance(text, str) and isinstance(replacement, str):
-        # A regular expression may match between any two characters.
-        count = text.count(pattern) if isinstance(pattern, str) and pattern else len(text) + 1
-        if limit is not None:
-            count = min(count, int(limit))
-        most = MOST_BYTES if isinstance(pattern, str) else _MOST_OF_REGEX
-        _hold(len(text) + count * len(replacement), most)
+        if isinstance(pattern, str):
+            count = text.count(pattern) if pattern else 0
+            count = count if limit is None else min(count, int(limit))
+            _hold(len(text) + count * len(replacement))
+        else:
+            _hold_replaced(text, pattern, replacement, limit)
     return Functions.replace(text, pattern, replacement, limit)
+
+
+def _hold_replaced(text: str, pattern: Any, replacement: str, limit: float | None) -> None:
+    """Refuse before it is made what would be too large once the matches of a regular expression are replaced."""
+    size, references = len(text), replacement.count("$")
+    for match in islice(pattern.finditer(text), None if limit is None else max(0, int(limit))):
+        size += len(replacement) + references * len(match[0])
+        _hold(size)
 
 
 def _distinct(items: Any = None) -> Any:
@@ -180,7 +201,7 @@ def _or(function: Callable[..., Any], code: str) -> Callable[..., Any]:
 
 
 Make = Callable[[Random, float], Any]
-FUNCTIONS: Mapping[str, Callable[[], Any]] = {
+FUNCTIONS: Mapping[str, Callable[[str], Any]] = {
     "partition": _fixed(_partition, "<a-n:a>"),
     "range": _fixed(_range, "<nnn:a>"),
     "hash": _fixed(_hash, "<s-s?:s>"),
@@ -196,7 +217,7 @@ FUNCTIONS: Mapping[str, Callable[[], Any]] = {
     "toMillis": _fixed(_or(_pictured(Functions.datetime_to_millis, 1, 2), "D3110"), "<s-s?:n>"),
     "fromMillis": _fixed(_pictured(Functions.datetime_from_millis, 1, 3), "<n-s?s?:s>"),
     "number": _fixed(_or(lambda value=None: Functions.number(value), "D3030"), "<(nsb)-:n>"),
-    "eval": lambda: None,  # AWS has none
+    "eval": lambda name: None,  # AWS has none
 }
 """What makes each function, by its name without the ``$``."""
 MADE: Mapping[str, Make] = {

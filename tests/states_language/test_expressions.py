@@ -1,6 +1,7 @@
 """JSONPath, intrinsic functions and JSONata, in plain Python: what they give, and that they end."""
 
 import time
+import tracemalloc
 from random import Random
 
 import pytest
@@ -158,6 +159,10 @@ def test_intrinsic_functions_that_fail(text, error, cause):
         ("$zip([1, 2], [3, 4, 5])", [[1, 3], [2, 4]]),
         ("$fromMillis(0, '[Y]')", "1970"),
         ("$hash('', 'MD5')", "d41d8cd98f00b204e9800998ecf8427e"),
+        ("['a', 'b'] ~> $join(?, '-')", "a-b"),
+        ("$map(['a1', 'b2'], $replace(?, /[0-9]/, ''))", ["a", "b"]),
+        ("[1, 2, 3] ~> $partition(?, 2)", [[1, 2], [3]]),
+        ("$map(['a', 'b'], $pad(?, 2, '.'))", ["a.", "b."]),
         ("$random(7)", 0.7306990420600421),  # java.util.Random(7).nextDouble()
         ("$parse('[1, null]')", [1, None]),
         ("$distinct([1, 1, 2])", [1, 2]),
@@ -251,6 +256,38 @@ def test_expressions_that_would_not_end_fail(text, monkeypatch):
     with pytest.raises(EvaluationError):
         query(text)
     assert time.monotonic() - began < 2
+
+
+LONG = "$pad('', 1000000, 'a')"
+HEAVY = [
+    f"$replace({LONG}, /a/, 'bbbbbbbb')",
+    f"$replace({LONG}, /(a+)/, '$1$1$1$1$1$1$1$1')",
+    f"$replace({LONG}, /(?:)/, 'bbbbbbbb')",
+    f"$replace({LONG}, 'a', 'bbbbbbbb')",
+    f"$replace({LONG}, /a/, function($m){{{LONG}}})",
+    f"$map([1..5000], function($i){{$substring({LONG}, 0, 500000)}})",
+    f"$split({LONG}, '')",
+    f"$map([1..5000], function($i){{{LONG}}})",
+    f"$reduce([1..5000], function($a, $i){{{LONG}}})",
+    f"$each({{'a': 1}}, function($v){{$map([1..5000], function($i){{{LONG}}})}})",
+    f"$map($split($pad('', 2000, 'a'), ''), $replace(?, 'a', {LONG}))",
+]
+
+
+@pytest.mark.parametrize("text", HEAVY)
+def test_no_expression_takes_much_memory(text):
+    tracemalloc.start()
+    try:
+        with pytest.raises(EvaluationError, match=r"limit exceeded|timeout"):
+            query(text)
+        assert tracemalloc.get_traced_memory()[1] < 150_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_a_replacement_might_have_made_counts_for_nothing():
+    text = f"$length($replace({LONG} & '1', /[0-9]/, $pad('', 1000, 'b')))"
+    assert query(text) == 1_001_000
 
 
 @given(st.text(alphabet="$.[]()'\"ab0@?*:,&|=<>!~/ States.Array{}%;-", max_size=40))
