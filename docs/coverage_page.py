@@ -1,4 +1,4 @@
-"""Writes docs/coverage.md: every operation of our services, and what comes of calling it.
+"""Writes docs/coverage.md: every operation of our services and what comes of calling it, and the types of resources.
 
 python docs/coverage_page.py            print the page
 python docs/coverage_page.py --write    write docs/coverage.md
@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 from botocore import xform_name
 
 from harness.emulator.aws_models import service_model
+from harness.emulator.cloudformation.providers.catalogue import PROVIDERS
 from harness.emulator.emulator import Emulator
 
 ROOT = Path(__file__).parents[1]
@@ -66,7 +68,18 @@ def page() -> str:
         if missing:
             lines += ["", f"Not emulated: {', '.join(missing)}."]
         lines.append("")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_types()])
+
+
+def _types() -> Iterator[str]:
+    """The types of resources that a stack can have, a line for each service."""
+    yield from ("## Types of CloudFormation resources", "")
+    yield f"{len(PROVIDERS)} types, and custom resources; SAM's (`AWS::Serverless::...`) become these. Any other"
+    yield "fails its stack, `not emulated: AWS::X::Y`, or is left out on request."
+    yield from ("", "| service | types |", "|---|---|")
+    for service, kinds in groupby(sorted(PROVIDERS), lambda kind: kind.split("::")[1]):
+        yield f"| {service} | {', '.join(kind.split('::')[2] for kind in kinds)} |"
+    yield ""
 
 
 def _tests(operation: str, sources: list[tuple[str, str]]) -> Iterator[str]:

@@ -138,4 +138,4 @@ def init(folder: Path, scones: bool) -> None:
     with clear_errors():
         for path in copy_workload(folder) if scones else scaffold(folder):
             click.echo(f"  wrote {path}")
-    click.echo("now: pip install aws-ml-harness pytest; python -m pytest -m local")
+    click.echo("now: pip install pytest; python -m pytest -m local")
