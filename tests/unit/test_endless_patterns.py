@@ -13,6 +13,7 @@ from harness.emulator.bounded_patterns import BoundedPattern, EndlessPatternErro
 from harness.emulator.moto.events import event_patches
 from harness.emulator.moto.patches import Patches
 from harness.emulator.sagemaker.training.metrics import MetricReader
+from harness.emulator.stepfunctions.variable_references import variable_references
 from harness.states_language.wildcards import wildcard_pattern
 
 pytestmark = pytest.mark.local
@@ -69,3 +70,10 @@ def test_a_metric_whose_expression_never_ends_is_left_out():
     reader.read("a" * 5000 + "!", None)
     reader.read("loss=0.5", None)
     assert [(each["MetricName"], each["Value"]) for each in reader.final()] == [("loss", 0.5)]
+
+
+@pytest.mark.timeout(30)
+def test_what_is_opened_very_often_and_never_closed_is_read_at_once():
+    assert fill_in("${" * 50_000, lambda key: None) is not None
+    opened = "{% " + "function (" * 50_000 + " %}"
+    assert variable_references(json.dumps({"States": {"A": {"Output": opened}}})) == {}

@@ -12,7 +12,7 @@ from typing import Any
 
 _IN_PATH = re.compile(r"(?<![\w$'\"])\$([A-Za-z_]\w*)")
 _IN_JSONATA = re.compile(r"\$([A-Za-z_]\w*)\s*(\(|:=)?")
-_BOUND = re.compile(r"\$([A-Za-z_]\w*)\s*:=|(?:function|λ)\s*\(([^)]*)\)")
+_BOUND = re.compile(r"\$([A-Za-z_]\w*)\s*:=|(?:function|λ)\s*\(([^()]*)\)")
 _TEXT = re.compile(r"'(?:\\.|[^'\\])*'")
 _INNER = ("Branches", "ItemProcessor", "Iterator")
 _OWN = frozenset({"states"})
