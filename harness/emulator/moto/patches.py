@@ -34,7 +34,7 @@ class Patch:
     attribute: str
     reason: str
     issue: str
-    replace: Callable[[Any], Any]
+    replace: Callable[..., object]
 
 
 class Patches:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from harness.emulator.context import EmulatorContext
 from harness.emulator.door.call import Call
 from harness.emulator.door.members import Members, flag, number, structure, structures, text
 from harness.emulator.door.validation import check
-from harness.emulator.moto.sagemaker import backend_of
+from harness.emulator.moto.sagemaker import Model, backend_of
 from harness.emulator.sagemaker.models import container_of_model, is_multi_model
 from harness.emulator.sagemaker.names import arn_of, refusal
 from harness.emulator.services import Operation
@@ -73,13 +72,14 @@ class EndpointConfigs:
     def describe(self, call: Call) -> Members:
         """Answer DescribeEndpointConfig, without the empty members that moto shows."""
         answer = {name: value for name, value in self._keep(call).items() if value not in ({}, [], None)}
-        config = backend_of(self._context.account_id, call.region).endpoint_configs[answer["EndpointConfigName"]]
+        name = text(answer, "EndpointConfigName")
+        config = backend_of(self._context.account_id, call.region).endpoint_configs[name]
         shadows = getattr(config, "shadow_production_variants", None)
         return {**answer, _SHADOWS: shadows} if shadows else answer
 
 
 def _check_kinds(
-    parameters: Members, given: Sequence[Members], shadows: Sequence[Members], models: Mapping[str, Any]
+    parameters: Members, given: Sequence[Members], shadows: Sequence[Members], models: Mapping[str, Model]
 ) -> None:
     """Refuse what AWS does not let go together.
 

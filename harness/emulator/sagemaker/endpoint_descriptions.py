@@ -5,13 +5,12 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from harness.emulator.door.members import Members, flag, text
+from harness.emulator.moto.sagemaker import Backend, Endpoint, EndpointConfig
 from harness.emulator.sagemaker.models import container_of_model
 
 
-def described(backend: Any, endpoint: Any, arn: str) -> dict[str, Any]:
+def described(backend: Backend, endpoint: Endpoint, arn: str) -> Members:
     """What DescribeEndpoint says.
 
     Args:
@@ -20,12 +19,12 @@ def described(backend: Any, endpoint: Any, arn: str) -> dict[str, Any]:
         arn: of the endpoint.
     """
     config = backend.endpoint_configs.get(endpoint.endpoint_config_name)
-    answer: dict[str, Any] = {
+    answer: dict[str, object] = {
         "EndpointName": endpoint.endpoint_name,
         "EndpointArn": arn,
         "EndpointConfigName": endpoint.endpoint_config_name,
         "ProductionVariants": [
-            _variant(variant, _image(backend, config, variant["VariantName"]))
+            _variant(variant, _image(backend, config, text(variant, "VariantName")))
             for variant in endpoint.production_variants
         ],
         "EndpointStatus": endpoint.endpoint_status,
@@ -49,15 +48,15 @@ def described(backend: Any, endpoint: Any, arn: str) -> dict[str, Any]:
     return answer
 
 
-def _image(backend: Any, config: Any, variant_name: str) -> str:
+def _image(backend: Backend, config: EndpointConfig | None, variant_name: str) -> str:
     for variant in config.production_variants if config else ():
-        model = backend._models.get(variant.get("ModelName"))
+        model = backend._models.get(text(variant, "ModelName", ""))
         if variant["VariantName"] == variant_name and model is not None:
-            return str(container_of_model(model).get("Image", ""))
+            return text(container_of_model(model), "Image", "")
     return ""
 
 
-def _variant(variant: Mapping[str, Any], image: str) -> dict[str, Any]:
+def _variant(variant: Members, image: str) -> Members:
     summary = dict(variant)
     summary.setdefault("CurrentWeight", 1.0)
     summary.setdefault("DesiredWeight", 1.0)
@@ -66,8 +65,8 @@ def _variant(variant: Mapping[str, Any], image: str) -> dict[str, Any]:
     return summary
 
 
-def _capture(config: Mapping[str, Any]) -> dict[str, Any]:
-    on = bool(config.get("EnableCapture"))
+def _capture(config: Members) -> Members:
+    on = flag(config, "EnableCapture")
     return {
         "EnableCapture": on,
         "CaptureStatus": "Started" if on else "Stopped",

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from harness.emulator.context import EmulatorContext
-from harness.emulator.moto.sagemaker import backends_of
+from harness.emulator.door.members import Members
+from harness.emulator.moto.sagemaker import Endpoint, backends_of
 from harness.emulator.sagemaker.endpoint_records import EndpointRecords
 from harness.emulator.sagemaker.hosting.deployments import Deployment, RolledBackError
 from harness.emulator.sagemaker.hosting.fleet import new_fleet
@@ -35,7 +34,7 @@ _AT_ONCE = 0.1
 class Update:
     """An update of an endpoint."""
 
-    before: Mapping[str, Any]
+    before: Members
     """What the record was."""
     deployment: Deployment | None
 
@@ -104,7 +103,9 @@ class EndpointLife:
         for thread in closing:
             thread.join()
 
-    def _start(self, name: str, region: str, endpoint: Any, settled: threading.Event, update: Update | None) -> None:
+    def _start(
+        self, name: str, region: str, endpoint: Endpoint, settled: threading.Event, update: Update | None
+    ) -> None:
         running: RunningEndpoint | None = None
         previous: RunningEndpoint | None = None
         try:
@@ -146,7 +147,7 @@ class EndpointLife:
             self._records.require(name, region).endpoint_status = "Deleting"
             return self._in_service.take_out(name, region)
 
-    def _shift(self, deployment: Deployment, running: RunningEndpoint, endpoint: Any) -> None:
+    def _shift(self, deployment: Deployment, running: RunningEndpoint, endpoint: Endpoint) -> None:
         """Shift an endpoint's traffic to its new fleet."""
         cloudwatch = self._context.clients.get("cloudwatch", running.region)
 
@@ -166,6 +167,6 @@ class EndpointLife:
         finally:
             self._in_service.end_shift(running)
 
-    def _is_there(self, endpoint: Any, region: str) -> bool:
+    def _is_there(self, endpoint: Endpoint, region: str) -> bool:
         found = self._records.backend(region).endpoints.get(endpoint.endpoint_name)
         return found is endpoint and endpoint.endpoint_status != "Deleting" and not self._closed

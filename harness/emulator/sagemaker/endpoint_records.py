@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import Any
 
-from harness.emulator.moto.sagemaker import backend_of
+from harness.emulator.door.members import Members
+from harness.emulator.moto.sagemaker import Backend, Endpoint, backend_of
 from harness.emulator.sagemaker.names import arn_of, refusal
 
 
@@ -18,7 +18,7 @@ class EndpointRecords:
     lock: threading.RLock = field(default_factory=threading.RLock)
     """Held while a record is looked at and changed."""
 
-    def backend(self, region: str) -> Any:
+    def backend(self, region: str) -> Backend:
         """moto's backend of a region."""
         return backend_of(self.account_id, region)
 
@@ -32,7 +32,7 @@ class EndpointRecords:
         """
         return arn_of(kind, name, region, self.account_id)
 
-    def require(self, name: str, region: str) -> Any:
+    def require(self, name: str, region: str) -> Endpoint:
         """The record of an endpoint.
 
         Raises:
@@ -43,7 +43,7 @@ class EndpointRecords:
             raise refusal(f'Could not find endpoint "{self.arn("endpoint", name, region)}".')
         return endpoint
 
-    def require_config(self, name: str, region: str) -> dict[str, Any]:
+    def require_config(self, name: str, region: str) -> Members:
         """An endpoint configuration as it was created.
 
         Raises:
@@ -52,4 +52,4 @@ class EndpointRecords:
         config = self.backend(region).endpoint_configs.get(name)
         if config is None:
             raise refusal(f'Could not find endpoint configuration "{self.arn("endpoint-config", name, region)}".')
-        return dict(config.response_object)
+        return config.response_object

@@ -91,13 +91,13 @@ class Endpoints:
             config = self._records.require_config(config_name, region)
             if flag(parameters, "RetainAllVariantProperties"):
                 raise refusal("not emulated: RetainAllVariantProperties")
-            instances = sum(number(each, "InitialInstanceCount", 1) for each in config["ProductionVariants"])
-            deployment = Deployment.read(structure(parameters, "DeploymentConfig"), instances)
+            variants, asked = structures(config, "ProductionVariants"), structure(parameters, "DeploymentConfig")
+            deployment = Deployment.read(asked, sum(number(each, "InitialInstanceCount", 1) for each in variants))
             before = {name: getattr(endpoint, name) for name in _CONFIGURED}
-            endpoint.last_deployment_config = parameters.get("DeploymentConfig")
+            endpoint.last_deployment_config = asked or None
             endpoint.endpoint_config_name = config_name
-            endpoint.production_variants = endpoint._process_production_variants(config["ProductionVariants"])
-            endpoint.data_capture_config = config.get("DataCaptureConfig") or {}
+            endpoint.production_variants = endpoint._process_production_variants(variants)
+            endpoint.data_capture_config = structure(config, "DataCaptureConfig")
         self._looks.begin(name, region, "Updating")
         self.life.bring_up(name, region, "Updating", Update(before, deployment))
         return {"EndpointArn": arn}
@@ -129,7 +129,7 @@ class Endpoints:
             endpoint = self._records.require(name, region)
             told = described(self._records.backend(region), endpoint, self._records.arn("endpoint", name, region))
         shown = self._looks.status_for(name, region)
-        return told | {"EndpointStatus": shown} if shown and told["EndpointStatus"] == "InService" else told
+        return {**told, "EndpointStatus": shown} if shown and told["EndpointStatus"] == "InService" else told
 
     def delete(self, call: Call) -> Members:
         """Answer DeleteEndpoint, once requests under way are answered and their captures are written."""

@@ -11,7 +11,7 @@ from harness.emulator.context import EmulatorContext
 from harness.emulator.door.call import Call
 from harness.emulator.door.members import Members, optional_text, structure, structures, text
 from harness.emulator.door.validation import check
-from harness.emulator.moto.sagemaker import backend_of
+from harness.emulator.moto.sagemaker import Model, backend_of
 from harness.emulator.sagemaker.execution_role import ExecutionRole
 from harness.emulator.sagemaker.images import ImageKind, kind_of, not_emulated
 from harness.emulator.sagemaker.model_data import split_model_uri
@@ -69,10 +69,9 @@ def container_of(parameters: Members) -> Members | None:
     return structure(parameters, "PrimaryContainer") or (containers[0] if containers else None)
 
 
-def container_of_model(model: Any) -> Members:
+def container_of_model(model: Model) -> Members:
     """The one container of a model, from moto's record."""
-    found: Members = model.primary_container or (model.containers or [{}])[0]
-    return found
+    return model.primary_container or (model.containers or [{}])[0]
 
 
 def is_multi_model(container: Members) -> bool:

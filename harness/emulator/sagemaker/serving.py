@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.emulator.door.members import text_map
+from harness.emulator.moto.sagemaker import Model
 from harness.emulator.sagemaker.execution_role import ExecutionRole
 from harness.emulator.sagemaker.frameworks import FrameworkEnvironments, framework_of
 from harness.emulator.sagemaker.hosting.multi_model import MultiModelServer
@@ -21,7 +22,7 @@ from harness.emulator.sagemaker.stub import StubServer
 
 def model_server(
     variant: str,
-    model: Any,
+    model: Model,
     role: ExecutionRole,
     region: str,
     programs: Programs,
