@@ -77,6 +77,21 @@ def test_a_result_that_the_service_would_not_give_is_told(mocks, run):
     assert "Field 'TrainingJobStatus' is not an expected value" in answer["cause"]
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        ("mocks", {"mocks": "Train"}, "mocks is no list of objects"),
+        ("mocks", {"mocks": ["Train"]}, "mocks is no list of objects"),
+        ("mocks", {"mocks": [{"state": 1}]}, "a mock names a state"),
+        ("mocks", {"mocks": [{"state": "Train", "machine": 1}]}, "Train: machine and mode are texts"),
+        ("tasks/script", {"answers": [1]}, "answers is no list of objects"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_name(control, path, body, words):
+    with pytest.raises(ValueError, match=words):
+        control.post(path, body)
+
+
 def test_mocks_end_with_the_test(run):
     answer, _ = run("Call", {**CALL, "End": True})
     assert answer["error"] == "Lambda.ResourceNotFoundException"
