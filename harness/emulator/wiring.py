@@ -154,7 +154,7 @@ def assemble(options: EmulatorOptions, stack: ExitStack) -> Parts:
     )
     services.add(sagemaker, options.runs("sagemaker"))
     services.add(sagemaker.runtime, options.runs("sagemaker"))
-    stacks = Stacks(context, services.call, options.skip_unsupported, lambda: late.roles)
+    stacks = Stacks(context, services.call, options.skip_unsupported, lambda: late.roles, options.translations)
     services.add(stacks, options.runs("cloudformation"))
     deliveries = Deliveries(services, permissions, account_id)
     stack.callback(deliveries.close)

@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.emulator.access.sessions import RoleSession
@@ -28,6 +29,7 @@ from harness.emulator.cloudformation.providers.base import Caller, Provider
 from harness.emulator.cloudformation.providers.catalogue import PROVIDERS
 from harness.emulator.cloudformation.providers.custom import CustomResource, Skipped, Unsupported
 from harness.emulator.cloudformation.records import record_of, stack_of
+from harness.emulator.cloudformation.serverless import ServerlessTranslator
 from harness.emulator.cloudformation.stack import ChangeSet, Stack, Wanted, now
 from harness.emulator.cloudformation.transforms import names_of, transform
 from harness.emulator.door.call import Call
@@ -69,6 +71,7 @@ class Stacks:
         call: carries out a call to any service.
         skip_unsupported: whether types that are not emulated are left out, with a note; else they fail their stack.
         patience: seconds after which a role is in force.
+        translations: folder in which what SAM's translator made is kept; None: nowhere.
     """
 
     name = "cloudformation"
@@ -80,11 +83,13 @@ class Stacks:
         call: Operation,
         skip_unsupported: bool = False,
         patience: Callable[[], float] = lambda: 0.0,
+        translations: Path | None = None,
     ) -> None:
         self._context = context
         self._call = call
         self._skip = skip_unsupported
         self._patience = patience
+        self._translate = ServerlessTranslator(translations)
         self._lock = threading.RLock()
         self._closed = threading.Event()
         self._stacks: dict[str, Stack] = {}
@@ -306,7 +311,8 @@ class Stacks:
             known = {name: value.value for name, value in values.items()}
             known |= {"AWS::Region": stack.region, "AWS::AccountId": stack.account, "AWS::StackName": stack.name}
             known |= {"AWS::StackId": stack.id, "AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com"}
-            template = transform(template, known, stack.region, lambda address: self._fetch(call, address))
+            fetch = lambda address: self._fetch(call, address)  # noqa: E731
+            template = transform(template, known, stack.region, fetch, self._translate)
             check(template)
         check_references(template, PSEUDO)
         in_order(template["Resources"])

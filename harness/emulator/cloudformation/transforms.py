@@ -6,14 +6,13 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/transform-referen
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.emulator.cloudformation.documents import Document, invalid, parse
 from harness.emulator.cloudformation.expressions import text_of
+from harness.emulator.cloudformation.serverless import SERVERLESS
 
-SERVERLESS = "AWS::Serverless-2016-10-31"
 INCLUDE = "AWS::Include"
 EXTENSIONS = "AWS::LanguageExtensions"
 _MOST_MADE = 5000
@@ -24,6 +23,8 @@ _IGNORED = frozenset({"AWS::CodeDeployBlueGreen"})
 
 FetchText = Callable[[str], str]
 """Gives the text at ``s3://bucket/key`` or an address of S3."""
+Translate = Callable[[Document, Mapping[str, Any], str], Document]
+"""Gives a template of SAM as plain CloudFormation, given its values and the region."""
 
 
 def names_of(template: Mapping[str, Any]) -> list[str]:
@@ -33,7 +34,9 @@ def names_of(template: Mapping[str, Any]) -> list[str]:
     return [item["Name"] if isinstance(item, Mapping) else str(item) for item in listed]
 
 
-def transform(template: Document, values: Mapping[str, Any], region: str, fetch: FetchText) -> Document:
+def transform(
+    template: Document, values: Mapping[str, Any], region: str, fetch: FetchText, translate: Translate
+) -> Document:
     """*template* with all its transforms carried out.
 
     Args:
@@ -41,6 +44,7 @@ def transform(template: Document, values: Mapping[str, Any], region: str, fetch:
         values: of its parameters and of pseudo parameters.
         region: of the stack.
         fetch: reads snippets.
+        translate: carries out SAM's transform.
 
     Raises:
         AwsError: ValidationError; ``not emulated`` for macros.
@@ -57,7 +61,7 @@ def transform(template: Document, values: Mapping[str, Any], region: str, fetch:
     if EXTENSIONS in names:
         found = _loops(found, values, {})
     if SERVERLESS in names:
-        found = _serverless(found, values, region)
+        found = translate(found, values, region)
     return found
 
 
@@ -124,25 +128,3 @@ def _loops(part: Any, values: Mapping[str, Any], names: Mapping[str, str]) -> An
             if len(found) > _MOST_MADE:
                 raise invalid(f"Transform {EXTENSIONS} failed with: {key} makes more than {_MOST_MADE} members")
     return found
-
-
-def _serverless(template: Document, values: Mapping[str, Any], region: str) -> Document:
-    import boto3
-    from samtranslator.internal.managed_policies import get_bundled_managed_policy_map
-    from samtranslator.metrics.metrics import DummyMetricsPublisher, Metrics
-    from samtranslator.model.exceptions import InvalidDocumentException
-    from samtranslator.parser.parser import Parser
-    from samtranslator.translator.translator import Translator
-
-    given = {name: ",".join(value) if isinstance(value, list) else value for name, value in values.items()}
-    session = boto3.Session(region_name=region)
-    metrics = Metrics("ServerlessTransform", DummyMetricsPublisher())
-    policies = get_bundled_managed_policy_map("aws")
-    translator = Translator(policies, Parser(), boto_session=session, metrics=metrics)
-    try:
-        found: Document = translator.translate(template, given)
-    except InvalidDocumentException as error:
-        raise invalid(f"Transform {SERVERLESS} failed with: {error.message}") from None
-    finally:
-        metrics.publish()  # nowhere; else it complains that nobody has
-    return dict(json.loads(json.dumps(found)))  # what the translator shares between places is parted
