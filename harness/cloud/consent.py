@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 from harness.cloud.estimate import Estimate
+from harness.cloud.successor import Successor
 from harness.settings import Settings
 from harness.targets.target import Target
 
@@ -19,6 +20,7 @@ def require_consent(
     settings: Settings,
     estimate: Estimate,
     ask: Callable[[str], bool] | None = None,
+    successor: Successor | None = None,
 ) -> None:
     """Have the price agreed to: by a question at a terminal, or by ``--yes`` with ``--max-cost`` and ``--account``.
 
@@ -27,6 +29,7 @@ def require_consent(
         settings: ``consent``, ``max_cost``, ``aws_account``.
         estimate: what it costs.
         ask: puts a question to a person; None for the terminal's own, where there is one.
+        successor: what would be trained on in place of what was asked for, to which ``--yes`` does not agree.
 
     Raises:
         ConsentError: it was refused, or could not be asked for, or the run may cost more than ``max_cost``.
@@ -38,13 +41,18 @@ def require_consent(
             "made. Raise --max-cost, or spend less: with --model (no training), HARNESS_TRAINING_MINUTES, "
             "HARNESS_LIFETIME_HOURS or smaller instances."
         )
+    if successor is not None and (settings.consent == "yes" or (ask is None and not _is_at_terminal())):
+        raise ConsentError(
+            f"{successor}: nobody has agreed to that, and nothing was made. Agree with "
+            f"HARNESS_TRAINING_INSTANCE={successor.instance_type}, or train nothing with --model."
+        )
     if settings.consent == "yes":
         if not settings.max_cost:
             raise ConsentError("--yes needs --max-cost USD: what the run may cost at most. Nothing was made.")
         if not settings.aws_account:
             raise ConsentError("--yes needs --account ID: the account that is meant. Nothing was made.")
         return
-    if ask is None and sys.stdin is not None and sys.stdin.isatty():
+    if ask is None and _is_at_terminal():
         ask = _ask_at_terminal
     if ask is None:
         raise ConsentError(
@@ -52,8 +60,15 @@ def require_consent(
             f"agree: nothing was made. Agree with --yes --max-cost {_round_up(most):g} --account {target.account_id}."
         )
     where = f"account {target.account_id} ({target.caller}), {target.region}"
-    if not ask(f"Make all this in {where}, for about {estimate.expected_usd:.2f} USD and at most {most:.2f} USD?"):
+    instead = "" if successor is None else f"{successor}. "
+    if not ask(
+        f"{instead}Make all this in {where}, for about {estimate.expected_usd:.2f} USD and at most {most:.2f} USD?"
+    ):
         raise ConsentError("not agreed to: nothing was made.")
+
+
+def _is_at_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _round_up(usd: float) -> float:

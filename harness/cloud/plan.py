@@ -13,6 +13,7 @@ from harness.cloud.estimate import Estimate, estimate_run
 from harness.cloud.names import STACK, bucket_name, role_arn, stack_parameters
 from harness.cloud.quotas import ENDPOINT, SPOT, TRAINING, read_quotas, require_instance
 from harness.cloud.registries import built_in_image_on_aws
+from harness.cloud.successor import Successor, propose_successor
 from harness.cloud.tags import PROJECT_KEY, Tags, expiry_of, make_tags
 from harness.project.bucket import is_own_bucket, own_buckets
 from harness.project.expand import Expanded, expand
@@ -162,6 +163,34 @@ def plan_cloud(
         training,
         brought or None,
     )
+
+
+def plan_offered(
+    target: Target, session: boto3.Session, settings: Settings, root: Path, dataset: Dataset | None, model: str | None
+) -> tuple[CloudPlan, Settings, Successor | None]:
+    """As :func:`plan_cloud`, with a successor to train on where the region lacks the instance type of *settings*.
+
+    Args:
+        target: the account and region.
+        session: leads there.
+        settings: names, instance types, limits, owner.
+        root: folder with ``template.yaml``.
+        dataset: images to load, and to train on.
+        model: ``s3://...`` or a file with a ``model.tar.gz``; None to train one.
+
+    Returns:
+        The plan, the settings that it is for, and what has still to be agreed to; None where all is as asked for.
+
+    Raises:
+        CloudError: the model is not there, or there are no images to train on.
+        harness.cloud.prices.PriceError: what a successor costs is not known.
+    """
+    plan = plan_cloud(target, session, settings, root, dataset, model)
+    successor = propose_successor(session, settings, plan.region) if trains(plan, session) else None
+    if successor is None:
+        return plan, settings, None
+    settings = replace(settings, training_instance=successor.instance_type)
+    return plan_cloud(target, session, settings, root, dataset, model), settings, successor
 
 
 def _tags(session: boto3.Session, settings: Settings, caller: str, region: str, training: TrainingPlan | None) -> Tags:

@@ -103,9 +103,9 @@ def instance_price(session: boto3.Session, use: str, instance_type: str, region:
     Raises:
         PriceError: neither the API nor the table knows.
     """
-    listed = _listed_price(session, use, instance_type, region)
-    if listed is not None:
-        return Price(listed, "the Price List API")
+    listed = _listed_prices(session, use, instance_type, region) or ()
+    if paid := [price for price in listed if price > 0]:  # some are free of charge for a while
+        return Price(max(paid), "the Price List API")
     known = INSTANCE_HOURS.get((use, instance_type))
     if known is None:
         names = ", ".join(sorted(name for kind, name in INSTANCE_HOURS if kind == use))
@@ -114,6 +114,19 @@ def instance_price(session: boto3.Session, use: str, instance_type: str, region:
             f"asked, and the table of {AS_OF} has {names}."
         )
     return table_price(known.usd, region, confirmed=known.confirmed)
+
+
+def is_priced(session: boto3.Session, use: str, instance_type: str, region: str) -> bool | None:
+    """Whether AWS has a price for an instance, as it has for what it offers; None where the Price List cannot be asked.
+
+    Args:
+        session: for the Price List API.
+        use: :data:`TRAINING` or :data:`HOSTING`.
+        instance_type: ``ml.m5.xlarge``.
+        region: where it is to run.
+    """
+    listed = _listed_prices(session, use, instance_type, region)
+    return None if listed is None else bool(listed)
 
 
 def table_price(usd: float, region: str, *, confirmed: bool = True) -> Price:
@@ -129,8 +142,8 @@ def table_price(usd: float, region: str, *, confirmed: bool = True) -> Price:
     return Price(usd * DEARER, f"the table of {AS_OF} for {TABLE_REGION}, times {DEARER:g} for other regions", False)
 
 
-def _listed_price(session: boto3.Session, use: str, instance_type: str, region: str) -> float | None:
-    """The price in AWS's own list; None where it cannot be asked, or has no such entry.
+def _listed_prices(session: boto3.Session, use: str, instance_type: str, region: str) -> list[float] | None:
+    """The prices in AWS's own list, none where it has no such entry; None where it cannot be asked.
 
     An entry's usage type is the region's short name, the use and the instance type: ``USE1-Train:ml.g5.xlarge``,
     ``EU-Host:ml.m5.xlarge``. The same instance has entries for notebooks, processing, spot (``TrSpt``) and others, and
@@ -167,4 +180,4 @@ def _listed_price(session: boto3.Session, use: str, instance_type: str, region: 
             for dimension in offer["priceDimensions"].values():
                 if dimension.get("unit", "").lower() in ("hrs", "hours", "hour"):
                     prices.append(float(dimension["pricePerUnit"].get("USD", 0)))
-    return max((price for price in prices if price > 0), default=None)
+    return prices

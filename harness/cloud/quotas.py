@@ -79,10 +79,11 @@ def require_instance(quotas: dict[str, Quota], instance_type: str, purpose: str,
     if quota is None:
         offered = [name for name in _candidates(purpose) if f"{name} for {purpose}" in quotas]
         retiring = " AWS meant to retire P3 by 2025-12-20." if instance_type.startswith("ml.p3.") else ""
+        links = [f"{name} at {request_link(quotas[f'{name} for {purpose}'].code, region)}" for name in offered]
+        way = others or f"ask for a quota of 1, for {' or '.join(links)}"
         raise QuotaError(
             f"{region} does not offer {instance_type} for {purpose}.{retiring} "
-            f"It offers {', '.join(offered) or 'none that would do'}; {others or 'each needs a quota first'}. "
-            "Nothing was made."
+            f"It offers {', '.join(offered) or 'none that would do'}; {way}. Nothing was made."
         )
     if quota.value < 1:
         new = ", as in every new account" if purpose != ENDPOINT else ""

@@ -11,7 +11,7 @@ from harness.cloud.cleanup import destroy_cloud, find_deployment
 from harness.cloud.consent import require_consent
 from harness.cloud.deployment import deploy_cloud
 from harness.cloud.estimate import Estimate
-from harness.cloud.plan import CloudError, check_quotas, plan_cloud, price
+from harness.cloud.plan import CloudError, check_quotas, plan_offered, price
 from harness.cloud.watchdog import endpoint_deleted_at_exit
 from harness.project.install import Step
 from harness.scones.workflow import CleanupError, Scones
@@ -62,12 +62,12 @@ def deployed_on_aws(
             f"a deployment is there already: {', '.join(map(str, there[:5]))}{', ...' if len(there) > 5 else ''}. "
             "Remove it with `harness destroy --target aws`, if it is yours to remove."
         )
-    plan = plan_cloud(target, session, settings, root, dataset, settings.model or None)
+    plan, settings, successor = plan_offered(target, session, settings, root, dataset, settings.model or None)
     estimate = price(plan, session, settings)
     on_estimate(estimate)
     for line in check_quotas(plan, session, settings):
         on_step(line)
-    require_consent(target, settings, estimate, ask)
+    require_consent(target, settings, estimate, ask, successor)
     with endpoint_deleted_at_exit(session, plan.endpoint):
         try:
             yield deploy_cloud(plan, session, on_step, on_state)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.cloud.cleanup import destroy_cloud, find_deployment
 from harness.cloud.consent import require_consent
 from harness.cloud.deployment import deploy_cloud, plan_actions
-from harness.cloud.plan import CloudPlan, check_quotas, plan_cloud, price
+from harness.cloud.plan import CloudPlan, check_quotas, plan_offered, price
 from harness.cloud.rehearsal import rehearse
 from harness.cloud.sweep import find_expired, sweep
 from harness.cloud.watchdog import watchdog_time
@@ -63,7 +63,9 @@ def bring_up_on_aws(
 
     session = SharedClients()
     say(describe_target(target))
-    plan = plan_cloud(target, session, settings, root, dataset, settings.model or None)
+    plan, settings, successor = plan_offered(target, session, settings, root, dataset, settings.model or None)
+    if successor is not None:
+        say(str(successor))
     actions = plan_actions(plan, session, say, say)
     if not actions:
         say(f"nothing to do: all of it is there, until {_end(plan, session)}")
@@ -79,7 +81,7 @@ def bring_up_on_aws(
             say(line)
         if dry_run:
             return None
-        require_consent(target, settings, estimate)
+        require_consent(target, settings, estimate, successor=successor)
     if dry_run:
         return None
     scones = deploy_cloud(plan, session, say, say)

@@ -362,6 +362,40 @@ def test_a_type_that_the_region_lacks_is_told(place, stand_in, root, dataset):
         check_quotas(plan, session, stand_in.settings)
 
 
+def test_what_the_region_lacks_has_a_successor_that_is_agreed_to(place, stand_in, root, dataset, monkeypatch):
+    target, session = place
+    stand_in.set_quota(P3, None)
+    stand_in.set_quota("ml.g5.xlarge for training job usage", 1)
+    shown, said = console()
+    settings = stand_in.settings
+    # --yes agrees to a price, not to another instance.
+    with pytest.raises(ConsentError, match=r"does not offer ml\.p3\.2xlarge.*HARNESS_TRAINING_INSTANCE=ml\.g5\.xlarge"):
+        bring_up_on_aws(target, settings, root, dataset, shown)
+    with pytest.raises(ConsentError, match=r"HARNESS_TRAINING_INSTANCE=ml\.g5\.xlarge"):
+        deployed_on_aws(target, session, settings, root, dataset).__enter__()
+    assert everything(session) == set()
+    # The cheapest that the account may use: ml.g4dn.xlarge is cheaper, and its quota is 0.
+    bring_up_on_aws(target, settings, root, dataset, shown, dry_run=True)
+    assert "us-east-1 does not offer ml.p3.2xlarge for training any more; ml.g5.xlarge would do, at 1.408" in said.text
+    assert "on one ml.g5.xlarge, at most 60 minutes" in said.text
+    assert "quota ml.g5.xlarge for training job usage: 1" in said.text
+    asked = []
+    with deployed_on_aws(
+        target,
+        session,
+        replace(settings, consent=""),
+        root,
+        dataset,
+        ask=lambda question: asked.append(question) or True,
+    ) as scones:
+        (job,) = session.client("sagemaker").list_training_jobs()["TrainingJobSummaries"]
+        resources = session.client("sagemaker").describe_training_job(TrainingJobName=job["TrainingJobName"])
+        assert resources["ResourceConfig"]["InstanceType"] == "ml.g5.xlarge"
+        assert scones.state_machine_arn
+    assert "ml.g5.xlarge would do" in asked[0]
+    stand_in.set_quota("ml.g5.xlarge for training job usage", 0)
+
+
 def test_somebody_elses_deployment_is_left_alone(place, stand_in, root, dataset):
     target, session = place
     settings = replace(stand_in.settings, model=str(root / MODEL))

@@ -252,6 +252,23 @@ def test_the_most_that_a_run_may_cost_is_what_the_limits_in_time_allow():
     assert short.lines[0].expected == short.lines[0].most == 3 / 60
 
 
+def test_what_the_price_list_has_not_is_not_offered():
+    pricing = boto3.Session().client(
+        "pricing", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+
+    class Reachable:
+        def client(self, *_, **__):
+            return pricing
+
+    with Stubber(pricing) as stubber:
+        hosting = [listed("EU-Host:ml.m5.xlarge", "Hosting", "0.2")]
+        for use, found in ((TRAINING, False), (HOSTING, True)):
+            stubber.add_response("get_products", {"PriceList": hosting, "FormatVersion": "aws_v1"})
+            assert prices.is_priced(Reachable(), use, "ml.m5.xlarge", "eu-west-1") is found
+    assert prices.is_priced(Unreachable(), TRAINING, "ml.m5.xlarge", "eu-west-1") is None
+
+
 # Quotas
 
 
