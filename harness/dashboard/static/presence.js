@@ -49,7 +49,7 @@ export function note(page = document) {
   if (known.began !== began) {
     const lost = summary ? Math.max(0, known.total - Number(summary.dataset.total)) : 0;
     const what = lost ? `${lost.toLocaleString("en")} of the executions that were here before ${lost === 1 ? "is" : "are"} gone, and what was deployed` : "what it held in memory alone is gone";
-    anew.querySelector("span").textContent = `At ${new Date(began).toLocaleTimeString()}: ${what}. With harness up --state FILE, what is there outlives a restart.`;
+    anew.querySelector("span").textContent = `At ${new Date(began).toLocaleTimeString()}: ${what}. With harness up --state FOLDER, what is there outlives a restart.`;
     anew.hidden = false;
   }
   sessionStorage.setItem(key, JSON.stringify({ began, total: summary ? Number(summary.dataset.total) : known.began === began ? known.total : 0 }));
