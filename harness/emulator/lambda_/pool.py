@@ -12,7 +12,6 @@ from harness.emulator.lambda_.invocation import FunctionVersion
 
 _PATIENCE = 0.5
 _IDLE, _KEPT, _LOOK = 20.0, 2, 5.0
-"""Seconds after which all idle environments of a version but so many end, and seconds between two looks."""
 
 
 class EnvironmentPool:
@@ -26,10 +25,19 @@ class EnvironmentPool:
     Args:
         start: starts an environment for a function version.
         comfortable: environments of one version beyond which an invocation waits first.
+        idle: seconds after which idle environments end, but for a few.
+        look: seconds between two looks for such.
     """
 
-    def __init__(self, start: Callable[[FunctionVersion], ExecutionEnvironment], comfortable: int) -> None:
+    def __init__(
+        self,
+        start: Callable[[FunctionVersion], ExecutionEnvironment],
+        comfortable: int,
+        idle: float = _IDLE,
+        look: float = _LOOK,
+    ) -> None:
         self._start = start
+        self._idle_seconds, self._look = idle, look
         self._comfortable = comfortable
         self._lock = threading.Lock()
         self._freed: dict[tuple[object, ...], threading.Condition] = {}
@@ -182,10 +190,10 @@ class EnvironmentPool:
             self._sweeper.start()
 
     def _sweep(self) -> None:
-        while not self._ended.wait(_LOOK):
+        while not self._ended.wait(self._look):
             now = time.monotonic()
             with self._lock:
                 for idle in self._idle.values():
                     # The most recently used is at the end, and is handed out first.
-                    while len(idle) > _KEPT and now - self._idle_since.get(idle[0], now) > _IDLE:
+                    while len(idle) > _KEPT and now - self._idle_since.get(idle[0], now) > self._idle_seconds:
                         self._forget(idle.pop(0))
