@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 _CALL = re.compile(r"arn:aws:scheduler:::aws-sdk:([a-z0-9-]+):([a-zA-Z0-9]+)")
 _NAMES = {"sfn": "stepfunctions", "eventbridge": "events", "cloudwatchlogs": "logs"}
 _SERVICE = "scheduler.amazonaws.com"
+_PUT = ("PutRule", "EnableRule", "CreateSchedule", "UpdateSchedule")
 _LATE_START = timedelta(minutes=5)
 _INSTANT = timedelta(microseconds=1)
 _LOOK = 1.0
@@ -53,6 +54,8 @@ class Schedules:
         self._thread: threading.Thread | None = None
         self._seen: dict[str, tuple[tuple[str, datetime | None], datetime, datetime]] = {}
         """By ARN, the expression with its start, when it was first seen, and when it was last looked at."""
+        self._made: dict[str, datetime] = {}
+        """When a rule or schedule was last put, by its name: time may be made to go on before it is seen."""
 
     def prepare(self, call: Call) -> None:
         """Look at what is due from the first call to EventBridge or its Scheduler on.
@@ -62,6 +65,8 @@ class Schedules:
         """
         if call.service == "scheduler" and call.operation in ("CreateSchedule", "UpdateSchedule"):
             self._check(call)
+        if call.operation in _PUT:
+            self._made[text(call.parameters, "Name")] = self._now()
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._watch, name="schedules", daemon=True)
@@ -106,7 +111,7 @@ class Schedules:
         wanted = (each.expression, each.start)
         known, begun, since = self._seen.get(each.arn, (None, now, now))
         if known != wanted:
-            begun = since = now
+            begun = since = min(now, self._made.get(each.name, now))
             if each.start is not None and now - _LATE_START < each.start <= now:
                 since = each.start - _INSTANT  # it began between two looks, and is due as it begins
             self._seen[each.arn] = (wanted, begun, since)  # also where it fails, and is tried again

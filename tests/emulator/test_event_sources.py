@@ -196,6 +196,20 @@ def test_records_of_kinesis_reach_a_function(deploy, queue, stream):
     assert record["eventID"].startswith("shardId-000000000000:")
 
 
+def test_a_consumer_of_kinesis_is_a_source_as_well(client, deploy, queue, stream):
+    url, _ = queue()
+    name, arn = stream
+    gone = f"{arn}/consumer/gone:1"
+    with pytest.raises(client.exceptions.InvalidParameterValueException, match=f"Stream not found: {gone}"):
+        deploy(TELL, {"EventSourceArn": gone, "StartingPosition": "TRIM_HORIZON"})
+    consumer = boto3.client("kinesis").register_stream_consumer(StreamARN=arn, ConsumerName="reader")["Consumer"]
+    put(name, a=1)
+    source = consumer["ConsumerARN"]
+    deploy(TELL, {"EventSourceArn": source, "StartingPosition": "TRIM_HORIZON"}, **told_of(url))
+    ((record,),) = (event["Records"] for event in told(url))
+    assert (record["kinesis"]["data"], record["eventSourceARN"]) == ("eyJhIjogMX0=", source)
+
+
 def test_a_window_hands_its_state_on_to_its_end(deploy, queue, stream):
     url, _ = queue()
     name, arn = stream

@@ -175,6 +175,26 @@ def test_a_fifo_topic_numbers_its_messages(clients):
     assert [(each["Message"], each["SequenceNumber"]) for each in seen] == list(zip("abcd", numbers, strict=True))
 
 
+def test_s3_tells_eventbridge_what_aws_tells_it(clients, bucket, queue):
+    name, events = f"r-{uuid.uuid4().hex[:8]}", clients["events"]
+    pattern = {"source": ["aws.s3"], "detail": {"reason": ["PutObject", "DeleteObject"], "bucket": {"name": [bucket]}}}
+    events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=name, Targets=[{"Id": "q", "Arn": arn_of(clients, queue)}])
+    clients["s3"].put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    etag = clients["s3"].put_object(Bucket=bucket, Key="a b.png", Body=b"x")["ETag"].strip('"')
+    made = received(clients, queue)
+    assert (made["detail-type"], made["resources"]) == ("Object Created", [f"arn:aws:s3:::{bucket}"])
+    found = made["detail"]["object"]
+    assert {**found, "sequencer": ""} == {"key": "a b.png", "size": 1, "etag": etag, "sequencer": ""}
+    clients["s3"].delete_object(Bucket=bucket, Key="a b.png")
+    gone = received(clients, queue)
+    assert (gone["detail-type"], gone["detail"]["deletion-type"]) == ("Object Deleted", "Permanently Deleted")
+    events.remove_targets(Rule=name, Ids=["q"])
+    events.delete_rule(Name=name)
+
+
 def test_rules_send_events_to_functions_and_machines(clients, function, queue):
     name = f"r-{uuid.uuid4().hex[:8]}"
     rule = clients["events"].put_rule(Name=name, EventPattern=PATTERN)["RuleArn"]
@@ -206,7 +226,8 @@ def test_scheduled_rules_go_by_the_test_clock(clients, clock, function, queue):
     rule = clients["events"].put_rule(Name=name, ScheduleExpression="rate(1 hour)")["RuleArn"]
     allow(clients, function, "events.amazonaws.com", rule)
     clients["events"].put_targets(Rule=name, Targets=[{"Id": "f", "Arn": function}])
-    event = received(clients, queue, before=lambda: clock.advance(3600))  # an hour counts from when a rule was seen
+    clock.advance(3600)  # at once: the hour counts from when the rule was put
+    event = received(clients, queue)
     clients["events"].remove_targets(Rule=name, Ids=["f"])
     clients["events"].delete_rule(Name=name)
     assert (event["detail-type"], event["resources"]) == ("Scheduled Event", [rule])

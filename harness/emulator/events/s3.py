@@ -20,6 +20,25 @@ from harness.emulator.events.deliveries import Deliveries
 
 SERVICE = "s3.amazonaws.com"
 _COUNTER = itertools.count(1)
+_REASONS = {
+    "Put": "PutObject",
+    "Post": "POST Object",
+    "Copy": "CopyObject",
+    "CompleteMultipartUpload": "CompleteMultipartUpload",
+}
+_DETAIL_TYPES = {
+    "ObjectCreated": "Object Created",
+    "ObjectRemoved": "Object Deleted",
+    "ObjectRestore:Post": "Object Restore Initiated",
+    "ObjectRestore:Completed": "Object Restore Completed",
+    "ObjectRestore:Delete": "Object Restore Expired",
+    "LifecycleExpiration": "Object Deleted",
+    "LifecycleTransition": "Object Storage Class Changed",
+    "IntelligentTiering": "Object Access Tier Changed",
+    "ObjectAcl": "Object ACL Updated",
+    "ObjectTagging:Put": "Object Tags Added",
+    "ObjectTagging:Delete": "Object Tags Deleted",
+}
 
 
 @dataclass(frozen=True)
@@ -79,6 +98,48 @@ def deliver(deliveries: Deliveries, event: ObjectEvent, destinations: Iterable[D
             deliveries.publish(destination.arn, json.dumps(told), "Amazon S3 Notification")
 
 
+def bridge_event(event: ObjectEvent, account: str) -> dict[str, Any]:
+    """An event as EventBridge has it.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+
+    Args:
+        event: what happened to the object.
+        account: whose bucket it is.
+    """
+    kind, _, how = event.name.partition(":")
+    found: dict[str, Any] = {"key": event.key}
+    if event.size is not None:
+        found["size"] = event.size
+    if event.etag is not None:
+        found["etag"] = event.etag
+    if event.version is not None:
+        found["version-id"] = event.version
+    detail: dict[str, Any] = {
+        "version": "0",
+        "bucket": {"name": event.bucket},
+        "object": {**found, "sequencer": _sequencer()},
+        "request-id": _request()[:16].upper(),
+        "requester": account,
+        "source-ip-address": "127.0.0.1",
+    }
+    if kind in ("ObjectCreated", "ObjectRemoved"):
+        detail["reason"] = _REASONS.get(how, "DeleteObject")
+    if kind == "ObjectRemoved":
+        detail["deletion-type"] = "Delete Marker Created" if how == "DeleteMarkerCreated" else "Permanently Deleted"
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": _DETAIL_TYPES.get(event.name) or _DETAIL_TYPES[kind],
+        "source": "aws.s3",
+        "account": account,
+        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": event.region,
+        "resources": [f"arn:aws:s3:::{event.bucket}"],
+        "detail": detail,
+    }
+
+
 def check_destinations(deliveries: Deliveries, bucket: str, destinations: Iterable[Destination]) -> None:
     """Look whether S3 may deliver to each of the destinations.
 
@@ -108,8 +169,8 @@ def _record(event: ObjectEvent, configuration: str) -> dict[str, Any]:
         found["eTag"] = event.etag
     if event.version is not None:
         found["versionId"] = event.version
-    found["sequencer"] = f"{next(_COUNTER):018X}"
-    request = hashlib.sha256(uuid.uuid4().bytes).hexdigest()
+    found["sequencer"] = _sequencer()
+    request = _request()
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return {
         "eventVersion": "2.1",
@@ -127,3 +188,11 @@ def _record(event: ObjectEvent, configuration: str) -> dict[str, Any]:
             "object": found,
         },
     }
+
+
+def _sequencer() -> str:
+    return f"{next(_COUNTER):018X}"
+
+
+def _request() -> str:
+    return hashlib.sha256(uuid.uuid4().bytes).hexdigest()

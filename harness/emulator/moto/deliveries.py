@@ -65,8 +65,6 @@ def _with_trace(original: Any) -> Any:
 
 def _object_event(deliveries: Deliveries) -> Any:
     def send_event(account_id: str, event_name: Any, bucket: Any, key: Any) -> None:
-        from moto.s3 import notifications
-
         configuration = bucket.notification_configuration
         if configuration is None:
             return
@@ -89,9 +87,17 @@ def _object_event(deliveries: Deliveries) -> Any:
         ]
         s3.deliver(deliveries, event, found)
         if configuration.event_bridge is not None:
-            notifications._send_event_bridge_message(account_id, bucket, event_name, key)
+            _to_default_bus(account_id, bucket.region_name, s3.bridge_event(event, account_id))
 
     return send_event
+
+
+def _to_default_bus(account_id: str, region: str, event: dict[str, Any]) -> None:
+    from moto.events.models import events_backends
+
+    bus = events_backends[account_id][region].event_buses["default"]
+    for rule in list(bus.rules.values()):
+        rule.send_to_targets(event)
 
 
 def _configure(deliveries: Deliveries, original: Any) -> Any:

@@ -44,13 +44,17 @@ def check_source(context: EmulatorContext, service: str, arn: str, role: str, na
             if described.get("LatestStreamArn") != arn:
                 raise invalid(f"Stream not found: {arn}")
         else:
-            context.clients.get("kinesis", region).describe_stream_summary(StreamARN=arn)
+            stream, _, consumer = arn.partition("/consumer/")
+            kinesis = context.clients.get("kinesis", region)
+            kinesis.describe_stream_summary(StreamARN=stream)
+            if consumer:
+                kinesis.describe_stream_consumer(ConsumerARN=arn)
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceNotFoundException":
             raise
         raise invalid(f"Stream not found: {arn}") from None
     for action in _OF_STREAMS:
-        if permissions.refusal(session, f"{service}:{action}", arn) is not None:
+        if permissions.refusal(session, f"{service}:{action}", arn.partition("/consumer/")[0]) is not None:
             raise invalid(
                 f"Cannot access stream {arn}. Please ensure the role can perform the GetRecords, GetShardIterator, "
                 "DescribeStream, and ListStreams Actions on your stream in IAM."
