@@ -9,7 +9,7 @@ import hashlib
 import itertools
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -98,7 +98,7 @@ def deliver(deliveries: Deliveries, event: ObjectEvent, destinations: Iterable[D
             deliveries.publish(destination.arn, json.dumps(told), "Amazon S3 Notification")
 
 
-def bridge_event(event: ObjectEvent, account: str) -> dict[str, Any]:
+def bridge_event(event: ObjectEvent, account: str) -> Mapping[str, object]:
     """An event as EventBridge has it.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html

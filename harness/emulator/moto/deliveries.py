@@ -6,7 +6,7 @@ import functools
 import json
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -92,7 +92,7 @@ def _object_event(deliveries: Deliveries) -> Any:
     return send_event
 
 
-def _to_default_bus(account_id: str, region: str, event: dict[str, Any]) -> None:
+def _to_default_bus(account_id: str, region: str, event: Mapping[str, object]) -> None:
     from moto.events.models import events_backends
 
     bus = events_backends[account_id][region].event_buses["default"]
