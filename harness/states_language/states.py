@@ -12,7 +12,6 @@ from harness.states_language.diagnostics import DUPLICATE, MISSING, Diagnostics
 from harness.states_language.effects import Json
 from harness.states_language.fields import (
     Evaluator,
-    compile_path,
     constant,
     is_jsonata,
 )
@@ -21,7 +20,6 @@ from harness.states_language.machine import (
     Choice,
     Fail,
     Flow,
-    Limit,
     Map,
     Parallel,
     Pass,
@@ -30,38 +28,11 @@ from harness.states_language.machine import (
     Task,
     Wait,
 )
+from harness.states_language.map_fields import MapFields
 from harness.states_language.state_fields import MAX_TIMEOUT, is_whole
-from harness.states_language.state_rules import StateRules
 
 _TYPES = ("Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map")
-_JSONPATH_ONLY = (
-    "InputPath",
-    "OutputPath",
-    "ResultPath",
-    "ResultSelector",
-    "Parameters",
-    "ItemsPath",
-    "SecondsPath",
-    "TimestampPath",
-    "TimeoutSecondsPath",
-    "HeartbeatSecondsPath",
-    "MaxConcurrencyPath",
-    "ToleratedFailureCountPath",
-    "ToleratedFailurePercentagePath",
-    "ErrorPath",
-    "CausePath",
-)
-_JSONATA_ONLY = ("Arguments", "Output", "Items")
 _NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,80}")
-
-_READER_CONFIG = {
-    "InputType": ("CSV", "JSON", "JSONL", "PARQUET", "MANIFEST"),
-    "CSVDelimiter": ("COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"),
-    "CSVHeaderLocation": ("FIRST_ROW", "GIVEN"),
-    "ManifestType": ("ATHENA_DATA", "S3_INVENTORY"),
-    "Transformation": ("NONE", "LOAD_AND_FLATTEN"),
-}
-_BATCH_LIMITS = {"MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath", "MaxItemsPerBatch", "MaxItemsPerBatchPath"}
 
 
 class FlowReader:
@@ -122,7 +93,7 @@ class FlowReader:
         return Flow(start_at=scope["StartAt"], states=read)
 
 
-class StateReader(StateRules):
+class StateReader(MapFields):
     """Reads one state."""
 
     def read(self) -> State | None:
@@ -294,129 +265,3 @@ class StateReader(StateRules):
             label=state.get("Label", ""),
             legacy=member == "Iterator",
         )
-
-    # Parts of states
-
-    def _language(self) -> None:
-        state, at = self._state, self._at
-        language = state.get("QueryLanguage")
-        if language not in (None, "JSONPath", "JSONata"):
-            words = "The field 'QueryLanguage' should have one of these values: [JSONPath, JSONata]"
-            self._wrong(words, f"{at}/QueryLanguage")
-        if language == "JSONPath" and self._flow.jsonata:
-            self._wrong("'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine", at)
-        self._jsonata = self._flow.jsonata or language == "JSONata"
-        refused = _JSONPATH_ONLY if self._jsonata else _JSONATA_ONLY
-        spoken, other = ("JSONata", "JSONPath") if self._jsonata else ("JSONPath", "JSONata")
-        for name in refused:
-            if name in state:
-                self._wrong(
-                    f"The QueryLanguage is set to '{spoken}', but field '{name}' is only supported for the "
-                    f"'{other}' QueryLanguage",
-                    at,
-                )
-
-    def _transition(self) -> str | None:
-        target, end = self._state.get("Next"), self._state.get("End")
-        if (target is None) == (not end):
-            self._wrong("Exactly one of these fields is required: [Next, End]", self._at)
-        if target is not None:
-            self._leads("Next", target)
-        return target if isinstance(target, str) else None
-
-    def _evaluated(self) -> dict[str, Any]:
-        state = self._state
-        read: dict[str, Any] = {}
-        if "Assign" in state:
-            self._variables(state["Assign"], f"{self._at}/Assign")
-            read["assign"] = self._any(state["Assign"], "Assign")
-        if self._jsonata:
-            if "Output" in state:
-                read["output"] = self._any(state["Output"], "Output")
-            if "Arguments" in state:
-                read["parameters"] = self._any(state["Arguments"], "Arguments")
-            return read
-        for field, name in (("input_path", "InputPath"), ("output_path", "OutputPath")):
-            if name in state:
-                read[field] = constant({}) if state[name] is None else self._path(name)
-        for field, name in (("parameters", "Parameters"), ("result_selector", "ResultSelector")):
-            if name in state:
-                read[field] = self._any(state[name], name)
-        if "ResultPath" in state:
-            read["result_path"] = self._result_path(state["ResultPath"], f"{self._at}/ResultPath")
-        return read
-
-    def _variables(self, assign: Json, at: str) -> None:
-        if not isinstance(assign, dict):
-            self._wrong("Value must be a JSON object", at)
-            return
-        for name in assign:
-            plain = name.removesuffix(".$") if not self._jsonata else name
-            if not plain.isidentifier() or len(plain) > 80:
-                self._wrong(f"Variable name '{plain}' is not valid", f"{at}/{name}")
-            if plain == "states":
-                self._wrong("Variable name 'states' is reserved", f"{at}/{name}")
-
-    def _reader(self, given: Json) -> dict[str, Evaluator | Limit]:
-        config = given.get("ReaderConfig") if isinstance(given, dict) else None
-        for name, allowed in _READER_CONFIG.items():
-            value = config.get(name) if isinstance(config, dict) else None
-            if value is not None and not (self._jsonata and is_jsonata(value)) and value not in allowed:
-                words = f"The field '{name}' should have one of these values: [{', '.join(allowed)}]"
-                self._wrong(words, f"{self._at}/ItemReader/ReaderConfig/{name}")
-        return self._members(given, "ItemReader")
-
-    def _batcher(self, given: Json) -> dict[str, Evaluator | Limit]:
-        if isinstance(given, dict) and not _BATCH_LIMITS & given.keys():
-            words = f"At least one of these fields is required: [{', '.join(sorted(_BATCH_LIMITS))}]"
-            self._wrong(words, f"{self._at}/ItemBatcher")
-        return self._members(given, "ItemBatcher")
-
-    def _writer(self, given: Json) -> Evaluator:
-        if given == {}:
-            self._wrong("Value cannot be empty", f"{self._at}/ResultWriter")
-        return self._any(given, "ResultWriter")
-
-    def _members(self, given: Json, field: str) -> dict[str, Evaluator | Limit]:
-        """Read an object whose members may be limits with a path, ``MaxItemsPath``, also in ``ReaderConfig``."""
-        if not isinstance(given, dict):
-            self._wrong("Value must be a JSON object", f"{self._at}/{field}")
-            return {}
-        read: dict[str, Evaluator | Limit] = {}
-        for name, value in given.items():
-            if name == "ReaderConfig" and isinstance(value, dict):
-                for inner, setting in value.items():
-                    read[f"{name}/{inner}"] = self._member(inner, setting, f"{field}/{name}")
-            else:
-                read[name] = self._member(name, value, field)
-        return read
-
-    def _member(self, name: str, value: Json, field: str) -> Evaluator | Limit:
-        if name.endswith("Path") and isinstance(value, str) and not self._jsonata:
-            plain = name.removesuffix("Path")
-            return Limit(
-                evaluate=self._guarded(lambda: compile_path(value, name), name, field), field=plain, path=value
-            )
-        return self._any(value, f"{field}/{name}")
-
-    def _resource(self, resource: Json, at: str) -> None:
-        if not isinstance(resource, str) or not resource.startswith("arn:"):
-            self._wrong(
-                f"The resource provided {resource} is not recognized. The value is not a valid resource ARN, or the "
-                "resource is not available in this region.",
-                at,
-            )
-            return
-        if self._flow.kind == "EXPRESS":
-            if resource.endswith(".waitForTaskToken"):
-                self._wrong("Express state machine does not support '.waitForTaskToken' service integration ", at)
-            elif re.search(r"\.sync(:2)?$", resource):
-                self._wrong("Express state machine does not support '.sync' service integration", at)
-            elif re.fullmatch(r"arn:[^:]+:states:[^:]+:[^:]+:activity:.*", resource):
-                self._wrong("Express state machine does not support Activity ARN", at)
-        if self._flow.known is not None and not self._flow.known(resource):
-            self._wrong(
-                f"The resource provided {resource} is not recognized. The value is not a valid resource ARN, or the "
-                "resource is not available in this region.",
-                at,
-            )

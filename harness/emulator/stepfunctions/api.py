@@ -18,12 +18,15 @@ from harness.emulator.stepfunctions.activities import Activities, Tokens
 from harness.emulator.stepfunctions.clock import Clock
 from harness.emulator.stepfunctions.coverage import Traces
 from harness.emulator.stepfunctions.definitions import Definitions
+from harness.emulator.stepfunctions.execution_life import ExecutionLife
 from harness.emulator.stepfunctions.execution_logs import ExecutionLogs
+from harness.emulator.stepfunctions.execution_reads import ExecutionReads
 from harness.emulator.stepfunctions.executions import Executions
 from harness.emulator.stepfunctions.fault_layer import FaultLayer
 from harness.emulator.stepfunctions.integrations.reach import Reach
 from harness.emulator.stepfunctions.integrations.registry import Integrations
 from harness.emulator.stepfunctions.integrations.web import Web
+from harness.emulator.stepfunctions.interrupted import report_interrupted
 from harness.emulator.stepfunctions.layers import Layer
 from harness.emulator.stepfunctions.machines import Machines
 from harness.emulator.stepfunctions.maps import MapRuns
@@ -87,25 +90,17 @@ class StepFunctions:
         versions = Versions(machines, clock.time)
         self._events = StatusEvents(context.services, context.account_id)
         context.observers.append(self._events.observe)
-        self.executions = executions = Executions(
-            self._store,
-            machines,
-            versions,
-            self.definitions,
-            self._scheduler,
-            self.driver,
-            logs,
-            self.mocks,
-            self._events,
-        )
-        finished = executions.finished
+        life = ExecutionLife(self._store, machines, self.definitions, self._scheduler, self.driver, logs, self._events)
+        executions = Executions(life, self._store, versions, self._scheduler, self.mocks)
+        reads = ExecutionReads(life, self._store, machines, clock)
+        finished = life.finished
 
         def observe(run: Run) -> None:
             finished(run)
             self.traces.ended(run)
 
         self.driver.finished = observe
-        maps = self.driver.maps = MapRuns(executions, self._scheduler, self._store, reach, context.permissions)
+        maps = self.driver.maps = MapRuns(life, self._scheduler, self._store, reach, context.permissions)
         tests = StateTests(self.definitions, self.integrations, context.permissions, clock.time)
         tags = Tags(machines, activities)
         self._machines = machines
@@ -118,15 +113,15 @@ class StepFunctions:
             "DeleteStateMachineAlias": versions.delete_alias,
             "DeleteStateMachineVersion": versions.delete_version,
             "DescribeActivity": activities.describe,
-            "DescribeExecution": executions.describe,
+            "DescribeExecution": reads.describe,
             "DescribeMapRun": maps.describe,
             "DescribeStateMachine": machines.describe,
             "DescribeStateMachineAlias": versions.describe_alias,
-            "DescribeStateMachineForExecution": executions.describe_machine,
+            "DescribeStateMachineForExecution": reads.describe_machine,
             "GetActivityTask": activities.take,
-            "GetExecutionHistory": executions.history,
+            "GetExecutionHistory": reads.history,
             "ListActivities": activities.list,
-            "ListExecutions": executions.list,
+            "ListExecutions": reads.list,
             "ListMapRuns": maps.list,
             "ListStateMachineAliases": versions.list_aliases,
             "ListStateMachineVersions": versions.list_versions,
@@ -159,7 +154,7 @@ class StepFunctions:
 
     def start(self) -> None:
         """Tell of executions that ran when an emulator stopped before this one."""
-        self.executions.report_interrupted()
+        report_interrupted(self._store, self._scheduler.clock.time())
 
     def flush(self) -> None:
         """Nothing is buffered."""

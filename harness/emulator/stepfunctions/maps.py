@@ -13,7 +13,7 @@ from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
 from harness.emulator.door.members import Members, optional_decimal, optional_number, text
 from harness.emulator.stepfunctions.arns import check_arn
-from harness.emulator.stepfunctions.executions import Executions
+from harness.emulator.stepfunctions.execution_life import ExecutionLife
 from harness.emulator.stepfunctions.integrations.reach import Reach
 from harness.emulator.stepfunctions.map_runs.driver import MapRunDriver
 from harness.emulator.stepfunctions.map_runs.run import Child, Ended, MapRun
@@ -41,7 +41,7 @@ class MapRuns:
     """
 
     def __init__(
-        self, executions: Executions, scheduler: Scheduler, store: Store, reach: Reach, permissions: Permissions
+        self, executions: ExecutionLife, scheduler: Scheduler, store: Store, reach: Reach, permissions: Permissions
     ) -> None:
         self._executions = executions
         self._scheduler = scheduler
