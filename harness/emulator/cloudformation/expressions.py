@@ -324,3 +324,8 @@ def conditions_in(part: Any) -> Iterator[str]:
             if key == "Fn::If" and isinstance(value, list):
                 yield str(value[0])
             yield from conditions_in(value)
+
+
+def is_true(value: object) -> bool:
+    """Return whether a member says yes, as true or as text."""
+    return text_of(value).lower() == "true"
