@@ -3,6 +3,7 @@
 import gc
 import json
 import sys
+import uuid
 from pathlib import Path
 
 import boto3
@@ -85,6 +86,34 @@ def _collect_rarely():
     # What the tests' modules have loaded stays; walking it again and again took a tenth of the suite's time.
     gc.freeze()
     gc.set_threshold(20_000, 50, 50)
+
+
+@pytest.fixture(scope="session")
+def s3(target):
+    return boto3.client("s3")
+
+
+@pytest.fixture(scope="session")
+def sagemaker(target):
+    return boto3.client("sagemaker")
+
+
+@pytest.fixture(scope="session")
+def new_bucket(s3):
+    """Makes a bucket and gives its name. It ends with the emulator: an endpoint may still write its captures there."""
+
+    def make():
+        name = f"bucket-{uuid.uuid4().hex[:12]}"
+        s3.create_bucket(Bucket=name)
+        return name
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def bucket(new_bucket):
+    """A bucket for the tests of a module."""
+    return new_bucket()
 
 
 def harness(*arguments):

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import uuid
 from pathlib import Path
 
 import boto3
@@ -34,11 +33,9 @@ def engine():
 
 
 @pytest.fixture(scope="module")
-def bucket(target, engine):
-    s3, name = boto3.client("s3"), f"containers-{uuid.uuid4().hex[:8]}"
-    s3.create_bucket(Bucket=name)
-    s3.put_object(Bucket=name, Key="train/data", Body=b"x" * 1234)
-    return name
+def bucket(s3, bucket, engine):
+    s3.put_object(Bucket=bucket, Key="train/data", Body=b"x" * 1234)
+    return bucket
 
 
 def own(bucket, **more):

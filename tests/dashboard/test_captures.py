@@ -38,18 +38,14 @@ def record(time, probabilities, image=PNG):
 
 
 @pytest.fixture
-def bucket(target):
-    s3, name = boto3.client("s3"), f"captures-{uuid.uuid4().hex[:8]}"
-    s3.create_bucket(Bucket=name)
+def bucket(s3, new_bucket):
+    name = new_bucket()
 
     def put(key, *lines):
         s3.put_object(Bucket=name, Key=f"p/e/v/2026/01/01/{key}.jsonl", Body="\n".join(lines).encode())
 
     put.uri, put.name = f"s3://{name}/p/e", name
-    yield put
-    for item in s3.list_objects_v2(Bucket=name).get("Contents", []):
-        s3.delete_object(Bucket=name, Key=item["Key"])
-    s3.delete_bucket(Bucket=name)
+    return put
 
 
 def test_what_is_new_is_read(bucket):

@@ -47,16 +47,6 @@ def results(machine):
     return [run(states, machine, {"fail": fail, "note": "<script>alert(1)</script>"}) for fail in (False, True)]
 
 
-@pytest.fixture
-def bucket(target):
-    s3, name = boto3.client("s3"), f"pictures-{uuid.uuid4().hex[:8]}"
-    s3.create_bucket(Bucket=name)
-    yield name
-    for item in s3.list_objects_v2(Bucket=name).get("Contents", []):
-        s3.delete_object(Bucket=name, Key=item["Key"])
-    s3.delete_bucket(Bucket=name)
-
-
 def plain(html):
     """A page's text, in one line."""
     body = re.sub(r"<script.*?</script>", "", html[html.index("<main") :], flags=re.DOTALL)

@@ -42,15 +42,10 @@ def ask(target):
 
 
 @pytest.fixture
-def bucket(target):
-    s3 = boto3.client("s3")
-    name = f"door-{uuid.uuid4().hex[:8]}"
-    s3.create_bucket(Bucket=name)
+def bucket(s3, new_bucket):
+    name = new_bucket()
     s3.put_object(Bucket=name, Key="secret", Body=b"s3cret")
-    yield name
-    for version in s3.list_objects_v2(Bucket=name).get("Contents", []):
-        s3.delete_object(Bucket=name, Key=version["Key"])
-    s3.delete_bucket(Bucket=name)
+    return name
 
 
 def environ(**members):

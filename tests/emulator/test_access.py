@@ -17,17 +17,11 @@ LAMBDA, STATES = "lambda.amazonaws.com", "states.amazonaws.com"
 
 
 @pytest.fixture
-def bucket(target):
-    name = f"access-{uuid.uuid4().hex[:8]}"
-    s3 = boto3.client("s3")
-    s3.create_bucket(Bucket=name)
+def bucket(s3, new_bucket):
+    name = new_bucket()
     for key in ("mine/a", "mine/b", "others/c"):
         s3.put_object(Bucket=name, Key=key, Body=b"x")
-    yield name
-    s3.delete_bucket_policy(Bucket=name)
-    for item in s3.list_objects_v2(Bucket=name).get("Contents", []):
-        s3.delete_object(Bucket=name, Key=item["Key"])
-    s3.delete_bucket(Bucket=name)
+    return name
 
 
 # Actions and resources

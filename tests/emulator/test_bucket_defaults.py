@@ -1,7 +1,5 @@
 """New buckets are as AWS makes them, and a request may name the account that must own its bucket."""
 
-import uuid
-
 import boto3
 import pytest
 
@@ -11,14 +9,9 @@ OTHER = "111122223333"
 
 
 @pytest.fixture
-def bucket(target):
-    name = f"defaults-{uuid.uuid4().hex[:8]}"
-    s3 = boto3.client("s3")
-    s3.create_bucket(Bucket=name)
-    yield name
-    for item in s3.list_objects_v2(Bucket=name).get("Contents", []):
-        s3.delete_object(Bucket=name, Key=item["Key"])
-    s3.delete_bucket(Bucket=name)
+def bucket(new_bucket):
+    """A bucket for one test, as it is made."""
+    return new_bucket()
 
 
 def test_a_new_bucket_is_encrypted_and_closed_to_the_public(bucket):

@@ -22,23 +22,8 @@ SDK_HEADERS = {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["applicatio
 
 
 @pytest.fixture(scope="module")
-def s3(target):
-    return boto3.client("s3")
-
-
-@pytest.fixture(scope="module")
 def runtime(target):
     return boto3.client("sagemaker-runtime")
-
-
-@pytest.fixture(scope="module")
-def bucket(s3):
-    name = f"captures-{uuid.uuid4().hex[:8]}"
-    s3.create_bucket(Bucket=name)
-    yield name
-    for item in s3.list_objects_v2(Bucket=name).get("Contents", []):
-        s3.delete_object(Bucket=name, Key=item["Key"])
-    s3.delete_bucket(Bucket=name)
 
 
 def variant(name, model):

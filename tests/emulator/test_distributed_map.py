@@ -33,18 +33,6 @@ def client(target, role):
     return boto3.client("stepfunctions")
 
 
-@pytest.fixture(scope="module")
-def s3(target):
-    return boto3.client("s3")
-
-
-@pytest.fixture(scope="module")
-def bucket(s3):
-    name = f"map-{uuid.uuid4().hex[:8]}"
-    s3.create_bucket(Bucket=name)
-    return name
-
-
 def machine_of(states=PASS, execution_type="STANDARD", then=None, **fields):
     """A machine of one Distributed Map, labelled Items."""
     processor = {

@@ -58,10 +58,9 @@ def function(clients, queue):
 
 
 @pytest.fixture
-def bucket(clients):
-    name = f"events-{uuid.uuid4().hex[:8]}"
-    clients["s3"].create_bucket(Bucket=name)
-    return name
+def bucket(new_bucket):
+    """A bucket for one test, which tells of its own events only."""
+    return new_bucket()
 
 
 def allow(clients, function, service, source):

@@ -20,17 +20,10 @@ LOG = allow(["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
 
 
 @pytest.fixture(scope="module")
-def sagemaker(target):
-    return boto3.client("sagemaker")
-
-
-@pytest.fixture(scope="module")
-def bucket(target, root):
-    name, s3 = f"role-{uuid.uuid4().hex[:8]}", boto3.client("s3")
-    s3.create_bucket(Bucket=name)
-    load(s3, name)
-    s3.upload_file(str(root / MODEL), name, "model.tar.gz")
-    return name
+def bucket(s3, bucket, root):
+    load(s3, bucket)
+    s3.upload_file(str(root / MODEL), bucket, "model.tar.gz")
+    return bucket
 
 
 @pytest.fixture

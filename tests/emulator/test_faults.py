@@ -49,11 +49,9 @@ def endpoint(target):
 
 
 @pytest.fixture(scope="module")
-def bucket(target):
-    s3, name = boto3.client("s3"), f"faults-{uuid.uuid4().hex[:8]}"
-    s3.create_bucket(Bucket=name)
-    s3.put_object(Bucket=name, Key="images/one", Body=b"0123456789")
-    return name
+def bucket(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="images/one", Body=b"0123456789")
+    return bucket
 
 
 def invoke(function, **config):

@@ -20,20 +20,8 @@ STUB = "stub:1"
 
 
 @pytest.fixture(scope="module")
-def sagemaker(target):
-    return boto3.client("sagemaker")
-
-
-@pytest.fixture(scope="module")
 def runtime(target):
     return boto3.client("sagemaker-runtime", config=Config(retries={"total_max_attempts": 1}))
-
-
-@pytest.fixture(scope="module")
-def bucket(target):
-    name = f"hosting-{uuid.uuid4().hex[:8]}"
-    boto3.client("s3").create_bucket(Bucket=name)
-    return name
 
 
 @pytest.fixture(scope="module")

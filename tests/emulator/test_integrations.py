@@ -43,13 +43,6 @@ def function(target, role):
     functions.delete_function(FunctionName=name)
 
 
-@pytest.fixture(scope="module")
-def bucket(target):
-    name = f"tasks-{uuid.uuid4().hex[:8]}"
-    boto3.client("s3").create_bucket(Bucket=name)
-    return name
-
-
 @pytest.fixture
 def call(client, create):  # noqa: F811
     """Runs a machine of one task; gives the execution as it is described."""
@@ -249,12 +242,9 @@ def test_what_nothing_here_runs_says_so_by_name(call):
 
 
 @pytest.fixture(scope="module")
-def pictures(target):
-    name = f"pictures-{uuid.uuid4().hex[:8]}"
-    s3 = boto3.client("s3")
-    s3.create_bucket(Bucket=name)
-    load(s3, name)
-    return name
+def pictures(s3, bucket):
+    load(s3, bucket)
+    return bucket
 
 
 @pytest.mark.slow

@@ -13,17 +13,10 @@ from tests.waiting import settled, until
 
 
 @pytest.fixture(scope="module")
-def sagemaker(target):
-    return boto3.client("sagemaker")
-
-
-@pytest.fixture(scope="module")
-def bucket(target):
-    s3, name = boto3.client("s3"), f"pipelines-{uuid.uuid4().hex[:8]}"
-    s3.create_bucket(Bucket=name)
+def bucket(s3, bucket):
     for number in range(2):
-        s3.put_object(Bucket=name, Key=f"in/{number}.png", Body=picture(number, number))
-    return name
+        s3.put_object(Bucket=bucket, Key=f"in/{number}.png", Body=picture(number, number))
+    return bucket
 
 
 @pytest.fixture(scope="module")

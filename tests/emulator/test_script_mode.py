@@ -53,22 +53,20 @@ sys.exit(int(os.environ.get("CODE", "0")))
 
 
 @pytest.fixture(scope="module")
-def sagemaker(target):
-    return boto3.client("sagemaker")
+def bucket(s3, bucket):
+    put_programs(s3, bucket)
+    return bucket
 
 
-@pytest.fixture(scope="module")
-def bucket(target):
+def put_programs(s3, bucket):
+    """Put a script that trains, one that processes, and a table for both."""
     from sklearn.datasets import load_iris
 
-    s3, name = boto3.client("s3"), f"scripts-{uuid.uuid4().hex[:8]}"
-    s3.create_bucket(Bucket=name)
     iris = load_iris()
     rows = (",".join(map(str, (label, *values))) for label, values in zip(iris.target, iris.data, strict=True))
-    s3.put_object(Bucket=name, Key="data/iris.csv", Body="\n".join(rows).encode())
-    s3.put_object(Bucket=name, Key="code/sourcedir.tar.gz", Body=packed({"train.py": TRAIN}))
-    s3.put_object(Bucket=name, Key="code/process.py", Body=PROCESS.encode())
-    return name
+    s3.put_object(Bucket=bucket, Key="data/iris.csv", Body="\n".join(rows).encode())
+    s3.put_object(Bucket=bucket, Key="code/sourcedir.tar.gz", Body=packed({"train.py": TRAIN}))
+    s3.put_object(Bucket=bucket, Key="code/process.py", Body=PROCESS.encode())
 
 
 def packed(files):

@@ -20,11 +20,6 @@ from tests.waiting import gone, in_service, settled, until
 
 
 @pytest.fixture(scope="module")
-def sagemaker(target):
-    return boto3.client("sagemaker")
-
-
-@pytest.fixture(scope="module")
 def runtime(target):
     from botocore.config import Config
 
@@ -32,11 +27,9 @@ def runtime(target):
 
 
 @pytest.fixture(scope="module")
-def bucket(target):
-    s3, name = boto3.client("s3"), f"served-{uuid.uuid4().hex[:8]}"
-    s3.create_bucket(Bucket=name)
-    load(s3, name)
-    return name
+def bucket(s3, bucket):
+    load(s3, bucket)
+    return bucket
 
 
 @pytest.fixture(scope="module")

@@ -67,11 +67,9 @@ def role(target):
 
 
 @pytest.fixture(scope="module")
-def bucket(target):
-    s3, name = boto3.client("s3"), f"services-{uuid.uuid4().hex[:8]}"
-    s3.create_bucket(Bucket=name)
-    s3.put_object(Bucket=name, Key="text", Body=b"from elsewhere")
-    return name
+def bucket(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="text", Body=b"from elsewhere")
+    return bucket
 
 
 def create(functions, role, name="reads", **code):

@@ -6,7 +6,7 @@ import uuid
 import boto3
 import pytest
 
-from tests.emulator.test_script_mode import IMAGE, PROCESS, TRAIN, packed
+from tests.emulator.test_script_mode import IMAGE, put_programs
 from tests.emulator.test_xgboost import IMAGE as XGBOOST
 from tests.waiting import execution_ended
 
@@ -24,17 +24,9 @@ def run(role, states, start):
 
 
 @pytest.fixture(scope="module")
-def bucket(target):
-    from sklearn.datasets import load_iris
-
-    s3, name = boto3.client("s3"), f"sync-{uuid.uuid4().hex[:8]}"
-    s3.create_bucket(Bucket=name)
-    iris = load_iris()
-    rows = (",".join(map(str, (label, *values))) for label, values in zip(iris.target, iris.data, strict=True))
-    s3.put_object(Bucket=name, Key="data/iris.csv", Body="\n".join(rows).encode())
-    s3.put_object(Bucket=name, Key="code/sourcedir.tar.gz", Body=packed({"train.py": TRAIN}))
-    s3.put_object(Bucket=name, Key="code/process.py", Body=PROCESS.encode())
-    return name
+def bucket(s3, bucket):
+    put_programs(s3, bucket)
+    return bucket
 
 
 def source(bucket, prefix):

@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import tarfile
-import uuid
 
 import boto3
 import pytest
@@ -22,21 +21,9 @@ from tests.waiting import training_ended, until
 
 
 @pytest.fixture(scope="module")
-def sagemaker(target):
-    return boto3.client("sagemaker")
-
-
-@pytest.fixture(scope="module")
-def s3(target):
-    return boto3.client("s3")
-
-
-@pytest.fixture(scope="module")
-def bucket(s3):
-    name = f"training-{uuid.uuid4().hex[:8]}"
-    s3.create_bucket(Bucket=name)
-    load(s3, name)
-    return name
+def bucket(s3, bucket):
+    load(s3, bucket)
+    return bucket
 
 
 @pytest.fixture(scope="module")

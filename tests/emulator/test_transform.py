@@ -18,20 +18,13 @@ REAL = Path(__file__).parents[3] / "shared" / "data" / "cifar-vehicles"
 
 
 @pytest.fixture(scope="module")
-def sagemaker(target):
-    return boto3.client("sagemaker")
-
-
-@pytest.fixture(scope="module")
-def bucket(target):
-    s3, name = boto3.client("s3"), f"transform-{uuid.uuid4().hex[:8]}"
-    s3.create_bucket(Bucket=name)
+def bucket(s3, bucket):
     for number in range(6):
-        s3.put_object(Bucket=name, Key=f"in/{number % 2}/{number}.png", Body=picture(number % 2, number))
-    s3.put_object(Bucket=name, Key="text/a.txt", Body=b"no picture")
-    manifest = [{"prefix": f"s3://{name}/in/"}, "0/0.png", "1/1.png"]
-    s3.put_object(Bucket=name, Key="some.manifest", Body=json.dumps(manifest))
-    return name
+        s3.put_object(Bucket=bucket, Key=f"in/{number % 2}/{number}.png", Body=picture(number % 2, number))
+    s3.put_object(Bucket=bucket, Key="text/a.txt", Body=b"no picture")
+    manifest = [{"prefix": f"s3://{bucket}/in/"}, "0/0.png", "1/1.png"]
+    s3.put_object(Bucket=bucket, Key="some.manifest", Body=json.dumps(manifest))
+    return bucket
 
 
 @pytest.fixture(scope="module")

@@ -23,26 +23,19 @@ LABELS = (ROWS[:, 0] > ROWS[:, 1]).astype(int)
 
 
 @pytest.fixture(scope="module")
-def sagemaker(target):
-    return boto3.client("sagemaker")
-
-
-@pytest.fixture(scope="module")
-def bucket(target, tmp_path_factory):
-    s3, name = boto3.client("s3"), f"xgboost-{uuid.uuid4().hex[:8]}"
-    s3.create_bucket(Bucket=name)
+def bucket(s3, bucket, tmp_path_factory):
     rows = list(zip(LABELS, ROWS, strict=True))
     csv = "\n".join(",".join(map(str, (label, *row))) for label, row in rows)
     libsvm = "\n".join(f"{label} " + " ".join(f"{at}:{value}" for at, value in enumerate(row)) for label, row in rows)
     (folder := tmp_path_factory.mktemp("rows")).joinpath("rows.csv").write_text(csv)
-    s3.put_object(Bucket=name, Key="csv/rows.csv", Body=csv.encode())
-    s3.put_object(Bucket=name, Key="libsvm/rows", Body=libsvm.encode())
+    s3.put_object(Bucket=bucket, Key="csv/rows.csv", Body=csv.encode())
+    s3.put_object(Bucket=bucket, Key="libsvm/rows", Body=libsvm.encode())
     duckdb.sql(f"copy (select * from read_csv('{folder / 'rows.csv'}', header=false)) to '{folder / 'rows.parquet'}'")
-    s3.upload_file(str(folder / "rows.parquet"), name, "parquet/rows.parquet")
-    s3.put_object(Bucket=name, Key="header/rows.csv", Body=f"label,a,b,c\n{csv}".encode())
+    s3.upload_file(str(folder / "rows.parquet"), bucket, "parquet/rows.parquet")
+    s3.put_object(Bucket=bucket, Key="header/rows.csv", Body=f"label,a,b,c\n{csv}".encode())
     features = "\n".join(",".join(map(str, row)) for row in ROWS[:10])
-    s3.put_object(Bucket=name, Key="features/rows.csv", Body=features.encode())
-    return name
+    s3.put_object(Bucket=bucket, Key="features/rows.csv", Body=features.encode())
+    return bucket
 
 
 def train(sagemaker, role, bucket, kind="csv", content_type="text/csv", **hyperparameters):

@@ -13,14 +13,12 @@ pytest.importorskip("sagemaker")
 pytestmark = pytest.mark.slow
 
 
-def test_a_baseline_and_a_schedule(target, tmp_path):
+def test_a_baseline_and_a_schedule(target, bucket, tmp_path):
     import sagemaker
     from sagemaker.model import Model
     from sagemaker.model_monitor import CronExpressionGenerator, DataCaptureConfig, DefaultModelMonitor
     from sagemaker.model_monitor.dataset_format import DatasetFormat
 
-    bucket = f"monitored-{uuid.uuid4().hex[:8]}"
-    boto3.client("s3").create_bucket(Bucket=bucket)
     session = sagemaker.Session(boto3.Session(), default_bucket=bucket)
     baseline = tmp_path / "baseline.csv"
     baseline.write_text("".join(f"{number / 100},{1 - number / 100}\n" for number in range(100)))

@@ -174,7 +174,7 @@ class Cell:
 
 
 ENDPOINT = """
-import boto3, time
+import boto3
 sagemaker = boto3.client("sagemaker")
 role = "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker-ExecutionRole"
 sagemaker.create_model(ModelName="m", ExecutionRoleArn=role, PrimaryContainer={"Image": "stub"})
@@ -182,8 +182,7 @@ variant = {"VariantName": "v", "ModelName": "m", "InitialInstanceCount": 2, "Ins
 odd = {**variant, "VariantName": "odd", "InstanceType": "ml.p5.48xlarge", "InitialInstanceCount": 1}
 sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant, odd])
 sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="c")
-while sagemaker.describe_endpoint(EndpointName="e")["EndpointStatus"] != "InService":
-    time.sleep(0.1)
+sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="e", WaiterConfig={"Delay": 1})
 """
 
 
