@@ -18,7 +18,7 @@ from harness.scones.dataset.transform import from_folder
 from tests.aws.conftest import everything
 from tests.waiting import hear
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 NOTHING = set()
 

@@ -12,7 +12,7 @@ from harness.settings import get_settings
 from tests.emulator.pictures import ROLE, channel, request, run
 from tests.waiting import in_service, until
 
-pytestmark = pytest.mark.compose
+pytestmark = [pytest.mark.compose, pytest.mark.timeout(1800)]  # images are built, too
 
 IMAGE = "harness-test/own-algorithm:latest"
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.compose.stack import ROOT, Stack, available, docker
 
-pytestmark = pytest.mark.compose
+pytestmark = [pytest.mark.compose, pytest.mark.timeout(1800)]  # images are built, too
 
 IMAGE = "aws-ml-harness:0.2.0"
 MOST_BYTES = 400_000_000

@@ -15,7 +15,7 @@ from harness.targets.compose import StackError, compose
 from tests.compose.stack import PORTS, ROOT, SERVICES, Stack, available, docker
 from tests.waiting import in_service, until
 
-pytestmark = pytest.mark.compose
+pytestmark = [pytest.mark.compose, pytest.mark.timeout(1800)]  # images are built, too
 
 THRESHOLD_ERROR = "ThresholdConfidenceNotMet"
 AS_DESIGNED = {"SUCCEEDED", THRESHOLD_ERROR}

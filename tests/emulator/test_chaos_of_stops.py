@@ -25,7 +25,7 @@ from tests.emulator.pictures import picture
 from tests.emulator.test_state import OUTSIDE
 from tests.waiting import execution_ended, hear, in_service, until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 COUNT = 500
 ROUNDS = 10

@@ -8,7 +8,7 @@ import pytest
 from harness.evaluation.files import read_json
 from tests.conftest import harness
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.mark.parametrize("workflow", ["nested", "inline"])

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import harness
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 OUTSIDE = dict(os.environ)
 """The environment as it is before a target leads boto3 anywhere."""
@@ -37,7 +37,7 @@ def acceptance(root, drawings, tmp_path_factory):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=280,
+        timeout=500,
     )
     return Run(done.returncode, done.stdout, folder)
 

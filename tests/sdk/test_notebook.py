@@ -12,6 +12,7 @@ NAME = "scones_unlimited.ipynb"
 ARCHIVE = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
 
 
+@pytest.mark.timeout(1000)
 @pytest.mark.parametrize(
     "recipe",
     [

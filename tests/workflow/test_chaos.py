@@ -11,7 +11,11 @@ from harness.capture.records import read_s3
 from harness.project.executions import failed_state, history, run_all
 from tests.workflow.checks import function_processes
 
-pytestmark = [pytest.mark.slow, pytest.mark.parametrize("images", ["synthetic"], indirect=True)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.parametrize("images", ["synthetic"], indirect=True),
+]
 
 COUNT = 500
 SEED = 20261123
