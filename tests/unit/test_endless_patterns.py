@@ -16,7 +16,6 @@ from harness.emulator.sagemaker.training.metrics import MetricReader
 from harness.emulator.stepfunctions.variable_references import variable_references
 from harness.states_language.wildcards import wildcard_pattern
 
-pytestmark = pytest.mark.local
 MANY, LONG = "*a" * 60 + "*b", "a" * 20_000
 
 
