@@ -8,13 +8,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from harness.emulator.cloudformation.documents import invalid
 from harness.emulator.cloudformation.expressions import LATER, Evaluator, text_of
 from harness.emulator.cloudformation.graph import depends_on, in_order
-from harness.emulator.cloudformation.providers.base import Caller, Made, Provider, Work
+from harness.emulator.cloudformation.providers.base import Made, Work
 from harness.emulator.cloudformation.stack import Resource, Stack, Wanted, now
+from harness.emulator.cloudformation.surroundings import StackSurroundings
 from harness.emulator.door.errors import AwsError
 
 PSEUDO = frozenset(
@@ -46,33 +47,6 @@ _HANDLER_CODES = (
 )
 
 
-class Surroundings(Protocol):
-    """What a deployment needs of the service."""
-
-    services_url: str
-
-    def provider(self, kind: str, tags: Mapping[str, str]) -> Provider:
-        """Who makes resources of a type."""
-
-    def caller(self, stack: Stack) -> Caller:
-        """Calls services for *stack*."""
-
-    def imported(self, stack: Stack, name: str) -> str:
-        """The value of an export."""
-
-    def dynamic(self, stack: Stack, service: str, key: str) -> str:
-        """Return the value of a dynamic reference, ``{{resolve:service:key}}``.
-
-        Args:
-            stack: that asks; the service is called for it.
-            service: ``ssm``, ``ssm-secure`` or ``secretsmanager``.
-            key: what follows the service, with version or JSON key.
-        """
-
-    def check_open(self) -> None:
-        """Raise where the emulator stops."""
-
-
 class Deployment:
     """Has a stack become what is wanted.
 
@@ -82,7 +56,7 @@ class Deployment:
         around: the service.
     """
 
-    def __init__(self, stack: Stack, wanted: Wanted, around: Surroundings) -> None:
+    def __init__(self, stack: Stack, wanted: Wanted, around: StackSurroundings) -> None:
         self._stack = stack
         self._wanted = wanted
         self._around = around
@@ -432,7 +406,7 @@ class Deployment:
 def evaluator_for(
     stack: Stack,
     wanted: Wanted,
-    around: Surroundings,
+    around: StackSurroundings,
     ref: Callable[[str], Any],
     attribute: Callable[[str, str], Any],
 ) -> Evaluator:

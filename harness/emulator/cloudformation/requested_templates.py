@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable
 
 from harness.emulator.cloudformation import descriptions, parameters
 from harness.emulator.cloudformation.addresses import place_of
-from harness.emulator.cloudformation.deployment import PSEUDO, Surroundings
+from harness.emulator.cloudformation.deployment import PSEUDO
 from harness.emulator.cloudformation.documents import LONGEST_BODY, LONGEST_FILE, Document, check, invalid, read
 from harness.emulator.cloudformation.expressions import is_true
 from harness.emulator.cloudformation.graph import check_references, in_order
 from harness.emulator.cloudformation.stack import Stack, Wanted
+from harness.emulator.cloudformation.surroundings import StackSurroundings
 from harness.emulator.cloudformation.transforms import Translate, names_of, transform
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
@@ -27,7 +28,7 @@ class RequestedTemplates:
         translate: carries out SAM's transform.
     """
 
-    def __init__(self, call: Operation, surroundings: Surroundings, translate: Translate) -> None:
+    def __init__(self, call: Operation, surroundings: StackSurroundings, translate: Translate) -> None:
         self._call = call
         self._surroundings = surroundings
         self._translate = translate

@@ -31,7 +31,7 @@ SKIP_TAG = "harness:unsupported"
 
 
 class StackSurroundings:
-    """The service as a deployment sees it; see :class:`~harness.emulator.cloudformation.deployment.Surroundings`.
+    """The service as a deployment sees it.
 
     Args:
         context: the emulator's surroundings.
