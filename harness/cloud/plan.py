@@ -201,7 +201,7 @@ def _tags(session: boto3.Session, settings: Settings, caller: str, region: str, 
     stack = find_stack(session.client("cloudformation"), STACK)
     present = {tag["Key"]: tag["Value"] for tag in (stack or {}).get("Tags", ())}
     expiry = expiry_of(present)
-    lasting = datetime.now(UTC) + timedelta(hours=settings.lifetime_hours / 2)
+    lasting = datetime.now(UTC) + timedelta(hours=settings.lifetime_hours / 2) + before
     if expiry is not None and lasting < expiry <= wanted.expiry:
         kept = replace(wanted, expiry=expiry)
         if kept.as_dict().items() <= present.items():

@@ -72,6 +72,13 @@ time, as a stored copy of that page says."""
 S3_PUT = 0.000005
 S3_GET = 0.0000004
 """These two: S3's price file of 2026-09-18, as tabulated in a public repository."""
+S3_GB_MONTH = 0.023
+VOLUME_GB_MONTH = 0.14
+"""Of SageMaker's instances."""
+ENDPOINT_GB = 0.02
+"""These three: AWS's pages, read 2026-09-27 (Derpinator96/AURALane); others quote 0.016 for an endpoint's data."""
+TRANSFER_GB = 0.09
+"""Out to the internet, in public code of 2025 and before: not confirmed."""
 LOGS_GB = 0.50
 """CloudWatch's price page, read 2026-09-27 (Derpinator96/AURALane)."""
 _USAGE = {TRAINING: "Train", HOSTING: "Host"}

@@ -30,7 +30,7 @@ from harness.project.executions import run
 from harness.project.expand import LONGEST_BODY, expand
 from harness.project.machines import delete_state_machine
 from harness.project.stack import StackFailure, find_stack
-from harness.project.template import TemplateError
+from harness.project.template import TemplateError, read_plan
 from harness.scones.bring_up_aws import bring_up_on_aws, sweep_aws, take_down_on_aws
 from harness.scones.dataset.transform import from_folder
 from harness.scones.workflow import CleanupError
@@ -732,6 +732,19 @@ def test_who_deploys_by_the_guide_makes_no_role_beyond_the_boundary(place, stand
     theirs.delete_policy(PolicyArn=other)
     roles = [Found.named("role", name, ACCOUNT, "") for name in ("scones-bounded", "scones-unbounded")]
     assert remove_all(roles, session) == []
+
+
+def test_the_boundary_allows_what_the_roles_may_do_and_nothing_else(root):
+    values = {"BucketName": "b", "EndpointName": "e"}
+    plan = read_plan(root / "template.yaml", values, account_id=ACCOUNT, region="us-east-1")
+    documents = [document for role in plan.roles for document in role.policies.values()]
+
+    def actions(document):
+        for statement in document["Statement"]:
+            yield from [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+
+    of_roles = {action for document in documents for action in actions(document)}
+    assert set(actions(json.loads((root / "docs" / "aws-boundary.json").read_text()))) == of_roles
 
 
 def test_policies_are_short_enough_to_be_managed_ones(root):

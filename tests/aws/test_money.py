@@ -108,10 +108,11 @@ def test_what_could_not_be_confirmed_is_said_before_consent():
         return console.export_text()
 
     said = shown("us-east-1")
-    assert "not confirmed by AWS's price list or pages of 2026-09: training on one ml.p3.2xlarge. It may cost" in said
-    assert "not confirmed" not in shown("us-east-1", training_instance="ml.g4dn.xlarge")
+    assert "not confirmed by AWS's price list or pages of 2026-09: training on one ml.p3.2xlarge; data to this" in said
+    said = shown("us-east-1", training_instance="ml.g4dn.xlarge")
+    assert "not confirmed by AWS's price list or pages of 2026-09: data to this machine. It may cost" in said
     said = shown("eu-west-1", training_instance="ml.g4dn.xlarge")
-    assert "not confirmed" in said and "training on one ml.g4dn.xlarge; endpoint on one ml.m5.xlarge; functions" in said
+    assert "not confirmed" in said and "training on one ml.g4dn.xlarge; endpoint on one ml.m5.xlarge; volumes" in said
 
 
 def test_elsewhere_everything_has_the_margin():
@@ -243,13 +244,18 @@ def test_the_most_that_a_run_may_cost_is_what_the_limits_in_time_allow():
     settings = Settings(training_minutes=60, lifetime_hours=4)
     estimate = estimate_run(Unreachable(), settings, "us-east-1", trains=True)
     by_name = {line.what: line for line in estimate.lines}
-    assert by_name["training on one ml.p3.2xlarge"].most_usd == pytest.approx(3.825)
-    assert by_name["endpoint on one ml.m5.xlarge"].most_usd == pytest.approx(4 * 0.23)
+    # A job that is stopped may take two minutes more; the watchdog, its tries and SageMaker a quarter of an hour.
+    assert by_name["training on one ml.p3.2xlarge"].most_usd == pytest.approx(3.825 * 62 / 60)
+    assert by_name["endpoint on one ml.m5.xlarge"].most_usd == pytest.approx(4.25 * 0.23)
+    assert by_name["volumes of both"].most_usd == pytest.approx(0.14 * (10 * 62 / 60 + 30 * 4.25) / 730)
+    assert by_name["S3 storage"].most_usd == pytest.approx(0.2 * 0.023)
+    assert {"data of the endpoint", "data to this machine"} <= by_name.keys()
     assert 0 < estimate.expected_usd < estimate.most_usd < 6
     served = estimate_run(Unreachable(), settings, "us-east-1", trains=False)
-    assert served.most_usd == pytest.approx(estimate.most_usd - 3.825)
+    trained = by_name["training on one ml.p3.2xlarge"].most_usd + 0.14 * 10 * 62 / 60 / 730
+    assert served.most_usd == pytest.approx(estimate.most_usd - trained)
     short = estimate_run(Unreachable(), replace(settings, training_minutes=3), "us-east-1", trains=True)
-    assert short.lines[0].expected == short.lines[0].most == 3 / 60
+    assert short.lines[0].expected == short.lines[0].most == 5 / 60
 
 
 def test_what_the_price_list_has_not_is_not_offered():
