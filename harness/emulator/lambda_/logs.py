@@ -11,6 +11,9 @@ from collections.abc import Callable
 
 from harness.emulator.logs.writer import LogWriter
 
+_TAIL = 4096
+"""Bytes of a log that ``LogType=Tail`` answers."""
+
 
 class LogStream:
     """The log of one execution environment.
@@ -31,7 +34,7 @@ class LogStream:
         self.group = group
         self.name = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{version}]{uuid.uuid4().hex}"
         self._version = version
-        self._tail: list[str] = []
+        self._tail = ""
         self._closed = False
         self._may_write = may_write
         self._allowed = may_write(self.name)
@@ -44,13 +47,13 @@ class LogStream:
         """Add one event."""
         if self._closed:
             return
-        self._tail.append(message)
+        self._tail = f"{self._tail}{message}\n"[-_TAIL - 1 :]
         if self._allowed:
             self._writer.put(self._region, self.group, self.name, message + "\n")
 
     def start(self, request_id: str) -> None:
         """An invocation begins."""
-        self._tail.clear()
+        self._tail = ""
         self._allowed = self._may_write(self.name)
         self.line(f"START RequestId: {request_id} Version: {self._version}")
 
@@ -90,4 +93,4 @@ class LogStream:
             report += f"Status: {status}"
         self.line(f"END RequestId: {request_id}")
         self.line(report)
-        return "\n".join(self._tail).encode()[-4096:]
+        return self._tail.removesuffix("\n").encode()[-_TAIL:]
