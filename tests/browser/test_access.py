@@ -49,31 +49,28 @@ def axe():
     return (files("axe_playwright_python") / "axe.min.js").read_text()
 
 
-def looks(open_page, failed):
-    for scheme, width in (("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)):
-        for name, path in PAGES.items():
-            page = open_page(path, scheme=scheme, width=width)
-            page.wait_for_selector(READY.get(name, "h1"))
-            yield f"{name}-{scheme}-{width}", page
-            page.close()
-        page = open_page(f"/executions/{failed}", scheme=scheme, width=width)
-        page.wait_for_selector("svg .box.FAILED")
-        page.wait_for_selector(".step.FAILED [data-logs] pre")
-        yield f"execution-{scheme}-{width}", page
+def looks(open_page, failed, scheme, width):
+    for name, path in PAGES.items():
+        page = open_page(path, scheme=scheme, width=width)
+        page.wait_for_selector(READY.get(name, "h1"))
+        yield f"{name}-{scheme}-{width}", page
         page.close()
+    page = open_page(f"/executions/{failed}", scheme=scheme, width=width)
+    page.wait_for_selector("svg .box.FAILED")
+    page.wait_for_selector(".step.FAILED [data-logs] pre")
+    yield f"execution-{scheme}-{width}", page
+    page.close()
 
 
-def test_dark_and_light_wide_and_narrow(open_page, failed, control, shoot):
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_each_page_fits_and_shuts_nobody_out(open_page, failed, control, shoot, axe, scheme, width):
     control.flush()
-    for name, page in looks(open_page, failed):
+    found = {}
+    for name, page in looks(open_page, failed, scheme, width):
         wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         assert wide[0] <= wide[1], name
         shoot(page, name, full=True)
-
-
-def test_axe_finds_nothing(open_page, failed, axe):
-    found = {}
-    for name, page in looks(open_page, failed):
         # Through the debugger: the page's own policy lets no script in.
         page.evaluate(axe)
         result = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
