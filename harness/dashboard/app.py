@@ -25,6 +25,7 @@ from harness.dashboard.reasons import message_of, reason_of
 from harness.dashboard.services.buckets import add_buckets
 from harness.dashboard.services.functions import add_functions
 from harness.dashboard.services.jobs import add_jobs
+from harness.dashboard.services.jobs import version_of as version_of_job
 from harness.dashboard.services.roles import add_roles
 from harness.dashboard.services.stacks import add_stacks
 from harness.dashboard.steps import states_of
@@ -435,6 +436,8 @@ def _add_watch(app: Flask, page: Dashboard) -> None:
             return kind, lambda: Topic(lambda: _look_at_list(page), 4 * interval, 4 * interval)
         if kind == "execution" and name:
             return asked, lambda: Topic(lambda: _look_at(page, name), interval, 4 * interval)
+        if kind == "jobs":
+            return asked, lambda: Topic(lambda: (version_of_job(clients, name), {}), 4 * interval, 8 * interval)
         if kind == "map-run" and name:
             return asked, lambda: Topic(lambda: (version_of(clients.states, name), {}), 4 * interval, 8 * interval)
         if kind == "endpoints":

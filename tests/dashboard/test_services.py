@@ -12,9 +12,9 @@ import pytest
 
 from harness.dashboard.logs import LogLine
 from harness.dashboard.services.buckets import text_of
-from harness.dashboard.services.jobs import curves
+from harness.dashboard.services.jobs import curves, version_of
 from tests.emulator.conftest import delete_role, make_role
-from tests.emulator.pictures import load, request, run
+from tests.emulator.pictures import load, request
 from tests.waiting import until
 
 CODE = """
@@ -124,12 +124,17 @@ def test_text_that_is_cut_inside_a_character_is_text():
     assert text_of(b"a\x00b") is None
 
 
-def test_a_training_job_has_a_log_metrics_and_an_artifact(driven, target):
+def test_a_training_job_has_a_log_metrics_and_an_artifact(driven, target, clients):
     s3, bucket = boto3.client("s3"), f"shown-{uuid.uuid4().hex[:8]}"
     s3.create_bucket(Bucket=bucket)
     load(s3, bucket)
-    done = run(boto3.client("sagemaker"), **request(bucket))
-    name = done["TrainingJobName"]
+    before = version_of(clients, "")
+    given = request(bucket)
+    name = given["TrainingJobName"]
+    boto3.client("sagemaker").create_training_job(**given)
+    assert version_of(clients, "") != before
+    until(lambda: version_of(clients, f"training/{name}")[0] == "Completed")
+    done = boto3.client("sagemaker").describe_training_job(TrainingJobName=name)
     assert f'href="/jobs/training/{name}"' in text(driven.get("/jobs"))
     shown = text(driven.get(f"/jobs/training/{name}"))
     assert "<polyline" in shown

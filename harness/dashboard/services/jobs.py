@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from flask import Flask, abort, render_template
 
 from harness.dashboard.clients import Clients
 from harness.dashboard.logs import LogLine
-from harness.dashboard.services.tail import tail
+from harness.dashboard.services.tail import streams, tail
 
 WIDTH, HEIGHT = 600, 160
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
@@ -102,6 +102,21 @@ def jobs(sagemaker: Any) -> list[Job]:
                 ended = item.get(f"{kind.title}EndTime")
                 found.append(Job(kind.name, item[kind.key], item[kind.status], item["CreationTime"], ended))
     return sorted(found, key=lambda job: job.created, reverse=True)
+
+
+def version_of(clients: Clients, job: str) -> Hashable:
+    """What differs once a job has come further, or once there is another.
+
+    Args:
+        clients: lead to the target.
+        job: its kind and name, ``training/mine``; empty for all jobs.
+    """
+    kind, _, name = job.partition("/")
+    if kind not in KINDS:
+        return tuple((each.kind, each.name, each.status) for each in jobs(clients.sagemaker))
+    described = getattr(clients.sagemaker, f"describe_{kind}_job")(**{KINDS[kind].key: name})
+    latest = [stream.get("lastEventTimestamp") for stream in streams(clients.logs, KINDS[kind].group, f"{name}/")]
+    return described[KINDS[kind].status], described.get("SecondaryStatus"), *latest
 
 
 def curves(lines: Iterable[LogLine], definitions: Iterable[Mapping[str, str]]) -> list[Curve]:
