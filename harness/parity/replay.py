@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from harness.parity.export import RecordedExecution
+from harness.states_language.context_object import Identity
 from harness.states_language.definition import parse
 from harness.states_language.effects import (
     AwaitActivity,
@@ -27,7 +28,7 @@ from harness.states_language.effects import (
     Scheduled,
     Wait,
 )
-from harness.states_language.execution import Execution, Identity
+from harness.states_language.execution import Execution
 from harness.states_language.text import Payload, loads
 
 _ENDS = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted")

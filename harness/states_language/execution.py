@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.states_language import events as event
+from harness.states_language.context_object import Identity, about, context_object
 from harness.states_language.effects import (
     Cancel,
     Effect,
@@ -38,15 +39,6 @@ from harness.states_language.timestamps import iso
 _STAYS_OPEN = (Heartbeat, Scheduled, MapRunStarted)
 
 
-class _About(dict[str, Json]):
-    """``State`` of the context object: one that is never tried again shows no ``RetryCount``, but has it when asked."""
-
-    def __missing__(self, name: str) -> Json:
-        if name == "RetryCount":
-            return 0
-        raise KeyError(name)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Single:
     """One state alone is run, as TestState does it: the execution ends when the state is left, or would be tried again.
@@ -62,20 +54,6 @@ class Single:
     mock: Result | Failure | None = None
     retries: int = 0
     failed_iterations: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Identity:
-    """Who an execution is, as its context object and its events say."""
-
-    execution_arn: str = "arn:aws:states:us-east-1:123456789012:execution:StateMachine:Execution"
-    name: str = "Execution"
-    role_arn: str | None = "arn:aws:iam::123456789012:role/StepFunctionsRole"
-    machine_arn: str = "arn:aws:states:us-east-1:123456789012:stateMachine:StateMachine"
-    machine_name: str = "StateMachine"
-    region: str = "us-east-1"
-    version_arn: str | None = None
-    alias_arn: str | None = None
 
 
 class Execution:
@@ -166,15 +144,7 @@ class Execution:
             now: seconds since the epoch.
         """
         self.now = now
-        self._execution = {
-            "Id": self.identity.execution_arn,
-            "Input": self.input.value,
-            "StartTime": iso(now),
-            "Name": self.identity.name,
-            "RoleArn": self.identity.role_arn,
-        }
-        if ":express:" not in self.identity.execution_arn:
-            self._execution["RedriveCount"] = 0
+        self._execution = self.identity.as_context(self.input.value, now)
         details: dict[str, Any] = {**event.given(self.input.text), "roleArn": self.identity.role_arn}
         if self.identity.version_arn:
             details["stateMachineVersionArn"] = self.identity.version_arn
@@ -347,21 +317,9 @@ class Execution:
             retries: ``State.RetryCount``; None leaves it out, as AWS does before a first retry.
         """
         if self._given_context is not None:
-            context = dict(self._given_context)
-            if strand.item is not None and "Map" not in context:
-                context["Map"] = {"Item": strand.item}
-            return context
-        about = _About({"Name": state.name, "EnteredTime": iso(entered_at)})
-        if retries is not None:
-            about["RetryCount"] = retries
-        context = {
-            "Execution": self._execution,
-            "StateMachine": {"Id": self.identity.machine_arn, "Name": self.identity.machine_name},
-            "State": about,
-        }
-        if strand.item is not None:
-            context["Map"] = {"Item": strand.item}
-        return context
+            own = {"Map": {"Item": strand.item}} if strand.item is not None and "Map" not in self._given_context else {}
+            return {**self._given_context, **own}
+        return context_object(self.identity, self._execution, strand.item, about(state.name, entered_at, retries))
 
     def token(self) -> str:
         """Return a new task token."""

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.states_language.context_object import Identity
 from harness.states_language.definition import parse
 from harness.states_language.effects import CallResource, Cancel, Failure, Result, Wait
-from harness.states_language.execution import Execution, Identity
+from harness.states_language.execution import Execution
 from harness.states_language.text import Payload, dumps, loads
 
 EXPORTS = Path(__file__).parents[3] / "shared" / "data" / "aws-truth" / "executions"

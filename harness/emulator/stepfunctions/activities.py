@@ -17,10 +17,10 @@ from harness.emulator.door.errors import AwsError
 from harness.emulator.door.members import Members, optional_text, structure, text
 from harness.emulator.stepfunctions.arns import check_arn, check_name
 from harness.emulator.stepfunctions.machine_records import moment
-from harness.emulator.stepfunctions.machines import check_tags, tags_of
 from harness.emulator.stepfunctions.pages import page_of
 from harness.emulator.stepfunctions.scheduler import Scheduler
 from harness.emulator.stepfunctions.store import Store
+from harness.emulator.stepfunctions.tag_members import check_tags, tags_of
 from harness.states_language.effects import Failure, Heartbeat, Reply, Result, Scheduled
 
 _LONG_POLL = 60.0

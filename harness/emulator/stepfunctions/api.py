@@ -28,6 +28,7 @@ from harness.emulator.stepfunctions.integrations.registry import Integrations
 from harness.emulator.stepfunctions.integrations.web import Web
 from harness.emulator.stepfunctions.interrupted import report_interrupted
 from harness.emulator.stepfunctions.layers import Layer
+from harness.emulator.stepfunctions.machine_checks import MachineChecks
 from harness.emulator.stepfunctions.machines import Machines
 from harness.emulator.stepfunctions.maps import MapRuns
 from harness.emulator.stepfunctions.mocks import Mocks
@@ -78,15 +79,8 @@ class StepFunctions:
         layers: list[Layer] = [FaultLayer(context.faults), script, self.mocks]
         self.driver = Driver(self._scheduler, self.integrations, tokens, activities, layers)
         logs = ExecutionLogs(context.logs)
-        machines = Machines(
-            self._store,
-            self.definitions,
-            self.integrations,
-            context.permissions,
-            logs,
-            context.logs.has_group,
-            clock.time,
-        )
+        checks = MachineChecks(self.definitions, self.integrations, context.permissions, context.logs.has_group)
+        machines = Machines(self._store, self.definitions, checks, logs, clock.time)
         versions = Versions(machines, clock.time)
         self._events = StatusEvents(context.services, context.account_id)
         context.observers.append(self._events.observe)

@@ -25,7 +25,8 @@ from harness.emulator.stepfunctions.run import Driver, Run
 from harness.emulator.stepfunctions.scheduler import Scheduler
 from harness.emulator.stepfunctions.status_events import StatusEvents
 from harness.emulator.stepfunctions.store import Kept, Store
-from harness.states_language.execution import Execution, Identity
+from harness.states_language.context_object import Identity
+from harness.states_language.execution import Execution
 from harness.states_language.text import Payload
 
 EXPRESS_SECONDS = 300.0

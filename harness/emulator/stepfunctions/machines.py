@@ -11,9 +11,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 
-from harness.emulator.access.permissions import Permissions
-from harness.emulator.access.policies import ALL
-from harness.emulator.access.sessions import RoleSession
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
 from harness.emulator.door.members import (
@@ -22,29 +19,16 @@ from harness.emulator.door.members import (
     number,
     optional_text,
     structure,
-    structures,
     text,
 )
 from harness.emulator.stepfunctions.arns import check_arn, check_name, machine_of, qualifier_of
 from harness.emulator.stepfunctions.definitions import Definitions
 from harness.emulator.stepfunctions.execution_logs import ExecutionLogs
-from harness.emulator.stepfunctions.integrations.registry import Integrations
+from harness.emulator.stepfunctions.machine_checks import MachineChecks
 from harness.emulator.stepfunctions.machine_records import Machine, Revision, Version, machine_from, moment
 from harness.emulator.stepfunctions.pages import page_of
 from harness.emulator.stepfunctions.store import Store
-from harness.states_language.machine import Task
-
-_LOG_DELIVERY = (
-    "CreateLogDelivery",
-    "GetLogDelivery",
-    "UpdateLogDelivery",
-    "ListLogDeliveries",
-    "PutResourcePolicy",
-    "DescribeResourcePolicies",
-    "DescribeLogGroups",
-)
-_MAKES_RULES = ("events:PutTargets", "events:PutRule", "events:DescribeRule")
-_MOST_TAGS = 50
+from harness.emulator.stepfunctions.tag_members import check_tags, tags_of
 
 
 class Machines:
@@ -53,10 +37,8 @@ class Machines:
     Args:
         store: keeps them.
         definitions: reads what they are.
-        integrations: know what a role needs for them.
-        permissions: knows what roles may do.
+        checks: refuse what is not to be.
         logs: where state machines log.
-        has_log_group: whether there is a log group, by region and name.
         now: the time, in seconds since the epoch.
     """
 
@@ -64,18 +46,14 @@ class Machines:
         self,
         store: Store,
         definitions: Definitions,
-        integrations: Integrations,
-        permissions: Permissions,
+        checks: MachineChecks,
         logs: ExecutionLogs,
-        has_log_group: Callable[[str, str], bool],
         now: Callable[[], float],
     ) -> None:
         self._store = store
         self._definitions = definitions
-        self._integrations = integrations
-        self._permissions = permissions
+        self._checks = checks
         self._logs = logs
-        self._has_log_group = has_log_group
         self._now = now
         self.lock = threading.RLock()
         self._machines = {arn: machine_from(record) for arn, record in store.resources("machine")}
@@ -131,17 +109,17 @@ class Machines:
         given = call.parameters
         name, definition = text(given, "name"), text(given, "definition")
         check_name(name)
-        self._check_description(given)
+        self._checks.description(given)
         arn = f"arn:aws:states:{call.region}:{call.account}:stateMachine:{name}"
         kind = text(given, "type", "STANDARD")
-        logging = self._logging(call, structure(given, "loggingConfiguration"))
+        logging = self._checks.logging(call, structure(given, "loggingConfiguration"))
         tracing = {"enabled": flag(structure(given, "tracingConfiguration"), "enabled")}
-        self._check_encryption(given)
+        self._checks.encryption(given)
         self._definitions.check(definition, kind)
         with self.lock:
             machine = self._machines.get(arn)
             if machine is None:
-                self._check_role(call, text(given, "roleArn"), arn, kind, definition, logging)
+                self._checks.role(call, text(given, "roleArn"), arn, kind, definition, logging)
                 machine = self._make(call, arn, kind, logging, tracing)
             else:
                 if machine.deleting:
@@ -167,23 +145,23 @@ class Machines:
                     "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration "
                     "must be specified",
                 )
-            self._check_description(given)
+            self._checks.description(given)
             now = machine.revision
             definition = optional_text(given, "definition") or now.definition
             role = optional_text(given, "roleArn") or now.role
             logging, tracing = now.logging, now.tracing
             if given.get("loggingConfiguration") is not None:
-                logging = self._logging(call, structure(given, "loggingConfiguration"))
+                logging = self._checks.logging(call, structure(given, "loggingConfiguration"))
             if given.get("tracingConfiguration") is not None:
                 tracing = {"enabled": flag(structure(given, "tracingConfiguration"), "enabled")}
             encryption = structure(given, "encryptionConfiguration") or now.encryption
-            self._check_encryption(given)
+            self._checks.encryption(given)
             if given.get("definition") is not None:
                 self._definitions.check(definition, machine.type)
             if role != now.role:
-                self._check_role(call, role, arn, machine.type, definition, logging)
+                self._checks.role(call, role, arn, machine.type, definition, logging)
             elif logging != now.logging:
-                self._check_log_delivery(logging, role)
+                self._checks.log_delivery(logging, role)
             moment_ = self._now()
             if _differs(definition, now.definition) or (role, logging, tracing, encryption) != (
                 now.role,
@@ -322,88 +300,10 @@ class Machines:
         self.save(machine)
         return machine
 
-    # Checks
-
-    def _check_role(self, call: Call, role: str, arn: str, kind: str, definition: str, logging: Members) -> None:
-        if not self._permissions.trusts(role, "states.amazonaws.com", arn):
-            raise AwsError(
-                "AccessDeniedException",
-                "Neither the global service principal states.amazonaws.com, nor the regional one is authorized to "
-                "assume the provided role.",
-            )
-        self._check_log_delivery(logging, role)
-        session = RoleSession(role, "StepFunctions")
-        for state in self._definitions.parse(definition, kind).walk():
-            name = self._integrations.managed_rule(state.resource) if isinstance(state, Task) else None
-            rule = f"arn:aws:events:{call.region}:{role.split(':')[4]}:rule/{name}"
-            if name and not all(self._permissions.allows(session, action, rule) for action in _MAKES_RULES):
-                raise AwsError("AccessDeniedException", f"'{role}' is not authorized to create managed-rule.")
-
-    def _check_log_delivery(self, logging: Members, role: str) -> None:
-        """Logs are delivered for the state machine's role, which must be allowed to set that up; to end it is no part.
-
-        https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy
-        """
-        if logging["level"] == "OFF":
-            return
-        session = RoleSession(role, "StepFunctions")
-        if not all(self._permissions.allows(session, f"logs:{action}", ALL) for action in _LOG_DELIVERY):
-            raise AwsError(
-                "AccessDeniedException",
-                "The state machine IAM Role is not authorized to access the Log Destination",
-            )
-
-    def _logging(self, call: Call, given: Members) -> Members:
-        """A loggingConfiguration as it is described."""
-        level, destinations = text(given, "level", "OFF"), structures(given, "destinations")
-        if len(destinations) > 1 or (level != "OFF" and not destinations):
-            raise _invalid_logging("Must specify exactly one Log Destination.")
-        answer: dict[str, object] = {"level": level, "includeExecutionData": flag(given, "includeExecutionData")}
-        if "destinations" in given:
-            answer["destinations"] = []
-        if destinations:
-            group = text(structure(destinations[0], "cloudWatchLogsLogGroup"), "logGroupArn", "")
-            parts = group.split(":")
-            if len(parts) < 7 or parts[:3] != ["arn", "aws", "logs"]:
-                raise _invalid_logging(f"Invalid Log Destination: '{group}'")
-            if not self._has_log_group(parts[3] or call.region, parts[6]):
-                raise _invalid_logging("Log Destination not found.")
-            answer["destinations"] = [{"cloudWatchLogsLogGroup": {"logGroupArn": group}}]
-        return answer
-
-    @staticmethod
-    def _check_description(given: Members) -> None:
-        if given.get("versionDescription") and not given.get("publish"):
-            raise AwsError("ValidationException", "Version description can only be set when publish is true")
-
-    @staticmethod
-    def _check_encryption(given: Members) -> None:
-        encryption = structure(given, "encryptionConfiguration")
-        if encryption.get("type") == "CUSTOMER_MANAGED_KMS_KEY" and not encryption.get("kmsKeyId"):
-            raise AwsError(
-                "InvalidEncryptionConfiguration",
-                "Invalid Encryption Configuration: 'kmsKeyId must be provided when type is CUSTOMER_MANAGED_KMS_KEY'",
-            )
-
 
 def does_not_exist(arn: str) -> AwsError:
     """AWS's refusal of a state machine that is not there."""
     return AwsError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
-
-
-def tags_of(call: Call) -> dict[str, str]:
-    """The tags that are asked for."""
-    return {text(tag, "key"): text(tag, "value") for tag in structures(call.parameters, "tags")}
-
-
-def check_tags(arn: str, tags: Mapping[str, str]) -> None:
-    """Refuse more tags than a resource has.
-
-    Raises:
-        AwsError: TooManyTags.
-    """
-    if len(tags) > _MOST_TAGS:
-        raise AwsError("TooManyTags", f"Too many tags: '{arn}'", resourceName=arn)
 
 
 def _without_definition(answer: dict[str, object], call: Call) -> Members:
@@ -411,10 +311,6 @@ def _without_definition(answer: dict[str, object], call: Call) -> Members:
         answer["definition"] = "{}"
         answer.pop("variableReferences", None)
     return answer
-
-
-def _invalid_logging(words: str) -> AwsError:
-    return AwsError("InvalidLoggingConfiguration", f"Invalid Logging Configuration: {words}")
 
 
 def _differs(one: str, other: str) -> bool:

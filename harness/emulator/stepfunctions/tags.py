@@ -9,7 +9,8 @@ from harness.emulator.door.errors import AwsError
 from harness.emulator.door.members import Members, text, texts
 from harness.emulator.stepfunctions.activities import Activities
 from harness.emulator.stepfunctions.arns import check_arn
-from harness.emulator.stepfunctions.machines import Machines, check_tags, tags_of
+from harness.emulator.stepfunctions.machines import Machines
+from harness.emulator.stepfunctions.tag_members import check_tags, tags_of
 
 
 class Tags:

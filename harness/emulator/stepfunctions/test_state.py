@@ -23,6 +23,7 @@ from harness.emulator.stepfunctions.integrations.reach import Caller
 from harness.emulator.stepfunctions.integrations.registry import POLL_SECONDS, SESSION_NAME, Integrations
 from harness.emulator.stepfunctions.integrations.resource import parse_resource
 from harness.emulator.stepfunctions.mock_schema import STRICT, check_mock
+from harness.states_language.context_object import Identity
 from harness.states_language.effects import (
     AwaitActivity,
     AwaitJob,
@@ -35,7 +36,7 @@ from harness.states_language.effects import (
     Result,
     Wait,
 )
-from harness.states_language.execution import Execution, Identity, Single
+from harness.states_language.execution import Execution, Single
 from harness.states_language.machine import Machine, Map, Parallel, State, Task
 from harness.states_language.text import Payload, dumps
 
