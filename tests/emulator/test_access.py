@@ -409,6 +409,7 @@ def test_a_service_takes_a_role_on_for_what_its_trust_names(actors, condition, i
     if is_met:
         states.delete_state_machine(stateMachineArn=states.create_state_machine(**machine)["stateMachineArn"])
         functions.create_function(**function, Code=code)
+        functions.get_waiter("function_active_v2").wait(FunctionName="confused")
         functions.update_function_configuration(FunctionName="confused", Role=role)
         functions.delete_function(FunctionName="confused")
     else:

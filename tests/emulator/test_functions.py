@@ -42,6 +42,7 @@ def deploy(client, role):
             Code={"ZipFile": package(source)},
             **settings,
         )
+        client.get_waiter("function_active_v2").wait(FunctionName=name)
         made.append(name)
         return name
 

@@ -39,6 +39,7 @@ def deploy(client, role):
             Code={"ZipFile": package(source)},
             **{"Runtime": "python3.12", "Handler": "lambda_function.lambda_handler", **settings},
         )
+        client.get_waiter("function_active_v2").wait(FunctionName=name)
         made.append(name)
         return name
 
@@ -61,6 +62,13 @@ def test_a_new_function_is_pending_and_then_active(client, role):
         Code={"ZipFile": package(ECHO)},
     )
     assert (made["State"], made["StateReasonCode"]) == ("Pending", "Creating")
+    for early in (
+        lambda: client.update_function_configuration(FunctionName=name, Timeout=9),
+        lambda: client.publish_version(FunctionName=name),
+    ):
+        with pytest.raises(ClientError, match="The function is currently in the following state: Pending") as error:
+            early()
+        assert error.value.response["Error"]["Code"] == "ResourceConflictException"
     assert client.get_function(FunctionName=name)["Configuration"]["State"] == "Active"
     client.delete_function(FunctionName=name)
 

@@ -46,7 +46,9 @@ def settings(role):
 
 @pytest.fixture(scope="module")
 def function(functions, settings):
-    yield functions.create_function(**settings)["FunctionArn"]
+    made = functions.create_function(**settings)
+    functions.get_waiter("function_active_v2").wait(FunctionName=made["FunctionName"])
+    yield made["FunctionArn"]
     functions.delete_function(FunctionName=settings["FunctionName"])
 
 

@@ -164,6 +164,7 @@ def test_functions_outlive_a_restart(tmp_path, elsewhere, role, bucket):
         functions = client("lambda")
         create(functions, role)
         create(functions, role, "gone")
+        functions.get_waiter("function_active_v2").wait(FunctionName="reads")
         functions.update_function_configuration(FunctionName="reads", Timeout=7)
         functions.get_waiter("function_updated_v2").wait(FunctionName="reads")
         functions.update_function_code(FunctionName="reads", ZipFile=package(READS.replace(".decode()", ".hex()")))

@@ -65,13 +65,13 @@ class Functions:
         reference = reference_of(call)
         reference = Reference(reference.region, reference.account, reference.name)
         self._check_role(text(given, "Role"), reference)
+        self._check_is_new(reference)
         with self._plane.settling.change(reference):
             configuration = new_configuration(given, reference.name, reference.function_arn, call.region)
             if "Layers" in given:
                 configuration["Layers"] = layers_of(self._plane, texts(given, "Layers"), call)
             vpc_config(self._plane, configuration, given, call)
-            if self._store.find(reference) is not None:
-                raise conflict(f"Function already exist: {reference.name}")
+            self._check_is_new(reference)
             tags = text_map(given, "Tags")
             if len(tags) > MOST_TAGS:
                 raise invalid("Number of tags exceeds resource tag limit.")
@@ -92,8 +92,13 @@ class Functions:
             settled(configuration)
         if not configuration.get("Layers"):
             configuration.pop("Layers", None)
+        self._plane.settling.created(reference)
         self._plane.changed(function)
         return answer
+
+    def _check_is_new(self, reference: Reference) -> None:
+        if self._store.find(reference) is not None:
+            raise conflict(f"Function already exist: {reference.name}")
 
     def update_code(self, call: Call) -> Members:
         """Change a function's code; the next invocation runs it."""
@@ -240,7 +245,7 @@ class Functions:
                 answer.pop("LastUpdateStatus", None)
             settled(function.latest)
             self._plane.codes.forget(self._store.digests())
-        self._plane.settling.updated(function.region, function.name)
+        self._plane.settling.updated(Reference(function.region, function.account, function.name))
         self._plane.changed(function)
         return answer
 

@@ -26,7 +26,8 @@ class Settling:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._changing: set[tuple[str, str]] = set()
-        self._updated: dict[tuple[str, str], float] = {}
+        self._updated: dict[tuple[str, str], tuple[float, str]] = {}
+        """When functions were made or updated, and why AWS refuses a further update."""
 
     @contextmanager
     def change(self, reference: Reference) -> Iterator[None]:
@@ -37,11 +38,13 @@ class Settling:
         """
         key = (reference.region, reference.name)
         with self._lock:
-            if key in self._changing or self._is_updated(key):
-                raise conflict(
-                    "The operation cannot be performed at this time. An update is in progress for resource: "
-                    f"{reference.function_arn}"
-                )
+            since, reason = self._updated.get(key, (-_MOMENT, ""))
+            if key not in self._changing and time.monotonic() - since >= _MOMENT:
+                reason = ""
+            elif not reason:
+                reason = _updating(reference.function_arn)
+            if reason:
+                raise conflict(f"The operation cannot be performed at this time. {reason}")
             self._changing.add(key)
         try:
             yield
@@ -49,15 +52,23 @@ class Settling:
             with self._lock:
                 self._changing.discard(key)
 
-    def updated(self, region: str, name: str) -> None:
+    def created(self, reference: Reference) -> None:
+        """A function was made just now."""
+        self._began(reference, "The function is currently in the following state: Pending")
+
+    def updated(self, reference: Reference) -> None:
         """A function was updated just now."""
+        self._began(reference, _updating(reference.function_arn))
+
+    def _began(self, reference: Reference, reason: str) -> None:
         with self._lock:
-            self._updated[region, name] = time.monotonic()
+            self._updated[reference.region, reference.name] = (time.monotonic(), reason)
 
     def seen(self, region: str, name: str) -> None:
         """Somebody has looked at a function, and seen that its update is done."""
         with self._lock:
             self._updated.pop((region, name), None)
 
-    def _is_updated(self, key: tuple[str, str]) -> bool:
-        return time.monotonic() - self._updated.get(key, -_MOMENT) < _MOMENT
+
+def _updating(arn: str) -> str:
+    return f"An update is in progress for resource: {arn}"
