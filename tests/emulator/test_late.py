@@ -14,6 +14,7 @@ from tests.waiting import until
 
 SERVICES = ["lambda.amazonaws.com", "sagemaker.amazonaws.com", "scheduler.amazonaws.com", "states.amazonaws.com"]
 SECONDS = 2.5
+PASS = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
 TARGET = "arn:aws:scheduler:::aws-sdk:sagemaker:deleteEndpoint"
 
 
@@ -115,7 +116,7 @@ def test_a_policy_is_in_force_later_than_it_is_put(actors, late):
     assert until(refusal, 30) == "AccessDenied"
 
 
-def test_a_stack_with_a_role_and_its_function_waits_for_the_role(late, name):
+def test_a_stack_with_roles_and_what_acts_as_them_waits_for_the_roles(late, name):
     late(roles=SECONDS)
     trust = json.loads(trust_of({"Service": SERVICES}))
     role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trust}}
@@ -125,7 +126,13 @@ def test_a_stack_with_a_role_and_its_function_waits_for_the_role(late, name):
         "Handler": "index.handler",
         "Runtime": "python3.12",
     }
-    template = {"Resources": {"Role": role, "Function": {"Type": "AWS::Lambda::Function", "Properties": properties}}}
+    machine = {"RoleArn": {"Fn::GetAtt": ["Role", "Arn"]}, "DefinitionString": PASS}
+    resources = {
+        "Role": role,
+        "Function": {"Type": "AWS::Lambda::Function", "Properties": properties},
+        "Machine": {"Type": "AWS::StepFunctions::StateMachine", "Properties": machine},
+    }
+    template = {"Resources": resources}
     cfn = boto3.client("cloudformation")
     cfn.create_stack(StackName=name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"])
     cfn.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from harness.emulator.services import Operation
 
 _OFTEN = 0.1
-_ROLE_WORDS = ("cannot be assumed by Lambda", "not authorized to access the Log Destination")
+_ROLE_WORDS = (
+    "cannot be assumed by Lambda",
+    "is authorized to assume the provided role",
+    "is not authorized to create managed-rule",
+    "not authorized to access the Log Destination",
+)
 """What services say of a role that was just made, over which CloudFormation tries again."""
 SKIP_TAG = "harness:unsupported"
 """The stack's tag that, with the value ``skip``, has types left out that are not emulated."""
