@@ -19,7 +19,7 @@ from harness.emulator.door.members import Members, structure
 KeyValues = Callable[[str], Sequence[str] | None]
 """Gives a condition key's values in a request, by the key in small letters; None where the request has no such key."""
 
-_VARIABLE = re.compile(r"\$\{([^${},]+)(?:,\s*'([^']*)')?\}")
+_VARIABLE = re.compile(r"\$\{([^{},]+)(?:,\s*'([^']*)')?\}")
 _LITERAL = ("*", "?", "$")
 
 
