@@ -439,6 +439,31 @@ def test_policies_that_a_test_left_do_not_keep_a_role(place, stand_in, root, dat
     assert everything(session) == set()
 
 
+def test_roles_and_listings_may_be_late(place, stand_in, root, dataset):
+    target, session = place
+    stand_in.control("PUT", "late", {"roles": 4, "listings": 4})
+    try:
+        with deployed_on_aws(target, session, stand_in.settings, root, dataset) as scones:
+            key = f"test/{dataset.test['filename'].iloc[0]}"
+            result = run(session.client("stepfunctions"), scones.state_machine_arn, scones.event(key))
+            assert result.status in ("SUCCEEDED", "FAILED")
+    finally:
+        stand_in.control("PUT", "late", {"roles": 0, "listings": 0})
+    assert everything(session) == set()
+
+
+@pytest.mark.parametrize(
+    ("owner", "caller", "told"),
+    [
+        ("", "arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Admin_0123/jane.doe@example.com", "jane.doe"),
+        ("", "arn:aws:iam::123456789012:user/team/jane", "jane"),
+        ("jane.doe@example.com", "arn:aws:iam::123456789012:user/jane", "jane.doe@example.com"),
+    ],
+)
+def test_an_owner_is_no_address_unless_it_is_asked_for(owner, caller, told):
+    assert make_tags(owner, caller, 1).owner == told
+
+
 def test_what_is_listed_for_a_while_after_its_removal_is_not_still_there(place, stand_in, root, dataset):
     target, session = place
     settings = replace(stand_in.settings, model=str(root / MODEL))
