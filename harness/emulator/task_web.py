@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import uuid
+from email.utils import formatdate
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -36,6 +39,13 @@ def web_of(apis: FrontDoors, permissions: Permissions, hosts: frozenset[str]) ->
         response = apis.answer(Request(environ.get_environ()), caller.actor)
         assert response is not None  # its host is one of an API's
         reason = HTTPStatus(response.status_code).phrase
-        return WebAnswer(response.status_code, reason, tuple(response.headers), response.get_data())
+        added = {
+            "Connection": "keep-alive",
+            "Date": formatdate(usegmt=True),
+            "x-amzn-RequestId": str(uuid.uuid4()),
+            "x-amz-apigw-id": base64.urlsafe_b64encode(uuid.uuid4().bytes)[:15].decode() + "=",
+        }
+        headers = (*response.headers, *added.items())
+        return WebAnswer(response.status_code, reason, headers, response.get_data())
 
     return Web(ask, lambda caller, action, resource: permissions.refusal(caller.actor, action, resource), hosts)

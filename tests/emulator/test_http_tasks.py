@@ -133,6 +133,8 @@ def test_an_api_is_called_and_its_answer_shown(call, hosts):
     assert done["status"] == "SUCCEEDED", done
     output = json.loads(done["output"])
     assert list(output) == ["Headers", "ResponseBody", "StatusCode", "StatusText"]
+    names = ["Connection", "Content-Length", "Content-Type", "Date", "x-amz-apigw-id", "x-amzn-RequestId"]
+    assert list(output["Headers"]) == names
     assert output["Headers"]["Content-Type"] == ["application/json"]
     assert (output["StatusCode"], output["StatusText"]) == (200, "OK")
     assert output["ResponseBody"] == ["POST", "/hello/world", {"a": "1"}, '{"x":1}']
@@ -143,7 +145,7 @@ def test_an_answer_that_is_none_of_success_is_an_error_by_its_status(call, hosts
     done = call(INVOKE_API, given)
     assert (done["status"], done["error"]) == ("FAILED", "ApiGateway.403")
     assert json.loads(done["cause"]) == {"message": "Missing Authentication Token"}
-    done = call(INVOKE_API, {**given, "Method": "POST", "Path": "hello/you", "RequestBody": '"tea"'})
+    done = call(INVOKE_API, {**given, "Method": "POST", "Path": "hello/you", "RequestBody": "tea"})
     assert done["error"] == "ApiGateway.418"
 
 

@@ -62,7 +62,7 @@ def call(reach: Reach, web: Web, arguments: Json, context: Json, caller: Caller)
     query = urlencode(pairs(arguments.get("QueryParameters")))
     url = f"https://{arguments['ApiEndpoint']}/{quote(path)}" + (f"?{query}" if query else "")
     given = arguments.get("RequestBody")
-    body = b"" if given is None else (given if isinstance(given, str) else as_text(given)).encode()
+    body = b"" if given is None else as_text(given).encode()  # a text, too, is sent as JSON, in quotation marks
     headers = pairs(arguments.get("Headers"))
     if body and not any(name.lower() == "content-type" for name, _ in headers):
         headers.append(("Content-Type", "application/json"))

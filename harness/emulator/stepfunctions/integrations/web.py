@@ -55,7 +55,7 @@ class WebAnswer:
             with contextlib.suppress(ValueError):
                 body = json.loads(self.body)
         return {
-            "Headers": dict(sorted(headers.items())),
+            "Headers": dict(sorted(headers.items(), key=lambda item: item[0].lower())),
             "ResponseBody": body,
             "StatusCode": self.status,
             "StatusText": self.reason,
