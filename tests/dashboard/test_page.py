@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import uuid
 from html import unescape
 
@@ -328,3 +329,21 @@ def test_a_target_without_an_emulator_offers_no_faults(target):
     page = Client(Dashboard(clients_of(boto3.Session(), "compose"), control=True))
     text = plain(page.get("/faults", base_url=HERE).text)
     assert "The compose target has no such switch" in text
+
+
+def test_an_emulator_that_is_away_is_said_so_and_asked_again():
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        environment = {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "a",
+            "AWS_SECRET_ACCESS_KEY": "b",
+        }
+        page = Client(Dashboard(clients_of(boto3.Session(), "embedded", url, environment)))
+        answer = page.get("/", base_url=HERE)
+    assert answer.status_code == 502
+    assert "The emulator does not answer" in plain(answer.text)
+    assert "harness up" in answer.text
+    assert 'name="harness-watch" content="executions"' in answer.text  # it shows itself once there is an answer

@@ -54,7 +54,6 @@ export async function draw(place, graph) {
   defs.append(tip);
   svg.append(defs);
   paint(svg, plan, `url(#${prefix}-tip)`);
-  place.classList.toggle("wide", plan.width > 460);
   place.append(svg);
   place.boxes = new Map([...svg.querySelectorAll("[data-state]")].map((box) => [box.dataset.state, box]));
   return plan;
