@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cloud.names import STACK, bucket_name, stack_parameters
-from harness.cloud.removal import Found, await_gone, in_order, is_there, remove_all
+from harness.cloud.presence import Found, await_gone, is_there
+from harness.cloud.removal import in_order, remove_all
 from harness.cloud.tag_search import find_tagged, tags_of
 from harness.cloud.tags import PROJECT, PROJECT_KEY
 from harness.cloud.watchdog import GROUP

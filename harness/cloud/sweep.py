@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from harness.cloud.removal import Found, in_order, is_there, remove_all
+from harness.cloud.presence import Found, is_there
+from harness.cloud.removal import in_order, remove_all
 from harness.cloud.tag_search import find_tagged
 from harness.cloud.tags import EXPIRY_KEY, expiry_of
 from harness.project.install import Step

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from harness.project.bucket import ensure_bucket, own_buckets
+from harness.project.bucket import ensure_bucket, own_buckets, require_protected
 from harness.project.cdk import BOOTSTRAP_VERSION, read_application
 from harness.project.configuration import Configuration
 from harness.project.expand import LONGEST_BODY, Expanded
@@ -163,7 +163,7 @@ def deploy_project(
 
     Raises:
         harness.project.stack.StackFailure: CloudFormation could not make one; the message has its reasons.
-        harness.project.bucket.BucketError: a bucket for its files is another account's.
+        harness.project.bucket.BucketError: a bucket for its files is another account's, or open to the public.
         botocore.exceptions.ClientError: AWS refuses.
     """
     s3 = session.client("s3") if is_local else own_buckets(session)
@@ -172,6 +172,8 @@ def deploy_project(
         for bucket in sorted({bucket for bucket, _ in stack.files}):
             if ensure_bucket(s3, bucket):
                 on_step(f"created bucket {bucket}")
+            if not is_local and bucket == stack.bucket:
+                require_protected(s3, bucket)
         for (bucket, key), content in stack.files.items():
             if not _is_there(s3, bucket, key):
                 s3.put_object(Bucket=bucket, Key=key, Body=content)

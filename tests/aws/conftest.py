@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.cloud.cleanup import destroy_cloud
+from harness.scones.dataset.transform import from_folder
 from harness.settings import Settings
 from harness.targets.aws import aws
 from tests.validated import ValidatedSession
@@ -147,3 +149,16 @@ def deployer(stand_in, root):
         iam.delete_policy(PolicyArn=BOUNDARY)
         iam.delete_role_policy(RoleName="deployer", PolicyName="deploy")
         iam.delete_role(RoleName="deployer")
+
+
+@pytest.fixture
+def dataset(drawings):
+    return from_folder(drawings)
+
+
+@pytest.fixture
+def place(stand_in, root):
+    """The aws target on the stand-in, and what cleans up after a test that broke off."""
+    with stand_in.session() as (target, session):
+        yield target, session
+        destroy_cloud(target, session, stand_in.settings, root)

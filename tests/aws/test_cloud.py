@@ -18,46 +18,31 @@ from harness.cloud.deployment import deploy_cloud, plan_actions
 from harness.cloud.eventual_consistency import once_known
 from harness.cloud.names import bucket_name
 from harness.cloud.plan import CloudError, check_quotas, plan_cloud
+from harness.cloud.presence import Found, is_there
 from harness.cloud.quotas import QuotaError
-from harness.cloud.removal import ORDER, Found, in_order, is_there, remove_all
+from harness.cloud.removal import ORDER, in_order, remove_all
 from harness.cloud.run import deployed_on_aws
 from harness.cloud.running import find_running, show_running
 from harness.cloud.sweep import find_expired, sweep
 from harness.cloud.tags import EXPIRY_KEY, OWNER_KEY, PROJECT_KEY, expiry_of, make_tags
 from harness.cloud.watchdog import set_watchdog, watchdog_time
-from harness.project.bucket import BucketError
 from harness.project.executions import run
 from harness.project.expand import LONGEST_BODY, expand
 from harness.project.machines import delete_state_machine
 from harness.project.stack import StackFailure, find_stack
-from harness.project.template import TemplateError, read_plan
+from harness.project.template import TemplateError
 from harness.scones.bring_up_aws import bring_up_on_aws, sweep_aws, take_down_on_aws
-from harness.scones.dataset.transform import from_folder
 from harness.scones.workflow import CleanupError
 from harness.settings import Settings
 from harness.targets.aws import refuse_old_boto3
 from harness.targets.target import TargetError
-from tests.aws.conftest import ACCOUNT, BOUNDARY, P3, everything
-from tests.validated import ValidatedSession
+from tests.aws.conftest import ACCOUNT, P3, everything
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
 MODEL = "fixtures/model/model.tar.gz"
 LATER = datetime.now(UTC) + timedelta(days=2)
-
-
-@pytest.fixture
-def dataset(drawings):
-    return from_folder(drawings)
-
-
-@pytest.fixture
-def place(stand_in, root):
-    """The aws target on the stand-in, and what cleans up after a test that broke off."""
-    with stand_in.session() as (target, session):
-        yield target, session
-        destroy_cloud(target, session, stand_in.settings, root)
 
 
 class Lines(list):
@@ -588,53 +573,6 @@ def test_an_old_boto3_is_refused_in_words(monkeypatch):
         refuse_old_boto3()
 
 
-# Buckets
-
-
-def test_each_request_to_s3_says_whose_bucket_it_expects(place, stand_in, root, dataset):
-    target, session = place
-    settings = replace(stand_in.settings, model=str(root / MODEL))
-    seen = []
-
-    def note(params, model, **_):
-        seen.append((model.name, params["headers"].get("x-amz-expected-bucket-owner")))
-
-    events = session.client("s3").meta.events
-    events.register("before-call.s3", note)
-    try:
-        with deployed_on_aws(target, session, settings, root, dataset):
-            pass
-    finally:
-        events.unregister("before-call.s3", note)
-    assert {"PutObject", "ListObjectsV2", "HeadBucket", "DeleteBucket"} <= {name for name, _ in seen}
-    assert {name for name, owner in seen if owner != ACCOUNT} == {"CreateBucket", "ListBuckets"}  # which take none
-
-
-def test_a_bucket_of_another_account_is_refused(place, stand_in, root, dataset):
-    target, session = place
-    settings = replace(stand_in.settings, model=str(root / MODEL))
-    name = bucket_name(settings, ACCOUNT, target.region)
-    # As S3 answers for a bucket of another account than is expected.
-    stand_in.control("POST", "faults", {"bucket": name, "error": "AccessDenied"})
-    try:
-        with pytest.raises(BucketError, match=f"bucket {name} is there, and S3 refuses it .* of another account"):
-            plan_cloud(target, session, settings, root, dataset, settings.model)
-        assert find_deployment(target, session, settings) == []
-    finally:
-        stand_in.control("DELETE", "faults")
-    assert everything(session) == set()
-
-
-def test_a_bucket_that_may_be_opened_to_the_public_is_refused(place, stand_in, root, dataset):
-    target, session = place
-    settings = replace(stand_in.settings, model=str(root / MODEL))
-    plan = plan_cloud(target, session, settings, root, dataset, settings.model)
-    deploy_cloud(plan, session)
-    session.client("s3").delete_public_access_block(Bucket=plan.bucket)
-    with pytest.raises(BucketError, match="BlockPublicPolicy, RestrictPublicBuckets of its public access block is off"):
-        plan_actions(plan, session)
-
-
 # Sweeping
 
 
@@ -694,87 +632,6 @@ def test_the_watchdog_may_delete_this_endpoint_alone(place, stand_in, root, data
     ((statement,),) = [document["Statement"] for document in role.policies.values()]
     assert statement["Action"] == "sagemaker:DeleteEndpoint"
     assert statement["Resource"] == f"arn:aws:sagemaker:us-east-1:{target.account_id}:endpoint/{plan.endpoint}"
-
-
-# The policy of who deploys
-
-
-def test_the_policy_in_the_guide_is_enough(place, stand_in, root, dataset, deployer):
-    target, session = place
-    iam, sts = session.client("iam"), session.client("sts")
-    given = sts.assume_role(RoleArn=deployer, RoleSessionName="ci")["Credentials"]
-    acting = ValidatedSession(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
-    assert ":assumed-role/deployer/ci" in acting.client("sts").get_caller_identity()["Arn"]
-    settings = replace(stand_in.settings, permissions_boundary=BOUNDARY)
-    with deployed_on_aws(target, acting, settings, root, dataset) as scones:
-        key = f"test/{dataset.test['filename'].iloc[0]}"
-        result = run(acting.client("stepfunctions"), scones.state_machine_arn, scones.event(key))
-        assert result.status in ("SUCCEEDED", "FAILED")
-    assert everything(session) == {("role", "deployer")}
-
-    # And it is held against it: without a statement, what needs that is refused, in AWS's words.
-    document = json.loads((root / "docs" / "aws-policy.json").read_text())
-    document["Statement"] = [item for item in document["Statement"] if item["Sid"] != "Watchdog"]
-    iam.put_role_policy(RoleName="deployer", PolicyName="deploy", PolicyDocument=json.dumps(document))
-    with (
-        pytest.raises(ClientError, match=r"assumed-role/deployer/ci is not authorized to perform: scheduler:"),
-        deployed_on_aws(target, acting, settings, root, dataset),
-    ):
-        pass
-
-
-def test_who_deploys_by_the_guide_makes_no_role_beyond_the_boundary(place, stand_in, root, dataset, deployer):
-    target, session = place
-    given = session.client("sts").assume_role(RoleArn=deployer, RoleSessionName="ci")["Credentials"]
-    acting = ValidatedSession(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
-    settings = replace(stand_in.settings, model=str(root / MODEL))
-    with (
-        pytest.raises(StackFailure, match=r"deployer/ci is not authorized to perform: iam:CreateRole"),
-        deployed_on_aws(target, acting, settings, root, dataset),
-    ):
-        pass
-    mine, theirs = acting.client("iam"), session.client("iam")
-    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    anything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [anything]})
-    theirs.create_role(RoleName="scones-unbounded", AssumeRolePolicyDocument=document)
-    theirs.create_role(RoleName="scones-bounded", AssumeRolePolicyDocument=document, PermissionsBoundary=BOUNDARY)
-    other = theirs.create_policy(PolicyName="scones-other", PolicyDocument=policy)["Policy"]["Arn"]
-    new = {"RoleName": "scones-new", "AssumeRolePolicyDocument": document}
-    for refused in (
-        lambda: mine.create_role(**new, PermissionsBoundary=other),
-        lambda: mine.put_role_policy(RoleName="scones-unbounded", PolicyName="all", PolicyDocument=policy),
-        lambda: mine.update_assume_role_policy(RoleName="scones-unbounded", PolicyDocument=document),
-        lambda: mine.put_role_permissions_boundary(RoleName="scones-bounded", PermissionsBoundary=other),
-        lambda: mine.delete_role_permissions_boundary(RoleName="scones-bounded"),
-        lambda: mine.create_policy_version(PolicyArn=BOUNDARY, PolicyDocument=policy, SetAsDefault=True),
-    ):
-        with pytest.raises(ClientError, match="is not authorized to perform: iam:"):
-            refused()
-    mine.put_role_policy(RoleName="scones-bounded", PolicyName="all", PolicyDocument=policy)
-    mine.update_assume_role_policy(RoleName="scones-bounded", PolicyDocument=document)
-    theirs.delete_policy(PolicyArn=other)
-    roles = [Found.named("role", name, ACCOUNT, "") for name in ("scones-bounded", "scones-unbounded")]
-    assert remove_all(roles, session) == []
-
-
-def test_the_boundary_allows_what_the_roles_may_do_and_nothing_else(root):
-    values = {"BucketName": "b", "EndpointName": "e"}
-    plan = read_plan(root / "template.yaml", values, account_id=ACCOUNT, region="us-east-1")
-    documents = [document for role in plan.roles for document in role.policies.values()]
-
-    def actions(document):
-        for statement in document["Statement"]:
-            yield from [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
-
-    of_roles = {action for document in documents for action in actions(document)}
-    assert set(actions(json.loads((root / "docs" / "aws-boundary.json").read_text()))) == of_roles
-
-
-def test_policies_are_short_enough_to_be_managed_ones(root):
-    for name in ("aws-policy.json", "aws-boundary.json"):
-        assert len("".join((root / "docs" / name).read_text().split())) <= 6_144
 
 
 # The commands

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.aws.test_cloud import MODEL, harness, place  # noqa: F401 (a fixture)
+from tests.aws.test_cloud import MODEL, harness
 
 pytestmark = pytest.mark.slow
 
@@ -13,7 +13,7 @@ def evaluate(stand_in, root, *arguments):
     return harness(stand_in, root, "evaluate", "--target", "aws", "--account", "123456789012", *arguments)
 
 
-def test_it_needs_a_deployment_and_consent(place, stand_in, root, drawings, tmp_path):  # noqa: F811
+def test_it_needs_a_deployment_and_consent(place, stand_in, root, drawings, tmp_path):
     output = ("--output", tmp_path / "out")
     agreed = ("--yes", "--max-cost", "1")
     nowhere = evaluate(stand_in, root, drawings, *agreed, *output)

@@ -10,7 +10,7 @@ import pytest
 
 from harness.project.template import read_plan
 from tests.aws.conftest import ACCOUNT, BOUNDARY, everything, started
-from tests.aws.test_cloud import harness, place  # noqa: F401 (a fixture)
+from tests.aws.test_cloud import harness
 
 pytestmark = pytest.mark.slow
 
@@ -88,7 +88,7 @@ def emulator_process(tmp_path_factory):
 
 
 @pytest.fixture
-def observed(place, stand_in, root, drawings, tmp_path, deployer):  # noqa: F811
+def observed(place, stand_in, root, drawings, tmp_path, deployer):
     """What each role was seen doing in the suite, two deployments, two evaluations, a sweep and the removal."""
 
     who = {"HARNESS_AWS_STAND_IN_ROLE": deployer, "HARNESS_PERMISSIONS_BOUNDARY": BOUNDARY}
@@ -130,7 +130,7 @@ def unused(policy, seen):
     return {action for action in actions_of(policy) if not any(fnmatchcase(name, action) for name in seen)}
 
 
-def test_nothing_in_them_is_for_nothing(observed, place, root):  # noqa: F811
+def test_nothing_in_them_is_for_nothing(observed, place, root):
     target, _ = place
     guide = json.loads((root / "docs" / "aws-policy.json").read_text())
     assert unused(guide, observed["deployer"]) == BY_CLOUDFORMATION | IN_TROUBLE | LOG_DELIVERY | WITH_ITS_GROUP
