@@ -11,6 +11,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from harness.emulator.access.sessions import RoleSession
+from harness.emulator.door.errors import AwsError
 from harness.emulator.door.members import structures, text
 from harness.emulator.moto.iam import MotoIam
 
@@ -26,6 +27,7 @@ ROLE_NAME = "AmazonSageMaker-ExecutionRole"
 ROLE_PATH = "/service-role/"
 SESSION_NAME = "SageMaker"
 
+_TRUSTED_BY = {"CreateRole": "AssumeRolePolicyDocument", "UpdateAssumeRolePolicy": "PolicyDocument"}
 _ACCESS_KEY = re.compile("<AccessKeyId>([^<]+)</AccessKeyId>")
 _OF_AWS = re.compile(r"arn:aws:iam::aws:policy/(?:[\w+=,.@-]+/)*([\w+=,.@-]+)")
 _TRUST = {
@@ -59,12 +61,16 @@ class Identity:
         """Make ready for a call to IAM or STS.
 
         Raises:
-            AwsError: ``AccessDenied``, the caller may not assume the role.
+            AwsError: ``AccessDenied``, the caller may not assume the role; ``MalformedPolicyDocument``, a role's trust
+                policy is none.
         """
         with self._lock:
             if not self._made:
                 self._make()
                 self._made = True
+        trust = _TRUSTED_BY.get(call.operation)
+        if trust is not None:
+            _check_trust(text(call.parameters, trust))
         for name in {found[1] for found in _OF_AWS.finditer(str(call.parameters))}:
             self._iam.add_policy_of_aws(name)
         if call.operation == "AssumeRole":
@@ -107,3 +113,12 @@ class Identity:
             words = "Whose credentials the local targets hand out"
             self._iam.make_role(ROLE_NAME, ROLE_PATH, json.dumps(_TRUST), json.dumps(_PERMISSIONS), words)
         self._iam.introduce(ACCESS_KEY_ID, developer_of(self._context.account_id))
+
+
+def _check_trust(document: str) -> None:
+    try:
+        found = json.loads(document)
+    except (ValueError, RecursionError):
+        raise AwsError("MalformedPolicyDocument", "This policy contains invalid Json") from None
+    if not isinstance(found, dict) or not isinstance(found.get("Statement"), (dict, list)):
+        raise AwsError("MalformedPolicyDocument", "Syntax errors in policy.")

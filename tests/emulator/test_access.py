@@ -415,3 +415,14 @@ def test_a_service_takes_a_role_on_for_what_its_trust_names(actors, condition, i
     else:
         assert "authorized to assume the provided role" in refused(states.create_state_machine, **machine)[1]
         assert "cannot be assumed by Lambda" in refused(functions.create_function, **function, Code=code)[1]
+
+
+@pytest.mark.parametrize("trust", ["{", "{}", "[]", '"text"', '{"Statement": "text"}'])
+def test_a_role_without_a_trust_policy_is_refused(actors, trust):
+    iam, role = boto3.client("iam"), actors.role(trust=trust_of({"Service": STATES})).rpartition("/")[2]
+    for call, given in (
+        (iam.create_role, {"RoleName": "trustless", "AssumeRolePolicyDocument": trust}),
+        (iam.update_assume_role_policy, {"RoleName": role, "PolicyDocument": trust}),
+    ):
+        with pytest.raises(iam.exceptions.MalformedPolicyDocumentException):
+            call(**given)

@@ -1,5 +1,6 @@
 """State files: plain data that comes back as it was, or is refused by name."""
 
+import json
 import math
 import os
 import stat
@@ -121,6 +122,9 @@ def test_a_record_that_is_none_is_refused(target, data):
         restore_moto("123456789012", Record(KIND, "s3/aws", data))
 
 
+TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
+
+
 def test_what_moto_keeps_comes_back(target, tmp_path):
     s3, iam, logs = boto3.client("s3"), boto3.client("iam"), boto3.client("logs")
     s3.create_bucket(Bucket="records")
@@ -134,7 +138,7 @@ def test_what_moto_keeps_comes_back(target, tmp_path):
     )
     upload = s3.create_multipart_upload(Bucket="records", Key="parts")["UploadId"]
     s3.upload_part(Bucket="records", Key="parts", UploadId=upload, PartNumber=1, Body=b"part")
-    iam.create_role(RoleName="records", AssumeRolePolicyDocument="{}", Tags=[{"Key": "a", "Value": "b"}])
+    iam.create_role(RoleName="records", AssumeRolePolicyDocument=TRUST, Tags=[{"Key": "a", "Value": "b"}])
     logs.create_log_group(logGroupName="/records")
     logs.create_log_stream(logGroupName="/records", logStreamName="s")
 

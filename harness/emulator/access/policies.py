@@ -40,8 +40,8 @@ class Asked:
 
 @lru_cache(512)
 def read(document: str) -> tuple[Statement, ...]:
-    """The statements of a policy document."""
-    found = json.loads(document)["Statement"]
+    """The statements of a policy document; none of one that has none."""
+    found = json.loads(document).get("Statement", [])
     return tuple(Statement(statement) for statement in (found if isinstance(found, list) else [found]))
 
 
