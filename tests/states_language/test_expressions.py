@@ -252,10 +252,10 @@ ENDLESS = [
 @pytest.mark.parametrize("text", ENDLESS)
 def test_expressions_that_would_not_end_fail(text, monkeypatch):
     monkeypatch.setattr(jsonata, "SECONDS", 0.3)
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(EvaluationError):
         query(text)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 LONG = "$pad('', 1000000, 'a')"
