@@ -52,6 +52,13 @@ def test_aliases(client, name):
     assert missing(client.get_alias, FunctionName=name, Name="live") == "ResourceNotFoundException"
 
 
+def test_layers_are_looked_at_before_the_name(client, name):
+    layer = "arn:aws:lambda:eu-west-1:123456789012:layer:elsewhere:1"
+    given = {"FunctionName": name, "Runtime": "python3.12", "Handler": "a.b", "Role": ROLE, "Layers": [layer]}
+    with pytest.raises(ClientError, match="expected to be in region us-east-1"):
+        client.create_function(Code={"ZipFile": package(CODE)}, **given)
+
+
 def test_layers(client, name):
     layer = f"layer-{uuid.uuid4().hex[:8]}"
     buffer = io.BytesIO()

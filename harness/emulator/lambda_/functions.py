@@ -65,11 +65,12 @@ class Functions:
         reference = reference_of(call)
         reference = Reference(reference.region, reference.account, reference.name)
         self._check_role(text(given, "Role"), reference)
+        layers = layers_of(self._plane, texts(given, "Layers"), call)  # AWS looks at them before the name
         self._check_is_new(reference)
         with self._plane.settling.change(reference):
             configuration = new_configuration(given, reference.name, reference.function_arn, call.region)
             if "Layers" in given:
-                configuration["Layers"] = layers_of(self._plane, texts(given, "Layers"), call)
+                configuration["Layers"] = layers
             vpc_config(self._plane, configuration, given, call)
             self._check_is_new(reference)
             tags = text_map(given, "Tags")
