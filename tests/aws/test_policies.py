@@ -12,7 +12,7 @@ from harness.project.template import read_plan
 from tests.aws.conftest import ACCOUNT, BOUNDARY, everything, started
 from tests.aws.test_cloud import harness
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 AGREED = ("--yes", "--max-cost", "6", "--account", ACCOUNT)
 BY_CLOUDFORMATION = {
