@@ -120,6 +120,15 @@ def powerless(target):
     delete_role(name)
 
 
+def test_an_api_by_the_address_that_it_has_on_this_machine(hosts, call):
+    here = f"http://localhost:4566/restapis/{hosts['Open'].partition('.')[0]}"
+    given = {"Method": "GET", "Path": "/hello/you", "Stage": "Prod"}
+    ended = call(INVOKE_API, {"ApiEndpoint": here, **given})
+    assert json.loads(ended["output"])["ResponseBody"][:2] == ["GET", "/hello/you"]
+    for elsewhere in ("http://example.com/restapis/abc", f"{here}/prod", "localhost"):
+        assert "must be <API ID>.execute-api" in call(INVOKE_API, {"ApiEndpoint": elsewhere, **given})["cause"]
+
+
 def test_an_api_is_called_and_its_answer_shown(call, hosts):
     given = {
         "ApiEndpoint": hosts["Open"],

@@ -18,6 +18,8 @@ API_GATEWAY = Optimized(
     "apigateway", {"invoke": Action(waits=WAITS_FOR_TOKEN)}, "ApiGateway", base_error="ApiGatewayException"
 )
 _HOST = re.compile(r"[0-9a-z]+\.execute-api\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
+_LOCAL = re.compile(r"https?://(?:localhost(?:\.localstack\.cloud)?|127\.0\.0\.1)(?::\d+)?/restapis/([0-9a-z]+)/?")
+"""A REST API as LocalStack's users write it, whose address names nothing but this machine."""
 _FIELDS = frozenset(
     {
         *("ApiEndpoint", "Method", "Headers", "Stage", "Path", "QueryParameters", "RequestBody", "AuthType"),
@@ -40,7 +42,7 @@ def check(arguments: Json) -> None:
         Unusable: AWS's words.
     """
     checked(arguments, _FIELDS, _DENIED, ("x-forwarded", "x-amz"))
-    if not _HOST.fullmatch(arguments["ApiEndpoint"]):
+    if not _HOST.fullmatch(arguments["ApiEndpoint"]) and not _LOCAL.fullmatch(arguments["ApiEndpoint"]):
         raise Unusable('The value of "ApiEndpoint" must be <API ID>.execute-api.<region>.amazonaws.com')
     if arguments.get("AuthType", "NO_AUTH") not in ("NO_AUTH", *_SIGNED):
         raise Unusable('The value of "AuthType" must be one of NO_AUTH, IAM_ROLE, RESOURCE_POLICY')
@@ -60,7 +62,9 @@ def call(reach: Reach, web: Web, arguments: Json, context: Json, caller: Caller)
         return Failure("ApiGateway.ApiGatewayException", "not emulated: an API's resource policy (AuthType)")
     path = "/".join(part for part in (arguments.get("Stage", ""), str(arguments.get("Path", "")).lstrip("/")) if part)
     query = urlencode(pairs(arguments.get("QueryParameters")))
-    url = f"https://{arguments['ApiEndpoint']}/{quote(path)}" + (f"?{query}" if query else "")
+    local = _LOCAL.fullmatch(arguments["ApiEndpoint"])
+    host = f"{local[1]}.execute-api.{caller.region}.amazonaws.com" if local else arguments["ApiEndpoint"]
+    url = f"https://{host}/{quote(path)}" + (f"?{query}" if query else "")
     given = arguments.get("RequestBody")
     body = b"" if given is None else as_text(given).encode()  # a text, too, is sent as JSON, in quotation marks
     headers = pairs(arguments.get("Headers"))
