@@ -115,6 +115,7 @@ def test_paths_are_held_against_templates(template, path, found):
         ("$input.json('$.a.b')", '[1,"x"]'),
         ('{"b": "$input.path(\'$.a.b[1]\')"}', '{"b": "x"}'),
         ("$input.params('id') $context.stage costs 5$", "7 Prod costs 5$"),
+        ("$input.params()", "{path={id=7}, querystring={}, header={}}"),
         ('#set($b = $input.path("$.a.b"))\n${b[0]} of $b.size()', "1 of 2"),
         ('{"input": "$util.escapeJavaScript($input.json(\'$\'))"}', '{"input": "{\\"a\\":{\\"b\\":[1,\\"x\\"]}}"}'),
     ],

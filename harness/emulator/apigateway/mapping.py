@@ -199,4 +199,6 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, str):
         return value
+    if isinstance(value, Mapping):  # as Java prints a map
+        return "{" + ", ".join(f"{key}={_text(item)}" for key, item in value.items()) + "}"
     return json.dumps(value, separators=(",", ":"))
