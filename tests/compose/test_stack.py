@@ -1,5 +1,6 @@
 """``docker compose up``, on a real engine: the demo, the suite, restarts, kills, clean removal."""
 
+import contextlib
 import json
 import shutil
 import urllib.request
@@ -233,7 +234,9 @@ def test_a_killed_container_ends_the_execution_that_needs_it(stack, target):
         stack.compose("start", "lambda")
         stack.healthy("lambda")
         states.delete_state_machine(stateMachineArn=slow)
-        functions.delete_function(FunctionName="slow")
+        # A crash loses what was made in the seconds before it: the function may be gone.
+        with contextlib.suppress(functions.exceptions.ResourceNotFoundException):
+            functions.delete_function(FunctionName="slow")
     assert outcomes() == AS_DESIGNED
 
 
