@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import regex
 
 SECONDS = 0.5
@@ -35,10 +37,7 @@ class BoundedPattern:
         Raises:
             EndlessPatternError: it took too long.
         """
-        try:
-            return self._pattern.search(text, timeout=SECONDS)
-        except TimeoutError:
-            raise EndlessPatternError(f"the expression {self._expression} took longer than {SECONDS} s") from None
+        return self._bounded(self._pattern.search, text)
 
     def fullmatch(self, text: str) -> regex.Match[str] | None:
         """Return the match of all of *text*.
@@ -46,7 +45,10 @@ class BoundedPattern:
         Raises:
             EndlessPatternError: it took too long.
         """
+        return self._bounded(self._pattern.fullmatch, text)
+
+    def _bounded(self, match: Callable[..., regex.Match[str] | None], text: str) -> regex.Match[str] | None:
         try:
-            return self._pattern.fullmatch(text, timeout=SECONDS)
+            return match(text, timeout=SECONDS)
         except TimeoutError:
             raise EndlessPatternError(f"the expression {self._expression} took longer than {SECONDS} s") from None

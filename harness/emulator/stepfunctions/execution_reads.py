@@ -64,19 +64,10 @@ class ExecutionReads:
             self._wait_for_end(run)
         kept = self._life.find(arn)
         answer: dict[str, object] = {
-            "executionArn": arn,
-            "stateMachineArn": kept.machine,
-            "name": kept.name,
-            "status": kept.status,
-            "startDate": moment(kept.started),
-            "redriveCount": kept.redrives,
+            **item_of(kept),
             **data_of(kept, optional_text(call.parameters, "includedData")),
             **redrivable(kept),
         }
-        times = {"stopDate": kept.stopped, "redriveDate": kept.redriven}
-        answer |= {member: moment(seconds) for member, seconds in times.items() if seconds is not None}
-        names = {"stateMachineVersionArn": kept.version, "stateMachineAliasArn": kept.alias, "mapRunArn": kept.map_run}
-        answer |= {member: value for member, value in names.items() if value is not None}
         for member in ("error", "cause", "traceHeader"):
             if member in kept.members:
                 answer[member] = kept.members[member]
