@@ -283,7 +283,7 @@ def test_kinds_of_inference_that_are_not_emulated_say_so(runtime, create):
         ({"InstanceType": "ml.m5.large"}, "not emulated: inference components. Variant v names no model."),
         (
             {"ModelName": "m", "InstanceType": "ml.m5.large", "ManagedInstanceScaling": {"Status": "ENABLED"}},
-            "not emulated: ManagedInstanceScaling of variant v",
+            "ManagedInstanceScaling is only supported for inference component endpoints.",
         ),
     ],
 )

@@ -45,9 +45,7 @@ def create(sagemaker, role, steps, parameters=()):
 
 def run(sagemaker, name, **parameters):
     given = [{"Name": key, "Value": value} for key, value in parameters.items()]
-    arn = sagemaker.start_pipeline_execution(PipelineName=name, ClientRequestToken="x" * 32, PipelineParameters=given)[
-        "PipelineExecutionArn"
-    ]
+    arn = sagemaker.start_pipeline_execution(PipelineName=name, PipelineParameters=given)["PipelineExecutionArn"]
     execution = settled(sagemaker.describe_pipeline_execution, "PipelineExecutionStatus", PipelineExecutionArn=arn)
     steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn, SortOrder="Ascending")
     return execution, steps["PipelineExecutionSteps"]
@@ -237,8 +235,7 @@ def test_a_callback_is_waited_for_beside_other_steps(sagemaker, role, function, 
     name = create(sagemaker, role, steps, [{"Name": "Number", "Type": "Integer", "DefaultValue": 7}])
 
     def start():
-        answer = sagemaker.start_pipeline_execution(PipelineName=name, ClientRequestToken="x" * 32)
-        return answer["PipelineExecutionArn"]
+        return sagemaker.start_pipeline_execution(PipelineName=name)["PipelineExecutionArn"]
 
     def states(arn, **wanted):
         def steps():
@@ -287,3 +284,54 @@ def test_what_cannot_be_run_is_refused_when_it_is_made(sagemaker, role, function
         sagemaker.start_pipeline_execution, **token, PipelineParameters=[{"Name": "Other", "Value": "1"}]
     )
     assert (code, words) == ("ValidationException", "Unknown parameter(s) found in the request: ['Other']")
+
+
+FAIL = [{"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "as it was told"}}]
+
+
+def test_the_same_request_with_the_same_token_starts_one_execution(sagemaker, role):
+    name = create(sagemaker, role, FAIL)
+
+    def start(token, **more):
+        given = {"PipelineName": name, "ClientRequestToken": token * 32, **more}
+        return sagemaker.start_pipeline_execution(**given)["PipelineExecutionArn"]
+
+    first = start("a")
+    assert start("a") == first
+    later, other = start("b"), start("a", PipelineExecutionDisplayName="another")
+    assert len({first, later, other}) == 3
+    settled(sagemaker.describe_pipeline_execution, "PipelineExecutionStatus", PipelineExecutionArn=later)
+    pages = sagemaker.get_paginator("list_pipeline_executions").paginate(
+        PipelineName=name, SortOrder="Ascending", PaginationConfig={"PageSize": 1}
+    )
+    found = [page["PipelineExecutionSummaries"] for page in pages]
+    assert [len(each) for each in found] == [1, 1, 1]
+    assert found[0][0]["PipelineExecutionArn"] == first
+
+
+def test_what_would_not_be_done_is_refused(sagemaker, role):
+    name = create(sagemaker, role, FAIL)
+    selected = {"SelectedSteps": [{"StepName": "Stop"}]}
+    assert refused(sagemaker.start_pipeline_execution, PipelineName=name, SelectiveExecutionConfig=selected) == (
+        "ValidationException",
+        "not emulated: SelectiveExecutionConfig of pipelines",
+    )
+    given = {"PipelineName": name, "RoleArn": role, "PipelineDefinition": json.dumps({"Steps": FAIL})}
+    assert refused(sagemaker.create_pipeline, **given) == (
+        "ValidationException",
+        f"Pipeline names must be unique within an AWS account and region. Pipeline with name ({name}) already exists.",
+    )
+
+
+def test_a_pipeline_has_tags(sagemaker, role):
+    name = f"tagged-{uuid.uuid4().hex[:8]}"
+    given = {"PipelineName": name, "RoleArn": role, "PipelineDefinition": json.dumps({"Steps": FAIL})}
+    arn = sagemaker.create_pipeline(**given, Tags=[{"Key": "team", "Value": "a"}])["PipelineArn"]
+    sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "team", "Value": "b"}, {"Key": "cost", "Value": "c"}])
+    assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == [
+        {"Key": "team", "Value": "b"},
+        {"Key": "cost", "Value": "c"},
+    ]
+    sagemaker.delete_tags(ResourceArn=arn, TagKeys=["team"])
+    assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "cost", "Value": "c"}]
+    assert refused(sagemaker.list_tags, ResourceArn=f"{arn}-none")[0] == "ValidationException"

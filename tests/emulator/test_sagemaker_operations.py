@@ -23,7 +23,8 @@ CARRIED_OUT = {
         "UpdateEndpoint",
     ),
     *("UpdateEndpointWeightsAndCapacities", "DeleteEndpoint"),
-    *("CreateModelPackage", "DescribeModelPackage"),
+    *("CreateModelPackage", "DescribeModelPackage", "CreateModelPackageGroup", "DescribeModelPackageGroup"),
+    *("AddTags", "DeleteTags", "ListTags"),
     *("CreateTrainingJob", "DescribeTrainingJob", "DeleteTrainingJob", "StopTrainingJob", "ListTrainingJobs"),
     *("CreateProcessingJob", "DescribeProcessingJob", "StopProcessingJob", "ListProcessingJobs"),
     *("CreateTransformJob", "DescribeTransformJob", "StopTransformJob", "ListTransformJobs"),
@@ -37,10 +38,9 @@ CARRIED_OUT = {
 
 DONE = {"Complete", "Completed", "InService", "Succeeded"}
 SAID = {
-    "DescribeModelPackageGroup": "it is kept, and nothing more is to be done for it",
     "DescribeTrialComponent": "it is the user's own word, by UpdateTrialComponent",
     "ListEndpoints": "the states are ours: see test_served_models",
-    "ListModelPackageGroups": "as DescribeModelPackageGroup",
+    "ListModelPackageGroups": "a group is kept, and nothing more is to be done for it",
     "ListModelPackages": "registered, which is all that is asked: validation is refused",
     "ListTrialComponents": "as DescribeTrialComponent",
 }

@@ -264,7 +264,13 @@ def test_a_processing_job_is_stopped_and_keeps_what_it_wrote(sagemaker, role, bu
     job = sagemaker.describe_processing_job(ProcessingJobName=name)
     assert job["ProcessingJobStatus"] == "Stopped"
     code, words = refused(sagemaker.stop_processing_job, ProcessingJobName=name)
-    assert (code, "in status Stopped" in words) == ("ValidationException", True)
+    assert (code, words) == (
+        "ValidationException",
+        "The request was rejected because the processing job is in status Stopped.",
+    )
+    assert refused(sagemaker.describe_processing_job, ProcessingJobName="none")[1] == (
+        "Could not find requested job with name: none"
+    )
 
 
 def test_what_is_nowhere_installed_fails_naming_the_remedy(sagemaker, role, bucket):

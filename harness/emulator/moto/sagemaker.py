@@ -10,12 +10,17 @@ from harness.emulator.door.members import Members
 
 
 class Model(Protocol):
-    """A model."""
+    """A model.
+
+    Attributes:
+        served_container: kept here beside what moto keeps: the model package's, where the model is of one.
+    """
 
     execution_role_arn: str
     primary_container: Members | None
     containers: Sequence[Members] | None
     vpc_config: Members | None
+    served_container: Members
 
 
 class EndpointConfig(Protocol):

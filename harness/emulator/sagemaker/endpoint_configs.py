@@ -52,7 +52,7 @@ class EndpointConfigs:
             if "ModelName" not in variant:
                 raise refusal(f"not emulated: inference components. Variant {variant['VariantName']} names no model.")
             if variant.get("ManagedInstanceScaling"):
-                raise refusal(f"not emulated: ManagedInstanceScaling of variant {variant['VariantName']}")
+                raise refusal("ManagedInstanceScaling is only supported for inference component endpoints.")
             model = text(variant, "ModelName")
             if model not in backend._models:
                 raise refusal(f'Could not find model "{arn_of("model", model, region, account)}".')

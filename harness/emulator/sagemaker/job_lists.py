@@ -28,11 +28,26 @@ def page(kind: str, summaries: Sequence[Members], asked: Members) -> Members:
     found = [summary for summary in summaries if _is_wanted(kind, summary, asked)]
     order, descending = text(asked, "SortBy", "CreationTime"), text(asked, "SortOrder", "Descending") == "Descending"
     found.sort(key=lambda summary: _key(summary, kind, order), reverse=descending)
+    return part_of(f"{kind}Summaries", found, asked)
+
+
+def part_of(member: str, found: Sequence[Members], asked: Members, most: int = _MOST) -> Members:
+    """As much of a list as was asked for, and the token for the next part.
+
+    Args:
+        member: of the answer, which has the list.
+        found: the whole list, in its order.
+        asked: the operation's parameters.
+        most: entries where ``MaxResults`` is not given.
+
+    Raises:
+        AwsError: ``NextToken`` is none of ours.
+    """
     token = text(asked, "NextToken", "") or "0"
     if not (token.isascii() and token.isdigit()):
         raise refusal("Invalid NextToken.")
-    first, most = int(token), number(asked, "MaxResults", _MOST)
-    answer: dict[str, object] = {f"{kind}Summaries": found[first : first + most]}
+    first, most = int(token), number(asked, "MaxResults", most)
+    answer: dict[str, object] = {member: found[first : first + most]}
     if first + most < len(found):
         answer["NextToken"] = str(first + most)
     return answer

@@ -52,6 +52,7 @@ class Jobs:
         record: Callable[[RunningJob], None],
     ) -> None:
         self._kind = kind
+        self._word = f"{kind.removesuffix('Job').lower()} job"
         self._make = make
         self._describe = describe
         self._record = record
@@ -75,7 +76,10 @@ class Jobs:
         job, runner = self._make(call)
         with self._lock:
             if (job.region, job.name) in self._jobs:
-                raise AwsError("ResourceInUse", f"Job name must be unique within an AWS account and region: {job.arn}")
+                words = (
+                    "Job name must be unique within an AWS account and region, and a job with this name already exists"
+                )
+                raise AwsError("ResourceInUse", f"{words} ({job.arn})")
             self._jobs[job.region, job.name] = job
             self._runners[job.region, job.name] = runner
             self._record(job)
@@ -94,9 +98,9 @@ class Jobs:
         Raises:
             AwsError: there is no such job, or it has ended.
         """
-        job = self._find(call)
+        job = self._find(call, "job to update")
         if not job.stopping():
-            raise refusal(f"The request was rejected because the job is in status {job.status}.")
+            raise refusal(f"The request was rejected because the {self._word} is in status {job.status}.")
         self._runners[job.region, job.name].stop()
         return {}
 
@@ -122,11 +126,11 @@ class Jobs:
             if job.status not in ENDED and (job.region, job.name) in self._runners:
                 self._runners[job.region, job.name].abandon()
 
-    def _find(self, call: Call) -> RunningJob:
+    def _find(self, call: Call, wanted: str = "requested job") -> RunningJob:
         name = text(call.parameters, f"{self._kind}Name", "")
         job = self._jobs.get((call.region, name))
         if job is None:
-            raise refusal("Requested resource not found.")
+            raise refusal(f"Could not find {wanted} with name: {name}")
         return job
 
     def _summary(self, job: RunningJob) -> dict[str, object]:

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 KEPT = frozenset(
     {
-        *("AddTags", "DeleteTags", "ListTags"),
         *("DescribeModel", "DeleteModel", "ListModels"),
         *("DeleteEndpointConfig", "ListEndpointConfigs", "ListEndpoints"),
-        *("CreateModelPackageGroup", "DescribeModelPackageGroup", "ListModelPackageGroups"),
-        *("ListModelPackages", "UpdateModelPackage"),
+        *("ListModelPackageGroups", "ListModelPackages", "UpdateModelPackage"),
         *("CreateModelCard", "DescribeModelCard", "ListModelCards", "ListModelCardVersions"),
         *("UpdateModelCard", "DeleteModelCard"),
         *("CreateExperiment", "DescribeExperiment", "ListExperiments", "DeleteExperiment"),

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModel.html
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from harness.emulator.context import EmulatorContext
@@ -19,13 +20,16 @@ from harness.emulator.sagemaker.names import arn_of, refusal
 from harness.emulator.services import Operation
 
 
-def create_model(context: EmulatorContext, call: Call, keep: Operation) -> Members:
+def create_model(
+    context: EmulatorContext, call: Call, keep: Operation, served: Callable[[Call, Members], Members]
+) -> Members:
     """Answer CreateModel.
 
     Args:
         context: the emulator's surroundings.
         call: the request.
         keep: has moto keep the model.
+        served: the container that serves what a model's container names: itself, or its model package's.
 
     Raises:
         AwsError: ``ValidationException``, among others for model data that is not there.
@@ -43,6 +47,7 @@ def create_model(context: EmulatorContext, call: Call, keep: Operation) -> Membe
     container = container_of(parameters)
     if container is None:
         raise refusal("You must provide either PrimaryContainer or Containers.")
+    container = served(call, container)
     algorithm = not_emulated(str(container.get("Image", "")))
     if algorithm is not None:
         raise refusal(f"not emulated: the built-in algorithm {algorithm}")
@@ -58,8 +63,10 @@ def create_model(context: EmulatorContext, call: Call, keep: Operation) -> Membe
         _require_model_data(role.client("s3", region), uri, role_arn, region)
     answer = keep(call)
     model = backend._models.get(name)
-    if model is not None and not model.vpc_config:
-        model.vpc_config = None  # moto would describe an empty one, which the service model does not allow
+    if model is not None:
+        model.served_container = container
+        if not model.vpc_config:
+            model.vpc_config = None  # moto would describe an empty one, which the service model does not allow
     return answer
 
 
@@ -70,8 +77,8 @@ def container_of(parameters: Members) -> Members | None:
 
 
 def container_of_model(model: Model) -> Members:
-    """The one container of a model, from moto's record."""
-    return model.primary_container or (model.containers or [{}])[0]
+    """The one container that serves a model: its own, or that of its model package."""
+    return getattr(model, "served_container", None) or model.primary_container or (model.containers or [{}])[0]
 
 
 def is_multi_model(container: Members) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from werkzeug import Request, Response
 
@@ -21,12 +22,13 @@ from harness.emulator.sagemaker.endpoints import Endpoints
 from harness.emulator.sagemaker.frameworks import FrameworkEnvironments
 from harness.emulator.sagemaker.jobs import Jobs
 from harness.emulator.sagemaker.kept_by_moto import KEPT
-from harness.emulator.sagemaker.model_packages import create_model_package, describe_model_package
+from harness.emulator.sagemaker.model_packages import ModelPackages
 from harness.emulator.sagemaker.models import create_model
 from harness.emulator.sagemaker.monitoring.service import MonitoringSchedules
 from harness.emulator.sagemaker.pipelines.service import Pipelines
 from harness.emulator.sagemaker.processing.service import processing_jobs
 from harness.emulator.sagemaker.program import Programs
+from harness.emulator.sagemaker.resource_tags import ResourceTags
 from harness.emulator.sagemaker.runtime import Runtime
 from harness.emulator.sagemaker.stub import Script, ScriptError
 from harness.emulator.sagemaker.training.service import TrainingJobs
@@ -69,17 +71,18 @@ class SageMaker:
         self._endpoints = Endpoints(context, self._captures.flush, keeper.call, programs, pace_of_aws)
         self.runtime = Runtime(context, self._endpoints.in_service, self._captures)
         configs = EndpointConfigs(context, keeper.call)
+        packages = ModelPackages(context.account_id, keeper.call)
         self._jobs = TrainingJobs(context, training_options, programs, pace_of_aws)
         self._processing = processing_jobs(context, programs)
         self._transforms = transform_jobs(context, programs)
         self._pipelines = Pipelines(context)
         self._monitoring = MonitoringSchedules(context, self._processing, self._captures.flush, now)
         self.operations: Mapping[str, Operation] = {
-            "CreateModel": lambda call: create_model(context, call, keeper.call),
+            "CreateModel": lambda call: create_model(context, call, keeper.call, packages.served_container),
             "CreateEndpointConfig": configs.create,
             "DescribeEndpointConfig": configs.describe,
-            "CreateModelPackage": lambda call: create_model_package(call, keeper.call),
-            "DescribeModelPackage": lambda call: describe_model_package(call, keeper.call),
+            **packages.operations,
+            **ResourceTags(keeper.call, self._with_arn).operations,
             **self._endpoints.operations,
             **self._jobs.operations,
             **self._processing.operations,
@@ -148,6 +151,9 @@ class SageMaker:
             self._monitoring.restore(key, record)
         else:
             self._keepers()[kind].restore(record)
+
+    def _with_arn(self, arn: str) -> dict[str, Any] | None:
+        return self._pipelines.with_arn(arn) or self._monitoring.with_arn(arn)
 
     def _keepers(self) -> dict[str, TrainingJobs | Jobs]:
         return {"training-job": self._jobs, "processing-job": self._processing, "transform-job": self._transforms}

@@ -14,8 +14,9 @@ from typing import Any
 from harness.emulator.context import EmulatorContext
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
-from harness.emulator.door.members import Members, number, structure, structures, text
+from harness.emulator.door.members import Members, structure, structures, text
 from harness.emulator.door.validation import check
+from harness.emulator.sagemaker.job_lists import part_of
 from harness.emulator.sagemaker.jobs import Jobs
 from harness.emulator.sagemaker.monitoring.analysis import (
     Ask,
@@ -34,7 +35,6 @@ logger = logging.getLogger(__name__)
 
 _LOOK = 1.0
 """Seconds between two looks at what is due; AWS takes up to twenty minutes."""
-_MOST = 10
 _SHOWN = (
     *("MonitoringScheduleName", "MonitoringScheduleArn", "MonitoringScheduleStatus", "MonitoringType"),
     *("CreationTime", "LastModifiedTime", "EndpointName", "MonitoringScheduleConfig"),
@@ -87,6 +87,7 @@ class MonitoringSchedules:
             "MonitoringScheduleStatus": "Scheduled",
             "MonitoringType": text(config, "MonitoringType", "DataQuality"),
             "executions": [],
+            "Tags": structures(call.parameters, "Tags"),
             **self._configured(call),
         }
         schedule["CreationTime"] = schedule["LastModifiedTime"]
@@ -129,7 +130,7 @@ class MonitoringSchedules:
             and asked.get("EndpointName") in (None, schedule["EndpointName"])
             and asked.get("StatusEquals") in (None, schedule["MonitoringScheduleStatus"])
         ]
-        return _page("MonitoringScheduleSummaries", found, asked)
+        return part_of("MonitoringScheduleSummaries", found, asked)
 
     def list_executions(self, call: Call) -> Members:
         """Answer ListMonitoringExecutions, the latest first unless asked otherwise."""
@@ -144,7 +145,11 @@ class MonitoringSchedules:
         ]
         found = [each for each in found if asked.get("StatusEquals") in (None, each["MonitoringExecutionStatus"])]
         found.sort(key=lambda each: each["ScheduledTime"], reverse=asked.get("SortOrder", "Descending") == "Descending")
-        return _page("MonitoringExecutionSummaries", found, asked)
+        return part_of("MonitoringExecutionSummaries", found, asked)
+
+    def with_arn(self, arn: str) -> dict[str, Any] | None:
+        """The schedule of an ARN, None where there is none."""
+        return next((each for each in self._schedules.values() if each["MonitoringScheduleArn"] == arn), None)
 
     def kept(self) -> Iterator[tuple[str, Members]]:
         """The schedules, by region and name."""
@@ -272,11 +277,3 @@ class MonitoringSchedules:
             return self._context.services.call(call)
 
         return ask
-
-
-def _page(kind: str, found: list[dict[str, Any]], asked: Members) -> Members:
-    first, most = int(text(asked, "NextToken", "0")), number(asked, "MaxResults", _MOST)
-    answer: dict[str, object] = {kind: found[first : first + most]}
-    if first + most < len(found):
-        answer["NextToken"] = str(first + most)
-    return answer

@@ -30,6 +30,8 @@ class StepError(Exception):
 
 
 Step = Mapping[str, Any]
+_UNREADABLE = "Unable to parse pipeline definition. "
+"""How AWS's words begin: https://github.com/aws/sagemaker-python-sdk/issues/3908; what follows is ours."""
 
 
 def parse(text: str) -> Mapping[str, Any]:
@@ -41,26 +43,26 @@ def parse(text: str) -> Mapping[str, Any]:
     try:
         definition: dict[str, Any] = json.loads(text)
     except ValueError as error:
-        raise refusal(f"Invalid pipeline definition: {error}") from None
+        raise refusal(f"{_UNREADABLE}{error}") from None
     steps = definition.get("Steps") if isinstance(definition, dict) else None
     if not isinstance(steps, list) or not steps:
-        raise refusal("Invalid pipeline definition: a pipeline needs Steps.")
+        raise refusal(f"{_UNREADABLE}A pipeline needs Steps.")
     names: set[str] = set()
     for step in every(steps):
         name, kind = step.get("Name"), step.get("Type")
         if not name or name in names:
-            raise refusal(f"Invalid pipeline definition: step names must be unique: {name}")
+            raise refusal(f"{_UNREADABLE}Step names must be unique: {name}")
         names.add(name)
         if kind not in STEPS:
             raise refusal(f"not emulated: pipeline steps of type {kind} (step {name})")
         if kind == "Condition":
             _check_conditions((step.get("Arguments") or {}).get("Conditions") or [], name)
         if kind == "Callback" and not step.get("SqsQueueUrl"):
-            raise refusal(f"Invalid pipeline definition: step {name} needs a SqsQueueUrl.")
+            raise refusal(f"{_UNREADABLE}Step {name} needs a SqsQueueUrl.")
     for step in every(steps):
         for needed in needs(step):
             if needed not in names:
-                raise refusal(f"Invalid pipeline definition: step {step['Name']} refers to {needed}, which is no step.")
+                raise refusal(f"{_UNREADABLE}Step {step['Name']} refers to {needed}, which is no step.")
     return definition
 
 

@@ -16,9 +16,19 @@ from typing import Any
 from harness.emulator.context import EmulatorContext
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
-from harness.emulator.door.members import Members, blob, optional_number, optional_text, structure, structures, text
+from harness.emulator.door.members import (
+    Members,
+    blob,
+    optional_number,
+    optional_text,
+    optional_time,
+    structure,
+    structures,
+    text,
+)
 from harness.emulator.door.validation import check
 from harness.emulator.sagemaker.execution_role import ExecutionRole
+from harness.emulator.sagemaker.job_lists import part_of
 from harness.emulator.sagemaker.names import arn_of, refusal
 from harness.emulator.sagemaker.pipelines.definition import parameters_of, parse
 from harness.emulator.sagemaker.pipelines.execution import Ask, Execution
@@ -27,6 +37,7 @@ from harness.emulator.services import Operation
 PATIENCE = 5.0
 """Seconds for which DescribePipelineExecution waits for the end before it answers; the SDK asks every 30."""
 _LETTERS = string.ascii_lowercase + string.digits
+_NOT_EMULATED = ("SelectiveExecutionConfig", "PipelineVersionId", "PipelineVersionAlias", "MlflowExperimentName")
 
 
 class Pipelines:
@@ -40,6 +51,8 @@ class Pipelines:
         self._context = context
         self._pipelines: dict[tuple[str, str], dict[str, Any]] = {}
         self._executions: dict[str, Execution] = {}
+        self._started: dict[tuple[str, str], tuple[Members, str]] = {}
+        """By pipeline and client token: the request, and the execution that it started."""
         self._lock = threading.Lock()
         operations: dict[str, Operation] = {
             "CreatePipeline": self.create,
@@ -71,7 +84,10 @@ class Pipelines:
         now = datetime.now(UTC)
         with self._lock:
             if (call.region, name) in self._pipelines:
-                raise refusal(f"Pipeline names must be unique within an AWS account and region: {arn}")
+                raise refusal(
+                    "Pipeline names must be unique within an AWS account and region. "
+                    f"Pipeline with name ({name}) already exists."
+                )
             self._pipelines[call.region, name] = {
                 "PipelineArn": arn,
                 "PipelineName": name,
@@ -81,6 +97,7 @@ class Pipelines:
                 "RoleArn": given["RoleArn"],
                 "PipelineStatus": "Active",
                 "ParallelismConfiguration": given.get("ParallelismConfiguration"),
+                "Tags": structures(given, "Tags"),
                 "CreationTime": now,
                 "LastModifiedTime": now,
             }
@@ -108,7 +125,7 @@ class Pipelines:
 
     def describe(self, call: Call) -> Members:
         """Answer DescribePipeline."""
-        return {name: value for name, value in self._find(call).items() if value is not None}
+        return {name: value for name, value in self._find(call).items() if value is not None and name != "Tags"}
 
     def list(self, call: Call) -> Members:
         """Answer ListPipelines."""
@@ -119,11 +136,21 @@ class Pipelines:
             for (region, name), pipeline in self._pipelines.items()
             if region == call.region and name.startswith(beginning)
         ]
-        return {"PipelineSummaries": found}
+        order = "PipelineName" if call.parameters.get("SortBy") == "Name" else "CreationTime"
+        return _listed("PipelineSummaries", found, order, call.parameters)
 
     def start(self, call: Call) -> Members:
-        """Start an execution."""
+        """Start an execution; the same request with the same token starts one only.
+
+        Raises:
+            AwsError: there is no such pipeline, its parameters are not those given, or not all of it is to be run.
+        """
         given, pipeline = call.parameters, self._find(call)
+        key = (pipeline["PipelineArn"], text(given, "ClientRequestToken"))
+        with self._lock:
+            request, arn = self._started.get(key, ({}, ""))
+        if request == given:
+            return {"PipelineExecutionArn": arn}
         definition = parse(pipeline["PipelineDefinition"])
         parameters = parameters_of(definition, _values(given, "PipelineParameters"))
         arn = f"{pipeline['PipelineArn']}/execution/{''.join(secrets.choice(_LETTERS) for _ in range(12))}"
@@ -133,11 +160,12 @@ class Pipelines:
             "PipelineExecutionDescription": given.get("PipelineExecutionDescription"),
         }
         limits = structure(given, "ParallelismConfiguration") or structure(pipeline, "ParallelismConfiguration")
-        ask = self._ask(pipeline["RoleArn"], call.region)
+        ask = self._ask(text(given, "RoleArn", pipeline["RoleArn"]), call.region)
         most = optional_number(limits, "MaxParallelExecutionSteps")
         execution = Execution(arn, definition, parameters, told, ask, most)
         with self._lock:
             self._executions[arn] = execution
+            self._started[key] = (given, arn)
         execution.start()
         return {"PipelineExecutionArn": arn}
 
@@ -177,7 +205,7 @@ class Pipelines:
         return {"PipelineDefinition": json.dumps(execution.definition), "CreationTime": execution.created}
 
     def list_executions(self, call: Call) -> Members:
-        """Answer ListPipelineExecutions, the latest first."""
+        """Answer ListPipelineExecutions, the latest first unless asked otherwise."""
         arn = self._find(call)["PipelineArn"]
         found = [
             {
@@ -188,18 +216,22 @@ class Pipelines:
             for execution in self._executions.values()
             if execution.told["PipelineArn"] == arn
         ]
-        return {"PipelineExecutionSummaries": found[::-1]}
+        order = "PipelineExecutionArn" if call.parameters.get("SortBy") == "PipelineExecutionArn" else "StartTime"
+        return _listed("PipelineExecutionSummaries", found, order, call.parameters)
 
     def list_steps(self, call: Call) -> Members:
         """Answer ListPipelineExecutionSteps, the latest first unless asked otherwise."""
         steps = [dict(step) for step in self._execution(call).steps]
-        ascending = call.parameters.get("SortOrder") == "Ascending"
-        return {"PipelineExecutionSteps": steps if ascending else steps[::-1]}
+        return _listed("PipelineExecutionSteps", steps, "StartTime", call.parameters)
 
     def list_parameters(self, call: Call) -> Members:
         """The parameters of an execution, as texts."""
         execution = self._execution(call)
         return {"PipelineParameters": [{"Name": k, "Value": str(v)} for k, v in execution.parameters.items()]}
+
+    def with_arn(self, arn: str) -> dict[str, Any] | None:
+        """The pipeline of an ARN, None where there is none."""
+        return next((each for each in self._pipelines.values() if each["PipelineArn"] == arn), None)
 
     def kept(self) -> Iterator[tuple[str, Members]]:
         """The pipelines, by region and name; their executions end with the emulator."""
@@ -221,6 +253,9 @@ class Pipelines:
     def _checked(self, name: str, operation: Operation) -> Operation:
         def checked(call: Call) -> Members:
             check("sagemaker", name, call.parameters)
+            for member in _NOT_EMULATED:
+                if call.parameters.get(member):
+                    raise refusal(f"not emulated: {member} of pipelines")
             return operation(call)
 
         return checked
@@ -249,9 +284,11 @@ class Pipelines:
     def _definition_of(self, call: Call) -> str:
         """The definition, out of the request or from where in S3 it says, read as who asks."""
         place = structure(call.parameters, "PipelineDefinitionS3Location")
+        if place and "PipelineDefinition" in call.parameters:
+            raise refusal("Both Pipeline Definition and Pipeline Definition S3 Location shouldn't be present")
         if not place:
             if "PipelineDefinition" not in call.parameters:
-                raise refusal("You must provide PipelineDefinition or PipelineDefinitionS3Location.")
+                raise refusal("Either Pipeline Definition or Pipeline Definition S3 location should be provided")
             return text(call.parameters, "PipelineDefinition")
         wanted = {"Bucket": place["Bucket"], "Key": place["ObjectKey"]}
         if "VersionId" in place:
@@ -271,3 +308,17 @@ class Pipelines:
 
 def _values(given: Members, name: str) -> dict[str, str]:
     return {text(item, "Name"): text(item, "Value") for item in structures(given, name)}
+
+
+def _listed(member: str, found: list[dict[str, Any]], order: str, asked: Members) -> Members:
+    """What a List operation answers: all of it where no number is asked for, the latest first unless told otherwise."""
+    after, before = optional_time(asked, "CreatedAfter"), optional_time(asked, "CreatedBefore")
+    made = "CreationTime" if "CreationTime" in next(iter(found), ()) else "StartTime"
+    wanted = [
+        each for each in found if not ((after and each[made] < after) or (before is not None and each[made] > before))
+    ]
+    # What began in the same moment stays in its order, so it is turned as a whole.
+    wanted.sort(key=lambda each: each[order])
+    if asked.get("SortOrder") != "Ascending":
+        wanted.reverse()
+    return part_of(member, wanted, asked, len(wanted) or 1)
