@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from harness.capture.selection import Selection
+from harness.project.bucket import own_buckets
 
 if TYPE_CHECKING:
     import boto3
@@ -206,7 +207,7 @@ def find_place(text: str, session: boto3.Session | None) -> tuple[Place, Endpoin
             raise FileNotFoundError(f"there is no folder {text}")
         return FolderPlace(folder), None
     assert session is not None
-    s3 = session.client("s3")
+    s3 = own_buckets(session)
     if text.startswith("s3://"):
         return bucket_place(s3, text), None
     endpoint = describe_capture(session.client("sagemaker"), text)

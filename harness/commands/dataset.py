@@ -77,6 +77,7 @@ def dataset_load(folder: str, uri: str) -> None:
     """Upload FOLDER to S3, only what changed."""
     import boto3
 
+    from harness.project.bucket import own_buckets
     from harness.scones.dataset.load import load
     from harness.scones.dataset.transform import from_folder
 
@@ -85,5 +86,5 @@ def dataset_load(folder: str, uri: str) -> None:
         raise click.BadParameter(f"{uri!r}: expected s3://BUCKET or s3://BUCKET/PREFIX")
     prefix = f"{prefix.rstrip('/')}/" if prefix else ""
     with clear_errors(), bar("Loading") as update:
-        report = load(from_folder(Path(folder)), boto3.client("s3"), bucket, prefix, progress=update)
+        report = load(from_folder(Path(folder)), own_buckets(boto3.Session()), bucket, prefix, progress=update)
     click.echo(f"uploaded {report.uploaded} files ({report.uploaded_bytes} bytes), {report.unchanged} were unchanged")

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.project.bucket import own_buckets
+
 if TYPE_CHECKING:
     import boto3
 
@@ -72,7 +74,7 @@ def clients_of(
     return Clients(
         target,
         states=session.client("stepfunctions", **given),
-        s3=session.client("s3", **(given | unharmed)),
+        s3=own_buckets(session, **given) if target == "aws" else session.client("s3", **(given | unharmed)),
         sagemaker=session.client("sagemaker", **given),
         functions=session.client("lambda", **given),
         logs=session.client("logs", **given),

@@ -26,6 +26,7 @@ from harness.monitor.sections import (
     latency_section,
     unsure_section,
 )
+from harness.project.bucket import own_buckets
 from harness.reporting.images import features_of
 from harness.reporting.verdict import show
 from harness.reporting.words import count, share
@@ -141,7 +142,7 @@ def _labelled(text: str, location: str | None, bar: Bar, *, keep: bool) -> Label
     if location.startswith("s3://"):
         import boto3
 
-        s3 = boto3.client("s3")
+        s3 = own_buckets(boto3.Session())
     with bar(text) as update:
         return read_labelled(location, s3, keep=keep, progress=update)
 

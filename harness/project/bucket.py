@@ -21,21 +21,23 @@ class BucketError(RuntimeError):
     """A bucket must not be used; the message says why."""
 
 
-def own_buckets(session: boto3.Session) -> Any:
+def own_buckets(session: boto3.Session, **options: Any) -> Any:
     """Return a client of S3 that gets at buckets of the caller's own account alone: each request says whose it expects.
 
     Args:
         session: leads to the account.
+        options: of ``session.client``.
     """
     account = session.client("sts").get_caller_identity()["Account"]
-    s3 = session.client("s3")
+    s3 = session.client("s3", **options)
     s3.meta.events.register("before-parameter-build.s3", partial(_expect, account), unique_id="harness-bucket-owner")
     return s3
 
 
 def _expect(account: str, params: dict[str, Any], model: Any, **_: Any) -> None:
-    if "ExpectedBucketOwner" in model.input_shape.members:
-        params.setdefault("ExpectedBucketOwner", account)
+    for name in ("ExpectedBucketOwner", "ExpectedSourceBucketOwner"):
+        if name in model.input_shape.members:
+            params.setdefault(name, account)
 
 
 def is_own_bucket(s3: Any, bucket: str) -> bool:

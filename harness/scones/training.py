@@ -28,9 +28,10 @@ _VOLUME_GB = 10
 _PENDING_SECONDS = 7200
 """After which SageMaker gives up waiting for an instance: the least that it takes."""
 _SPOT_SECONDS = 3600
-"""To which it limits the waiting and running of algorithms of its own that it takes for such without checkpoints.
+"""To which it limits the waiting and running of its algorithms that do not checkpoint. This one does.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/model-managed-spot-training.html
+https://docs.aws.amazon.com/sagemaker/latest/dg/model-checkpoints.html
 """
 STOP_SECONDS = 120
 """What a job that is stopped may still take, to save its model."""
@@ -71,8 +72,10 @@ class TrainingPlan:
         stopping = {"MaxRuntimeInSeconds": seconds, "MaxPendingTimeInSeconds": _PENDING_SECONDS}
         spot: dict[str, Any] = {}
         if self.spot:
-            # As long again to wait for spare instances, within the limit; a longer job is resumed from its checkpoints.
-            stopping["MaxWaitTimeInSeconds"] = max(seconds, min(2 * seconds, _SPOT_SECONDS))
+            # As long again to wait for spare instances; only what could not be done within the limit goes beyond it.
+            stopping["MaxWaitTimeInSeconds"] = (
+                2 * seconds if seconds > _SPOT_SECONDS else min(2 * seconds, _SPOT_SECONDS)
+            )
             spot["CheckpointConfig"] = {"S3Uri": f"s3://{self.bucket}/checkpoints/{name}"}
         return {
             **spot,

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from harness.project.bucket import own_buckets
+
 if TYPE_CHECKING:
     import boto3
 
@@ -25,7 +27,7 @@ def fresh_stack(stack: StackUnderTest) -> Iterator[None]:
 
 
 def _bucket(session: boto3.Session, bucket: str) -> Callable[[], None]:
-    s3 = session.client("s3")
+    s3 = own_buckets(session)
 
     def read() -> dict[str, str]:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)

@@ -245,11 +245,20 @@ def test_spare_instances_are_awaited_within_sagemakers_limit(place, stand_in, ro
     plan = plan_cloud(target, session, replace(stand_in.settings, spot="yes"), root, dataset, None)
     request = plan.training.request("scones-job", [])
     assert request["StoppingCondition"]["MaxWaitTimeInSeconds"] == 3600
-    # Of what SageMaker's own algorithms may wait without checkpoints.
+    longer = replace(stand_in.settings, spot="yes", training_minutes=90, lifetime_hours=5)
+    request = plan_cloud(target, session, longer, root, dataset, None).training.request("scones-job", [])
+    assert request["StoppingCondition"]["MaxRuntimeInSeconds"] == 5400
+    assert request["StoppingCondition"]["MaxWaitTimeInSeconds"] == 10800  # this algorithm checkpoints
+    sagemaker = session.client("sagemaker")
+    role = session.client("iam").get_role(RoleName="AmazonSageMaker-ExecutionRole")["Role"]["Arn"]
+    with pytest.raises(ClientError, match="No S3 objects found"):  # as nothing was uploaded: its limits are taken
+        sagemaker.create_training_job(**{**request, "RoleArn": role})
+    # What SageMaker's algorithms may wait that do not.
     del request["CheckpointConfig"]
+    request["StoppingCondition"]["MaxRuntimeInSeconds"] = 3600
     request["StoppingCondition"]["MaxWaitTimeInSeconds"] = 3601
     with pytest.raises(ClientError, match="MaxWaitTimeInSeconds above 3600 is not supported"):
-        session.client("sagemaker").create_training_job(**request)
+        sagemaker.create_training_job(**request)
 
 
 @pytest.mark.parametrize("operation", ["create_model", "create_training_job"])

@@ -59,6 +59,7 @@ def emulator(up):  # noqa: F811
     s3.create_bucket(Bucket="data")
     s3.put_object(Bucket="data", Key="secret", Body=b"s3cret")
     s3.delete_public_access_block(Bucket="data")
+    s3.delete_bucket_ownership_controls(Bucket="data")
     s3.put_object(Bucket="data", Key="open.png", Body=b"x", ACL="public-read", ContentType="image/png")
     return url
 

@@ -52,6 +52,7 @@ def test_a_page_out_of_a_bucket_cannot_drive_it(up, open_page):
         fetch("/_harness/dashboard/").then((a) => a.text()).then((t) => { said.textContent = "read " + t.length; },
             () => { said.textContent = "refused"; });</script>"""
     s3.delete_public_access_block(Bucket="evil")
+    s3.delete_bucket_ownership_controls(Bucket="evil")
     s3.put_object(Bucket="evil", Key="page.html", Body=script, ContentType="text/html", ACL="public-read")
     page = open_page("/evil/page.html", base=url)
     page.wait_for_timeout(500)

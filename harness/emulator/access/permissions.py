@@ -94,6 +94,10 @@ class Permissions:
             return self._directory.user_with(key)
         return session
 
+    def name_of(self, session: Actor | None) -> str:
+        """Return the ARN as which *session* acts; None is the developer."""
+        return (session or self._developer).arn
+
     def check(
         self,
         session: Actor | None,

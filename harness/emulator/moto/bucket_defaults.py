@@ -1,4 +1,4 @@
-"""Has moto's S3 make buckets as AWS makes them: encrypted by default, and with all public access blocked.
+"""Has moto's S3 make buckets as AWS makes them: encrypted by default, without ACLs, and with all public access blocked.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/default-encryption-faq.html
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/create-bucket-faq.html
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.emulator.moto.patches import Patch
+from harness.emulator.moto.s3_block import ENFORCED
 
 
 def bucket_default_patches() -> tuple[Patch, ...]:
@@ -19,7 +20,7 @@ def bucket_default_patches() -> tuple[Patch, ...]:
             from moto.s3.models import PublicAccessBlock
 
             bucket = original(backend, *arguments, **named)
-            bucket.encryption = _encryption()
+            bucket.encryption, bucket.ownership_rule = _encryption(), ENFORCED
             bucket.public_access_block = PublicAccessBlock("true", "true", "true", "true")
             return bucket
 
@@ -37,7 +38,7 @@ def bucket_default_patches() -> tuple[Patch, ...]:
         Patch(
             models,
             "S3Backend.create_bucket",
-            "AWS's buckets are encrypted (since January 2023) and closed to the public (since April 2023)",
+            "AWS's buckets are encrypted, and since April 2023 without ACLs and closed to the public",
             "ours",
             replace_create,
         ),

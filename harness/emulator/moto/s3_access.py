@@ -20,6 +20,7 @@ from harness.emulator.access.sessions import Actor
 from harness.emulator.clients import OWN_ACCESS_KEY
 from harness.emulator.moto.app import access_key_of
 from harness.emulator.moto.patches import Patch
+from harness.emulator.moto.s3_block import refuse_what_opens
 from harness.emulator.moto.s3_form import is_form, is_signed_form
 from harness.emulator.moto.s3_public import effects_for_all, is_public
 
@@ -149,6 +150,14 @@ class _Request:
             words = self.refusal(action, resource, bucket)
             if words is not None:
                 raise S3ClientError("AccessDenied", words)
+        refuse_what_opens(self._responses, self._bucket, self.action, self._denied)
+
+    def _denied(self, why: str) -> Any:
+        from moto.s3.exceptions import S3ClientError
+
+        who = self._permissions.name_of(self._session)
+        asked = f'User: {who} is not authorized to perform: {self.action} on resource: "{self._resource}"'
+        return S3ClientError("AccessDenied", f"{asked} because {why}")
 
     def check_owner(self) -> None:
         """Refuse a request for a bucket of somebody else than it expects.

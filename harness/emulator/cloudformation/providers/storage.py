@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_Dynam
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -60,7 +61,9 @@ class Bucket(Provider):
         lock = True if text_of(work.properties.get("ObjectLockEnabled")).lower() == "true" else None
         if _exists(work, name):  # S3 itself would take it for a repetition in us-east-1
             raise AwsError("AlreadyExists", f"{name} already exists", 409)
-        work.call("s3", "CreateBucket", Bucket=name, ObjectLockEnabledForBucket=lock, **where)
+        # Where the template says nothing of ACLs, S3 has none, and refuses one.
+        acl = None if work.properties.get("OwnershipControls") else _canned(work.properties.get("AccessControl"))
+        work.call("s3", "CreateBucket", Bucket=name, ObjectLockEnabledForBucket=lock, ACL=acl, **where)
         made = Made(name, self._attributes(work, name))
         try:
             made.notes = self._put(work, name)
@@ -124,7 +127,15 @@ class Bucket(Provider):
                 left += unknown
             elif key not in ("BucketName", "Tags", "ObjectLockEnabled", "AccessControl"):
                 left.append(key)
+        if "OwnershipControls" in given and (acl := _canned(given.get("AccessControl"))):
+            work.call("s3", "PutBucketAcl", Bucket=name, ACL=acl)
         return left
+
+
+def _canned(acl: object) -> str | None:
+    """S3's word for a canned ACL: ``public-read`` for ``PublicRead``; none for the one that buckets have anyway."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", text_of(acl)).lower() if acl else "private"
+    return None if words == "private" else words
 
 
 def _exists(work: Work, bucket: str) -> bool:
