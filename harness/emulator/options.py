@@ -54,7 +54,8 @@ class EmulatorOptions:
         boundary: says who may ask; programs on this machine alone unless given.
         mocks: a MockConfigFile of Step Functions Local, or None.
         state: folder in which buckets, roles, logs, models, jobs and endpoints outlive this emulator, or None.
-        translations: folder in which what SAM's translator made of templates is kept, or None.
+        cache: folder for what would be made anew at each start: what SAM's translator made of templates, and what of
+            the Lambda runtime another Python has compiled; or None.
 
     Raises:
         ValueError: a service that the emulator does not have.
@@ -79,7 +80,7 @@ class EmulatorOptions:
     boundary: Boundary = field(default_factory=lambda: Boundary("127.0.0.1"))
     mocks: Path | None = None
     state: Path | None = None
-    translations: Path | None = None
+    cache: Path | None = None
 
     def __post_init__(self) -> None:
         unknown = sorted((self.services or frozenset()) - SERVICES.keys())
@@ -159,7 +160,7 @@ def options_of(
         live=live,
         provided=provided(settings, layers),
         boundary=boundary,
-        translations=settings.cache / "translations",
+        cache=settings.cache,
         mocks=Path(settings.sfn_mock_config) if settings.sfn_mock_config else None,
         state=state,
     )

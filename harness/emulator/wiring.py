@@ -134,7 +134,8 @@ def assemble(options: EmulatorOptions, stack: ExitStack) -> Parts:
         services,
         gateway.observers,
     )
-    functions = Lambda(context, dict(environment), clock, options.live, options.provided)
+    compiled = None if options.cache is None else options.cache / "compiled"
+    functions = Lambda(context, dict(environment), clock, options.live, options.provided, compiled)
     services.add(functions, options.runs("lambda"))
     script = TaskScript()
     file = None if options.state is None else private_file(options.state, "stepfunctions.sqlite")
@@ -154,7 +155,14 @@ def assemble(options: EmulatorOptions, stack: ExitStack) -> Parts:
     )
     services.add(sagemaker, options.runs("sagemaker"))
     services.add(sagemaker.runtime, options.runs("sagemaker"))
-    stacks = Stacks(context, services.call, options.skip_unsupported, lambda: late.roles, options.translations)
+    stacks = Stacks(
+        context,
+        services.call,
+        options.skip_unsupported,
+        lambda: late.roles,
+        None if options.cache is None else options.cache / "translations",
+        functions.expect if options.runs("lambda") else lambda runtimes: None,
+    )
     services.add(stacks, options.runs("cloudformation"))
     deliveries = Deliveries(services, permissions, account_id)
     stack.callback(deliveries.close)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,7 @@ def stack(
     account = session.client("sts").get_caller_identity()["Account"]
     for note in (note for item in deployed for note in item.notes):
         tell(note)
+    gc.freeze()  # models and clients stay: neither a test's collections nor pytest's last ones need walk them
     try:
         yield StackUnderTest(_merged(deployed), session, account, _flush(target))
     finally:

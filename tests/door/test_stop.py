@@ -47,3 +47,20 @@ def test_the_port_closes_before_anything_else_ends():
     """Whoever waits for the port to be free, or starts anew on it, need not wait for a package to be removed."""
     done = subprocess.run([sys.executable, "-c", STOPS], capture_output=True, text=True, timeout=60)
     assert done.stdout == "closing\n", done.stderr
+
+
+FREEZES = """
+import gc
+from harness.emulator.emulator import Emulator
+
+frozen = []
+for _ in range(2):
+    with Emulator():
+        frozen.append(gc.get_freeze_count())
+print(frozen[0] > 50_000, frozen[1] <= frozen[0], gc.get_freeze_count() == frozen[1])
+"""
+
+
+def test_what_is_loaded_stays_out_of_collections_and_what_ends_does_not():
+    done = subprocess.run([sys.executable, "-c", FREEZES], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "True True True\n", (done.stdout, done.stderr)

@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import threading
 import uuid
 import zipfile
 from pathlib import Path
@@ -16,7 +17,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from harness.emulator.lambda_.interpreters import Interpreters
+from harness.emulator.lambda_.package import compiled_folder, make_runtime_folder
 from harness.emulator.lambda_.provided import provided
+from harness.emulator.lambda_.runtime import OF_PYTHON
+from harness.emulator.lambda_.template import RuntimeTemplate
 from harness.settings import Settings
 from tests.emulator.packages import package
 
@@ -100,6 +104,45 @@ def test_pythons_of_pyenv_and_uv_are_found(tmp_path, monkeypatch):
         program.write_text(f"#!/bin/sh\necho {runtime}\n")
         program.chmod(0o755)
         assert Interpreters({}).python(runtime).program == str(program)
+
+
+def test_no_shim_of_pyenv_is_asked_for_what_it_may_not_have(tmp_path, monkeypatch):
+    shim, program = tmp_path / "shims" / "python3.98", tmp_path / "versions" / "3.98.1" / "bin" / "python3.98"
+    for path, says in ((shim, f"touch {tmp_path}/asked; exit 127"), (program, "echo python3.98")):
+        path.parent.mkdir(parents=True)
+        path.write_text(f"#!/bin/sh\n{says}\n")
+        path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{shim.parent}:/usr/bin:/bin")
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    assert Interpreters({}).python("python3.98").program == str(program)
+    assert not (tmp_path / "asked").exists()
+
+
+@pytest.mark.skipif(not here("python3.12"), reason="needs a Python 3.12 on this machine")
+def test_another_python_compiles_the_runtimes_packages_once(tmp_path):
+    found = []
+    for start in ("first", "second"):
+        runtime = make_runtime_folder(tmp_path / start / "python3.12", own=False)
+        compiled = compiled_folder(runtime, tmp_path / start / "compiled", tmp_path / "cache")
+        template = RuntimeTemplate(Interpreters({}).python("python3.12").program, runtime, OF_PYTHON, compiled)
+        template.load()
+        template.close()
+        found.append({path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.pyc")})
+    assert [path for path in found[0] if path.name == "session.cpython-312.pyc"]
+    assert found[0] == found[1]
+
+
+def test_a_stack_s_functions_are_expected_once_its_template_is_read(target, monkeypatch):
+    loaded = threading.Event()
+    monkeypatch.setattr(RuntimeTemplate, "load", lambda self: loaded.set())
+    function = {"Type": "AWS::Lambda::Function", "Properties": {"Runtime": "python3.11"}}
+    boto3.client("cloudformation").create_change_set(
+        StackName=f"expects-{uuid.uuid4().hex[:8]}",
+        ChangeSetName="c",
+        ChangeSetType="CREATE",
+        TemplateBody=json.dumps({"Resources": {"F": function}}),
+    )
+    assert loaded.wait(10)
 
 
 def test_nodejs_without_its_client_is_refused_with_the_remedy(client, deploy):

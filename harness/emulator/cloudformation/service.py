@@ -63,6 +63,7 @@ class Stacks:
         skip_unsupported: whether types that are not emulated are left out, with a note; else they fail their stack.
         patience: seconds after which a role is in force.
         translations: folder in which what SAM's translator made is kept; None: nowhere.
+        expect: told the runtimes of functions that a stack is to have, as soon as its template has been read.
     """
 
     name = "cloudformation"
@@ -75,7 +76,9 @@ class Stacks:
         skip_unsupported: bool = False,
         patience: Callable[[], float] = lambda: 0.0,
         translations: Path | None = None,
+        expect: Callable[[frozenset[str]], object] = lambda runtimes: None,
     ) -> None:
+        self._expect = expect
         self._lock = threading.RLock()
         self._stacks = KnownStacks()
         self._threads: list[threading.Thread] = []
@@ -173,6 +176,7 @@ class Stacks:
             if self._stacks.lookup(stack.name, call.region) is not None:
                 raise AwsError("AlreadyExistsException", f"Stack [{stack.name}] already exists")
             wanted = self._templates.wanted(call, stack)
+            self._expect(wanted.runtimes)
             deployment = Deployment(stack, wanted, self._surroundings)
             stack.disable_rollback = is_true(given.get("DisableRollback"))
             stack.on_failure = text(given, "OnFailure", "ROLLBACK")
@@ -289,6 +293,7 @@ class Stacks:
                     f"ChangeSet {name} cannot be created due to a mismatch with existing attribute Template",
                 )
             wanted = self._templates.wanted(call, stack)
+            self._expect(wanted.runtimes)
             arn = f"arn:aws:cloudformation:{call.region}:{call.account}:changeSet/{name}/{uuid.uuid4()}"
             description = optional_text(given, "Description")
             found = ChangeSet(name, arn, kind, wanted, [], description=description, caller=call.caller)

@@ -84,6 +84,16 @@ class Wanted:
     role: str | None = None
     description: str | None = None
 
+    @property
+    def runtimes(self) -> frozenset[str]:
+        """Runtimes of the functions that the template has."""
+        found = (
+            (resource.get("Properties") or {}).get("Runtime")
+            for resource in self.template["Resources"].values()
+            if resource.get("Type") == "AWS::Lambda::Function"
+        )
+        return frozenset(runtime for runtime in found if isinstance(runtime, str))
+
 
 @dataclass
 class Stack:

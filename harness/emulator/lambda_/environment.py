@@ -81,6 +81,7 @@ class ExecutionEnvironment:
         self._init: float | None = None
         self._process = self._start(variables)
         threading.Thread(target=self._await_exit, name="function-exit", daemon=True).start()
+        log.look()  # while the process starts
 
     @property
     def pid(self) -> int:

@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -77,6 +77,12 @@ class Fleet:
     def process_ids(self) -> list[int]:
         """Process numbers of all environments."""
         return [each.pid for each in (*self._pool.environments(), *self._provisioning.environments())]
+
+    def expect(self, runtimes: Iterable[str]) -> None:
+        """Load, in the background, what processes of functions of *runtimes* will be copies of."""
+        for runtime in runtimes:
+            if runtime.startswith("python"):
+                threading.Thread(target=self._starter.expect, args=(runtime,), daemon=True).start()
 
     def start_ahead(self, function: Function) -> None:
         """Start an environment of ``$LATEST`` before anybody invokes it."""

@@ -105,9 +105,11 @@ def _numbers(runtime: str) -> tuple[int, ...]:
 
 def _candidates(runtime: str) -> Iterator[str]:
     number = runtime.removeprefix("python")
-    if found := shutil.which(runtime):
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    pyenv, shims = root / "versions", root / "shims"
+    found = shutil.which(runtime)
+    if found and Path(found).parent != shims:  # a shim takes its time, only to lead to one of pyenv's, or to none
         yield found
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     share = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     uv = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or share / "uv" / "python")
     for folder, pattern in ((pyenv, f"{number}*"), (uv, f"cpython-{number}.*")):

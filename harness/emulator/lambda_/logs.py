@@ -37,7 +37,12 @@ class LogStream:
         self._tail = ""
         self._closed = False
         self._may_write = may_write
-        self._allowed = may_write(self.name)
+        self._allowed: bool | None = None
+
+    def look(self) -> bool:
+        """Find out whether the function's role lets it write; the first who writes does, otherwise."""
+        self._allowed = self._may_write(self.name)
+        return self._allowed
 
     def mute(self) -> None:
         """Take no more: the environment is gone, and its log group may be deleted by now."""
@@ -48,13 +53,13 @@ class LogStream:
         if self._closed:
             return
         self._tail = f"{self._tail}{message}\n"[-_TAIL - 1 :]
-        if self._allowed:
+        if self.look() if self._allowed is None else self._allowed:
             self._writer.put(self._region, self.group, self.name, message + "\n")
 
     def start(self, request_id: str) -> None:
         """An invocation begins."""
         self._tail = ""
-        self._allowed = self._may_write(self.name)
+        self.look()
         self.line(f"START RequestId: {request_id} Version: {self._version}")
 
     def end(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import importlib.metadata
 import io
 import shutil
@@ -139,8 +140,10 @@ def make_runtime_folder(folder: Path, own: bool = True) -> Path:
             if name in ("awslambdaric", "boto3"):
                 raise
             continue
-        for top in {file.parts[0] for file in distribution.files or () if not file.parts[0].startswith(".")}:
-            if top == "__pycache__":
+        # Its names alone: a path made of each of botocore's two thousand takes longer than all the rest.
+        record = distribution.read_text("RECORD") or "\n".join(map(str, distribution.files or ()))
+        for top in {line.partition("/")[0].partition(",")[0] for line in record.splitlines()}:
+            if top.startswith(".") or top == "__pycache__":
                 continue
             source = Path(str(distribution.locate_file(top)))
             link = folder / top
@@ -148,4 +151,24 @@ def make_runtime_folder(folder: Path, own: bool = True) -> Path:
                 link.symlink_to(source)
     if not own:
         (folder / "runtime_client.py").symlink_to(_PORTABLE_CLIENT)
+    return folder
+
+
+def compiled_folder(runtime: Path, folder: Path, cache: Path) -> Path:
+    """A folder for ``sys.pycache_prefix`` that leads what is compiled of *runtime* into the *cache*.
+
+    Python keeps a compiled file below the whole path of its source, and *runtime* lies somewhere else each time.
+
+    Args:
+        runtime: what :func:`make_runtime_folder` gave.
+        folder: is made.
+        cache: outlives the emulator.
+    """
+    packages = str((runtime / "boto3").resolve())
+    kept = cache.resolve() / f"{runtime.name}-{hashlib.sha256(packages.encode()).hexdigest()[:16]}"
+    kept.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (kept / ".gitignore").write_text("*\n")
+    place = folder / runtime.relative_to("/")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(kept)
     return folder

@@ -5,6 +5,9 @@ bring. It loads what a runtime loads whatever its function is, and for each requ
 environment variables, folder and output of a function and becomes awslambdaric. awslambdaric itself is not loaded
 before, since it reads its environment when it is.
 
+The second argument, where there is one, is a folder for compiled files: packages that another Python has compiled would
+be compiled anew by each process.
+
 Over the socket whose number is the first argument come requests, JSON objects (``handler``, ``environment``,
 ``folder``, ``paths``, ``descriptor``), each with the descriptor for the output; back go ``{"modules": [...]}`` once all
 is loaded, ``{"started": pid}``, and ``{"ended": pid, "status": ...}``.
@@ -28,6 +31,7 @@ import time  # noqa: E402
 from collections.abc import Iterable  # noqa: E402
 from typing import Any  # noqa: E402
 
+_COMPILED = sys.argv[2] if len(sys.argv) > 2 else None
 _LONGEST_REQUEST = 1 << 20
 _CHILD_SUBREAPER = 36
 
@@ -52,11 +56,20 @@ def _end_orphans(copies: Iterable[int]) -> None:
                 os.waitpid(pid, 0)
 
 
-def _load() -> None:
-    # What awslambdaric and boto3's clients import, but awslambdaric.
-    for name in ("boto3", "simplejson", "http.client", "logging", "traceback", "importlib.machinery", "s3transfer"):
+def _import(*names: str) -> None:
+    """Import what the runtime brings; what is the function's own is compiled as on AWS."""
+    before = sys.dont_write_bytecode, sys.pycache_prefix
+    if _COMPILED is not None:
+        sys.dont_write_bytecode, sys.pycache_prefix = False, _COMPILED
+    for name in names:
         with contextlib.suppress(ImportError):
             __import__(name)
+    sys.dont_write_bytecode, sys.pycache_prefix = before
+
+
+def _load() -> None:
+    # What awslambdaric and boto3's clients import, but awslambdaric.
+    _import("boto3", "simplejson", "http.client", "logging", "traceback", "importlib.machinery", "s3transfer")
     gc.collect()
     gc.freeze()  # a collection in a copy would write to, and so copy, all that is shared
 
@@ -123,4 +136,6 @@ if __name__ == "__main__":
     _adopt_orphans()
     _channel.send(json.dumps({"modules": sorted({name.partition(".")[0] for name in sys.modules})}).encode())
     _become(_serve(_channel))
+    if _COMPILED is not None:
+        _import("awslambdaric.bootstrap", "awslambdaric.lambda_runtime_client")
     runpy.run_module("awslambdaric", run_name="__main__", alter_sys=True)

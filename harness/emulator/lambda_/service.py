@@ -48,6 +48,7 @@ class Lambda:
         clock: by which failed events wait to be tried again.
         live: folder below which functions may run from the folders that are edited.
         provided: what the user has named for functions: Pythons, folders of layers.
+        cache: folder that keeps what another Python has compiled; None: there is none.
     """
 
     name = "lambda"
@@ -60,13 +61,14 @@ class Lambda:
         clock: Clock,
         live: Path | None = None,
         provided: Provided | None = None,
+        cache: Path | None = None,
     ) -> None:
         provided = provided or Provided()
         self._context = context
         self._folder = context.folder / "functions"
         self._logs = context.logs
         interpreters = Interpreters(provided.pythons)
-        starter = EnvironmentStarter(context, variables, self._folder, interpreters)
+        starter = EnvironmentStarter(context, variables, self._folder, interpreters, cache)
         self._fleet = Fleet(starter, self._version_of)
         self._store = Store()
         codes = Codes(self._folder / "packages", context.clients)
@@ -147,6 +149,10 @@ class Lambda:
             return permissions.session_of(access_key_of(request.headers.get("Authorization", "")))
 
         return FunctionUrls(self._store, self._context.services.call, permissions, caller)
+
+    def expect(self, runtimes: Iterable[str]) -> None:
+        """Get ready, in the background, for functions of *runtimes*, which are about to be made."""
+        self._fleet.expect(runtimes)
 
     def process_ids(self) -> list[int]:
         """Process numbers of all running environments, for those who look at or kill them."""

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import shutil
@@ -17,12 +18,12 @@ from harness.emulator.access.sessions import RoleSession
 from harness.emulator.context import EmulatorContext
 from harness.emulator.lambda_.environment import ExecutionEnvironment
 from harness.emulator.lambda_.image_runtime import ImageRuntime
-from harness.emulator.lambda_.interpreters import Interpreters
+from harness.emulator.lambda_.interpreters import Interpreter, Interpreters
 from harness.emulator.lambda_.invocation import FunctionVersion
 from harness.emulator.lambda_.live_code import fingerprint
 from harness.emulator.lambda_.logs import LogStream
 from harness.emulator.lambda_.node_runtime import CLIENT, NodeRuntime
-from harness.emulator.lambda_.package import make_runtime_folder, unpack
+from harness.emulator.lambda_.package import compiled_folder, make_runtime_folder, unpack
 from harness.emulator.lambda_.provided import is_root
 from harness.emulator.lambda_.refusals import not_emulated
 from harness.emulator.lambda_.runtime import OF_PYTHON, PythonRuntime, Runtime
@@ -40,17 +41,25 @@ class EnvironmentStarter:
         variables: environment variables for handlers that say where AWS answers and as whom.
         folder: where code, layers and environments lie.
         interpreters: find Pythons.
+        cache: folder that keeps what another Python has compiled; None: there is none.
     """
 
     def __init__(
-        self, context: EmulatorContext, variables: Mapping[str, str], folder: Path, interpreters: Interpreters
+        self,
+        context: EmulatorContext,
+        variables: Mapping[str, str],
+        folder: Path,
+        interpreters: Interpreters,
+        cache: Path | None = None,
     ) -> None:
+        self._cache = cache
         self._context = context
         self._variables = variables
         self._folder = folder
         self._interpreters = interpreters
         self._lock = threading.Lock()
         self._unpacking = threading.Lock()
+        self._closed = False
         self._pythons: dict[str, RuntimeTemplate] = {}
         self._others: dict[str, Runtime | None] = {}
 
@@ -79,9 +88,18 @@ class EnvironmentStarter:
             runtime,
         )
 
+    def expect(self, runtime: str) -> None:
+        """Have what processes of a Python *runtime* are copies of load what it has to load."""
+        with contextlib.suppress(ValueError):  # who makes the function is told
+            template = self._template(self._interpreters.python(runtime))
+            template.load()
+            if self._closed:
+                template.close()
+
     def close(self) -> None:
         """End what environments are copies of."""
-        for template in self._pythons.values():
+        self._closed = True
+        for template in list(self._pythons.values()):
             template.close()
 
     # Runtimes
@@ -120,12 +138,24 @@ class EnvironmentStarter:
             interpreter = self._interpreters.python(function.runtime)
         except ValueError as error:
             raise not_emulated(str(error)) from None
+        return self._template(interpreter)
+
+    def _template(self, interpreter: Interpreter) -> RuntimeTemplate:
         with self._lock:
             template = self._pythons.get(interpreter.program)
             if template is None:
                 folder = make_runtime_folder(self._folder / "runtime" / interpreter.runtime, interpreter.is_own)
-                template = self._pythons[interpreter.program] = RuntimeTemplate(interpreter.program, folder, OF_PYTHON)
+                template = RuntimeTemplate(interpreter.program, folder, OF_PYTHON, self._compiled(interpreter, folder))
+                self._pythons[interpreter.program] = template
             return template
+
+    def _compiled(self, interpreter: Interpreter, runtime_folder: Path) -> Path | None:
+        if interpreter.is_own or self._cache is None:
+            return None
+        try:
+            return compiled_folder(runtime_folder, self._folder / "compiled", self._cache)
+        except OSError:  # each process compiles for itself
+            return None
 
     def _other(self, kind: str) -> Runtime | None:
         """Node.js or Docker, looked for until it is there."""

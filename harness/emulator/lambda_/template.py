@@ -53,17 +53,21 @@ class CopiedProcess:
 
 
 class RuntimeTemplate:
-    """One process that is copied; started with the first function.
+    """One process that is copied; started with the first function, or when the first is expected.
 
     Args:
         program: the Python that it runs on.
         runtime_folder: packages that AWS's runtime brings.
         variables: its own environment variables: what Python reads when it starts.
+        compiled: folder in which it keeps the packages compiled; None where they are beside them.
     """
 
-    def __init__(self, program: str, runtime_folder: Path, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, program: str, runtime_folder: Path, variables: Mapping[str, str], compiled: Path | None = None
+    ) -> None:
         self.program = program
         self.runtime_folder = runtime_folder
+        self._compiled = [] if compiled is None else [str(compiled)]
         self._variables = {**variables, "PYTHONPATH": str(runtime_folder)}
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -72,6 +76,15 @@ class RuntimeTemplate:
         self._answers: queue.SimpleQueue[CopiedProcess | None] = queue.SimpleQueue()
         self._copies: dict[int, CopiedProcess] = {}
         self._usable = sys.platform == "linux" and hasattr(os, "pidfd_open")
+
+    def load(self) -> None:
+        """Start the process that is copied, before there is a function to run."""
+        with self._lock:
+            if self._usable:
+                try:
+                    self._connect()
+                except (OSError, ValueError):
+                    self._usable = False
 
     def start(
         self,
@@ -135,7 +148,7 @@ class RuntimeTemplate:
             self._channel, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             with other:
                 self._process = subprocess.Popen(
-                    [self.program, "-S", "-s", str(_PROGRAM), str(other.fileno())],
+                    [self.program, "-S", "-s", str(_PROGRAM), str(other.fileno()), *self._compiled],
                     env=self._variables,
                     stdin=subprocess.DEVNULL,
                     pass_fds=(other.fileno(),),
