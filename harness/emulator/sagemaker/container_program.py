@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from harness.emulator.sagemaker.program import ProgramError, ProgramSpec
@@ -97,6 +98,25 @@ class ContainerProgram:
                 self._container.remove(force=True)
             self._client.close()
             self._ended.set()
+
+
+def labels_of(image: str) -> Mapping[str, str] | None:
+    """The labels of an image that this machine's engine has; None where there is no engine, or it lacks the image.
+
+    Args:
+        image: its URI.
+    """
+    try:
+        client = _engine(image)
+    except ProgramError:
+        return None
+    try:
+        labels: Mapping[str, str] = client.images.get(image).labels
+        return labels
+    except Exception:  # whatever it is, the start of the container tells
+        return None
+    finally:
+        client.close()
 
 
 def _engine(image: str) -> Any:

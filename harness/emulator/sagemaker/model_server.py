@@ -58,6 +58,10 @@ class ModelUnreachable(Exception):
     """The model's process is gone or did not answer with HTTP."""
 
 
+class NoRoom(Exception):
+    """A container has no memory for one model more."""
+
+
 class ModelServer(Protocol):
     """Serves one model."""
 

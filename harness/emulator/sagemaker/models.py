@@ -14,6 +14,7 @@ from harness.emulator.door.members import Members, optional_text, structure, str
 from harness.emulator.door.validation import check
 from harness.emulator.moto.sagemaker import Model, backend_of
 from harness.emulator.sagemaker.execution_role import ExecutionRole
+from harness.emulator.sagemaker.hosting.models_in_container import lacks_label
 from harness.emulator.sagemaker.images import ImageKind, kind_of, not_emulated
 from harness.emulator.sagemaker.model_data import split_model_uri
 from harness.emulator.sagemaker.names import arn_of, refusal
@@ -57,8 +58,10 @@ def create_model(
     if is_multi_model(container):
         if uri is None:
             raise refusal("ModelDataUrl is required for containers of mode MultiModel.")
-        if kind_of(str(container.get("Image", ""))) is ImageKind.CONTAINER:
-            raise refusal("not emulated: multi-model containers but of AWS's frameworks and built-in algorithms")
+        image = str(container.get("Image", ""))
+        words = lacks_label(image) if kind_of(image) is ImageKind.CONTAINER else None
+        if words is not None:
+            raise refusal(words)
     elif uri is not None:
         _require_model_data(role.client("s3", region), uri, role_arn, region)
     answer = keep(call)

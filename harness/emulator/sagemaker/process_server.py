@@ -38,6 +38,7 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ProductionVariant.
 """
 _PING_LIMIT = 2.0
 _PART = 1 << 20
+_INVOCATIONS = "/invocations"
 _PING_PAUSE = 0.02
 _STOP_GRACE = 10.0
 _LONGEST_PAUSE = 30.0
@@ -72,7 +73,8 @@ class ProcessServer:
 
     def __init__(self, model: ServedModel) -> None:
         self._model = model
-        self._root = model.folder / "ml"
+        self.root = model.folder / "ml"
+        """The folder that stands in for ``/opt/ml``."""
         self._lock = threading.Lock()
         self._idle: deque[http.client.HTTPConnection] = deque()
         self._address: tuple[str, int] | None = None
@@ -94,12 +96,12 @@ class ProcessServer:
             RuntimeError: it does not; the message is the endpoint's failure reason.
         """
         for name in ("model", "input", "output"):
-            (self._root / name).mkdir(parents=True, exist_ok=True)
+            (self.root / name).mkdir(parents=True, exist_ok=True)
         if self._model.model_data:
-            fetch_model(self._model.s3, self._model.model_data, self._root / "model")
+            fetch_model(self._model.s3, self._model.model_data, self.root / "model")
         code = self._model.environment.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
         if code.startswith("s3://"):
-            fetch_model(self._model.s3, code, self._root / "code")
+            fetch_model(self._model.s3, code, self.root / "code")
         if not self._launch():
             raise RuntimeError(
                 f"The primary container for production variant {self._model.variant} did not pass the ping health "
@@ -109,8 +111,25 @@ class ProcessServer:
 
     def invoke(self, request: ModelRequest) -> ModelAnswer:
         """Pass a request on to ``POST /invocations``."""
+        return self.ask("POST", _INVOCATIONS, request)
+
+    def ask(
+        self, method: str, path: str, request: ModelRequest, headers: Mapping[str, str] | None = None
+    ) -> ModelAnswer:
+        """Ask the program; its whole answer.
+
+        Args:
+            method: of HTTP.
+            path: of the program's API.
+            request: what it is asked.
+            headers: more than those of the request.
+
+        Raises:
+            ModelTimeout: it does not answer in time.
+            ModelUnreachable: it does not answer.
+        """
         try:
-            return self.stream(request).whole()
+            return self._send(method, path, request, headers or {}).whole()
         except TimeoutError:
             raise ModelTimeout from None
         except (OSError, http.client.HTTPException) as error:
@@ -118,7 +137,10 @@ class ProcessServer:
 
     def stream(self, request: ModelRequest) -> Streamed:
         """Pass a request on to ``POST /invocations``, and its answer as it comes."""
-        headers = {"Content-Type": request.content_type, "Accept": request.accept}
+        return self._send("POST", _INVOCATIONS, request, {})
+
+    def _send(self, method: str, path: str, request: ModelRequest, more: Mapping[str, str]) -> Streamed:
+        headers = {"Content-Type": request.content_type, "Accept": request.accept, **more}
         if request.custom_attributes is not None:
             headers["X-Amzn-SageMaker-Custom-Attributes"] = request.custom_attributes
         while True:
@@ -127,7 +149,7 @@ class ProcessServer:
             if connection.sock is not None:
                 connection.sock.settimeout(request.seconds)
             try:
-                connection.request("POST", "/invocations", request.body, headers)
+                connection.request(method, path, request.body, headers)
                 answer = connection.getresponse()
             except TimeoutError:
                 connection.close()
@@ -204,7 +226,7 @@ class ProcessServer:
         spec = ProgramSpec(
             self._model.image,
             ("serve",),
-            self._root,
+            self.root,
             self._model.environment,
             take,
             serves=True,

@@ -10,6 +10,7 @@ from harness.emulator.door.members import text_map
 from harness.emulator.moto.sagemaker import Model
 from harness.emulator.sagemaker.execution_role import ExecutionRole
 from harness.emulator.sagemaker.frameworks import FrameworkEnvironments, framework_of
+from harness.emulator.sagemaker.hosting.models_in_container import MULTI_MODEL, ContainerOfModels
 from harness.emulator.sagemaker.hosting.multi_model import MultiModelServer
 from harness.emulator.sagemaker.hosting.serverless import ServerlessServer
 from harness.emulator.sagemaker.images import ImageKind, kind_of
@@ -42,7 +43,7 @@ def model_server(
         folder: scratch folder, removed when the server is closed.
         put_line: takes each line of the program's output.
         variables: of the container, beside the model's own.
-        model_data: where the model is, in place of where its record says.
+        model_data: where the model is, in place of where its record says; empty for a container that loads many.
 
     Raises:
         RuntimeError: its role may not pull its image.
@@ -57,12 +58,14 @@ def model_server(
             f"The role '{model.execution_role_arn}' does not have {lacking} permission for the image: '{image}'."
         )
     given = {**text_map(container, "Environment"), **(variables or {})}
+    if model_data == "":
+        given |= MULTI_MODEL
     return ProcessServer(
         ServedModel(
             variant,
             image,
             {"SAGEMAKER_REGION": region, "AWS_REGION": region, **given},
-            model_data or model_data_of(container),
+            model_data_of(container) if model_data is None else model_data or None,
             folder,
             role.client("s3", region),
             put_line,
@@ -91,10 +94,19 @@ def hosted(
         frameworks: the environments that stand in for AWS's framework containers.
     """
     if is_multi_model(container):
-        image = str(container.get("Image", ""))
+        image, prefix = str(container.get("Image", "")), model_data_of(container) or ""
+        if kind_of(image) is ImageKind.CONTAINER:
+
+            def container_of_all() -> ProcessServer:
+                server = make("")
+                assert isinstance(server, ProcessServer)
+                return server
+
+            models = ContainerOfModels(image, container_of_all, s3, prefix)
+            return MultiModelServer(prefix, s3, models.model, False, models.start, models.close)
         framework = framework_of(image)
         return MultiModelServer(
-            model_data_of(container) or "",
+            prefix,
             s3,
             make,
             kind_of(image) is ImageKind.STUB,

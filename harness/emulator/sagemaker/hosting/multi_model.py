@@ -17,7 +17,14 @@ from harness.emulator.door.errors import AwsError
 from harness.emulator.limits import ENDPOINT_SECONDS
 from harness.emulator.sagemaker.gate import Gate
 from harness.emulator.sagemaker.model_data import ModelDataError, split_model_uri
-from harness.emulator.sagemaker.model_server import ModelAnswer, ModelRequest, ModelServer, ModelUnreachable, Streamed
+from harness.emulator.sagemaker.model_server import (
+    ModelAnswer,
+    ModelRequest,
+    ModelServer,
+    ModelUnreachable,
+    NoRoom,
+    Streamed,
+)
 
 MOST = 8
 """Models that are loaded at once; AWS unloads by memory."""
@@ -30,11 +37,11 @@ class _Loaded:
         self.server: Future[ModelServer] = Future()
         self.gate = Gate()
 
-    def load(self, make: Callable[[], ModelServer]) -> None:
+    def load(self, make: Callable[[], ModelServer], unload: Callable[[], bool]) -> None:
         try:
             server = make()
             try:
-                server.start()
+                _start(server, unload)
             except BaseException:
                 server.close()
                 raise
@@ -49,14 +56,15 @@ class _Loaded:
 
 
 class MultiModelServer:
-    """Serves each model that is asked for with a process of its own; the ones least lately used are ended first.
+    """Serves each model that is asked for with a server of its own; the ones least lately used are ended first.
 
     Args:
         prefix: where the models are, ``s3://bucket/prefix/``.
         s3: boto3 client.
         make: makes the server of the model at an address.
         is_stub: whether the answers are made up.
-        check: raises a RuntimeError where no model could be served here.
+        begin: makes ready what the models need; raises a RuntimeError where no model could be served here.
+        end: ends that, once all models are.
     """
 
     def __init__(
@@ -65,20 +73,22 @@ class MultiModelServer:
         s3: Any,
         make: Callable[[str], ModelServer],
         is_stub: bool,
-        check: Callable[[], object] = lambda: None,
+        begin: Callable[[], object] = lambda: None,
+        end: Callable[[], object] = lambda: None,
     ) -> None:
         self._prefix = prefix
         self._s3 = s3
         self._make = make
-        self._check = check
+        self._begin = begin
+        self._end = end
         self.is_stub = is_stub
         self.stub = None
         self._loaded: OrderedDict[str, _Loaded] = OrderedDict()
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """See whether models can be served here; one is loaded when it is asked for."""
-        self._check()
+        """Make ready what the models need; one is loaded when it is asked for."""
+        self._begin()
 
     def invoke(self, request: ModelRequest) -> ModelAnswer:
         """Pass a request on to the model that it names.
@@ -102,6 +112,7 @@ class MultiModelServer:
             loaded, self._loaded = list(self._loaded.values()), OrderedDict()
         for each in loaded:
             each.close()
+        self._end()
 
     def _enter(self, request: ModelRequest) -> _Loaded:
         target = request.target_model
@@ -129,11 +140,20 @@ class MultiModelServer:
         except self._s3.exceptions.ClientError:
             loaded.server.set_exception(_cannot_download(bucket, key))
         else:
-            loaded.load(lambda: self._make(uri))
+            loaded.load(lambda: self._make(uri), lambda: self._unload(loaded))
         if loaded.server.exception() is not None:  # the next request tries again
             with self._lock:
                 if self._loaded.get(target) is loaded:
                     del self._loaded[target]
+
+    def _unload(self, wanted: _Loaded) -> bool:
+        """End the model that was least lately used, not *wanted*; gives whether there is one."""
+        with self._lock:
+            name = next((name for name, each in self._loaded.items() if each is not wanted), None)
+            found = self._loaded.pop(name) if name is not None else None
+        if found is not None:
+            found.close()
+        return found is not None
 
     def _server(self, loaded: _Loaded, target: str) -> ModelServer:
         try:
@@ -144,6 +164,15 @@ class MultiModelServer:
             raise AwsError("ValidationError", str(error)) from None
         except RuntimeError as error:
             raise ModelUnreachable(str(error)) from None
+
+
+def _start(server: ModelServer, unload: Callable[[], bool]) -> None:
+    while True:
+        try:
+            return server.start()
+        except NoRoom:
+            if not unload():
+                raise ModelUnreachable("the container has no memory for the model") from None
 
 
 def _missing() -> AwsError:
