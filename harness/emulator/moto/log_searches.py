@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from harness.emulator.door.errors import AwsError
-from harness.emulator.moto.log_patterns import LogPattern
+from harness.emulator.logs.patterns import LogPattern
 from harness.emulator.moto.patches import Patch
 
 

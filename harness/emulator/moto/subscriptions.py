@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.emulator.door.errors import AwsError
 from harness.emulator.events.deliveries import Deliveries
-from harness.emulator.moto.log_patterns import LogPattern
+from harness.emulator.logs.patterns import LogPattern
 from harness.emulator.moto.patches import Patch
 
 SERVICE = "logs.amazonaws.com"
