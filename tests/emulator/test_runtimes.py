@@ -177,23 +177,70 @@ const ask = (method, path, body) => new Promise((resolve, reject) => {
 """What aws-lambda-ric does, as far as the Runtime API goes; the real one has to be compiled."""
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="needs node on this machine")
-def test_nodejs_runs_under_the_client_on_the_path(client, role, tmp_path, monkeypatch):
-    program = tmp_path / "client" / "bin" / "aws-lambda-ric"
+@pytest.fixture
+def node_client(tmp_path, monkeypatch):
+    """What stands for AWS's client, on ``PATH``; packages lie beside it, as the AWS SDK does."""
+    if not shutil.which("node"):
+        pytest.skip("needs node on this machine")
+    packages = tmp_path / "node_modules"
+    program = packages / "aws-lambda-ric" / "bin" / "aws-lambda-ric"
     program.parent.mkdir(parents=True)
     program.write_text(NODE_CLIENT)
     program.chmod(0o755)
+    (packages / "the-sdk.js").write_text("exports.version = 3;")
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(
-            "index.js", "exports.handler = async event => ({twice: 2 * event.n, at: process.env._HANDLER})"
-        )
-    name = f"node-{uuid.uuid4().hex[:8]}"
-    code = {"ZipFile": buffer.getvalue()}
-    client.create_function(FunctionName=name, Role=role, Code=code, Runtime="nodejs20.x", Handler="index.handler")
-    assert answer(client, name, {"n": 21}) == {"twice": 42, "at": "index.handler"}
-    client.delete_function(FunctionName=name)
+
+
+@pytest.fixture
+def nodejs(client, role, node_client):
+    """Makes a function of the source of a module ``index``."""
+    made = []
+
+    def make(source):
+        buffer, name = io.BytesIO(), f"node-{uuid.uuid4().hex[:8]}"
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("index.js", source)
+        code = {"ZipFile": buffer.getvalue()}
+        given = {"Role": role, "Code": code, "Runtime": "nodejs20.x", "Handler": "index.handler"}
+        made.append(name)
+        return client.create_function(FunctionName=name, **given)["FunctionArn"]
+
+    yield make
+    for name in made:
+        client.delete_function(FunctionName=name)
+
+
+def test_nodejs_runs_under_the_client_on_the_path(client, nodejs):
+    name = nodejs(
+        "exports.handler = async event => "
+        "({twice: 2 * event.n, at: process.env._HANDLER, sdk: require('the-sdk').version})"
+    )
+    assert answer(client, name, {"n": 21}) == {"twice": 42, "at": "index.handler", "sdk": 3}
+
+
+CUSTOM = """
+const https = require('https');
+exports.handler = event => new Promise((resolve, reject) => {
+  const {hostname, pathname, search} = new URL(event.ResponseURL);
+  const body = JSON.stringify({...event, Status: 'SUCCESS', PhysicalResourceId: 'made', Data: {Host: hostname}});
+  const headers = {'content-length': body.length};
+  const request = https.request({hostname, port: 443, path: pathname + search, method: 'PUT', headers}, resolve);
+  request.on('error', reject); request.end(body);
+}).then(answer => answer.statusCode);
+"""
+"""Answers as AWS's cfn-response for Node.js and the CDK's own do: by https, to the name of the host alone."""
+
+
+def test_a_custom_resource_in_nodejs_answers_by_the_name_of_aws_s_host(nodejs):
+    cfn, stack = boto3.client("cloudformation"), f"custom-{uuid.uuid4().hex[:8]}"
+    resource = {"Type": "Custom::Thing", "Properties": {"ServiceToken": nodejs(CUSTOM)}}
+    outputs = {"Host": {"Value": {"Fn::GetAtt": ["Thing", "Host"]}}}
+    cfn.create_stack(StackName=stack, TemplateBody=json.dumps({"Resources": {"Thing": resource}, "Outputs": outputs}))
+    cfn.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+    (output,) = cfn.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
+    assert output["OutputValue"].endswith(".s3.us-east-1.amazonaws.com")
+    cfn.delete_stack(StackName=stack)
+    cfn.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
 
 
 DOCKER = """#!{python}

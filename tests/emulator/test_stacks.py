@@ -308,7 +308,23 @@ def test_exports_are_kept_while_they_are_used(cfn, name, make):
         cfn.exceptions.ClientError, match=f"Export {name}-out cannot be deleted as it is in use by {user}"
     ):
         cfn.delete_stack(StackName=name)
+    for changed, verb in (({"Name": {**output["Name"], "Value": "other"}}, "updated"), ({}, "deleted")):
+        cfn.update_stack(StackName=name, TemplateBody=json.dumps({"Resources": {"One": PARAMETER}, "Outputs": changed}))
+        assert cfn.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+        reasons = [
+            event.get("ResourceStatusReason") for event in cfn.describe_stack_events(StackName=name)["StackEvents"]
+        ]
+        assert f"Export {name}-out cannot be {verb} as it is in use by {user}" in reasons
+    assert update(cfn, user, {"Two": value_of("of its own")}) == "UPDATE_COMPLETE"
+    cfn.delete_stack(StackName=name)  # nobody uses it any more
     cfn.delete_stack(StackName=user)
+
+
+def test_events_are_in_order_by_their_times(cfn, name, make):
+    make({f"P{number}": value_of(str(number)) for number in range(9)})
+    times = [event["Timestamp"] for event in cfn.describe_stack_events(StackName=name)["StackEvents"]]
+    assert len(times) == 29
+    assert times == sorted(set(times), reverse=True)
 
 
 def update(cfn, name, resources):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.emulator.cloudformation.documents import invalid
@@ -47,6 +47,16 @@ _HANDLER_CODES = (
 )
 
 
+@dataclass(frozen=True)
+class _Was:
+    """What a stack was before an update, besides its resources."""
+
+    tags: Mapping[str, str]
+    wanted: Wanted | None
+    outputs: list[dict[str, str]]
+    imports: set[str]
+
+
 class Deployment:
     """Has a stack become what is wanted.
 
@@ -79,7 +89,16 @@ class Deployment:
         Raises:
             AwsError: ValidationError, the template cannot be evaluated.
         """
+        imports = set(self._stack.imports)
         self._planning = True
+        try:
+            return self._changes()
+        finally:
+            self._planning = False
+            self._later.clear()
+            self._stack.imports = imports
+
+    def _changes(self) -> list[dict[str, Any]]:
         found = []
         retagged = dict(self._stack.tags) != dict(self._wanted.tags) and self._stack.wanted is not None
         for name in in_order(self._declared):
@@ -99,8 +118,6 @@ class Deployment:
         for name, before in self._resources.items():
             if name not in self._declared:
                 found.append(_change("Remove", name, before.kind, before))
-        self._planning = False
-        self._later.clear()
         return found
 
     # Doing it
@@ -117,18 +134,19 @@ class Deployment:
     def update(self) -> bool:
         """Change the stack; whether that succeeded."""
         stack, before = self._stack, {name: resource.copy() for name, resource in self._resources.items()}
-        old_tags, old_wanted, old_outputs = stack.tags, stack.wanted, list(stack.outputs)
-        retagged = dict(old_tags) != dict(self._wanted.tags)
+        was = _Was(stack.tags, stack.wanted, stack.outputs, stack.imports)
+        stack.imports = set()
+        retagged = dict(was.tags) != dict(self._wanted.tags)
         stack.tags = self._wanted.tags
         replaced: list[Resource] = []
         for name in in_order(self._declared):
             try:
                 self._bring(name, retagged, replaced)
             except AwsError as error:
-                return self._roll_update_back(name, error, before, replaced, (old_tags, old_wanted, old_outputs))
+                return self._roll_update_back(name, error, before, replaced, was)
         if not self._outputs("UPDATE"):
             wrong = AwsError("ValidationError", stack.reason or "")
-            return self._roll_update_back("", wrong, before, replaced, (old_tags, old_wanted, old_outputs))
+            return self._roll_update_back("", wrong, before, replaced, was)
         stack.wanted, stack.updated = self._wanted, now()
         stack.tell("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
         gone = [self._resources.pop(name) for name in list(self._resources) if name not in self._declared]
@@ -269,17 +287,16 @@ class Deployment:
         error: AwsError,
         before: Mapping[str, Resource],
         replaced: list[Resource],
-        was: tuple[Mapping[str, str], Wanted | None, list[dict[str, str]]],
+        was: _Was,
     ) -> bool:
         stack = self._stack
-        old_tags, old_wanted, old_outputs = was
         words = f"The following resource(s) failed to update: [{failed}]. " if failed in before else ""
         words = words or (f"The following resource(s) failed to create: [{failed}]. " if failed else error.message)
         if stack.disable_rollback:
             stack.tell("UPDATE_FAILED", words)
             return False
         stack.tell("UPDATE_ROLLBACK_IN_PROGRESS", words)
-        stack.tags = old_tags
+        stack.tags = was.tags
         whole = True
         made_anew = []
         for name, old in before.items():
@@ -294,7 +311,7 @@ class Deployment:
                 self._resources[name] = old
                 stack.tell_of(old, "UPDATE_COMPLETE")
                 continue
-            provider = self._around.provider(old.kind, old_tags)
+            provider = self._around.provider(old.kind, was.tags)
             try:
                 old.made = provider.update(self._work(old), replace(new.made), new.properties)
             except AwsError as refused:
@@ -310,7 +327,7 @@ class Deployment:
         added = [self._resources.pop(name) for name in list(self._resources) if name not in before]
         for resource in [*_last_first(added), *made_anew]:
             self._remove(resource)
-        stack.wanted, stack.outputs = old_wanted, old_outputs
+        stack.wanted, stack.outputs, stack.imports = was.wanted, was.outputs, was.imports
         stack.tell("UPDATE_ROLLBACK_COMPLETE")
         return False
 
@@ -342,6 +359,8 @@ class Deployment:
                 if "Export" in output:
                     item["ExportName"] = text_of(self.evaluator.evaluate(output["Export"]["Name"]))
                 found.append(item)
+            exported = {item["ExportName"]: item["OutputValue"] for item in found if "ExportName" in item}
+            self._around.check_exports(stack, exported)
         except AwsError as error:
             stack.reason = error.message
             return False

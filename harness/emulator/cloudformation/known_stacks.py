@@ -32,6 +32,21 @@ class KnownStacks:
         """Stacks of a region that are not deleted, the oldest first."""
         return [stack for stack in self if stack.region == region and not stack.is_gone]
 
+    def check_unused(self, export: str, region: str, verb: str) -> None:
+        """Refuse that an export is changed or removed that other stacks import.
+
+        Args:
+            export: its name.
+            region: of its stack.
+            verb: what would be done, ``updated`` or ``deleted``.
+
+        Raises:
+            AwsError: ValidationError, naming those stacks.
+        """
+        users = [stack.name for stack in self.in_region(region) if export in stack.imports]
+        if users:
+            raise invalid(f"Export {export} cannot be {verb} as it is in use by {', '.join(users)}")
+
     def find(self, call: Call) -> Stack:
         """Return the stack that a request names.
 

@@ -226,7 +226,8 @@ class Stacks:
                 raise invalid(f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled")
             if stack.is_busy and not stack.status.startswith("CREATE"):
                 raise invalid(f"Stack [{stack.id}] cannot be deleted while in status {stack.status}")
-            self._check_exports(stack)
+            for export in stack.exports:
+                self._stacks.check_unused(export, stack.region, "deleted")
             retain = frozenset(texts(call.parameters, "RetainResources"))
             wanted = stack.wanted or Wanted("", {"Resources": {}}, {}, {})
             role = optional_text(call.parameters, "RoleARN") or wanted.role
@@ -235,13 +236,6 @@ class Stacks:
             stack.tell("DELETE_IN_PROGRESS", "User Initiated")
         self._begin(stack, lambda: deployment.delete(retain))
         return {}
-
-    def _check_exports(self, stack: Stack) -> None:
-        for output in stack.outputs:
-            name = output.get("ExportName")
-            users = [other.name for other in self._stacks if name in other.imports and not other.is_gone]
-            if name and users:
-                raise invalid(f"Export {name} cannot be deleted as it is in use by {', '.join(users)}")
 
     def _protect(self, call: Call) -> Members:
         stack = self._stacks.find(call)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from harness.emulator.access.sessions import Actor
@@ -129,6 +129,11 @@ class Stack:
     deleted: datetime | None = None
 
     @property
+    def exports(self) -> dict[str, str]:
+        """The values that it exports, by name."""
+        return {output["ExportName"]: output["OutputValue"] for output in self.outputs if "ExportName" in output}
+
+    @property
     def is_gone(self) -> bool:
         """Whether it was deleted."""
         return self.status == "DELETE_COMPLETE"
@@ -143,7 +148,9 @@ class Stack:
         self.status = status
         if reason is not None or not status.endswith("_IN_PROGRESS"):
             self.reason = reason if reason is not None else self.reason
-        self.events.append(Event(self.name, self.id, "AWS::CloudFormation::Stack", status, reason))
+        self.events.append(
+            Event(self.name, self.id, "AWS::CloudFormation::Stack", status, reason, time=self._next_time())
+        )
 
     def tell_of(self, resource: Resource, status: str, reason: str | None = None) -> None:
         """Give a resource another status, and have a stack event say so.
@@ -154,9 +161,15 @@ class Stack:
             reason: ``ResourceStatusReason``; None: none.
         """
         resource.status, resource.reason, resource.changed = status, reason, now()
-        event = Event(resource.logical_id, resource.made.physical_id, resource.kind, status, reason)
+        time = self._next_time()
+        event = Event(resource.logical_id, resource.made.physical_id, resource.kind, status, reason, time=time)
         stamp = event.time.strftime("%Y-%m-%dT%H:%M:%S.") + f"{event.time.microsecond // 1000:03d}Z"
         self.events.append(replace(event, id=f"{resource.logical_id}-{status}-{stamp}"))
+
+    def _next_time(self) -> datetime:
+        """The time of another event: tools sort them by their milliseconds, so no two share one."""
+        time = now()
+        return max(time, self.events[-1].time + timedelta(milliseconds=1)) if self.events else time
 
 
 @dataclass

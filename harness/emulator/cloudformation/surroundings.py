@@ -106,11 +106,20 @@ class StackSurroundings:
     def imported(self, stack: Stack, name: str) -> str:
         """The value of an export, which *stack* uses from now on."""
         for other in self._stacks.in_region(stack.region):
-            for output in other.outputs:
-                if output.get("ExportName") == name:
-                    stack.imports.add(name)
-                    return output["OutputValue"]
+            if name in other.exports:
+                stack.imports.add(name)
+                return other.exports[name]
         raise invalid(f"No export named {name} found. Rollback requested by user.")
+
+    def check_exports(self, stack: Stack, now: Mapping[str, str]) -> None:
+        """Refuse that *stack* exports *now* where others import what it has exported until now, and another value.
+
+        Raises:
+            AwsError: ValidationError, naming the export and those stacks.
+        """
+        for name, value in stack.exports.items():
+            if now.get(name) != value:
+                self._stacks.check_unused(name, stack.region, "updated" if name in now else "deleted")
 
     def dynamic(self, stack: Stack, service: str, key: str) -> str:
         """Return the value of ``{{resolve:service:key}}``.

@@ -18,6 +18,7 @@ from harness.emulator.lambda_.runtime import Process, start_process
 CLIENT = "aws-lambda-ric"
 """The npm package; it compiles a part of itself when it is installed."""
 _PATIENCE = 10.0
+_THROUGH_PROXY = Path(__file__).with_name("through_proxy.cjs")
 
 
 class NodeRuntime:
@@ -62,10 +63,10 @@ class NodeRuntime:
             task_root: folder of its code; not named here, as Node.js starts in it.
             layers_root: what stands in for ``/opt``; None where it has no layers.
         """
-        paths = []
+        paths = [self._client.parents[2]]  # AWS's /var/runtime/node_modules, which has the AWS SDK
         if layers_root is not None:
             node = layers_root / "nodejs"
-            paths = [node / f"node{self.version}" / "node_modules", node / "node_modules"]
+            paths = [node / f"node{self.version}" / "node_modules", node / "node_modules", *paths]
         return {
             "LANG": "en_US.UTF-8",
             "PATH": os.pathsep.join((str(Path(self._node).parent), os.defpath)),
@@ -84,7 +85,8 @@ class NodeRuntime:
             environment: all variables that it sees.
             descriptor: file descriptor that its output goes to.
         """
-        return start_process([self._node, str(self._client), function.handler], task_root, environment, descriptor)
+        begun = [self._node, "--require", str(_THROUGH_PROXY)] if "HTTPS_PROXY" in environment else [self._node]
+        return start_process([*begun, str(self._client), function.handler], task_root, environment, descriptor)
 
     def end(self, process: Process) -> None:
         """Leave it: its process group is all there is."""
