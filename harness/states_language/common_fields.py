@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.states_language.effects import Json
 from harness.states_language.fields import constant
+from harness.states_language.machine import JSONPATH
 from harness.states_language.state_rules import StateRules
 
 _JSONPATH_ONLY = (
@@ -34,27 +35,33 @@ class CommonFields(StateRules):
 
     def _language(self) -> None:
         state, at = self._state, self._at
-        language = state.get("QueryLanguage")
-        if language not in (None, "JSONPath", "JSONata"):
-            words = "The field 'QueryLanguage' should have one of these values: [JSONPath, JSONata]"
-            self._wrong(words, f"{at}/QueryLanguage")
-        if language == "JSONPath" and self._flow.jsonata:
+        language = state.get("QueryLanguage", JSONPATH)
+        if language == JSONPATH and "QueryLanguage" in state and self._flow.jsonata:
             self._wrong("'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine", at)
-        self._jsonata = self._flow.jsonata or language == "JSONata"
+            self._jsonata = False
+            return
+        self._jsonata = self._flow.jsonata or language != JSONPATH
         refused = _JSONPATH_ONLY if self._jsonata else _JSONATA_ONLY
-        spoken, other = ("JSONata", "JSONPath") if self._jsonata else ("JSONPath", "JSONata")
         for name in refused:
             if name in state:
-                self._wrong(
-                    f"The QueryLanguage is set to '{spoken}', but field '{name}' is only supported for the "
-                    f"'{other}' QueryLanguage",
-                    at,
-                )
+                self._other_language(name, at)
+        self._flow.found.language(language, f"{at}/QueryLanguage")
+
+    def _other_language(self, name: str, at: str) -> None:
+        """Refuse a field that only states of the other language have."""
+        spoken, other = ("JSONata", "JSONPath") if self._jsonata else ("JSONPath", "JSONata")
+        self._wrong(
+            f"The QueryLanguage is set to '{spoken}', but field '{name}' is only supported for the '{other}' "
+            "QueryLanguage",
+            at,
+        )
 
     def _transition(self) -> str | None:
         target, end = self._state.get("Next"), self._state.get("End")
         if (target is None) == (not end):
             self._wrong("Exactly one of these fields is required: [Next, End]", self._at)
+        if end is not None:
+            self._flow.found.typed(end, bool, f"{self._at}/End")
         if target is not None:
             self._leads("Next", target)
         return target if isinstance(target, str) else None
@@ -82,8 +89,7 @@ class CommonFields(StateRules):
         return read
 
     def _variables(self, assign: Json, at: str) -> None:
-        if not isinstance(assign, dict):
-            self._wrong("Value must be a JSON object", at)
+        if not self._flow.found.typed(assign, dict, at):
             return
         for name in assign:
             plain = name.removesuffix(".$") if not self._jsonata else name

@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 from harness.states_language import text as json_text
 from harness.states_language.diagnostics import Diagnostic, Diagnostics
-from harness.states_language.known_fields import MACHINE, unsupported
-from harness.states_language.machine import JSONATA, Machine
+from harness.states_language.known_fields import MACHINE
+from harness.states_language.machine import JSONPATH, Machine
+from harness.states_language.state_fields import MAX_TIMEOUT
 from harness.states_language.states import FlowReader
 
 __all__ = ["Diagnostic", "InvalidDefinition", "diagnose", "parse"]
@@ -33,7 +34,7 @@ class InvalidDefinition(Exception):
     """
 
     def __init__(self, diagnostics: list[Diagnostic]) -> None:
-        words = ", ".join(str(diagnostic) for diagnostic in diagnostics)
+        words = ", ".join(str(diagnostic) for diagnostic in diagnostics if diagnostic.severity == "ERROR")
         self.message = f"Invalid State Machine Definition: '{words}'"
         self.diagnostics = diagnostics
         super().__init__(self.message)
@@ -83,19 +84,16 @@ def _read(text: str, kind: str, known: Known | None) -> tuple[Machine | None, li
     if not isinstance(definition, dict):
         found.add("Definition must be a valid JSON object")
         return None, found.all
-    language = definition.get("QueryLanguage", "JSONPath")
-    if language not in ("JSONPath", JSONATA):
-        found.add("The field 'QueryLanguage' should have one of these values: [JSONPath, JSONata]", "/QueryLanguage")
-    for words in unsupported(definition, MACHINE):
-        found.add(words, "/")
+    language = definition.get("QueryLanguage", JSONPATH)
+    found.language(language, "/QueryLanguage")
+    jsonata = language != JSONPATH
+    found.fields(definition, MACHINE, "/")
     timeout = definition.get("TimeoutSeconds")
-    if timeout is not None and (
-        not isinstance(timeout, int) or isinstance(timeout, bool) or not 0 < timeout <= 99999999
-    ):
-        found.add("The value for the field 'TimeoutSeconds' must be a positive integer", "/TimeoutSeconds")
-    reader = FlowReader(found, kind, language == JSONATA, known)
+    if timeout is not None:
+        found.number(timeout, "/TimeoutSeconds", 1, MAX_TIMEOUT)
+    reader = FlowReader(found, kind, jsonata, known)
     flow = reader.flow(definition, "")
-    if flow is None or found.all:
+    if flow is None or found.failed:
         return None, found.all
     machine = Machine(
         start_at=flow.start_at,
@@ -103,10 +101,10 @@ def _read(text: str, kind: str, known: Known | None) -> tuple[Machine | None, li
         text=text,
         kind=kind,
         timeout=timeout,
-        jsonata=language == JSONATA,
+        jsonata=jsonata,
         comment=definition.get("Comment"),
     )
-    return machine, []
+    return machine, found.all
 
 
 _TOKEN = re.compile(r"[A-Za-z_$][\w$]*")

@@ -14,6 +14,7 @@ import math
 import operator
 import re
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
@@ -21,12 +22,22 @@ from typing import Any
 
 from jsonata import Jsonata
 from jsonata.jexception import JException
+from jsonata.signature import Signature
 from jsonata.utils import Utils
 
 from harness.states_language.bounded_regex import compile_bounded
 from harness.states_language.effects import Json
 from harness.states_language.errors import EvaluationError, SyntaxFault, UnsupportedFault
-from harness.states_language.jsonata_errors import DEEPEST, LimitError, too_deep, too_large, too_long, words
+from harness.states_language.jsonata_errors import (
+    DEEPEST,
+    InternalError,
+    LimitError,
+    mismatch,
+    too_deep,
+    too_large,
+    too_long,
+    words,
+)
 from harness.states_language.jsonata_functions import FUNCTIONS, MADE, MOST_BYTES, Make
 from harness.states_language.jsonata_references import unsupported
 
@@ -96,6 +107,9 @@ class Expression:
             raise EvaluationError(ERROR, f"threw an error during evaluation. {words(error)}") from None
         except LimitError as error:
             raise EvaluationError(ERROR, f"threw an error during evaluation: {error}") from None
+        except InternalError:
+            told = uuid.UUID(int=random.getrandbits(128), version=4)
+            raise EvaluationError(ERROR, f"threw an internal error during evaluation. {told}") from None
         except RecursionError:
             raise EvaluationError(ERROR, f"threw an error during evaluation: {too_deep()}") from None
         except (ZeroDivisionError, OverflowError):
@@ -150,12 +164,30 @@ class _Evaluator(Jsonata):  # type: ignore[misc]
             input: of the expression.
             environment: in which it is called.
         """
+        if isinstance(proc, (str, int, float, list, Mapping)):
+            raise JException("T1006", 0)  # the library's own way prints it
         result = super().apply(proc, args, input, environment)
         if isinstance(result, (str, list, Mapping)):
             hold = (getattr(proc, "environment", None) or environment).lookup(_MADE)
             if hold is not None:
                 hold(result)
         return result
+
+    def validate_arguments(self, signature: Any, args: Any, context: Any) -> Any:
+        """Hold arguments to a function's signature, and name the first that does not match.
+
+        Args:
+            signature: of the function.
+            args: as they are given.
+            context: of the expression, which may stand for one.
+        """
+        try:
+            return super().validate_arguments(signature, args, context)
+        except JException as error:
+            wanted = getattr(signature, "signature", None)
+            if error.error == "T0410" and isinstance(wanted, Signature):
+                error.current = mismatch(wanted, args)
+            raise
 
     def evaluate_numeric_expression(self, lhs: Any, rhs: Any, op: str | None) -> Any:
         """Calculate in 64-bit floating point, as JSONata's own implementation in JavaScript does.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from jsonata.jexception import JException
+from jsonata.signature import Signature
 
 _PLACE = re.compile(r"\{\{\w+\}\}")
 _TYPES = {"a": "arrays", "b": "booleans", "f": "functions", "n": "numbers", "o": "objects", "s": "strings"}
@@ -17,6 +19,27 @@ DEEPEST = 100
 
 class LimitError(Exception):
     """An evaluation passes a limit; its words are AWS's."""
+
+
+class InternalError(Exception):
+    """AWS's own evaluator fails; it gives no reason, but a number."""
+
+
+def mismatch(signature: Signature, args: Sequence[Any]) -> int:
+    """Return the number of the first argument that does not match a signature, as the reference implementation does.
+
+    Args:
+        signature: of the function.
+        args: that it was given.
+    """
+    given, pattern, good = "".join(map(signature.get_symbol, args)), "", 0
+    for parameter in signature._params:
+        pattern += parameter.regex
+        found = re.match(pattern, given)
+        if found is None:
+            break
+        good = found.end()
+    return good + 1
 
 
 def too_long() -> LimitError:

@@ -5,8 +5,10 @@ https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html#json
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import math
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
@@ -18,7 +20,7 @@ from jsonata.functions import Functions
 from jsonata.jexception import JException
 from jsonata.utils import Utils
 
-from harness.states_language.jsonata_errors import too_large
+from harness.states_language.jsonata_errors import InternalError, too_large
 from harness.states_language.text import loads
 
 MOST_BYTES = 6_990_256
@@ -188,6 +190,48 @@ def _pictured(function: Callable[..., Any], picture: int, count: int) -> Callabl
     return call
 
 
+def _format_number(value: Any = None, picture: str = "", options: Any = None) -> Any:
+    try:
+        return _pictured(Functions.format_number, 1, 3)(value, picture, options)
+    except JException as error:
+        if error.error == "D3085" and picture:  # nothing in it is active: the last rule that is broken is told
+            raise JException("D3086", -1) from None
+        raise
+
+
+def _parse_integer(text: Any = None, picture: Any = None) -> Any:
+    try:
+        return _pictured(Functions.parse_integer, 1, 2)(text, picture)
+    except ValueError:
+        return math.nan
+
+
+def _format_base(value: Any = None, radix: Any = None) -> Any:
+    if radix is not None and not 2 <= int(radix) <= 36:
+        raise JException("D3100", -1, radix)
+    return Functions.format_base(value, radix)
+
+
+def _sort(items: Any = None, comparator: Any = None) -> Any:
+    kinds = {str if isinstance(item, str) else type(None) if not _is_number(item) else float for item in items or ()}
+    if comparator is None and len(items or ()) > 1 and (len(kinds) > 1 or type(None) in kinds):
+        raise JException("D3070", -1)
+    return Functions.sort(items, comparator)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _base64_decode(text: str | None = None) -> Any:
+    if text is None:
+        return None
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode()
+    except ValueError:
+        raise InternalError from None
+
+
 def _or(function: Callable[..., Any], code: str) -> Callable[..., Any]:
     """*function* of the library, with the code that its own errors of Python have in the language."""
 
@@ -203,7 +247,7 @@ def _or(function: Callable[..., Any], code: str) -> Callable[..., Any]:
 Make = Callable[[Random, float], Any]
 FUNCTIONS: Mapping[str, Callable[[str], Any]] = {
     "partition": _fixed(_partition, "<a-n:a>"),
-    "range": _fixed(_range, "<nnn:a>"),
+    "range": _fixed(_range, "<n?n?n?:a>"),
     "hash": _fixed(_hash, "<s-s?:s>"),
     "parse": _fixed(_parse, "<s-:x>"),
     "pad": _fixed(_pad, "<s-ns?:s>"),
@@ -211,9 +255,12 @@ FUNCTIONS: Mapping[str, Callable[[str], Any]] = {
     "replace": _fixed(_replace, "<s-(sf)(sf)n?:s>"),
     "distinct": _fixed(_distinct, "<x:x>"),
     "zip": _fixed(_zip, "<a+>"),
-    "formatNumber": _fixed(_pictured(Functions.format_number, 1, 3), "<n-so?:s>"),
+    "formatNumber": _fixed(_format_number, "<n-so?:s>"),
+    "formatBase": _fixed(_format_base, "<n-n?:s>"),
+    "sort": _fixed(_sort, "<af?:a>"),
+    "base64decode": _fixed(_base64_decode, "<s-:s>"),
     "formatInteger": _fixed(_pictured(Functions.format_integer, 1, 2), "<n-s:s>"),
-    "parseInteger": _fixed(_pictured(Functions.parse_integer, 1, 2), "<s-s:n>"),
+    "parseInteger": _fixed(_parse_integer, "<s-s:n>"),
     "toMillis": _fixed(_or(_pictured(Functions.datetime_to_millis, 1, 2), "D3110"), "<s-s?:n>"),
     "fromMillis": _fixed(_pictured(Functions.datetime_from_millis, 1, 3), "<n-s?s?:s>"),
     "number": _fixed(_or(lambda value=None: Functions.number(value), "D3030"), "<(nsb)-:n>"),

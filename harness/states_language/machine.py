@@ -10,7 +10,7 @@ from harness.states_language.effects import Json
 from harness.states_language.fields import Evaluator
 
 JSONPATH = "JSONPath"
-JSONATA = "JSONata"
+JSONPATH = "JSONPath"
 
 
 @dataclass(frozen=True, kw_only=True)

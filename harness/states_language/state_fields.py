@@ -19,7 +19,6 @@ from harness.states_language.fields import (
     is_intrinsic,
     is_jsonata,
 )
-from harness.states_language.known_fields import unsupported
 from harness.states_language.machine import Limit
 
 if TYPE_CHECKING:
@@ -45,12 +44,12 @@ class StateFields:
         self._flow = flow
         self._name = name
         self._state: dict[str, Json] = state if isinstance(state, dict) else {}
-        self._is_object = isinstance(state, dict)
+        self._given = state
         self._at = at
         self._targets = targets
         self._jsonata = flow.jsonata
 
-    def _limit(self, name: str, least: int = 0, whole: bool = True) -> Limit | None:
+    def _limit(self, name: str, least: float, most: float | None = None, whole: bool = True) -> Limit | None:
         state, path = self._state, f"{name}Path"
         if path in state:
             if name in state:
@@ -61,11 +60,7 @@ class StateFields:
         value = state[name]
         if self._jsonata and is_jsonata(value):
             return Limit(evaluate=self._compiled(value, name), field=name)
-        good = is_whole(value) if whole else isinstance(value, int | float) and not isinstance(value, bool)
-        if not good or not least <= value <= (MAX_TIMEOUT if whole else 100):
-            kind = "integer" if whole else "number"
-            words = f"The value for the field '{name}' must be a {'positive' if least else 'non-negative'} {kind}"
-            self._wrong(words, f"{self._at}/{name}")
+        self._flow.found.number(value, f"{self._at}/{name}", least, most, whole)
         return Limit(evaluate=constant(value), field=name)
 
     def _any(self, value: Json, field: str) -> Evaluator:
@@ -109,32 +104,32 @@ class StateFields:
 
     def _named(self, name: str) -> Evaluator:
         value = self._state[name]
-        if not isinstance(value, str):
-            self._wrong("Value is not a valid JSONPath", f"{self._at}/{name}")
+        if not self._flow.found.text(value, f"{self._at}/{name}"):
             return constant(None)
         return self._guarded(lambda: compile_named(value, name), name)
 
-    def _literal(self, name: str, kind: type) -> Evaluator | None:
+    def _literal(self, name: str) -> Evaluator | None:
         if name not in self._state:
             return None
         value = self._state[name]
-        if not isinstance(value, kind):
-            self._wrong("Value must be a string", f"{self._at}/{name}")
+        if not self._flow.found.text(value, f"{self._at}/{name}"):
             return None
         return self._compiled(value, name) if self._jsonata else constant(value)
 
     def _result_path(self, value: Json, at: str) -> tuple[str | int, ...] | None:
         if value is None:
             return None
+        if not self._flow.found.text(value, at):
+            return ()
         try:
             return compile_reference(value)
-        except (SyntaxFault, AttributeError, TypeError):
-            self._wrong("Value is not a Reference Path", at)
+        except SyntaxFault:
+            self._wrong(no_reference(value), at)
             return ()
 
     def _items(self, name: str) -> list[tuple[int, Json]]:
         value = self._state.get(name, [])
-        return list(enumerate(value)) if isinstance(value, list) else []
+        return list(enumerate(value)) if self._flow.found.typed(value, list, f"{self._at}/{name}") else []
 
     def _require(self, name: str) -> bool:
         if name not in self._state:
@@ -143,16 +138,14 @@ class StateFields:
         return True
 
     def _leads(self, place: str, target: Json) -> None:
-        self._targets.append((f"{self._at}/{place}", str(target), self._name))
-
-    def _supported(self, given: dict[str, Json], known: frozenset[str], at: str) -> None:
-        for words in unsupported(given, known):
-            self._wrong(words, at)
+        if self._flow.found.text(target, f"{self._at}/{place}"):
+            self._targets.append((f"{self._at}/{place}", target, self._name))
 
     def _wrong(self, message: str, at: str) -> None:
         self._flow.found.add(message, at)
 
 
-def is_whole(value: Json) -> bool:
-    """Return whether a value is a whole number; booleans are none."""
-    return isinstance(value, int) and not isinstance(value, bool)
+def no_reference(path: str) -> str:
+    """Return AWS's words for a path that is no reference path."""
+    words = "Value is not a Reference Path"
+    return words if path.startswith("$") else f"{words}: Reference path didn't start with '$'"

@@ -6,31 +6,29 @@ from collections.abc import Mapping
 
 from harness.states_language import timestamps
 from harness.states_language.choice import OPERATORS, Condition, Rule, compile_condition
+from harness.states_language.diagnostics import TOO_DEEP
 from harness.states_language.effects import Json
 from harness.states_language.errors import SyntaxFault
-from harness.states_language.known_fields import CATCHER, RETRIER
+from harness.states_language.known_fields import CATCHER, CHOICE_RULE, RETRIER
 from harness.states_language.machine import Catcher, Retrier
-from harness.states_language.state_fields import MAX_TIMEOUT, StateFields, is_whole
+from harness.states_language.state_fields import MAX_TIMEOUT, StateFields, no_reference
 
 
 class StateRules(StateFields):
     """Reads what has ``ErrorEquals``, and what a Choice state goes by."""
 
-    def _retrier(self, item: Json, at: str) -> Retrier | None:
-        if not isinstance(item, dict) or not self._errors(item, at):
+    def _retrier(self, item: Json, at: str, last: bool) -> Retrier | None:
+        found = self._flow.found
+        if not found.typed(item, dict, at) or not self._errors(item, at, last):
             return None
-        self._supported(item, RETRIER, at)
+        found.fields(item, RETRIER, at)
         for name, least in (("IntervalSeconds", 1), ("MaxAttempts", 0), ("MaxDelaySeconds", 1)):
-            if name in item and (not is_whole(item[name]) or not least <= item[name] <= MAX_TIMEOUT):
-                self._wrong(f"The value for the field '{name}' must be an integer of at least {least}", f"{at}/{name}")
+            if name in item and not found.number(item[name], f"{at}/{name}", least, MAX_TIMEOUT):
                 return None
         backoff = item.get("BackoffRate", 2.0)
-        if not isinstance(backoff, int | float) or backoff < 1:
-            self._wrong("The value for the field 'BackoffRate' must be at least 1.0", f"{at}/BackoffRate")
+        if not found.number(backoff, f"{at}/BackoffRate", 1.0, whole=False):
             return None
-        if item.get("JitterStrategy", "NONE") not in ("FULL", "NONE"):
-            words = "The field 'JitterStrategy' should have one of these values: [FULL, NONE]"
-            self._wrong(words, f"{at}/JitterStrategy")
+        found.one_of(item.get("JitterStrategy", "NONE"), ("FULL", "NONE"), f"{at}/JitterStrategy")
         return Retrier(
             errors=tuple(item["ErrorEquals"]),
             interval=item.get("IntervalSeconds", 1),
@@ -40,10 +38,11 @@ class StateRules(StateFields):
             full_jitter=item.get("JitterStrategy") == "FULL",
         )
 
-    def _catcher(self, item: Json, at: str) -> Catcher | None:
-        if not isinstance(item, dict) or not self._errors(item, at):
+    def _catcher(self, item: Json, at: str, last: bool) -> Catcher | None:
+        found = self._flow.found
+        if not found.typed(item, dict, at) or not self._errors(item, at, last):
             return None
-        self._supported(item, CATCHER, at)
+        found.fields(item, CATCHER, at)
         if "Next" not in item:
             self._wrong("These fields are required: [Next]", at)
             return None
@@ -60,25 +59,31 @@ class StateRules(StateFields):
             assign=self._any(item["Assign"], f"{place}/Assign") if "Assign" in item else None,
         )
 
-    def _errors(self, item: Mapping[str, Json], at: str) -> bool:
-        errors = item.get("ErrorEquals")
-        if errors is None:
+    def _errors(self, item: Mapping[str, Json], at: str, last: bool) -> bool:
+        found, place = self._flow.found, f"{at}/ErrorEquals"
+        if "ErrorEquals" not in item:
             self._wrong("These fields are required: [ErrorEquals]", at)
             return False
-        if not isinstance(errors, list) or not errors or not all(isinstance(name, str) for name in errors):
-            self._wrong("Value cannot be empty", f"{at}/ErrorEquals")
+        errors = item["ErrorEquals"]
+        if not found.typed(errors, list, place):
             return False
+        if not errors:
+            self._wrong("Value cannot be empty", place)
+        for index, name in enumerate(errors):
+            if found.text(name, f"{place}[{index}]") and name == "States.ALL" and not (last and len(errors) == 1):
+                self._wrong("States.ALL must appear alone and at end of list", f"{place}[{index}]")
         return True
 
     def _rule(self, item: Json, at: str) -> Rule | None:
-        if not isinstance(item, dict):
-            self._wrong("Value must be a JSON object", at)
+        found = self._flow.found
+        if not found.typed(item, dict, at):
             return None
         place = at.removeprefix(self._at + "/")
         if "Next" not in item:
             self._wrong("These fields are required: [Next]", at)
             return None
         self._leads(f"{place}/Next", item["Next"])
+        found.fields(item, CHOICE_RULE[self._jsonata] | (frozenset() if self._jsonata else OPERATORS), at)
         condition: Condition
         if self._jsonata:
             if "Condition" not in item:
@@ -101,37 +106,56 @@ class StateRules(StateFields):
         )
 
     def _comparison(self, rule: Json, at: str, depth: int = 0) -> bool:
-        if not isinstance(rule, dict) or depth > 50:
-            self._wrong("Value must be a JSON object", at)
+        if depth > 50:
+            self._flow.found.add("The states are too deeply nested.", at, TOO_DEEP)
             return False
+        if not self._flow.found.typed(rule, dict, at):
+            return False
+        if depth and "Next" in rule:
+            self._wrong("Field 'Next' is not supported", at)
         combined = [name for name in ("Not", "And", "Or") if name in rule]
         operators = [name for name in rule if name in OPERATORS]
         if len(combined) + len(operators) != 1:
             self._wrong("Exactly one comparison operator is required", at)
             return False
         if operators:
-            if not isinstance(rule.get("Variable"), str):
+            if "Variable" not in rule:
                 self._wrong("These fields are required: [Variable]", at)
+                return False
+            if not self._reference(rule["Variable"], f"{at}/Variable"):
                 return False
             return self._operand(operators[0], rule[operators[0]], f"{at}/{operators[0]}")
         name = combined[0]
         if name == "Not":
             return self._comparison(rule["Not"], f"{at}/Not", depth + 1)
-        if not isinstance(rule[name], list) or not rule[name]:
+        if not self._flow.found.typed(rule[name], list, f"{at}/{name}"):
+            return False
+        if not rule[name]:
             self._wrong("Value cannot be empty", f"{at}/{name}")
             return False
         found = [self._comparison(part, f"{at}/{name}[{index}]", depth + 1) for index, part in enumerate(rule[name])]
         return all(found)
 
     def _operand(self, name: str, value: Json, at: str) -> bool:
+        found = self._flow.found
         if name.startswith("Is") or name == "BooleanEquals":
-            good, words = isinstance(value, bool), "Value must be a boolean"
-        elif name.endswith("Path") or name.startswith("String"):
-            good, words = isinstance(value, str), "Value must be a string"
-        elif name.startswith("Numeric"):
-            good, words = isinstance(value, int | float) and not isinstance(value, bool), "Value must be a number"
-        else:
-            good, words = timestamps.parse(value) is not None, "String does not match RFC3339 timestamp"
+            return found.typed(value, bool, at)
+        if name.endswith("Path"):
+            return self._reference(value, at)
+        if name.startswith("Numeric"):
+            return found.number(value, at, float("-inf"), whole=False)
+        if not found.text(value, at):
+            return False
+        good = name.startswith("String") or timestamps.parse(value) is not None
         if not good:
-            self._wrong(words, at)
+            self._wrong("String does not match RFC3339 timestamp", at)
+        return good
+
+    def _reference(self, value: Json, at: str) -> bool:
+        """Return whether a value is a path that a choice rule can have; say so where it is not."""
+        if not self._flow.found.text(value, at):
+            return False
+        good: bool = value.startswith("$")
+        if not good:
+            self._wrong(no_reference(value), at)
         return good

@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from harness.states_language import timestamps
-from harness.states_language.diagnostics import DUPLICATE, MISSING, Diagnostics
+from harness.states_language.diagnostics import DUPLICATE, ENDLESS, INVALID_NAME, MISSING, Diagnostics
 from harness.states_language.effects import Json
 from harness.states_language.fields import (
     Evaluator,
     constant,
     is_jsonata,
 )
-from harness.states_language.known_fields import of_type
+from harness.states_language.known_fields import BRANCH, PROCESSOR, of_type
 from harness.states_language.machine import (
     Choice,
     Fail,
@@ -29,7 +29,8 @@ from harness.states_language.machine import (
     Wait,
 )
 from harness.states_language.map_fields import MapFields
-from harness.states_language.state_fields import MAX_TIMEOUT, is_whole
+from harness.states_language.state_fields import MAX_TIMEOUT
+from harness.states_language.static_values import warn_of_static
 
 _TYPES = ("Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map")
 _NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,80}")
@@ -50,6 +51,7 @@ class FlowReader:
         self.kind = kind
         self.jsonata = jsonata
         self.known = known
+        self.labels: set[str] = set()
         self._names: set[str] = set()
 
     @contextmanager
@@ -61,19 +63,24 @@ class FlowReader:
 
     def flow(self, scope: Json, at: str) -> Flow | None:
         """Read what has ``StartAt`` and ``States``, at the location *at*."""
-        if not isinstance(scope, dict):
-            self.found.add("Value must be a JSON object", at or "/")
+        if not self.found.typed(scope, dict, at or "/"):
             return None
+        if at:
+            self.found.fields(scope, PROCESSOR if at.endswith(("/ItemProcessor", "/Iterator")) else BRANCH, at)
         missing = [name for name in ("States", "StartAt") if name not in scope]
         if missing:
             self.found.add(f"These fields are required: [{', '.join(missing)}]", at or "/")
             return None
         states = scope["States"]
-        if not isinstance(states, dict) or not states:
+        if not self.found.typed(states, dict, f"{at}/States"):
+            return None
+        if not states:
             self.found.add("Value cannot be empty", f"{at}/States")
             return None
         read: dict[str, State] = {}
-        targets: list[tuple[str, str, str | None]] = [(f"{at}/StartAt", scope["StartAt"], None)]
+        targets: list[tuple[str, str, str | None]] = []
+        if self.found.text(scope["StartAt"], f"{at}/StartAt"):
+            targets.append((f"{at}/StartAt", scope["StartAt"], None))
         for name, state in states.items():
             reader = StateReader(self, name, state, f"{at}/States/{name}", targets)
             made = reader.read()
@@ -83,6 +90,9 @@ class FlowReader:
             if target not in states:
                 self.found.add(f"Missing 'Next' target: {target}", where, MISSING)
         reached = {target for _, target, origin in targets if origin != target}
+        if not at and not any(_ends(state) for state in states.values()):
+            self.found.add("Workflow has no terminal state", code=ENDLESS)
+            reached = set(states)
         for name in states:
             if name not in reached:
                 self.found.add(f'State "{name}" is not reachable.', f"{at}/States/{name}", MISSING)
@@ -93,43 +103,42 @@ class FlowReader:
         return Flow(start_at=scope["StartAt"], states=read)
 
 
+def _ends(state: Json) -> bool:
+    return isinstance(state, dict) and (state.get("Type") in ("Succeed", "Fail") or state.get("End") is True)
+
+
 class StateReader(MapFields):
     """Reads one state."""
 
     def read(self) -> State | None:
         """Return the state, or None where it is none; then something has been found."""
         state, at = self._state, self._at
-        if not self._is_object:
-            self._wrong("Value must be a JSON object", at)
+        if not self._flow.found.typed(self._given, dict, at):
             return None
         if not _NAME.fullmatch(self._name):
-            self._wrong("State name must have 1 to 80 characters", at)
+            self._flow.found.add("State name must have 1 to 80 characters", at, INVALID_NAME)
         if "Type" not in state:
             self._wrong("These fields are required: [Type]", at)
             return None
         kind = state["Type"]
         if kind not in _TYPES:
-            self._wrong(f"The field 'Type' should have one of these values: [{', '.join(_TYPES)}]", f"{at}/Type")
+            self._flow.found.one_of(kind, _TYPES, f"{at}/Type")
             return None
         self._language()
-        self._supported(state, of_type(kind), at)
+        self._flow.found.fields(state, of_type(kind), at)
+        if not self._jsonata:
+            warn_of_static(self._flow.found, state, at)
         common: dict[str, Any] = {"name": self._name, "type": kind, "jsonata": self._jsonata, "definition": state}
         if kind not in ("Choice", "Succeed", "Fail"):
             common["next"] = self._transition()
         common |= self._evaluated()
         if kind in ("Task", "Parallel", "Map"):
-            common["retry"] = tuple(
-                retrier
-                for index, item in self._items("Retry")
-                if (retrier := self._retrier(item, f"{at}/Retry[{index}]"))
-            )
-            common["catch"] = tuple(
-                catcher
-                for index, item in self._items("Catch")
-                if (catcher := self._catcher(item, f"{at}/Catch[{index}]"))
-            )
-        made: State | None = getattr(self, f"_{kind.lower()}")(common)
-        return made
+            for name, read in (("Retry", self._retrier), ("Catch", self._catcher)):
+                items = self._items(name)
+                made = (read(item, f"{at}/{name}[{index}]", index == len(items) - 1) for index, item in items)
+                common[name.lower()] = tuple(each for each in made if each)
+        state_of_kind: State | None = getattr(self, f"_{kind.lower()}")(common)
+        return state_of_kind
 
     # The types
 
@@ -146,7 +155,7 @@ class StateReader(MapFields):
             path = f"{name}Path"
             if name in self._state and path in self._state:
                 self._wrong(f"There should only be one of the following fields: [{name}, {path}]", self._at)
-            read[name.lower()] = self._named(path) if path in self._state else self._literal(name, str)
+            read[name.lower()] = self._named(path) if path in self._state else self._literal(name)
         return Fail(**common, error=read["error"], cause=read["cause"])
 
     def _wait(self, common: dict[str, Any]) -> State:
@@ -167,9 +176,9 @@ class StateReader(MapFields):
             evaluate = self._compiled(value, name)
         else:
             evaluate = constant(value)
-            if name == "Seconds" and (not is_whole(value) or not 0 <= value <= MAX_TIMEOUT):
-                self._wrong("The value for the field 'Seconds' must be a non-negative integer", at)
-            if name == "Timestamp" and timestamps.parse(value) is None:
+            if name == "Seconds":
+                self._flow.found.number(value, at, 0, MAX_TIMEOUT)
+            elif self._flow.found.text(value, at) and timestamps.parse(value) is None:
                 self._wrong("String does not match RFC3339 timestamp", at)
         if name == "Seconds":
             return Wait(**common, seconds=evaluate)
@@ -179,7 +188,7 @@ class StateReader(MapFields):
         rules = []
         if not self._require("Choices"):
             return Choice(**common)
-        if not self._state["Choices"]:
+        if self._state["Choices"] == []:
             self._wrong("Value cannot be empty", f"{self._at}/Choices")
         for index, item in self._items("Choices"):
             rule = self._rule(item, f"{self._at}/Choices[{index}]")
@@ -202,18 +211,23 @@ class StateReader(MapFields):
             if not isinstance(given, dict) or not {"RoleArn", "RoleArn.$"} & set(given):
                 self._wrong("The field 'RoleArn' is required but was missing", f"{at}/Credentials")
             credentials = self._any(given, "Credentials")
+        timeout = self._limit("TimeoutSeconds", 1, MAX_TIMEOUT)
+        heartbeat = self._limit("HeartbeatSeconds", 1, MAX_TIMEOUT)
+        longest, beat = state.get("TimeoutSeconds"), state.get("HeartbeatSeconds")
+        if isinstance(longest, int) and isinstance(beat, int) and longest < beat:
+            self._wrong("HeartbeatSeconds must be smaller than TimeoutSeconds", f"{at}/HeartbeatSeconds")
         return Task(
             **common,
             resource=resource if isinstance(resource, str) else "",
-            timeout=self._limit("TimeoutSeconds", least=1),
-            heartbeat=self._limit("HeartbeatSeconds", least=1),
+            timeout=timeout,
+            heartbeat=heartbeat,
             credentials=credentials,
         )
 
     def _parallel(self, common: dict[str, Any]) -> State:
         branches: list[Flow] = []
         if self._require("Branches"):
-            if not isinstance(self._state["Branches"], list) or not self._state["Branches"]:
+            if self._state["Branches"] == []:
                 self._wrong("Value cannot be empty", f"{self._at}/Branches")
             for index, item in self._items("Branches"):
                 branch = self._flow.flow(item, f"{self._at}/Branches[{index}]")
@@ -227,18 +241,12 @@ class StateReader(MapFields):
         if member not in state:
             self._wrong("These fields are required: [ItemProcessor]", at)
             return None
-        config = (state[member].get("ProcessorConfig") if isinstance(state[member], dict) else None) or {}
+        config = self._processor_config(state[member], f"{at}/{member}/ProcessorConfig")
         distributed = config.get("Mode") == "DISTRIBUTED"
         with self._flow.of_kind(config.get("ExecutionType") if distributed else None):
             processor = self._flow.flow(state[member], f"{at}/{member}")
         if processor is None:
             return None
-        if distributed and self._flow.kind == "EXPRESS":
-            self._wrong(
-                "Express state machine does not support DISTRIBUTED Map state", f"{at}/{member}/ProcessorConfig"
-            )
-        if distributed and "ExecutionType" not in config:
-            self._wrong("The field 'ExecutionType' is required but was missing", f"{at}/{member}/ProcessorConfig")
         selector = "ItemSelector" if "ItemSelector" in state else "Parameters"
         if selector == "Parameters":
             common.pop("parameters", None)
@@ -254,14 +262,14 @@ class StateReader(MapFields):
             items=items,
             items_path=items_path,
             selector=self._any(state[selector], selector) if selector in state else None,
-            concurrency=self._limit("MaxConcurrency"),
-            tolerated_count=self._limit("ToleratedFailureCount"),
-            tolerated_percentage=self._limit("ToleratedFailurePercentage", whole=False),
+            concurrency=self._limit("MaxConcurrency", 0),
+            tolerated_count=self._limit("ToleratedFailureCount", 0),
+            tolerated_percentage=self._limit("ToleratedFailurePercentage", 0.0, 100.0, whole=False),
             distributed=distributed,
             execution_type=config.get("ExecutionType", "STANDARD"),
             reader=self._reader(state["ItemReader"]) if "ItemReader" in state else None,
             batcher=self._batcher(state["ItemBatcher"]) if "ItemBatcher" in state else None,
             writer=self._writer(state["ResultWriter"]) if "ResultWriter" in state else None,
-            label=state.get("Label", ""),
+            label=self._label(),
             legacy=member == "Iterator",
         )

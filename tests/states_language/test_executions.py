@@ -74,7 +74,7 @@ def test_runtime_errors_are_neither_retried_nor_caught():
             **TASK,
             "Parameters": {"x.$": "$.nowhere"},
             "Retry": [{"ErrorEquals": ["States.ALL"]}],
-            "Catch": [{"ErrorEquals": ["States.ALL", "States.Runtime"], "Next": "A"}],
+            "Catch": [{"ErrorEquals": ["States.Runtime"], "Next": "A"}, {"ErrorEquals": ["States.ALL"], "Next": "A"}],
         },
         "A": {"Type": "Succeed"},
     }
@@ -162,7 +162,12 @@ def test_a_payload_that_is_too_large_fails_the_execution():
 
 
 def test_a_history_has_an_end():
-    loop = {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}}
+    leave = {"Variable": "$.left", "IsPresent": True, "Next": "C"}
+    loop = {
+        "A": {"Type": "Pass", "Next": "B"},
+        "B": {"Type": "Choice", "Choices": [leave], "Default": "A"},
+        "C": {"Type": "Succeed"},
+    }
     execution = run(loop)
     assert len(execution.events) == 25_000
     assert types(execution)[-1] == "ExecutionFailed"
@@ -400,7 +405,13 @@ def test_what_runs_beside_an_iteration_that_cannot_begin_is_ended():
 
 @pytest.mark.parametrize("template", [{"x.$": "$"}, {"x.$": "States.Array($)"}])
 def test_a_payload_that_lies_too_deep_fails_the_execution(template):
-    execution = run({"A": {"Type": "Pass", "Parameters": template, "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}})
+    leave = {"Variable": "$.left", "IsPresent": True, "Next": "C"}
+    states = {
+        "A": {"Type": "Pass", "Parameters": template, "Next": "B"},
+        "B": {"Type": "Choice", "Choices": [leave], "Default": "A"},
+        "C": {"Type": "Succeed"},
+    }
+    execution = run(states)
     assert execution.status == "FAILED"
     assert execution.error in ("States.Runtime", "States.DataLimitExceeded", "States.IntrinsicFailure")
 

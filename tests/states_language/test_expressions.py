@@ -167,6 +167,7 @@ def test_intrinsic_functions_that_fail(text, error, cause):
         ("$parse('[1, null]')", [1, None]),
         ("$distinct([1, 1, 2])", [1, 2]),
         ("1 = 1.0", True),
+        ("$parseInteger('x', '0')", "NaN"),
         # What AWS has been seen to take and give; a little more of each it refuses.
         ("[1..873782] ~> $count()", 873782),
         ("$count($range(1, 360145, 1))", 360145),
@@ -205,6 +206,27 @@ def test_what_is_random_is_the_same_for_the_same_seed():
             "1 + 'a'",
             'threw an error during evaluation. T2002: The right side of the "+" operator must evaluate to a number',
         ),
+        (
+            "$range(0, 4, 1, 2)",
+            'threw an error during evaluation. T0410: Argument 4 of function "range" does not match function signature',
+        ),
+        ("$range(0, 4)", "returned nothing (undefined)."),
+        (
+            "$formatNumber(1, 'x')",
+            "threw an error during evaluation. D3086: The sub-picture must not contain a passive character that is "
+            "preceded by an active character and that is followed by another active character",
+        ),
+        (
+            "$sort([3, 'a'])",
+            "threw an error during evaluation. D3070: The single argument form of the sort function can only be "
+            "applied to an array of strings or an array of numbers.  Use the second argument to specify a comparison "
+            "function",
+        ),
+        (
+            "$formatBase(10, 99)",
+            "threw an error during evaluation. D3100: The radix of the formatBase function must be between 2 and 36.  "
+            "It was given 99",
+        ),
         ("$number('x')", 'threw an error during evaluation. D3030: Unable to cast value to a number: "x"'),
         ("[1..873783] ~> $count()", f"threw an error during evaluation: {MEMORY}"),
         ("$count($range(1, 360146, 1))", f"threw an error during evaluation: {MEMORY}"),
@@ -217,6 +239,14 @@ def test_jsonata_that_fails_says_how(text, cause):
     with pytest.raises(EvaluationError) as raised:
         query(text)
     assert (raised.value.error, raised.value.cause) == ("States.QueryEvaluationError", cause)
+
+
+def test_what_aws_itself_fails_at_has_a_number_and_no_reason(capsys):
+    with pytest.raises(EvaluationError, match=r"threw an internal error during evaluation\. [0-9a-f-]{36}$"):
+        query("$base64decode('!!!')")
+    with pytest.raises(EvaluationError, match="T1006"):
+        query("$states.input.n(1)")
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("text", ["1 +", "(", "$a :=", "(" * 5000, "/[/"])
