@@ -76,7 +76,13 @@ class Diagnostics:
     # Values that are none of their field's
 
     def typed(self, value: Json, kind: type, location: str) -> bool:
-        """Return whether a value is of a type; say so where it is not."""
+        """Return whether a value is of a type; say so where it is not.
+
+        Args:
+            value: of the field.
+            kind: what JSON gives it in Python: ``str``, ``bool``, ``dict`` or ``list``.
+            location: JSON pointer to the field.
+        """
         good = isinstance(value, kind)
         if not good:
             self.add(f"Expected value of type [{_TYPES[kind]}]", location)
@@ -107,13 +113,25 @@ class Diagnostics:
         return False
 
     def fields(self, given: Collection[str], known: Collection[str], location: str) -> None:
-        """Refuse each field that is not known, by its name."""
+        """Refuse each field that is not known, by its name.
+
+        Args:
+            given: names of the fields that there are.
+            known: names of those that there may be.
+            location: JSON pointer to what has them.
+        """
         for name in given:
             if name not in known:
                 self.add(f"Field '{name}' is not supported", location)
 
     def one_of(self, value: Json, allowed: Collection[str], location: str) -> None:
-        """Refuse a text that is none of those that there are; say it with the field's name."""
+        """Refuse a text that is none of those that there are; say it with the field's name.
+
+        Args:
+            value: of the field.
+            allowed: what it may be.
+            location: JSON pointer to the field, whose last part is its name.
+        """
         if value not in allowed:
             name = location.rpartition("/")[2]
             self.add(f"The field '{name}' should have one of these values: [{', '.join(allowed)}]", location)
