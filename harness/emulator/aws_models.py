@@ -47,8 +47,12 @@ def models_loader() -> Loader:
     """The loader of service models, made once, as botocore's sessions and moto take it."""
     from botocore.session import Session
 
-    loader: Loader = Session().get_component("data_loader")
-    return loader
+    from harness.emulator.model_files import ModelFiles
+
+    loader = Session().get_component("data_loader")
+    loader.file_loader = ModelFiles()
+    found: Loader = loader
+    return found
 
 
 class ClientsLoader:

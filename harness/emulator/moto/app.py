@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,19 @@ if TYPE_CHECKING:
 def loader_patches() -> tuple[Patch, ...]:
     """Have moto read models with the loader of all."""
     reason = "each service would look through the folders of all models again, and parse them again"
-    return (Patch("moto.core.utils", "create_loader", reason, "ours", lambda original: models_loader),)
+    return (
+        Patch("moto.core.utils", "create_loader", reason, "ours", lambda original: models_loader),
+        Patch("moto.core.base_backend", "Session", reason, "ours", lambda original: lambda: _session(original)),
+    )
+
+
+def _session(session: Callable[..., Any]) -> Any:
+    """What moto asks for the regions of each service."""
+    import botocore.session
+
+    with_models = botocore.session.Session()
+    with_models.register_component("data_loader", models_loader())
+    return session(botocore_session=with_models)
 
 
 class MotoApp:
