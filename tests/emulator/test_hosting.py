@@ -117,6 +117,18 @@ def test_asynchronous_inference(sagemaker, runtime, bucket, model, create, told)
         assert words in message["failureReason"]
         assert object_at(answer["OutputLocation"]) is None
 
+    # The object says of what type it is, where the request does not; small requests need no object.
+    s3.put_object(Bucket=bucket, Key="in/b.png", Body=picture(0, 1), ContentType="application/x-image")
+    of_object = runtime.invoke_endpoint_async(EndpointName=name, InputLocation=f"s3://{bucket}/in/b.png")
+    inline = runtime.invoke_endpoint_async(
+        Body=picture(0, 1), S3OutputPathExtension="of/mine", Filename="one.json", **given
+    )
+    assert inline["OutputLocation"] == f"s3://{bucket}/out/of/mine/one.json"
+    for answer in (of_object, inline):
+        assert len(json.loads(until(lambda at=answer["OutputLocation"]: object_at(at)))) == 2
+    code, _ = refused(runtime.invoke_endpoint_async, Body=b"x", InputLocation="s3://a/b", **given)
+    assert code == "ValidationError"
+
     code, words = refused(runtime.invoke_endpoint, Body=b"x", **given)
     assert code == "ValidationError" and "InvokeEndpointAsync" in words
 

@@ -4,6 +4,7 @@ import io
 import json
 import tarfile
 import uuid
+from datetime import timedelta
 
 import boto3
 import pytest
@@ -124,6 +125,16 @@ def test_a_script_trains_and_serves(sagemaker, role, bucket, target):
     job = train(sagemaker, role, bucket)
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     assert job["FinalMetricDataList"][0]["Value"] > 0.9
+    published = boto3.client("cloudwatch").get_metric_statistics(
+        Namespace="/aws/sagemaker/TrainingJobs",
+        MetricName=job["FinalMetricDataList"][0]["MetricName"],
+        Dimensions=[{"Name": "TrainingJobName", "Value": job["TrainingJobName"]}],
+        StartTime=job["CreationTime"] - timedelta(minutes=1),
+        EndTime=job["TrainingEndTime"] + timedelta(minutes=1),
+        Period=60,
+        Statistics=["Average"],
+    )
+    assert [point["Average"] for point in published["Datapoints"]] == [job["FinalMetricDataList"][0]["Value"]]
     write_out(target)
     lines = log_of("/aws/sagemaker/TrainingJobs", job["TrainingJobName"])
     assert "AWS's container has scikit-learn 1.2; this process has" in lines[0]

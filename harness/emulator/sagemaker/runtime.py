@@ -101,11 +101,16 @@ class Runtime(Stateless):
         config = endpoint.asynchronous
         if config is None:
             raise AwsError("ValidationError", f"Endpoint {name} is not an asynchronous inference endpoint.")
-        source = text(given, "InputLocation", "")
-        if not source.startswith("s3://"):
-            raise AwsError("ValidationError", f"InputLocation must be an S3 URI: {source or 'none is given'}")
+        source, inline = text(given, "InputLocation", ""), "Body" in given
+        if inline == bool(source):
+            raise AwsError("ValidationError", "Exactly one of InputLocation and Body must be given.")
+        if not inline and not source.startswith("s3://"):
+            raise AwsError("ValidationError", f"InputLocation must be an S3 URI: {source}")
         inference_id = optional_text(given, "InferenceId") or str(uuid.uuid4())
-        output = new_location(config.output)
+        extension = text(given, "S3OutputPathExtension", "").strip("/")
+        place = f"{config.output}/{extension}" if extension else config.output
+        filename = optional_text(given, "Filename")
+        output = f"{place}/{filename}" if filename else new_location(place)
         failure = new_location(config.failures, "-error.out") if config.failures is not None else None
         shown = {"accept": "Accept", "contentType": "ContentType", "customAttributes": "CustomAttributes"}
         seconds = _seconds(given, "InvocationTimeoutSeconds", DEFAULT_SECONDS, 3600)

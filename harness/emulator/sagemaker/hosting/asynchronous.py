@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -76,7 +76,7 @@ class Queued:
     """As which S3 is read and written, and SNS told."""
     source: str
     request: ModelRequest
-    """Without its body, which is still in S3."""
+    """Without its body where that is still in S3."""
     given: Mapping[str, str]
     """``contentType``, ``accept`` and ``customAttributes``, as the request had them."""
     ttl: int
@@ -137,12 +137,13 @@ class AsyncInvocations:
     def _answer(self, queued: Queued) -> ModelAnswer:
         if time.time() - queued.received > queued.ttl:
             raise AwsError("ClientError", "The request expired before it could be processed.")
-        bucket, key = split_model_uri(queued.source)
-        body = self._s3(queued).get_object(Bucket=bucket, Key=key)["Body"].read()
-        request = queued.request
-        asked = ModelRequest(
-            body, request.content_type, request.accept, request.custom_attributes, seconds=request.seconds
-        )
+        asked = replace(queued.request, target_model=None)
+        if queued.source:
+            bucket, key = split_model_uri(queued.source)
+            found = self._s3(queued).get_object(Bucket=bucket, Key=key)
+            # The SDK says nowhere else but on the object what it has put there.
+            kind = queued.given.get("contentType") or found.get("ContentType") or asked.content_type
+            asked = replace(asked, body=found["Body"].read(), content_type=kind)
         answer = self._ask(queued.region, queued.endpoint, asked, queued.inference_id)
         bucket, key = split_model_uri(queued.output)
         self._s3(queued).put_object(Bucket=bucket, Key=key, Body=answer.body, ContentType=answer.content_type)
@@ -178,7 +179,7 @@ class AsyncInvocations:
             "requestParameters": {
                 **queued.given,
                 "endpointName": queued.endpoint,
-                "inputLocation": queued.source,
+                **({"inputLocation": queued.source} if queued.source else {}),
             },
             **told,
             "inferenceId": queued.inference_id,

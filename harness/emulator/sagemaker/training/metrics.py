@@ -6,7 +6,8 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/training-metrics.html
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +30,10 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/IC-tuning.html
 
 _XGBOOST = ("aucpr", "auc", "error", "logloss", "mae", "map", "merror", "mlogloss", "ndcg", "rmse", "rmsle", "mape")
 """https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost-tuning.html"""
+_MOST_FOUND = 10_000
+"""Values that are kept of a log: of a longer one, the latest."""
+_AT_ONCE = 1000
+"""https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html"""
 _NUMBER = r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
 
 
@@ -53,7 +58,7 @@ class MetricReader:
 
     def __init__(self, definitions: Sequence[Mapping[str, str]]) -> None:
         self._patterns = {item["Name"]: BoundedPattern(item["Regex"]) for item in definitions}
-        self._last: dict[str, tuple[float, datetime]] = {}
+        self._found: deque[tuple[str, float, datetime]] = deque(maxlen=_MOST_FOUND)
 
     def read(self, line: str, time: datetime) -> None:
         """Take one line of the log."""
@@ -66,10 +71,25 @@ class MetricReader:
                 continue
             if match and match.groups():
                 try:
-                    self._last[name] = (float(match[1]), time)
+                    self._found.append((name, float(match[1]), time))
                 except ValueError:
                     continue
 
     def final(self) -> list[dict[str, Any]]:
         """``FinalMetricDataList``: each metric's last value."""
-        return [{"MetricName": name, "Value": value, "Timestamp": time} for name, (value, time) in self._last.items()]
+        last = {name: (value, time) for name, value, time in self._found}
+        return [{"MetricName": name, "Value": value, "Timestamp": time} for name, (value, time) in last.items()]
+
+    def metric_data(self, job: str) -> Iterator[list[dict[str, Any]]]:
+        """All values as PutMetricData takes them, in parts.
+
+        Args:
+            job: the training job's name, which is their dimension.
+        """
+        dimensions = [{"Name": "TrainingJobName", "Value": job}]
+        data = [
+            {"MetricName": name, "Value": value, "Timestamp": time, "Dimensions": dimensions}
+            for name, value, time in self._found
+        ]
+        for first in range(0, len(data), _AT_ONCE):
+            yield data[first : first + _AT_ONCE]

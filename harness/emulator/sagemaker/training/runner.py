@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ class JobRunner(JobThread):
         folder: scratch folder; removed at the end.
         options: further options for a built-in algorithm's program, such as its local recipe.
         on_change: told whenever the job has changed.
+        publish: takes metrics as PutMetricData does.
         programs: how programs are run.
     """
 
@@ -53,6 +54,7 @@ class JobRunner(JobThread):
         options: Sequence[str],
         on_change: Callable[[TrainingJob], None],
         programs: Programs,
+        publish: Callable[[Sequence[Mapping[str, Any]]], object],
     ) -> None:
         place = (LOG_GROUP, f"{job.name}/{HOST}-{int(time.time())}")
         super().__init__(f"training-{job.name}", job.arn, job.region, role, logs, place, folder)
@@ -60,6 +62,7 @@ class JobRunner(JobThread):
         self.job = job
         self._options = options
         self._on_change = on_change
+        self._publish = publish
         self._pipes: list[ChannelPipe] = []
         self._definitions = definitions_for(
             job.image, job.parameters["AlgorithmSpecification"].get("MetricDefinitions")
@@ -108,6 +111,8 @@ class JobRunner(JobThread):
     def _end(self, status: str, secondary_status: str, message: str, reason: str | None = None) -> None:
         self._logs.flush()
         self.job.metrics = self._metrics.final()
+        for data in self._metrics.metric_data(self.job.name):
+            self._publish(data)
         self.job.end(status, secondary_status, message, reason)
         self._on_change(self.job)
 

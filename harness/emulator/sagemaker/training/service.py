@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from harness.emulator.context import EmulatorContext
 from harness.emulator.door.call import Call
@@ -23,6 +24,8 @@ from harness.emulator.sagemaker.training.layout import mode_of
 from harness.emulator.sagemaker.training.metrics import definitions_for
 from harness.emulator.sagemaker.training.runner import JobRunner, check_sources
 from harness.emulator.services import Operation
+
+logger = logging.getLogger(__name__)
 
 PATIENCE = 5.0
 """Seconds for which DescribeTrainingJob waits for a running job's end before it answers.
@@ -91,7 +94,8 @@ class TrainingJobs:
             self._record(job)
             folder = self._context.folder / "training" / uuid.uuid4().hex
             folder.mkdir(parents=True)
-            runner = JobRunner(job, role, self._context.logs, folder, self._options, self._show, self._programs)
+            logs, publish = self._context.logs, self._publisher(call)
+            runner = JobRunner(job, role, logs, folder, self._options, self._show, self._programs, publish)
             self._runners[region, name] = runner
         self._looks.begin(name, region, IN_PROGRESS)
         runner.start()
@@ -250,6 +254,19 @@ class TrainingJobs:
             experiment_config=None,
         )
         self._show(job)
+
+    def _publisher(self, call: Call) -> Callable[[Sequence[Mapping[str, object]]], object]:
+        """What puts metrics where AWS puts those of training jobs."""
+
+        def publish(data: Sequence[Mapping[str, object]]) -> None:
+            given = {"Namespace": "/aws/sagemaker/TrainingJobs", "MetricData": data}
+            put = Call("cloudwatch", "PutMetricData", given, call.region, call.account)
+            try:
+                self._context.services.call(put)
+            except AwsError as error:
+                logger.warning("metrics of training jobs cannot be published: %s", error.message)
+
+        return publish
 
     def _show(self, job: TrainingJob) -> None:
         record = backend_of(self._context.account_id, job.region).training_jobs.get(job.name)
