@@ -169,7 +169,7 @@ class Execution:
         self.now = now
         if effect_id == self._deadline and self.status == "RUNNING":
             self._deadline = None
-            return self._end("TIMED_OUT", "ExecutionTimedOut", None, None, self._root.previous)
+            return self.time_out(now)
         strand = self._open.get(effect_id)
         if strand is None or self.status != "RUNNING":
             return []
@@ -197,7 +197,9 @@ class Execution:
         if self.status != "RUNNING":
             return []
         self.now = now
-        return self._end("TIMED_OUT", "ExecutionTimedOut", None, None, self._root.previous)
+        effects = self._end("TIMED_OUT", "ExecutionTimedOut", "States.Timeout", None, 0)
+        self.error = None  # the event alone names it
+        return effects
 
     def redrive(self, now: float) -> list[Effect]:
         """Go on from where it has failed, timed out or been stopped, and return the first effects.

@@ -142,7 +142,10 @@ def test_an_api_is_called_and_its_answer_shown(call, hosts):
     assert done["status"] == "SUCCEEDED", done
     output = json.loads(done["output"])
     assert list(output) == ["Headers", "ResponseBody", "StatusCode", "StatusText"]
-    names = ["Connection", "Content-Length", "Content-Type", "Date", "x-amz-apigw-id", "x-amzn-RequestId"]
+    names = [
+        *("Connection", "Content-Length", "Content-Type", "Date", "Via", "x-amz-apigw-id", "X-Amz-Cf-Id"),
+        *("X-Amz-Cf-Pop", "x-amzn-RequestId", "X-Amzn-Trace-Id", "X-Cache"),
+    ]
     assert list(output["Headers"]) == names
     assert output["Headers"]["Content-Type"] == ["application/json"]
     assert (output["StatusCode"], output["StatusText"]) == (200, "OK")

@@ -123,6 +123,8 @@ def test_a_machine_that_takes_too_long_times_out():
     execution = Execution(machine({"W": {"Type": "Wait", "Seconds": 60, "End": True}}, TimeoutSeconds=30), {})
     assert drive(execution, lambda effect: None) == 30.0
     assert (execution.status, types(execution)[-1]) == ("TIMED_OUT", "ExecutionTimedOut")
+    assert (execution.events[-1].previous, execution.events[-1].details) == (0, {"error": "States.Timeout"})
+    assert (execution.error, execution.cause) == (None, None)
 
 
 def test_no_more_than_forty_iterations_of_an_inline_map_run_at_a_time():

@@ -8,7 +8,9 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-int
 from __future__ import annotations
 
 import json
+import os
 import re
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,7 +22,16 @@ from harness.emulator.access.permissions import Permissions
 from harness.emulator.access.sessions import Actor, RoleSession
 from harness.emulator.apigateway.mapping import Mapper
 from harness.emulator.apigateway.proxied import event_v1, event_v2, response_of
-from harness.emulator.apigateway.requests import Asked, answer, match, rank, read, request_value, route_of
+from harness.emulator.apigateway.requests import (
+    Asked,
+    answer,
+    match,
+    rank,
+    read,
+    request_value,
+    route_of,
+    through_cloudfront,
+)
 from harness.emulator.bounded_patterns import BoundedPattern
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
@@ -100,8 +111,16 @@ class FrontDoors:
     # REST
 
     def _rest(self, asked: Asked) -> Response | None:
-        if self._found(asked, "apigateway", "GetRestApi", restApiId=asked.api) is None:
+        api = self._found(asked, "apigateway", "GetRestApi", restApiId=asked.api)
+        if api is None:
             return None
+        response = self._rest_method(asked)
+        response.headers["X-Amzn-Trace-Id"] = f"Root=1-{int(time.time()):08x}-{os.urandom(12).hex()}"
+        if "EDGE" in (api.get("endpointConfiguration") or {}).get("types", ["EDGE"]):
+            response.headers.update(through_cloudfront())
+        return response
+
+    def _rest_method(self, asked: Asked) -> Response:
         stage, _, rest = asked.path.lstrip("/").partition("/")
         found = self._found(asked, "apigateway", "GetStage", restApiId=asked.api, stageName=stage)
         if found is None:
