@@ -21,7 +21,7 @@ from harness.states_language.text import dumps
 DEEPEST = 10
 """Functions within one another."""
 _NAME = re.compile(r"\s*(States\.[A-Za-z0-9]+)\s*\(")
-_TEXT = re.compile(r"\s*'((?:[^'\\]|\\.)*)'")
+_TEXT = re.compile(r"\s*'((?:[^'\\]|\\['\\{}])*)'")  # no other escapes are known to AWS
 _NUMBER = re.compile(r"\s*-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?=\s*[,)])")
 _WORD = re.compile(r"\s*(true|false|null)(?=\s*[,)])")
 _ESCAPE = re.compile(r"\\(['\\{}])")

@@ -129,6 +129,14 @@ def test_an_api_by_the_address_that_it_has_on_this_machine(hosts, call):
         assert "must be <API ID>.execute-api" in call(INVOKE_API, {"ApiEndpoint": elsewhere, **given})["cause"]
 
 
+@pytest.mark.parametrize("field", ["Headers", "QueryParameters"])
+def test_values_for_an_api_are_lists(call, hosts, field):
+    given = {"ApiEndpoint": hosts["Open"], "Method": "GET", "Stage": "Prod", field: {"a": "1"}}
+    done = call(INVOKE_API, given)
+    assert done["error"] == "States.Runtime"
+    assert f"could not be used to start the Task: [The value of the field '{field}' has an invalid" in done["cause"]
+
+
 def test_an_api_is_called_and_its_answer_shown(call, hosts):
     given = {
         "ApiEndpoint": hosts["Open"],

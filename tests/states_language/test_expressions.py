@@ -118,7 +118,10 @@ def test_intrinsic_functions(text, found):
 
 @pytest.mark.parametrize(
     "text",
-    ["States.Nope()", "States.UUID(1)", "States.Format('x'", "States.Array(1,)", "States.Array(" * 11 + ")" * 11],
+    [
+        *("States.Nope()", "States.UUID(1)", "States.Format('x'", "States.Array(1,)", "States.Array(" * 11 + ")" * 11),
+        *("States.Format('a \\\"b\\\"')", "States.Array('a\\n')"),
+    ],
 )
 def test_what_is_no_intrinsic_function(text):
     with pytest.raises(SyntaxFault):

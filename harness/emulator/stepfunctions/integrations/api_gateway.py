@@ -44,6 +44,10 @@ def check(arguments: Json) -> None:
     checked(arguments, _FIELDS, _DENIED, ("x-forwarded", "x-amz"))
     if not _HOST.fullmatch(arguments["ApiEndpoint"]) and not _LOCAL.fullmatch(arguments["ApiEndpoint"]):
         raise Unusable('The value of "ApiEndpoint" must be <API ID>.execute-api.<region>.amazonaws.com')
+    for name in ("Headers", "QueryParameters"):
+        values = (arguments.get(name) or {}).values()
+        if not all(isinstance(value, list) and all(isinstance(each, str) for each in value) for value in values):
+            raise Unusable(f"The value of the field '{name}' has an invalid format")
     if arguments.get("AuthType", "NO_AUTH") not in ("NO_AUTH", *_SIGNED):
         raise Unusable('The value of "AuthType" must be one of NO_AUTH, IAM_ROLE, RESOURCE_POLICY')
 
