@@ -8,12 +8,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from harness.emulator.cloudformation.documents import invalid
 from harness.emulator.cloudformation.expressions import LATER, Evaluator, text_of
 from harness.emulator.cloudformation.graph import depends_on, in_order
-from harness.emulator.cloudformation.providers.base import Made, Work
+from harness.emulator.cloudformation.providers.base import Made, Work, new_token
 from harness.emulator.cloudformation.stack import Resource, Stack, Wanted, now
 from harness.emulator.cloudformation.surroundings import StackSurroundings
 from harness.emulator.door.errors import AwsError
@@ -233,7 +234,7 @@ class Deployment:
         old = before.copy()
         new = replace(before, definition=declared, properties=properties, before=depends_on(declared, self._declared))
         try:
-            new.made = provider.update(self._work(new), replace(before.made), before.properties)
+            new.made = provider.update(self._work(new, before.properties), replace(before.made))
         except AwsError as error:
             self._stack.tell_of(before, "UPDATE_FAILED", reason_of(error, before.kind))
             raise
@@ -313,7 +314,7 @@ class Deployment:
                 continue
             provider = self._around.provider(old.kind, was.tags)
             try:
-                old.made = provider.update(self._work(old), replace(new.made), new.properties)
+                old.made = provider.update(self._work(old, new.properties), replace(new.made))
             except AwsError as refused:
                 stack.tell_of(new, "UPDATE_FAILED", reason_of(refused, old.kind))
                 whole = False
@@ -373,14 +374,13 @@ class Deployment:
             raise invalid("Template format error: Properties must be an object")
         return found
 
-    def _work(self, resource: Resource) -> Work:
+    def _work(self, resource: Resource, before: Mapping[str, Any] = MappingProxyType({})) -> Work:
         stack = self._stack
         own = {
             "aws:cloudformation:stack-name": stack.name,
             "aws:cloudformation:stack-id": stack.id,
             "aws:cloudformation:logical-id": resource.logical_id,
         }
-        more = {"token": resource.token} if resource.token else {}
         return Work(
             resource.logical_id,
             resource.kind,
@@ -392,7 +392,8 @@ class Deployment:
             {**self._wanted.tags, **own},
             self._around.caller(stack),
             self._around.services_url,
-            **more,
+            before,
+            resource.token or new_token(),
         )
 
     def _ref(self, name: str) -> Any:

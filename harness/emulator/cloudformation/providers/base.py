@@ -59,6 +59,7 @@ class Work:
         tags: of the stack, with CloudFormation's own.
         invoke: calls services as whoever the stack acts for.
         services_url: where the emulator answers.
+        before: its properties until now, evaluated; empty where it is made.
         token: tells this resource's physical name from all others'; the same while it is updated.
     """
 
@@ -72,7 +73,8 @@ class Work:
     tags: Mapping[str, str]
     invoke: Caller
     services_url: str
-    token: str = field(default_factory=lambda: "".join(secrets.choice(_RANDOM) for _ in range(12)))
+    before: Mapping[str, Any]
+    token: str
 
     def call(self, service: str, operation: str, **parameters: Any) -> Mapping[str, Any]:
         """The output of an operation; members without a value are left out.
@@ -122,6 +124,11 @@ class Work:
         return {**self.tags, **{key: str(value) for key, value in own.items()}}
 
 
+def new_token() -> str:
+    """Return twelve characters that tell a resource's physical name from all others'."""
+    return "".join(secrets.choice(_RANDOM) for _ in range(12))
+
+
 class Provider:
     """Makes resources of one type.
 
@@ -139,13 +146,8 @@ class Provider:
         """
         raise NotImplementedError
 
-    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Have the resource *made* as *work* says.
-
-        Args:
-            work: the resource as the template has it now, and calls for its stack.
-            made: as it is: physical id, attributes and facts.
-            before: its properties until now, evaluated.
+    def update(self, work: Work, made: Made) -> Made:
+        """Have the resource *made* as *work* says, which has what it was: here, by making it again in its place.
 
         Returns:
             as it is then; another physical id has the one before removed at the end of the deployment.
@@ -153,7 +155,7 @@ class Provider:
         Raises:
             AwsError: a service refuses.
         """
-        raise NotImplementedError
+        return self.create(work)
 
     def delete(self, work: Work, made: Made) -> None:
         """Remove the resource *made*; one that is gone is passed over."""
@@ -162,6 +164,15 @@ class Provider:
     def replaces(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
         """Whether what was made by *before* must be made anew to be as *after*."""
         return any(before.get(name) != after.get(name) for name in self.fixed)
+
+    @contextlib.contextmanager
+    def removed_unless_whole(self, work: Work, made: Made) -> Iterator[None]:
+        """Remove *made* again where what the block does to it fails."""
+        try:
+            yield
+        except Exception:
+            self.delete(work, made)
+            raise
 
 
 _GONE = re.compile(r"NoSuch|NotFound|NonExistent|DoesNotExist|Unknown.*Exception|ResourceNotFound")

@@ -46,15 +46,9 @@ class CustomResource(Provider):
         """Have the function make it."""
         return self._made(self._ask(work, "Create", {}))
 
-    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Have the function change it; with another physical id it is another one, and the first is to be removed.
-
-        Args:
-            work: the resource as the template has it now, and calls for its stack.
-            made: as it is: physical id, attributes and facts.
-            before: its properties until now; sent as ``OldResourceProperties``.
-        """
-        more = {"PhysicalResourceId": made.physical_id, "OldResourceProperties": _texts(before)}
+    def update(self, work: Work, made: Made) -> Made:
+        """Have the function change it; with another physical id it is another one, and the first is to be removed."""
+        more = {"PhysicalResourceId": made.physical_id, "OldResourceProperties": _texts(work.before)}
         return self._made(self._ask(work, "Update", more))
 
     def delete(self, work: Work, made: Made) -> None:
@@ -155,14 +149,8 @@ class NestedStack(Provider):
         ]
         return self._await(work, arn, "CREATE_COMPLETE")
 
-    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Change the stack and wait for it.
-
-        Args:
-            work: the resource as the template has it now, and calls for its stack.
-            made: as it is: physical id, attributes and facts.
-            before: its properties until now; not looked at: CloudFormation itself finds what changed.
-        """
+    def update(self, work: Work, made: Made) -> Made:
+        """Change the stack and wait for it."""
         try:
             work.call("cloudformation", "UpdateStack", StackName=made.physical_id, **self._asked(work))
         except AwsError as error:
@@ -221,14 +209,8 @@ class Nothing(Provider):
         name = work.name(128)
         return Made(name, {"Id": name, "DeploymentId": name})
 
-    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Leave it: there is nothing to change.
-
-        Args:
-            work: the resource as the template has it now, and calls for its stack.
-            made: as it is: physical id, attributes and facts.
-            before: its properties until now; not looked at.
-        """
+    def update(self, work: Work, made: Made) -> Made:
+        """Leave it: there is nothing to change."""
         return made
 
     def delete(self, work: Work, made: Made) -> None:

@@ -79,34 +79,25 @@ class Declared(Provider):
         """Make the resource."""
         asked, left = self._parameters(work, self.make, None)
         made = self._made(work, asked, work.call(self.service, self.make, **asked), left)
-        try:
-            self._set_afterwards(work, made, {})
+        with self.removed_unless_whole(work, made):
+            self._set_afterwards(work, made)
             self._await(work, made)
-        except Exception:
-            self.delete(work, made)
-            raise
         return made
 
-    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Change the resource.
-
-        Args:
-            work: the resource as the template has it now, and calls for its stack.
-            made: as it is: physical id, attributes and facts.
-            before: its properties until now; what has an operation of its own is set where it differs.
-        """
+    def update(self, work: Work, made: Made) -> Made:
+        """Change the resource."""
         if self.tagged is not None:
             operation, by = self.tagged
             tags = with_tags(self.service, operation, work.all_tags)
             work.call(self.service, operation, **self._identified(work, operation, by, made), **tags)
         if self.change is None:
-            self._set_afterwards(work, made, before)
+            self._set_afterwards(work, made)
             return made
         asked, _ = self._parameters(work, self.change, made)
         answer = work.call(self.service, self.change, **asked)
         found = self._made(work, {**made.facts, **asked}, answer, [])
         found.physical_id = made.physical_id
-        self._set_afterwards(work, found, before)
+        self._set_afterwards(work, found)
         self._await(work, found)
         return found
 
@@ -148,7 +139,7 @@ class Declared(Provider):
         asked, _ = fit(self.service, operation, found)
         return asked
 
-    def _set_afterwards(self, work: Work, made: Made, before: Mapping[str, Any]) -> None:
+    def _set_afterwards(self, work: Work, made: Made) -> None:
         for operation, names in self.afterwards.items():
             given = {self.renamed.get(name, name): work.properties[name] for name in names if name in work.properties}
             if given:
@@ -158,7 +149,7 @@ class Declared(Provider):
                         asked |= fit(self.service, operation, given[name])[0]
                 work.call(self.service, operation, **self._identified(work, operation, self.by, made), **asked)
         for name, operation in self.undone.items():
-            if name in before and name not in work.properties:
+            if name in work.before and name not in work.properties:
                 work.call(self.service, operation, **self._identified(work, operation, self.by, made))
 
     def _await(self, work: Work, made: Made) -> None:

@@ -45,8 +45,8 @@ def _security(document: Mapping[str, Any], method: Mapping[str, Any]) -> dict[st
 class HttpApi(Declared):
     """``AWS::ApiGatewayV2::Api``: moto imports its document's routes without what guards them."""
 
-    def _set_afterwards(self, work: Work, made: Made, before: Mapping[str, Any]) -> None:
-        super()._set_afterwards(work, made, before)
+    def _set_afterwards(self, work: Work, made: Made) -> None:
+        super()._set_afterwards(work, made)
         document = work.properties.get("Body") or {}
         paths = document.get("paths") or {}
         for route in work.call("apigatewayv2", "GetRoutes", ApiId=made.physical_id)["Items"] if paths else ():
@@ -71,24 +71,15 @@ class RestApi(Provider):
         own = {key: value for key, value in work.all_tags.items() if not key.startswith("aws:")}
         api = str(work.call("apigateway", "CreateRestApi", **asked, tags=own)["id"])
         made = Made(api, {"RestApiId": api}, notes=left)
-        try:
+        with self.removed_unless_whole(work, made):
             made.attributes["RootResourceId"] = self._resources(work, api)["/"]
             self._put(work, api, body)
-        except Exception:
-            self.delete(work, made)
-            raise
         return made
 
-    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Put its paths anew where ``Body`` is another.
-
-        Args:
-            work: the resource as the template has it now, and calls for its stack.
-            made: as it is: physical id, attributes and facts.
-            before: its properties until now; of which ``Body`` is compared.
-        """
+    def update(self, work: Work, made: Made) -> Made:
+        """Put its paths anew where ``Body`` is another."""
         api = made.physical_id
-        if before.get("Body") != work.properties.get("Body") and self._body(work):
+        if work.before.get("Body") != work.properties.get("Body") and self._body(work):
             for path, resource in self._resources(work, api).items():
                 if path.count("/") == 1 and path != "/":
                     work.call("apigateway", "DeleteResource", restApiId=api, resourceId=resource)
@@ -196,14 +187,8 @@ class Method(Provider):
                 work.call("apigateway", "PutIntegrationResponse", **asked, **of)
         return Made(f"{work.stack_name}-{work.logical_id}", notes=left, facts=of)
 
-    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Make it anew in its place.
-
-        Args:
-            work: the resource as the template has it now, and calls for its stack.
-            made: as it is: physical id, attributes and facts.
-            before: its properties until now; not looked at.
-        """
+    def update(self, work: Work, made: Made) -> Made:
+        """Make it anew in its place."""
         self.delete(work, made)
         found = self.create(work)
         found.physical_id = made.physical_id

@@ -95,24 +95,15 @@ class Function(Provider):
         asked = {**configuration, "FunctionName": name, "Code": code, "Tags": work.all_tags}
         answer = work.call("lambda", "CreateFunction", **asked)
         made = Made(name, {"Arn": answer["FunctionArn"]}, notes=left)
-        try:
+        with self.removed_unless_whole(work, made):
             self._await(work, name, "State", "Active")
-            self._settings(work, name, {})
-        except Exception:
-            self.delete(work, made)
-            raise
+            self._settings(work, name)
         return made
 
-    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Change code and configuration, each only where it differs.
-
-        Args:
-            work: the resource as the template has it now, and calls for its stack.
-            made: as it is: physical id, attributes and facts.
-            before: its properties until now; what is as before is not sent again.
-        """
+    def update(self, work: Work, made: Made) -> Made:
+        """Change code and configuration, each only where it differs."""
         name, given = made.physical_id, work.properties
-        if any(given.get(key) != before.get(key) for key in ("Code", "Architectures", "Handler", "Runtime")):
+        if any(given.get(key) != work.before.get(key) for key in ("Code", "Architectures", "Handler", "Runtime")):
             code = {key: value for key, value in self._code(work).items() if key != "SourceKMSKeyArn"}
             work.call(
                 "lambda", "UpdateFunctionCode", FunctionName=name, Architectures=given.get("Architectures"), **code
@@ -120,11 +111,11 @@ class Function(Provider):
             self._await(work, name, "LastUpdateStatus", "Successful")
         configuration, _ = self._configuration(work, "UpdateFunctionConfiguration")
         for key, value in _DEFAULTS.items():
-            if key in before and key not in given:
+            if key in work.before and key not in given:
                 configuration[key] = value
         work.call("lambda", "UpdateFunctionConfiguration", FunctionName=name, **configuration)
         self._await(work, name, "LastUpdateStatus", "Successful")
-        self._settings(work, name, before)
+        self._settings(work, name)
         work.call("lambda", "TagResource", Resource=made.attributes["Arn"], Tags=work.all_tags)
         return made
 
@@ -151,11 +142,11 @@ class Function(Provider):
         return code
 
     @staticmethod
-    def _settings(work: Work, name: str, before: Mapping[str, Any]) -> None:
+    def _settings(work: Work, name: str) -> None:
         reserved = work.properties.get("ReservedConcurrentExecutions")
         if reserved is not None:
             work.call("lambda", "PutFunctionConcurrency", FunctionName=name, ReservedConcurrentExecutions=int(reserved))
-        elif "ReservedConcurrentExecutions" in before:
+        elif "ReservedConcurrentExecutions" in work.before:
             work.call("lambda", "DeleteFunctionConcurrency", FunctionName=name)
 
     @staticmethod

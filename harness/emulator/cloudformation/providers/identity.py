@@ -60,7 +60,7 @@ class Principal(Provider):
         attributes = {"Arn": answer["Arn"], f"{self._kind}Id": answer.get(f"{self._kind}Id")}
         made = Made(name, attributes)
         try:
-            self._put_policies(work, name, {})
+            self._put_policies(work, name)
             for group in given.get("Groups") or []:
                 work.call("iam", "AddUserToGroup", GroupName=group, UserName=name)
         except Exception:
@@ -68,19 +68,13 @@ class Principal(Provider):
             raise
         return made
 
-    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Bring policies, trust and tags up to date.
-
-        Args:
-            work: the resource as the template has it now, and calls for its stack.
-            made: as it is: physical id, attributes and facts.
-            before: its properties until now; policies that are named no more are taken away.
-        """
+    def update(self, work: Work, made: Made) -> Made:
+        """Bring policies, trust and tags up to date."""
         name, given = made.physical_id, work.properties
         if self._kind == "Role":
             trust = _document(given["AssumeRolePolicyDocument"])
             work.call("iam", "UpdateAssumeRolePolicy", RoleName=name, PolicyDocument=trust)
-            if any(before.get(key) != given.get(key) for key in ("Description", "MaxSessionDuration")):
+            if any(work.before.get(key) != given.get(key) for key in ("Description", "MaxSessionDuration")):
                 duration = int(given.get("MaxSessionDuration", 3600))
                 work.call(
                     "iam",
@@ -89,13 +83,13 @@ class Principal(Provider):
                     Description=given.get("Description", ""),
                     MaxSessionDuration=duration,
                 )
-            if given.get("PermissionsBoundary") != before.get("PermissionsBoundary"):
+            if given.get("PermissionsBoundary") != work.before.get("PermissionsBoundary"):
                 if given.get("PermissionsBoundary"):
                     boundary = given["PermissionsBoundary"]
                     work.call("iam", "PutRolePermissionsBoundary", RoleName=name, PermissionsBoundary=boundary)
                 else:
                     work.call("iam", "DeleteRolePermissionsBoundary", RoleName=name)
-        self._put_policies(work, name, before)
+        self._put_policies(work, name)
         if self._kind != "Group":
             work.call("iam", f"Tag{self._kind}", **{self._name: name}, Tags=_tags(work))
         return made
@@ -118,16 +112,16 @@ class Principal(Provider):
                     work.call("iam", "RemoveUserFromGroup", GroupName=group, UserName=name)
             work.call("iam", f"Delete{self._kind}", **of)
 
-    def _put_policies(self, work: Work, name: str, before: Mapping[str, Any]) -> None:
+    def _put_policies(self, work: Work, name: str) -> None:
         of, wanted = {self._name: name}, _inline(work.properties)
         for policy, document in wanted.items():
             work.call("iam", f"Put{self._kind}Policy", **of, PolicyName=policy, PolicyDocument=document)
-        for policy in _inline(before).keys() - wanted.keys():
+        for policy in _inline(work.before).keys() - wanted.keys():
             with gone_is_fine():
                 work.call("iam", f"Delete{self._kind}Policy", **of, PolicyName=policy)
         for arn in _managed(work.properties):
             work.call("iam", f"Attach{self._kind}Policy", **of, PolicyArn=arn)
-        for arn in set(_managed(before)) - set(_managed(work.properties)):
+        for arn in set(_managed(work.before)) - set(_managed(work.properties)):
             with gone_is_fine():
                 work.call("iam", f"Detach{self._kind}Policy", **of, PolicyArn=arn)
 
@@ -156,21 +150,15 @@ class InlinePolicy(Provider):
         _for_holders(self._holders(work.properties), put)
         return Made(work.name(128), {"Id": name}, facts={"PolicyName": name})
 
-    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Put it anew, and take it from what is not named any more.
-
-        Args:
-            work: the resource as the template has it now, and calls for its stack.
-            made: as it is: physical id, attributes and facts.
-            before: its properties until now; ``Roles``, ``Users`` and ``Groups`` that had it.
-        """
+    def update(self, work: Work, made: Made) -> Made:
+        """Put it anew, and take it from what is not named any more."""
         created = self.create(work)
-        old, new = self._holders(before), self._holders(work.properties)
+        old, new = self._holders(work.before), self._holders(work.properties)
         gone = {
             member: [name for name in old.get(member) or [] if name not in (new.get(member) or [])]
             for member, _ in _HOLDERS
         }
-        self._take(work, gone, before["PolicyName"])
+        self._take(work, gone, work.before["PolicyName"])
         return Made(made.physical_id, created.attributes, facts=created.facts)
 
     def delete(self, work: Work, made: Made) -> None:
@@ -211,16 +199,10 @@ class ManagedPolicy(Provider):
         _for_holders(given, lambda kind, of: work.call("iam", f"Attach{kind}Policy", **of, PolicyArn=arn))
         return Made(arn, {"PolicyArn": arn})
 
-    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Make the document's newest version the default one; attach and detach.
-
-        Args:
-            work: the resource as the template has it now, and calls for its stack.
-            made: as it is: physical id, attributes and facts.
-            before: its properties until now; the document, and what it was attached to.
-        """
+    def update(self, work: Work, made: Made) -> Made:
+        """Make the document's newest version the default one; attach and detach."""
         arn = made.physical_id
-        if before.get("PolicyDocument") != work.properties.get("PolicyDocument"):
+        if work.before.get("PolicyDocument") != work.properties.get("PolicyDocument"):
             for version in work.call("iam", "ListPolicyVersions", PolicyArn=arn)["Versions"]:
                 if not version["IsDefaultVersion"]:
                     work.call("iam", "DeletePolicyVersion", PolicyArn=arn, VersionId=version["VersionId"])
@@ -229,7 +211,8 @@ class ManagedPolicy(Provider):
         _for_holders(work.properties, lambda kind, of: work.call("iam", f"Attach{kind}Policy", **of, PolicyArn=arn))
         kept = {member: set(work.properties.get(member) or []) for member, _ in _HOLDERS}
         gone = {
-            member: [name for name in before.get(member) or [] if name not in kept[member]] for member, _ in _HOLDERS
+            member: [name for name in work.before.get(member) or [] if name not in kept[member]]
+            for member, _ in _HOLDERS
         }
         self._detach(work, gone, arn)
         return made
@@ -267,16 +250,10 @@ class InstanceProfile(Provider):
             work.call("iam", "AddRoleToInstanceProfile", InstanceProfileName=name, RoleName=role)
         return Made(name, {"Arn": made["Arn"]})
 
-    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Exchange its role.
-
-        Args:
-            work: the resource as the template has it now, and calls for its stack.
-            made: as it is: physical id, attributes and facts.
-            before: its properties until now; of which ``Roles`` go.
-        """
+    def update(self, work: Work, made: Made) -> Made:
+        """Exchange its role."""
         of = {"InstanceProfileName": made.physical_id}
-        for role in before.get("Roles") or []:
+        for role in work.before.get("Roles") or []:
             work.call("iam", "RemoveRoleFromInstanceProfile", **of, RoleName=role)
         for role in work.properties.get("Roles") or []:
             work.call("iam", "AddRoleToInstanceProfile", **of, RoleName=role)
@@ -302,14 +279,8 @@ class AccessKey(Provider):
         key = work.call("iam", "CreateAccessKey", UserName=required(work, "UserName"))["AccessKey"]
         return Made(key["AccessKeyId"], {"SecretAccessKey": key["SecretAccessKey"]})
 
-    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Set whether it is active.
-
-        Args:
-            work: the resource as the template has it now, and calls for its stack.
-            made: as it is: physical id, attributes and facts.
-            before: its properties until now; not looked at.
-        """
+    def update(self, work: Work, made: Made) -> Made:
+        """Set whether it is active."""
         status = work.properties.get("Status", "Active")
         work.call(
             "iam", "UpdateAccessKey", UserName=work.properties["UserName"], AccessKeyId=made.physical_id, Status=status

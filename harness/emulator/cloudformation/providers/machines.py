@@ -41,16 +41,10 @@ class StateMachine(Provider):
         arn = answer["stateMachineArn"]
         return Made(arn, self._attributes(work, arn, name), notes=left)
 
-    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Change definition, role, logging.
-
-        Args:
-            work: the resource as the template has it now, and calls for its stack.
-            made: as it is: physical id, attributes and facts.
-            before: its properties until now; tells whether logging is to be switched off.
-        """
+    def update(self, work: Work, made: Made) -> Made:
+        """Change definition, role, logging."""
         asked, left = self._changeable(work, "UpdateStateMachine")
-        if "LoggingConfiguration" in before and "LoggingConfiguration" not in work.properties:
+        if "LoggingConfiguration" in work.before and "LoggingConfiguration" not in work.properties:
             asked["loggingConfiguration"] = {"level": "OFF", "includeExecutionData": False}
         arn = made.physical_id
         work.call("stepfunctions", "UpdateStateMachine", stateMachineArn=arn, **asked)
@@ -156,14 +150,8 @@ class MachineAlias(Provider):
         arn = answer["stateMachineAliasArn"]
         return Made(arn, {"Arn": arn})
 
-    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Lead it elsewhere.
-
-        Args:
-            work: the resource as the template has it now, and calls for its stack.
-            made: as it is: physical id, attributes and facts.
-            before: its properties until now; not looked at.
-        """
+    def update(self, work: Work, made: Made) -> Made:
+        """Lead it elsewhere."""
         of = {"stateMachineAliasArn": made.physical_id, "routingConfiguration": self._routing(work)}
         work.call("stepfunctions", "UpdateStateMachineAlias", **of)
         return made

@@ -8,8 +8,6 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_Event
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
 from harness.emulator.cloudformation.expressions import text_of
 from harness.emulator.cloudformation.providers.base import Made, Provider, Work, gone_is_fine, required
@@ -36,17 +34,13 @@ class Queue(Provider):
         arn = work.arn("sqs", name)
         return Made(url, {"Arn": arn, "QueueName": name, "QueueUrl": url})
 
-    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Set its attributes; one that is named no more has its default again.
-
-        Args:
-            work: the resource as the template has it now, and calls for its stack.
-            made: as it is: physical id, attributes and facts.
-            before: its properties until now; tells which are named no more.
-        """
+    def update(self, work: Work, made: Made) -> Made:
+        """Set its attributes; one that is named no more has its default again."""
         settings = self._settings(work)
         gone = {
-            key: _QUEUE_DEFAULTS.get(key, "") for key in before if key not in work.properties and key in _QUEUE_DEFAULTS
+            key: _QUEUE_DEFAULTS.get(key, "")
+            for key in work.before
+            if key not in work.properties and key in _QUEUE_DEFAULTS
         }
         settings.pop("FifoQueue", None)
         work.call("sqs", "SetQueueAttributes", QueueUrl=made.physical_id, Attributes={**gone, **settings})
@@ -107,18 +101,12 @@ class Topic(Provider):
             work.call("sns", "Subscribe", TopicArn=arn, Protocol=item["Protocol"], Endpoint=item["Endpoint"])
         return Made(arn, {"TopicArn": arn, "TopicName": name})
 
-    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Set its attributes, subscribe who is new.
-
-        Args:
-            work: the resource as the template has it now, and calls for its stack.
-            made: as it is: physical id, attributes and facts.
-            before: its properties until now; of which ``Subscription`` is compared.
-        """
+    def update(self, work: Work, made: Made) -> Made:
+        """Set its attributes, subscribe who is new."""
         for key, value in self._settings(work).items():
             work.call("sns", "SetTopicAttributes", TopicArn=made.physical_id, AttributeName=key, AttributeValue=value)
         for item in work.properties.get("Subscription") or []:
-            if item not in (before.get("Subscription") or []):
+            if item not in (work.before.get("Subscription") or []):
                 who = {"Protocol": item["Protocol"], "Endpoint": item["Endpoint"]}
                 work.call("sns", "Subscribe", TopicArn=made.physical_id, **who)
         return made
@@ -155,14 +143,8 @@ class Subscription(Provider):
         )
         return Made(answer["SubscriptionArn"], {"Arn": answer["SubscriptionArn"]})
 
-    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Set its attributes.
-
-        Args:
-            work: the resource as the template has it now, and calls for its stack.
-            made: as it is: physical id, attributes and facts.
-            before: its properties until now; not looked at.
-        """
+    def update(self, work: Work, made: Made) -> Made:
+        """Set its attributes."""
         for key, value in self._settings(work).items():
             of = {"SubscriptionArn": made.physical_id, "AttributeName": key, "AttributeValue": value}
             work.call("sns", "SetSubscriptionAttributes", **of)
@@ -199,15 +181,9 @@ class AttachedPolicy(Provider):
             self._set(work, resource, document)
         return Made(work.name(128), {"Id": work.name(128)}, facts={"of": list(work.properties[self._member])})
 
-    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Set it anew.
-
-        Args:
-            work: the resource as the template has it now, and calls for its stack.
-            made: as it is: physical id, attributes and facts.
-            before: its properties until now; the queues or topics that had it lose it.
-        """
-        for resource in before.get(self._member) or []:
+    def update(self, work: Work, made: Made) -> Made:
+        """Set it anew."""
+        for resource in work.before.get(self._member) or []:
             if resource not in work.properties[self._member]:
                 with gone_is_fine():
                     self._set(work, resource, "")
@@ -237,19 +213,13 @@ class Rule(Provider):
         """Make the rule and its targets."""
         name = work.properties.get("Name") or work.name(64)
         made = self._put(work, name)
-        self._targets(work, name, {})
+        self._targets(work, name)
         return made
 
-    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Put rule and targets anew.
-
-        Args:
-            work: the resource as the template has it now, and calls for its stack.
-            made: as it is: physical id, attributes and facts.
-            before: its properties until now; targets that are named no more are removed.
-        """
+    def update(self, work: Work, made: Made) -> Made:
+        """Put rule and targets anew."""
         found = self._put(work, made.facts["Name"])
-        self._targets(work, made.facts["Name"], before)
+        self._targets(work, made.facts["Name"])
         return found
 
     def delete(self, work: Work, made: Made) -> None:
@@ -272,9 +242,9 @@ class Rule(Provider):
         return Made(physical, {"Arn": arn}, notes=left, facts={"Name": name})
 
     @staticmethod
-    def _targets(work: Work, name: str, before: Mapping[str, Any]) -> None:
+    def _targets(work: Work, name: str) -> None:
         wanted, bus = work.properties.get("Targets") or [], work.properties.get("EventBusName")
-        gone = {target["Id"] for target in before.get("Targets") or []} - {target["Id"] for target in wanted}
+        gone = {target["Id"] for target in work.before.get("Targets") or []} - {target["Id"] for target in wanted}
         if gone:
             work.call("events", "RemoveTargets", Rule=name, Ids=sorted(gone), EventBusName=bus)
         if wanted:
@@ -303,16 +273,6 @@ class BusPolicy(Provider):
             }
             work.call("events", "PutPermission", EventBusName=bus, StatementId=statement, **who)
         return Made(statement)
-
-    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Put it anew.
-
-        Args:
-            work: the resource as the template has it now, and calls for its stack.
-            made: as it is: physical id, attributes and facts.
-            before: its properties until now; not looked at.
-        """
-        return self.create(work)
 
     def delete(self, work: Work, made: Made) -> None:
         """Take it out."""

@@ -65,26 +65,17 @@ class Bucket(Provider):
         acl = None if work.properties.get("OwnershipControls") else _canned(work.properties.get("AccessControl"))
         work.call("s3", "CreateBucket", Bucket=name, ObjectLockEnabledForBucket=lock, ACL=acl, **where)
         made = Made(name, self._attributes(work, name))
-        try:
+        with self.removed_unless_whole(work, made):
             made.notes = self._put(work, name)
-        except Exception:
-            self.delete(work, made)
-            raise
         return made
 
-    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Put on it what it is to have now.
-
-        Args:
-            work: the resource as the template has it now, and calls for its stack.
-            made: as it is: physical id, attributes and facts.
-            before: its properties until now; settings that are named no more are removed.
-        """
-        if before.get("NotificationConfiguration") and not work.properties.get("NotificationConfiguration"):
+    def update(self, work: Work, made: Made) -> Made:
+        """Put on it what it is to have now."""
+        if work.before.get("NotificationConfiguration") and not work.properties.get("NotificationConfiguration"):
             work.call("s3", "PutBucketNotificationConfiguration", Bucket=made.physical_id, NotificationConfiguration={})
-        if before.get("LifecycleConfiguration") and not work.properties.get("LifecycleConfiguration"):
+        if work.before.get("LifecycleConfiguration") and not work.properties.get("LifecycleConfiguration"):
             work.call("s3", "DeleteBucketLifecycle", Bucket=made.physical_id)
-        if before.get("CorsConfiguration") and not work.properties.get("CorsConfiguration"):
+        if work.before.get("CorsConfiguration") and not work.properties.get("CorsConfiguration"):
             work.call("s3", "DeleteBucketCors", Bucket=made.physical_id)
         made.notes = self._put(work, made.physical_id)
         return made
@@ -205,16 +196,6 @@ class BucketPolicy(Provider):
         work.call("s3", "PutBucketPolicy", Bucket=bucket, Policy=json.dumps(document))
         return Made(bucket)
 
-    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Put it anew.
-
-        Args:
-            work: the resource as the template has it now, and calls for its stack.
-            made: as it is: physical id, attributes and facts.
-            before: its properties until now; not looked at.
-        """
-        return self.create(work)
-
     def delete(self, work: Work, made: Made) -> None:
         """Take it away."""
         with gone_is_fine():
@@ -232,18 +213,12 @@ class Table(Provider):
         asked, left = fit("dynamodb", "CreateTable", {**self._given(work.properties), "TableName": name})
         tags = [{"Key": key, "Value": value} for key, value in work.all_tags.items()]
         described = work.call("dynamodb", "CreateTable", **asked, Tags=tags)["TableDescription"]
-        self._settings(work, name, {})
+        self._settings(work, name)
         return Made(name, self._attributes(described), notes=left)
 
-    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Change what a table lets be changed.
-
-        Args:
-            work: the resource as the template has it now, and calls for its stack.
-            made: as it is: physical id, attributes and facts.
-            before: its properties until now; what is as before is not sent again.
-        """
-        name, given, was = made.physical_id, self._given(work.properties), self._given(before)
+    def update(self, work: Work, made: Made) -> Made:
+        """Change what a table lets be changed."""
+        name, given, was = made.physical_id, self._given(work.properties), self._given(work.before)
         changed: dict[str, Any] = {
             key: given[key]
             for key in (
@@ -267,7 +242,7 @@ class Table(Provider):
             one = {"TableName": name, "AttributeDefinitions": definitions, "GlobalSecondaryIndexUpdates": [item]}
             asked, _ = fit("dynamodb", "UpdateTable", one)
             work.call("dynamodb", "UpdateTable", **asked)
-        self._settings(work, name, before)
+        self._settings(work, name)
         return Made(name, self._attributes(work.call("dynamodb", "DescribeTable", TableName=name)["Table"]))
 
     def delete(self, work: Work, made: Made) -> None:
@@ -291,13 +266,13 @@ class Table(Provider):
         return given
 
     @staticmethod
-    def _settings(work: Work, name: str, before: Mapping[str, Any]) -> None:
+    def _settings(work: Work, name: str) -> None:
         expiry = work.properties.get("TimeToLiveSpecification")
-        if expiry and expiry != before.get("TimeToLiveSpecification"):
+        if expiry and expiry != work.before.get("TimeToLiveSpecification"):
             asked, _ = fit("dynamodb", "UpdateTimeToLive", {"TableName": name, "TimeToLiveSpecification": expiry})
             work.call("dynamodb", "UpdateTimeToLive", **asked)
         recovery = work.properties.get("PointInTimeRecoverySpecification")
-        if recovery and recovery != before.get("PointInTimeRecoverySpecification"):
+        if recovery and recovery != work.before.get("PointInTimeRecoverySpecification"):
             given = {"TableName": name, "PointInTimeRecoverySpecification": recovery}
             asked, _ = fit("dynamodb", "UpdateContinuousBackups", given)
             work.call("dynamodb", "UpdateContinuousBackups", **asked)
@@ -327,15 +302,11 @@ class Secret(Provider):
         )["ARN"]
         return Made(arn, {"Id": arn})
 
-    def update(self, work: Work, made: Made, before: Mapping[str, Any]) -> Made:
-        """Give it another value.
-
-        Args:
-            work: the resource as the template has it now, and calls for its stack.
-            made: as it is: physical id, attributes and facts.
-            before: its properties until now; tells whether the value changed.
-        """
-        changed = any(work.properties.get(key) != before.get(key) for key in ("SecretString", "GenerateSecretString"))
+    def update(self, work: Work, made: Made) -> Made:
+        """Give it another value."""
+        changed = any(
+            work.properties.get(key) != work.before.get(key) for key in ("SecretString", "GenerateSecretString")
+        )
         work.call(
             "secretsmanager",
             "UpdateSecret",
