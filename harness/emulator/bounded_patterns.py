@@ -39,6 +39,14 @@ class BoundedPattern:
         """
         return self._bounded(self._pattern.search, text)
 
+    def match(self, text: str) -> regex.Match[str] | None:
+        """Return the match at the beginning of *text*.
+
+        Raises:
+            EndlessPatternError: it took too long.
+        """
+        return self._bounded(self._pattern.match, text)
+
     def fullmatch(self, text: str) -> regex.Match[str] | None:
         """Return the match of all of *text*.
 

@@ -33,6 +33,7 @@ from harness.emulator.moto.deliveries import delivery_patches
 from harness.emulator.moto.late import Late, LateIam
 from harness.emulator.moto.messages import signing_certificate
 from harness.emulator.moto.patches import Patches
+from harness.emulator.moto.searches import LOADED_LATER, BoundedSearches
 from harness.emulator.moto.subscriptions import subscription_patches
 from harness.emulator.moto.tags import MotoResources, tagged_elsewhere
 from harness.emulator.options import EmulatorOptions, boto3_name_of
@@ -173,6 +174,9 @@ def assemble(options: EmulatorOptions, stack: ExitStack) -> Parts:
 
     for name in ("scheduler", "events"):
         services.before(name, schedules.prepare)
+    searches = BoundedSearches(patches.apply)
+    for name in LOADED_LATER:
+        services.before(name, searches.prepare)
     identity, quotas = Identity(context), Quotas()
     for name in ("iam", "sts"):
         services.before(name, identity.prepare)

@@ -20,7 +20,7 @@ def attributes():
     for name, module in sorted(sys.modules.items()):
         if name.startswith("moto."):
             for key, value in list(vars(module).items()):
-                if callable(value):
+                if callable(value) or key == "re":
                     found[name, key] = value
                 if isinstance(value, type) and value.__module__.startswith("moto."):
                     inside = vars(value).items()

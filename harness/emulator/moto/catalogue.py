@@ -13,6 +13,7 @@ from harness.emulator.moto.log_searches import log_search_patches
 from harness.emulator.moto.messages import message_patches
 from harness.emulator.moto.patches import Patch
 from harness.emulator.moto.s3_access import s3_access_patches
+from harness.emulator.moto.searches import search_patches
 
 
 def all_patches(permissions: Permissions) -> tuple[Patch, ...]:
@@ -27,4 +28,6 @@ def all_patches(permissions: Permissions) -> tuple[Patch, ...]:
         *event_patches(),
         *message_patches(),
         *log_search_patches(),
+        *search_patches("sqs"),
+        *search_patches("events"),
     )
