@@ -1,5 +1,7 @@
 """Bodies of requests: read as far as they say, refused where that is not so, with memory for what has come."""
 
+import gzip
+import http.client
 import io
 import json
 import socket
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.emulator.door.body import BodyError, check_signed_chunks, read_body
+from harness.emulator.door.body import BodyError, check_signed_chunks, check_unpacked, read_body
 
 
 def headers(**given):
@@ -182,3 +184,41 @@ def test_odd_json_is_refused_by_the_control_api(target, control):
             status, said = post(target, f"/_harness/{path}", body, **{"Content-Type": "application/json"})
             assert status < 500 and b"Traceback" not in said, (path, body[:40], said[:200])
     assert control.get("traces")["on"] is was_on
+
+
+def test_what_is_small_only_while_it_is_packed_is_refused():
+    check_unpacked(gzip.compress(b"a" * 1000))
+    bomb = gzip.compress(bytes(32 << 20))
+    tracemalloc.start()
+    try:
+        with pytest.raises(BodyError, match="unpacks to more than") as caught:
+            check_unpacked(bomb)
+        assert caught.value.status == 413
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+    with pytest.raises(BodyError, match="no gzip"):
+        check_unpacked(b"plain")
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "head", "body", "status"),
+    [
+        ("monitoring", "/", {"Content-Encoding": "gzip"}, gzip.compress(bytes(32 << 20)), 413),
+        ("dynamodb", "/", {"Content-Encoding": "gzip"}, b"plain", 400),
+        ("iam", "/", {"Content-Type": "application/x-www-form-urlencoded"}, b"a=1&" * 30_000, 400),
+        ("scheduler", "/schedules/x", {"Content-Type": "application/json"}, b"[]", 400),
+        ("apigateway", "/restapis", {"Content-Type": "application/json"}, b"[]", 400),
+        ("apigateway", "/restapis", {"Content-Type": "application/json"}, b'"text"', 400),
+    ],
+)
+def test_bodies_that_are_not_what_their_service_takes(target, service, path, head, body, status):
+    address = urlsplit(target.control_url)
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=30)
+    signed = (
+        f"AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    )
+    connection.request("POST", path, body, {"Authorization": signed, **head})
+    answer = connection.getresponse()
+    assert answer.status == status
+    assert b"InternalFailure" not in answer.read()

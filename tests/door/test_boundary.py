@@ -55,7 +55,17 @@ def environ(**members):
 MINE = ["localhost", "LOCALHOST:80", "127.0.0.1:4566", "127.0.0.2", "[::1]:4566", "[::ffff:127.0.0.1]", "b.localhost."]
 OTHERS = ["evil.example:4566", "localhost.evil.example", "127.0.0.1.nip.io", "0.0.0.0:4566", "127.1", "2130706433"]
 OTHERS += ["0x7f.0.0.1", "localhostevil", "[::]:4566", "192.168.1.5", "169.254.169.254", "s3.amazonaws.com"]
-NAMELESS = ["", "localhost@evil.example", "a, b", "localhost:4566,evil.example", "[::1", "localhost:4566/x", "a b"]
+NAMELESS = [
+    ".localhost",
+    "localhost:65536",
+    "",
+    "localhost@evil.example",
+    "a, b",
+    "localhost:4566,evil.example",
+    "[::1",
+    "localhost:4566/x",
+    "a b",
+]
 
 
 @pytest.mark.parametrize("host", MINE)
@@ -91,7 +101,7 @@ def test_names_of_aws_are_answered_in_a_tunnel_alone():
 @given(st.text(max_size=40))
 def test_any_host_is_answered_or_refused(host):
     refusal = Boundary().refusal(environ(HTTP_HOST=host))
-    local = re.fullmatch(r"(?i)([a-z0-9._-]*\.)?localhost\.?(:\d+)?|127(\.\d+){3}(:\d+)?", host)
+    local = re.fullmatch(r"(?i)([a-z0-9_-][a-z0-9._-]*\.)?localhost\.?(:\d+)?|127(\.\d+){3}(:\d+)?", host)
     assert refusal is not None or local
 
 

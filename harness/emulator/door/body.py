@@ -6,6 +6,7 @@ https://www.rfc-editor.org/rfc/rfc9112#name-message-body-length
 from __future__ import annotations
 
 import re
+import zlib
 from email.message import Message
 from io import BufferedIOBase
 from typing import BinaryIO
@@ -17,6 +18,9 @@ _LONGEST_LINE = 8192
 _MOST_TRAILERS = 100
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
+
+
+_MOST_UNPACKED = 1 << 24
 
 
 class BodyError(Exception):
@@ -79,6 +83,25 @@ def _read(stream: BinaryIO | BufferedIOBase, length: int, whole: bytearray) -> N
             raise BodyError("the body ends too early")
         whole += piece
         length -= len(piece)
+
+
+def check_unpacked(body: bytes) -> None:
+    """Refuse a compressed body that is no such, or is large once it is unpacked.
+
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-compression.html
+
+    Raises:
+        BodyError: it is no gzip, or unpacks to more than 16 MiB, of which AWS takes one.
+    """
+    unpacking, size = zlib.decompressobj(31), 0
+    try:
+        while body and not unpacking.eof:
+            size += len(unpacking.decompress(body, _PIECE))
+            if size > _MOST_UNPACKED:
+                raise BodyError(f"the body unpacks to more than {_MOST_UNPACKED} bytes", 413)
+            body = unpacking.unconsumed_tail
+    except zlib.error as error:
+        raise BodyError(f"the body is no gzip: {error}") from None
 
 
 def check_signed_chunks(body: bytes, headers: Message) -> None:

@@ -30,7 +30,7 @@ PAGE_PREFIX = "/_harness/dashboard"
 """Where a page for people is mounted."""
 _HEALTH = f"{CONTROL_PREFIX}health"
 _ANYWHERE = ("", "0.0.0.0", "::")
-_AUTHORITY = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
+_AUTHORITY = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_-][A-Za-z0-9._-]*)(?::(?P<port>\d{1,5}))?")
 _READS = ("GET", "HEAD", "OPTIONS")
 _SIMPLE_TYPES = ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data")
 """Content types that a page may send without asking first."""
@@ -153,7 +153,7 @@ def is_loopback(host: str) -> bool:
 def _name(authority: str) -> str | None:
     """The name or address in a Host header, in small letters; None for what is none, two of them for one."""
     match = _AUTHORITY.fullmatch(authority)
-    if match is None:
+    if match is None or int(match["port"] or 0) > 65535:
         return None
     name = match["name"].lower().removesuffix(".")
     if name.startswith("["):

@@ -111,7 +111,9 @@ def read_call(
     else:
         try:
             operation, parameters = read_request(service, request)
-        except UnreadableError:
+        except UnreadableError as error:
+            if error.operation is not None:
+                _check_document(service, error.operation, request)
             return None
         _check_document(service, operation, request)
     return Call(service, operation, parameters, region, account, caller, request_id)

@@ -19,6 +19,7 @@ from harness.emulator.apigateway.requests import is_front_door
 from harness.emulator.aws_models import message_member
 from harness.emulator.clients import OWN_ACCESS_KEY
 from harness.emulator.door.answers import answer
+from harness.emulator.door.body import BodyError, check_unpacked
 from harness.emulator.door.boundary import CONTROL_PREFIX, PAGE_PREFIX
 from harness.emulator.door.call import Call, boto3_name, is_known, protocol_of, read_call, refuse_unknown
 from harness.emulator.door.cors import CorsRule, answer_page
@@ -48,6 +49,7 @@ UNREADABLE = (RecursionError, UnicodeDecodeError, json.JSONDecodeError)
 """What moto and the like raise, which read bodies themselves."""
 _MESSAGE_IN_CAPITALS = ("lambda", "sagemaker", "sagemaker-runtime")
 _XML = ("query", "ec2", "rest-xml")
+_MOST_FIELDS = 20_000
 CERTIFICATES = "/SimpleNotificationService-"
 """How the paths of the certificates begin with which SNS signs: anybody may have them, as on AWS."""
 _READS = re.compile(r"\.(Describe|List|Get)[A-Z]")
@@ -227,6 +229,7 @@ class Gateway:
             self._services.prepare(call)
         elif is_known(service):
             refuse_unknown(service, request)
+        _check_size(service, request)
         try:
             response = self._fallback(request)
         except ModuleNotFoundError as error:
@@ -249,6 +252,18 @@ class Gateway:
         if response.status_code < 300:
             for observer in self.observers:
                 observer(service, call, request, response)
+
+
+def _check_size(service: str, request: Request) -> None:
+    """Refuse what moto would unpack or take apart for longer than it should."""
+    body = request.get_data(cache=True)
+    if request.headers.get("Content-Encoding", "").lower() == "gzip":
+        try:
+            check_unpacked(body)
+        except BodyError as error:
+            raise AwsError("SerializationException", str(error), error.status) from None
+    if protocol_of(service) in ("query", "ec2") and body.count(b"&") > _MOST_FIELDS:
+        raise AwsError("MalformedInput", f"A request has at most {_MOST_FIELDS} parameters.")
 
 
 def _refused(error: AwsError, service: str, request_id: str) -> Response:

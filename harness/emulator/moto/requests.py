@@ -9,7 +9,16 @@ from harness.emulator.door.members import Members
 
 
 class UnreadableError(Exception):
-    """A request that is none of its service's operations, or does not have the form of one."""
+    """A request that is none of its service's operations, or does not have the form of one.
+
+    Args:
+        message: why.
+        operation: that it asks for, where that can be told.
+    """
+
+    def __init__(self, message: str, operation: str | None = None) -> None:
+        super().__init__(message)
+        self.operation = operation
 
 
 def read_request(service: str, request: Request) -> tuple[str, Members]:
@@ -25,10 +34,11 @@ def read_request(service: str, request: Request) -> tuple[str, Members]:
     from moto.core.utils import get_service_model
 
     request.environ["wsgi.input"].seek(0)
-    read = MotoRequest(request.environ)
+    read, operation = MotoRequest(request.environ), None
     try:
         model = get_service_model(service)
         found, in_path = get_service_router(service).match(read)
+        operation = found.name
         parser = PROTOCOL_PARSERS[determine_request_protocol(model, read.content_type)](found, map_type=dict)
         body = read.get_data(cache=True)
         parameters = parser.parse(
@@ -50,10 +60,10 @@ def read_request(service: str, request: Request) -> tuple[str, Members]:
         RecursionError,
         NotImplementedError,
     ) as error:
-        raise UnreadableError(str(error)) from error
+        raise UnreadableError(str(error), operation) from error
     except Exception as error:
         if type(error).__module__.startswith(("botocore.", "moto.")):  # no such service or operation
-            raise UnreadableError(str(error)) from error
+            raise UnreadableError(str(error), operation) from error
         raise
     finally:
         request.environ["wsgi.input"].seek(0)
