@@ -60,24 +60,24 @@ class BoundedRe:
     def __getattr__(self, name: str) -> Any:
         return getattr(re, name)
 
-    def compile(self, pattern: str, flags: int = 0) -> Any:
-        """Return *pattern*, whose searches give up; as :mod:`re` has it where there are flags."""
-        return re.compile(pattern, flags) if flags else _Pattern(pattern, self._code)
+    def compile(self, pattern: str) -> Any:
+        """Return *pattern*, whose searches give up."""
+        return _Pattern(pattern, self._code)
 
-    def match(self, pattern: Any, text: str, flags: int = 0) -> Any:
+    def match(self, pattern: Any, text: str) -> Any:
         """Search at the beginning of *text*."""
-        return self._find("match", pattern, text, flags)
+        return self._find("match", pattern, text)
 
-    def search(self, pattern: Any, text: str, flags: int = 0) -> Any:
+    def search(self, pattern: Any, text: str) -> Any:
         """Search in *text*."""
-        return self._find("search", pattern, text, flags)
+        return self._find("search", pattern, text)
 
-    def fullmatch(self, pattern: Any, text: str, flags: int = 0) -> Any:
+    def fullmatch(self, pattern: Any, text: str) -> Any:
         """Hold all of *text* against *pattern*."""
-        return self._find("fullmatch", pattern, text, flags)
+        return self._find("fullmatch", pattern, text)
 
-    def _find(self, how: str, pattern: Any, text: str, flags: int) -> Any:
-        found = self.compile(pattern, flags) if isinstance(pattern, str) else pattern
+    def _find(self, how: str, pattern: Any, text: str) -> Any:
+        found = self.compile(pattern) if isinstance(pattern, str) else pattern
         return getattr(found, how)(text)
 
 
