@@ -1,13 +1,14 @@
 """``runtime_client``, the part of awslambdaric that is compiled for one version of Python, for all others.
 
 It lies as ``runtime_client.py`` beside awslambdaric where a function runs on another Python than the emulator's, and
-imports nothing of the harness.
+imports nothing of the harness. As the compiled part does, it spends little: ``http.client`` took a third of what a
+small function takes.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
-import http.client
 import os
+import socket
 
 _PREFIX = "/2018-06-01/runtime/invocation/"
 _DEADLINE = "Lambda-Runtime-Deadline-Ms"
@@ -28,19 +29,32 @@ class _Client:
 
     def __init__(self) -> None:
         self.agent = ""
-        self.connection: http.client.HTTPConnection | None = None
+        self.connection: socket.socket | None = None
 
-    def ask(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> http.client.HTTPResponse:
+    def ask(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        # The answer's status, its headers by their names in small letters, its body.
+        address = os.environ["AWS_LAMBDA_RUNTIME_API"]
         if self.connection is None:
-            self.connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
-        self.connection.request(method, _PREFIX + path, body, {"User-Agent": self.agent, **headers})
-        return self.connection.getresponse()
+            host, _, port = address.rpartition(":")
+            self.connection = socket.create_connection((host, int(port)))
+            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.answers = self.connection.makefile("rb")
+        given = {"Host": address, "User-Agent": self.agent, **headers, "Content-Length": str(len(body))}
+        lines = (f"{method} {_PREFIX}{path} HTTP/1.1", *(f"{name}: {given[name]}" for name in given), "", "")
+        self.connection.sendall("\r\n".join(lines).encode("latin-1") + body)
+        status = self.answers.readline().split(None, 2)
+        if not status:
+            raise ConnectionError("the Runtime API has closed the connection")
+        found = {}
+        while line := self.answers.readline().rstrip():
+            name, _, value = line.decode("latin-1").partition(":")
+            found[name.lower()] = value.strip()
+        return int(status[1]), found, self.answers.read(int(found["content-length"]))
 
     def post(self, path: str, body: bytes, headers: dict[str, str]) -> None:
-        answer = self.ask("POST", path, body, headers)
-        answer.read()
-        if answer.status >= 300:
-            raise RuntimeError(f"Failed to post invocation response: {answer.status}")
+        status, _, _ = self.ask("POST", path, body, headers)
+        if status >= 300:
+            raise RuntimeError(f"Failed to post invocation response: {status}")
 
 
 _CLIENT = _Client()
@@ -53,12 +67,11 @@ def initialize_client(user_agent: str) -> None:
 
 def next() -> tuple[bytes, dict[str, str | int | None]]:
     """Wait for an event: its body, and the headers that it came with."""
-    answer = _CLIENT.ask("GET", "next", None, {})
-    body = answer.read()
-    if answer.status != 200:
-        raise RuntimeError(f"Failed to get next invocation: {answer.status}")
-    headers: dict[str, str | int | None] = {name: answer.getheader(name) for name in _HEADERS}
-    return body, {**headers, _DEADLINE: int(answer.getheader(_DEADLINE, "0"))}
+    status, given, body = _CLIENT.ask("GET", "next", b"", {})
+    if status != 200:
+        raise RuntimeError(f"Failed to get next invocation: {status}")
+    headers: dict[str, str | int | None] = {name: given.get(name.lower()) for name in _HEADERS}
+    return body, {**headers, _DEADLINE: int(given.get(_DEADLINE.lower(), "0"))}
 
 
 def post_invocation_result(invoke_id: str, result: bytes, content_type: str, invocation_id: str | None = None) -> None:
