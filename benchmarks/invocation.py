@@ -140,6 +140,7 @@ def main(invocations: int) -> None:
                 Handler="lambda_function.lambda_handler",
                 Code={"ZipFile": _package()},
             )
+            client.get_waiter("function_active_v2").wait(FunctionName=name)
 
         functions = next(service for service in emulator.services if isinstance(service, Lambda))
         runner = functions.runner

@@ -34,6 +34,12 @@ def settled(describe: Callable[..., Any], status: str, seconds: float = 60, ever
     return until(lambda: describe(**named), seconds, every, enough=lambda answer: answer[status] not in UNDER_WAY)
 
 
+def active(functions: Any, name: str) -> str:
+    """Wait until a new function can be invoked; give its name."""
+    functions.get_waiter("function_active_v2").wait(FunctionName=name)
+    return name
+
+
 def execution_ended(states: Any, arn: str, seconds: float = 60) -> Any:
     """Return DescribeExecution's answer once the execution has ended."""
     return settled(states.describe_execution, "status", seconds, executionArn=arn)

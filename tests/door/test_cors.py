@@ -100,6 +100,7 @@ with Emulator(EmulatorOptions(boundary=Boundary(origins=[SITE]), enforce_policie
     role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))["Role"]["Arn"]
     client.create_function(FunctionName="f", Runtime="python3.11", Role=role, Handler="lambda_function.lambda_handler",
                            Code={"ZipFile": package(code)})
+    client.get_waiter("function_active_v2").wait(FunctionName="f")
     url = client.create_function_url_config(FunctionName="f", AuthType="NONE")["FunctionUrl"]
     client.add_permission(FunctionName="f", StatementId="u", Action="lambda:InvokeFunctionUrl", Principal="*",
                           FunctionUrlAuthType="NONE")

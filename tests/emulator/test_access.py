@@ -11,6 +11,7 @@ from botocore.config import Config
 
 from tests.emulator.acting import ACCOUNT, allow, deny, document, refused, trust_of
 from tests.emulator.packages import package
+from tests.waiting import active
 
 PASS = json.dumps({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}})
 LAMBDA, STATES = "lambda.amazonaws.com", "states.amazonaws.com"
@@ -356,6 +357,7 @@ def test_a_function_lets_a_role_in(actors, role):
     functions.create_function(
         FunctionName=name, Role=role, Runtime="python3.12", Handler="lambda_function.handler", Code=code
     )
+    active(functions, name)
     caller = actors.role()
     invoke = actors.acting(caller).client("lambda").invoke
     assert refused(invoke, FunctionName=name)[0] == "AccessDeniedException"

@@ -9,7 +9,7 @@ import pytest
 from tests.emulator.acting import allow
 from tests.emulator.conftest import delete_role, make_role
 from tests.emulator.packages import package
-from tests.waiting import until
+from tests.waiting import active, until
 
 # Fails so often, and notes each attempt in a file: functions share this machine's folders.
 HANDLER = """
@@ -37,6 +37,7 @@ def invoke(role, tmp_path):
             Code={"ZipFile": package(HANDLER)},
             **more,
         )
+        active(functions, name)
         made.append(name)
         if config is not None:
             functions.put_function_event_invoke_config(FunctionName=name, **config)
@@ -167,6 +168,7 @@ def test_a_topic_a_bus_and_a_function_are_told(invoke, queue, role, tmp_path):
         Handler="lambda_function.lambda_handler",
         Code={"ZipFile": package(source)},
     )
+    active(functions, listener)
     own = functions.get_function(FunctionName=listener)["Configuration"]["FunctionArn"]
     invoke(0, {"DestinationConfig": {"OnSuccess": {"Destination": own}}})
     until(lambda: file.exists() and file.read_text())

@@ -8,7 +8,7 @@ import pytest
 from botocore.config import Config
 
 from tests.emulator.packages import package
-from tests.waiting import until
+from tests.waiting import active, until
 
 pytestmark = pytest.mark.slow
 
@@ -29,6 +29,7 @@ def test_a_burst_of_slow_invocations_leaves_few_environments(target, role, contr
         Timeout=60,
         Code={"ZipFile": package(SLOW)},
     )
+    active(client, name)
     before = set(control.get("functions/processes")["processes"])
     with ThreadPoolExecutor(BURST) as pool:
         list(pool.map(lambda _: client.invoke(FunctionName=name), range(BURST)))

@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from harness.capture.records import read_s3
 from tests.emulator.pictures import picture
 from tests.emulator.test_state import OUTSIDE
-from tests.waiting import execution_ended, hear, in_service, until
+from tests.waiting import active, execution_ended, hear, in_service, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -114,6 +114,7 @@ def deploy(process):
         Timeout=30,
         Code={"ZipFile": code.getvalue()},
     )
+    active(process.client("lambda"), "chaos")
     image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stub:1"
     sagemaker.create_model(ModelName="chaos", ExecutionRoleArn=role, PrimaryContainer={"Image": image})
     variant = {"VariantName": "A", "ModelName": "chaos", "InitialInstanceCount": 1, "InstanceType": "ml.m5.xlarge"}

@@ -12,6 +12,7 @@ from tests.emulator.packages import package
 from tests.emulator.pictures import picture
 from tests.emulator.test_clock import finish
 from tests.emulator.test_faults import endpoint  # noqa: F401
+from tests.waiting import active
 
 SOURCE = """
 import boto3
@@ -32,6 +33,7 @@ def reader(target, role):
     name, client = f"errors-{uuid.uuid4().hex[:8]}", boto3.client("lambda")
     code, handler = {"ZipFile": package(SOURCE)}, "lambda_function.lambda_handler"
     client.create_function(FunctionName=name, Runtime="python3.12", Role=role, Handler=handler, Code=code, Timeout=10)
+    active(client, name)
     yield name
     client.delete_function(FunctionName=name)
 

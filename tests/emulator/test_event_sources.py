@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from tests.emulator.conftest import delete_role, make_role
 from tests.emulator.packages import package
-from tests.waiting import until
+from tests.waiting import active, until
 
 TELL = """
 import boto3, json, os
@@ -86,6 +86,7 @@ def deploy(client, role):
         name = f"source-{uuid.uuid4().hex[:8]}"
         given = {"Runtime": "python3.11", "Handler": "lambda_function.lambda_handler", "Role": role, **settings}
         client.create_function(FunctionName=name, Code={"ZipFile": package(source)}, **given)
+        active(client, name)
         made.append(name)
         if mapping:
             mapped.append(client.create_event_source_mapping(FunctionName=name, **mapping)["UUID"])

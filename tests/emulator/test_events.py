@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from harness.emulator.events.rules import input_of
 from tests.emulator.packages import package
-from tests.waiting import until
+from tests.waiting import active, until
 
 ROLE = "arn:aws:iam::123456789012:role/everything"
 CODE = """
@@ -270,6 +270,7 @@ def test_log_events_reach_a_function_that_logs_may_invoke(target, role):
         Code={"ZipFile": package(UNPACKS)},
         Environment={"Variables": {"TOLD": url}},
     )["FunctionArn"]
+    active(functions, name)
     logs.create_log_group(logGroupName=name)
     logs.create_log_stream(logGroupName=name, logStreamName="s")
     given = {"logGroupName": name, "filterName": "f", "destinationArn": arn}
@@ -278,15 +279,15 @@ def test_log_events_reach_a_function_that_logs_may_invoke(target, role):
     functions.add_permission(
         FunctionName=name, StatementId="l", Action="lambda:InvokeFunction", Principal="logs.amazonaws.com"
     )
-    with pytest.raises(ClientError, match="not emulated"):
-        logs.put_subscription_filter(filterPattern="{ $.level = 1 }", **given)
-    logs.put_subscription_filter(filterPattern="ERROR", **given)
-    now = int(time.time() * 1000)
-    events = [{"timestamp": now, "message": text} for text in ("all is well", "ERROR: it is not")]
+    with pytest.raises(ClientError, match="Invalid filter pattern"):
+        logs.put_subscription_filter(filterPattern="{ $.level = }", **given)
+    logs.put_subscription_filter(filterPattern='{ $.level = "ERROR" && $.code >= 500 }', **given)
+    now, bad = int(time.time() * 1000), json.dumps({"level": "ERROR", "code": 500})
+    events = [{"timestamp": now, "message": text} for text in ("ERROR 500", bad.replace("500", "4"), bad)]
     logs.put_log_events(logGroupName=name, logStreamName="s", logEvents=events)
     (message,) = until(lambda: sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages"))
     told = json.loads(message["Body"])
-    assert [each["message"] for each in told["logEvents"]] == ["ERROR: it is not"]
+    assert [each["message"] for each in told["logEvents"]] == [bad]
     assert (told["logGroup"], told["logStream"], told["subscriptionFilters"]) == (name, "s", ["f"])
     functions.delete_function(FunctionName=name)
     logs.delete_log_group(logGroupName=name)

@@ -14,7 +14,7 @@ from tests.conftest import harness
 from tests.emulator.packages import package
 from tests.emulator.pictures import picture
 from tests.emulator.test_clock import finish, seconds
-from tests.waiting import hear, in_service
+from tests.waiting import active, hear, in_service
 
 ONCE = Config(retries={"total_max_attempts": 1})
 SOURCE = "def lambda_handler(event, context):\n    return {'seen': event}\n"
@@ -31,6 +31,7 @@ def function(target, role):
         Code={"ZipFile": package(SOURCE)},
         Timeout=10,
     )
+    active(client, name)
     yield name
     client.delete_function(FunctionName=name)
 

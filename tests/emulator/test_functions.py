@@ -17,7 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.emulator.packages import package
-from tests.waiting import until
+from tests.waiting import active, until
 
 ECHO = "def lambda_handler(event, context):\n    return event\n"
 
@@ -348,6 +348,7 @@ def test_deleting_a_function_writes_its_log_and_ends_its_environments(client, ro
         Handler="lambda_function.lambda_handler",
         Code={"ZipFile": package("import os\ndef lambda_handler(event, context):\n    return os.getpid()\n")},
     )
+    active(client, name)
     pid = invoke(client, name)[1]
     client.delete_function(FunctionName=name)
     events = boto3.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
@@ -368,6 +369,7 @@ def test_a_package_that_brings_a_boto3_of_its_own_gets_it(client, role):
         Handler="lambda_function.lambda_handler",
         Code={"ZipFile": code},
     )
+    active(client, name)
     assert invoke(client, name)[1] == "vendored"
     client.delete_function(FunctionName=name)
 

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.emulator.packages import package
+from tests.waiting import active
 
 ROLE = "arn:aws:iam::123456789012:role/everything"
 CODE = "def handler(event, context):\n    return event\n"
@@ -30,6 +31,7 @@ def name(client):
         Code={"ZipFile": package(CODE)},
         Publish=True,
     )
+    active(client, made)
     yield made
     client.delete_function(FunctionName=made)
 

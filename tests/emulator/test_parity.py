@@ -15,6 +15,7 @@ from harness.parity.replay import replay
 from harness.project.executions import wait
 from tests.conftest import harness
 from tests.emulator.packages import package
+from tests.waiting import active
 
 ROLE = "arn:aws:iam::123456789012:role/everything"
 INVOKE = "arn:aws:states:::lambda:invoke"
@@ -221,6 +222,7 @@ def scripted_function(target, role):
         Handler="lambda_function.lambda_handler",
         Code={"ZipFile": code},
     )
+    active(functions, name)
     yield name
     functions.delete_function(FunctionName=name)
 

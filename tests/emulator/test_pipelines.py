@@ -9,7 +9,7 @@ import pytest
 from tests.emulator.acting import refused
 from tests.emulator.packages import package
 from tests.emulator.pictures import picture
-from tests.waiting import settled, until
+from tests.waiting import active, settled, until
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,7 @@ def function(target, role):
         Handler="lambda_function.lambda_handler",
         Code={"ZipFile": package(code)},
     )
+    active(functions, name)
     yield answer["FunctionArn"]
     functions.delete_function(FunctionName=name)
 

@@ -23,6 +23,7 @@ from harness.emulator.lambda_.runtime import OF_PYTHON
 from harness.emulator.lambda_.template import RuntimeTemplate
 from harness.settings import Settings
 from tests.emulator.packages import package
+from tests.waiting import active
 
 SHOWS = "import sys\ndef lambda_handler(event, context):\n    return '%d.%d' % sys.version_info[:2]\n"
 OF_3_12 = "def lambda_handler(event, context):\n    return f'{event['name']}'\n"
@@ -43,6 +44,7 @@ def deploy(client, role):
         name = f"runtime-{uuid.uuid4().hex[:8]}"
         given = {"Runtime": "python3.11", "Handler": "lambda_function.lambda_handler", **settings}
         client.create_function(FunctionName=name, Role=role, Code={"ZipFile": package(source)}, **given)
+        active(client, name)
         made.append(name)
         return name
 
@@ -203,7 +205,9 @@ def nodejs(client, role, node_client):
         code = {"ZipFile": buffer.getvalue()}
         given = {"Role": role, "Code": code, "Runtime": "nodejs20.x", "Handler": "index.handler"}
         made.append(name)
-        return client.create_function(FunctionName=name, **given)["FunctionArn"]
+        arn = client.create_function(FunctionName=name, **given)["FunctionArn"]
+        active(client, name)
+        return arn
 
     yield make
     for name in made:
@@ -275,6 +279,7 @@ def test_an_image_is_run_by_docker_as_its_configuration_says(client, role, tmp_p
         Environment={"Variables": {"COLOUR": "plum"}},
         MemorySize=256,
     )
+    active(client, name)
     assert answer(client, name, {"a": 1}) == [{"a": 1}, "plum"]
     arguments = json.loads(seen.read_text())
     assert arguments[-2:] == [uri, "app.handler"]
@@ -297,6 +302,7 @@ import boto3
 from harness.settings import Settings
 from harness.targets.embedded import embedded
 from tests.emulator.packages import package
+from tests.waiting import active
 
 arns = json.loads(sys.argv[2])
 code = "import first, second\\ndef lambda_handler(event, context):\\n    return [first.TEXT, second.TEXT]\\n"
@@ -312,6 +318,7 @@ with embedded(Settings(layers=sys.argv[1], iam="ignored")):
         Code={"ZipFile": package(code)},
         Layers=arns,
     )
+    active(client, "f")
     print(json.dumps([made["Layers"], json.loads(client.invoke(FunctionName="f")["Payload"].read())]))
 """
 

@@ -17,7 +17,7 @@ from harness.emulator.aws_models import service_model
 from harness.emulator.clients import endpoint_variable
 from harness.emulator.options import SERVICES
 from tests.emulator.packages import package
-from tests.waiting import execution_ended, hear
+from tests.waiting import active, execution_ended, hear
 
 OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "HARNESS_"))}
 """The environment as it is before a target leads boto3 anywhere."""
@@ -80,6 +80,7 @@ def create(functions, role, name="reads", **code):
         Handler="lambda_function.lambda_handler",
         Code=code or {"ZipFile": package(READS)},
     )
+    active(functions, name)
 
 
 def ask(functions, bucket, name="reads"):
@@ -203,6 +204,7 @@ def test_runtimes_that_aws_makes_no_new_functions_of_are_taken_where_that_is_ask
         client("lambda").create_function(FunctionName="old", Runtime="python3.7", **given)
     with only_lambda(tmp_path, HARNESS_ENDED_RUNTIMES="take", **elsewhere) as client:
         made = client("lambda").create_function(FunctionName="old", Runtime="python3.7", **given)
+        active(client("lambda"), "old")
         assert made["Runtime"] == "python3.7"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -19,6 +20,8 @@ from harness.emulator.services import Services
 logger = logging.getLogger(__name__)
 
 _THREADS = 8
+_PENDING = (0.1, 0.2, 0.4)
+"""Seconds between attempts to invoke a function that is just being made."""
 
 
 class Deliveries:
@@ -148,7 +151,14 @@ class Deliveries:
             return
         payload = json.dumps(event, separators=(",", ":"), default=str).encode()
         parameters = {"FunctionName": function, "InvocationType": "Event", "Payload": payload}
-        self._call("lambda", "Invoke", parameters, function.split(":")[3])
+        for pause in (*_PENDING, None):
+            try:
+                self._call("lambda", "Invoke", parameters, function.split(":")[3])
+                return
+            except AwsError as error:
+                if error.code != "ResourceConflictException" or pause is None:
+                    raise
+                time.sleep(pause)  # the function is just being made: services try again
 
     def _send(self, queue: str, body: str, group: str | None) -> None:
         parts = queue.split(":")

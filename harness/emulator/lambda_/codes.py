@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,9 @@ from harness.emulator.door.members import Members, blob
 from harness.emulator.lambda_.package import check_package
 from harness.emulator.lambda_.refusals import invalid
 from harness.emulator.limits import FUNCTION_UNZIPPED, FUNCTION_ZIPPED
+
+_IN_THE_MAKING = 60.0
+"""Seconds for which a package may be without a function or layer that uses it."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,9 @@ class Codes:
     def __init__(self, folder: Path, clients: Clients) -> None:
         self._folder = folder
         self._clients = clients
+        self._lock = threading.Lock()
+        self._taken: dict[str, float] = {}
+        """When packages were taken that nothing was seen to use yet: their functions are just being made."""
 
     def path(self, digest: str) -> Path:
         """Where a package lies."""
@@ -82,18 +90,22 @@ class Codes:
         check_package(data)
         package = Package(hashlib.sha256(data).hexdigest(), len(data))
         path = self.path(package.digest)
-        if not path.exists():
-            self._folder.mkdir(parents=True, exist_ok=True)
-            partial = path.with_suffix(".partial")
-            partial.write_bytes(data)
-            partial.replace(path)
+        with self._lock:
+            self._taken[package.digest] = time.monotonic()
+            if not path.exists():
+                self._folder.mkdir(parents=True, exist_ok=True)
+                partial = path.with_suffix(".partial")
+                partial.write_bytes(data)
+                partial.replace(path)
         return package
 
     def forget(self, used: set[str]) -> None:
         """Remove what nothing uses any more."""
-        if self._folder.is_dir():
-            for path in self._folder.iterdir():
-                if path.name not in used:
+        with self._lock:
+            since = time.monotonic() - _IN_THE_MAKING
+            self._taken = {name: at for name, at in self._taken.items() if name not in used and at > since}
+            for path in self._folder.iterdir() if self._folder.is_dir() else ():
+                if path.name not in used and path.name not in self._taken:
                     path.unlink(missing_ok=True)
 
     def kept(self, used: set[str]) -> Iterator[tuple[str, str, Members]]:

@@ -10,10 +10,10 @@ import json
 from collections.abc import Mapping
 
 from harness.emulator.door.members import Members, blob, optional_text, structure, text_map
-from harness.emulator.door.validation import check
 from harness.emulator.lambda_.records import Configuration, runtime_version_arn
 from harness.emulator.lambda_.refusals import invalid
 from harness.emulator.lambda_.runtimes import OF_SNAP_START, check_runtime
+from harness.emulator.lambda_.wording import check_request
 from harness.emulator.limits import (
     CREATE_REQUEST,
     FUNCTION_MEMORY,
@@ -86,7 +86,7 @@ def check_configuration(operation: str, parameters: Members, takes_ended: bool =
         if isinstance(value, int) and value > limit.most:
             raise limit.refusal(value=value)
     # AWS has its own words for runtimes, see below.
-    check("lambda", operation, {name: value for name, value in parameters.items() if name != "Runtime"})
+    check_request(operation, {name: value for name, value in parameters.items() if name != "Runtime"})
     _check_variables(text_map(structure(parameters, "Environment"), "Variables"))
     runtime = optional_text(parameters, "Runtime")
     if runtime:
@@ -94,10 +94,40 @@ def check_configuration(operation: str, parameters: Members, takes_ended: bool =
         snap_start = structure(parameters, "SnapStart").get("ApplyOn")
         if snap_start == "PublishedVersions" and runtime not in OF_SNAP_START:
             raise invalid(f"{runtime} is not supported for SnapStart enabled functions.")
-    if operation == "CreateFunction" and parameters.get("PackageType", "Zip") == "Zip":
-        for member in ("Runtime", "Handler"):
-            if not parameters.get(member):
-                raise invalid(f"{member} is mandatory for functions created with deployment packages.")
+    if operation == "CreateFunction":
+        _check_kind(parameters)
+
+
+def _check_kind(parameters: Members) -> None:
+    """Refuse what does not go with a function's kind of package."""
+    named = [member for member in ("Runtime", "Handler") if parameters.get(member)]
+    code = structure(parameters, "Code")
+    if parameters.get("PackageType") == "Image":
+        if named or parameters.get("Layers"):
+            raise invalid(
+                "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image."
+            )
+        check_source({"ImageUri": code.get("ImageUri")})
+        return
+    if not named:
+        raise invalid("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
+    if len(named) == 1:
+        (missing,) = {"Runtime", "Handler"} - set(named)
+        raise invalid(f"{missing} is mandatory for functions created with deployment packages.")
+    check_source({**code, "ImageUri": None})
+
+
+def check_source(code: Members) -> None:
+    """Refuse code that comes from nowhere.
+
+    Args:
+        code: ``ZipFile``, ``S3Bucket`` or ``ImageUri``.
+
+    Raises:
+        AwsError: ``InvalidParameterValueException``.
+    """
+    if not any(code.get(member) for member in ("ZipFile", "S3Bucket", "ImageUri")):
+        raise invalid("Please provide a source for function code.")
 
 
 def _check_variables(variables: Mapping[str, str]) -> None:

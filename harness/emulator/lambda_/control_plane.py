@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from harness.emulator.context import EmulatorContext
 from harness.emulator.door.call import Call
 from harness.emulator.door.members import Members
-from harness.emulator.door.validation import check
 from harness.emulator.lambda_.codes import Codes
 from harness.emulator.lambda_.live_code import LiveCode
 from harness.emulator.lambda_.provided import Provided
@@ -17,6 +16,7 @@ from harness.emulator.lambda_.records import Configuration, Function, Store, new
 from harness.emulator.lambda_.references import Reference, reference_of
 from harness.emulator.lambda_.refusals import function_not_found
 from harness.emulator.lambda_.settling import Settling
+from harness.emulator.lambda_.wording import check_request
 from harness.emulator.services import Operation
 
 
@@ -98,7 +98,7 @@ def table(operations: Mapping[str, Operation], checked: bool = True) -> dict[str
 
     def held(operation: Operation) -> Operation:
         def call_checked(call: Call) -> Members:
-            check("lambda", call.operation, call.parameters)
+            check_request(call.operation, call.parameters)
             return operation(call)
 
         return call_checked

@@ -15,7 +15,6 @@ from typing import Any
 
 from harness.emulator.door.call import Call
 from harness.emulator.door.members import Members, number, optional_text, structure, structures, text, text_map
-from harness.emulator.door.validation import check
 from harness.emulator.lambda_.control_plane import ControlPlane, table
 from harness.emulator.lambda_.paging import page
 from harness.emulator.lambda_.patterns import is_pattern
@@ -36,8 +35,6 @@ _READERS: Mapping[str, Callable[[Reading, str], None]] = {
     "dynamodb": read_stream,
     "kinesis": read_stream,
 }
-_POSITIONS = ("LATEST", "AT_TIMESTAMP", "TRIM_HORIZON")
-"""In AWS's order."""
 _TAKEN = (
     "BatchSize",
     "MaximumBatchingWindowInSeconds",
@@ -78,8 +75,9 @@ class EventMappings:
 
     def operations(self) -> dict[str, Operation]:
         """By name."""
-        return table({"CreateEventSourceMapping": self.create}, checked=False) | table(
+        return table(
             {
+                "CreateEventSourceMapping": self.create,
                 "DeleteEventSourceMapping": self.delete,
                 "GetEventSourceMapping": self.get,
                 "ListEventSourceMappings": self.list,
@@ -101,11 +99,6 @@ class EventMappings:
     def create(self, call: Call) -> Members:
         """Have a function get a source's records."""
         given = call.parameters
-        position = given.get("StartingPosition")
-        if position is not None and position not in _POSITIONS:
-            words = f"satisfy enum value set: [{', '.join(_POSITIONS)}]"
-            raise validation(f"'{position}'", "startingPosition", words)
-        check("lambda", call.operation, given)
         source = optional_text(given, "EventSourceArn")
         reference, function = self._function(call)
         service = str(source).split(":")[2] if source else "kafka"

@@ -13,6 +13,7 @@ from harness.emulator.door.members import Members, optional_text, structure, tex
 from harness.emulator.lambda_.configuration import (
     change_configuration,
     check_configuration,
+    check_source,
     listed,
     new_configuration,
 )
@@ -22,7 +23,13 @@ from harness.emulator.lambda_.live_code import package
 from harness.emulator.lambda_.paging import page
 from harness.emulator.lambda_.records import MOST_TAGS, Function, now_text
 from harness.emulator.lambda_.references import LATEST, Reference, check_new_name, reference_of
-from harness.emulator.lambda_.refusals import conflict, function_not_found, invalid, stale_revision
+from harness.emulator.lambda_.refusals import (
+    conflict,
+    function_not_found,
+    invalid,
+    signing_not_found,
+    stale_revision,
+)
 from harness.emulator.lambda_.versions import publish
 from harness.emulator.lambda_.vpc import vpc_config
 from harness.emulator.services import Operation
@@ -60,8 +67,8 @@ class Functions:
     def create(self, call: Call) -> Members:
         """Create a function."""
         given = call.parameters
+        check_new_name(text(given, "FunctionName", ""))
         check_configuration("CreateFunction", given, self._plane.provided.takes_ended)
-        check_new_name(text(given, "FunctionName"))
         reference = reference_of(call)
         reference = Reference(reference.region, reference.account, reference.name)
         self._check_role(text(given, "Role"), reference)
@@ -80,7 +87,7 @@ class Functions:
             self._take_code(function, structure(given, "Code"), call)
             check_size(self._plane, function)
             function.tags = tags
-            function.code_signing = optional_text(given, "CodeSigningConfigArn")
+            function.code_signing = self._signing(given)
             configuration["LastModified"] = now_text()
             settled(configuration)
             answer = under_way(configuration, **CREATING)
@@ -97,6 +104,12 @@ class Functions:
         self._plane.changed(function)
         return answer
 
+    def _signing(self, given: Members) -> str | None:
+        arn = optional_text(given, "CodeSigningConfigArn")
+        if arn and arn not in self._store.signing:
+            raise signing_not_found(arn)
+        return arn
+
     def _check_is_new(self, reference: Reference) -> None:
         if self._store.find(reference) is not None:
             raise conflict(f"Function already exist: {reference.name}")
@@ -108,6 +121,7 @@ class Functions:
         if given.get("RevisionId") not in (None, function.latest["RevisionId"]):
             raise stale_revision(_REVISIONS)
         is_image = function.latest["PackageType"] == "Image"
+        check_source(given)
         if is_image and not given.get("ImageUri"):
             raise invalid("Please provide ImageUri when updating a function with packageType Image.")
         if not is_image and given.get("ImageUri"):

@@ -17,6 +17,7 @@ from harness.emulator.door.errors import AwsError
 from harness.emulator.door.members import Members, blob, optional_text, text
 from harness.emulator.lambda_.invocation import FunctionVersion, Invocation, Outcome
 from harness.emulator.lambda_.references import reference_of
+from harness.emulator.lambda_.settling import Settling
 from harness.emulator.limits import EVENT_REQUEST
 from harness.emulator.services import Operation
 
@@ -66,10 +67,12 @@ class Invoking:
 
     Args:
         runner: who runs them.
+        settling: knows which are still being made.
     """
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: Runner, settling: Settling) -> None:
         self._runner = runner
+        self._settling = settling
 
     def operations(self) -> dict[str, Operation]:
         """By name."""
@@ -129,7 +132,7 @@ class Invoking:
 
     def _prepare(self, call: Call, payload: bytes, queued: bool = False) -> tuple[Invocation, FunctionVersion]:
         given = call.parameters
-        return self._runner.prepare(
+        invocation, function = self._runner.prepare(
             text(given, "FunctionName"),
             optional_text(given, "Qualifier"),
             payload,
@@ -139,6 +142,8 @@ class Invoking:
             call.caller,
             queued,
         )
+        self._settling.refuse_pending(function.region, function.name)
+        return invocation, function
 
 
 def _payload(call: Call, name: str) -> bytes:

@@ -175,7 +175,8 @@ class Store:
 
     def find(self, reference: Reference) -> Function | None:
         """The function, None where there is none."""
-        return self.functions.get((reference.region, reference.name))
+        found = self.functions.get((reference.region, reference.name))
+        return found if found is not None and found.account == reference.account else None
 
     def function(self, reference: Reference) -> Function:
         """The function, whether or not it has the qualifier.

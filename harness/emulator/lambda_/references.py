@@ -12,15 +12,12 @@ from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
 from harness.emulator.door.members import optional_text, text
 from harness.emulator.lambda_.refusals import invalid, not_found, validation
+from harness.emulator.lambda_.wording import check_request
 
 LATEST = "$LATEST"
 _NAMED = re.compile(
     r"(?:arn:aws[a-zA-Z-]*:lambda:)?(?:(?P<region>(?:eusc-)?[a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d):)?"
-    r"(?:(?P<account>\d{12}):)?(?:function:)?(?P<name>[a-zA-Z0-9_-]+)(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9_-]+))?"
-)
-_PATTERN = (
-    r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?"
-    r"([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
+    r"(?:(?P<account>\d{12}):)?(?:function:)?(?P<name>[a-zA-Z0-9_.-]+)(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9_-]+))?"
 )
 _OF_OTHER_ACCOUNTS = frozenset({"Invoke", "InvokeAsync", "InvokeWithResponseStream"})
 _LONGEST_NAME = 64
@@ -69,7 +66,8 @@ def reference_of(call: Call, qualifier: str | None = None) -> Reference:
     named = text(call.parameters, "FunctionName")
     match = _NAMED.fullmatch(named)
     if match is None:
-        raise validation(f"'{named}'", "functionName", f"satisfy regular expression pattern: {_PATTERN}")
+        check_request("Invoke", {"FunctionName": named, "Qualifier": call.parameters.get("Qualifier")})
+        raise not_found(f"Function not found: arn:aws:lambda:{call.region}:{call.account}:function:{named}")
     if match["account"] and match["account"] != call.account and call.operation not in _OF_OTHER_ACCOUNTS:
         raise AwsError("AccessDeniedException", None, 403)  # type: ignore[arg-type]
     if match["region"] and match["region"] != call.region:

@@ -23,6 +23,16 @@ def alias_not_found(arn: str) -> AwsError:
     return not_found(f"Cannot find alias arn: {arn}")
 
 
+def signing_not_found(arn: str) -> AwsError:
+    """``CodeSigningConfigNotFoundException``."""
+    return AwsError(
+        "CodeSigningConfigNotFoundException",
+        f"The code signing configuration cannot be found. Check that the provided configuration is not deleted: {arn}.",
+        404,
+        Type="User",
+    )
+
+
 def invalid(message: str) -> AwsError:
     """``InvalidParameterValueException``."""
     return AwsError("InvalidParameterValueException", message, 400, Type="User")

@@ -17,7 +17,6 @@ from harness.emulator.context import EmulatorContext
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
 from harness.emulator.door.trace import MOST, current, next_trace, traced
-from harness.emulator.door.validation import check
 from harness.emulator.lambda_.asynchronous import AsynchronousInvocations, EventSettings, NoConcurrency
 from harness.emulator.lambda_.fleet import Fleet, throttled
 from harness.emulator.lambda_.invocation import FunctionVersion, Invocation, Outcome
@@ -28,6 +27,7 @@ from harness.emulator.lambda_.references import LATEST, Reference, reference_of
 from harness.emulator.lambda_.refusals import function_not_found
 from harness.emulator.lambda_.routing import version_for
 from harness.emulator.lambda_.sources.reading import SourceAnswer
+from harness.emulator.lambda_.wording import check_request
 from harness.emulator.limits import INVOCATION_REQUEST, INVOCATION_RESPONSE
 from harness.emulator.stepfunctions.clock import Clock
 
@@ -153,13 +153,21 @@ class FunctionRunner:
         self._events.submit(function, invocation, self._event_settings(function, qualifier))
 
     def _find(self, reference: Reference, session: Actor | None = None) -> Function:
+        if reference.account != self._context.account_id:
+            raise AwsError(
+                "AccessDeniedException",
+                f"User: {self._context.permissions.name_of(session)} is not authorized to perform: "
+                f"lambda:InvokeFunction on resource: {reference.arn} because no resource-based policy allows the "
+                "lambda:InvokeFunction action",
+                403,
+            )
         function = self._store.find(reference)
         there = function is not None and (reference.qualifier is None or function.has(reference.qualifier))
         own = policies_about(function, reference.qualifier) if function is not None and there else ()
         self._context.permissions.check(session, "lambda:InvokeFunction", reference.arn, resource_policies=own)
         if function is None or not there:
             named = {"FunctionName": reference.name, "Qualifier": reference.qualifier}
-            check("lambda", "Invoke", named)
+            check_request("Invoke", named)
             raise function_not_found(f"{reference.function_arn}:{reference.qualifier or LATEST}")
         return function
 

@@ -13,11 +13,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from harness.emulator.door.errors import AwsError
 from harness.emulator.lambda_.references import Reference
 from harness.emulator.lambda_.refusals import conflict
 
 _MOMENT = 0.5
 """Seconds after which an update is over though nobody has looked."""
+
+
+_PENDING = "The function is currently in the following state: Pending"
 
 
 class Settling:
@@ -44,7 +48,7 @@ class Settling:
             elif not reason:
                 reason = _updating(reference.function_arn)
             if reason:
-                raise conflict(f"The operation cannot be performed at this time. {reason}")
+                raise _at_this_time(reason)
             self._changing.add(key)
         try:
             yield
@@ -54,7 +58,7 @@ class Settling:
 
     def created(self, reference: Reference) -> None:
         """A function was made just now."""
-        self._began(reference, "The function is currently in the following state: Pending")
+        self._began(reference, _PENDING)
 
     def updated(self, reference: Reference) -> None:
         """A function was updated just now."""
@@ -64,10 +68,27 @@ class Settling:
         with self._lock:
             self._updated[reference.region, reference.name] = (time.monotonic(), reason)
 
+    def refuse_pending(self, region: str, name: str) -> None:
+        """Refuse to invoke a function that is still being made; one that is updated runs as it was.
+
+        Raises:
+            AwsError: ``ResourceConflictException``.
+        """
+        if (region, name) not in self._updated:  # without the lock, as every invocation asks
+            return
+        with self._lock:
+            since, reason = self._updated.get((region, name), (-_MOMENT, ""))
+        if reason == _PENDING and time.monotonic() - since < _MOMENT:
+            raise _at_this_time(reason)
+
     def seen(self, region: str, name: str) -> None:
         """Somebody has looked at a function, and seen that its update is done."""
         with self._lock:
             self._updated.pop((region, name), None)
+
+
+def _at_this_time(reason: str) -> AwsError:
+    return conflict(f"The operation cannot be performed at this time. {reason}")
 
 
 def _updating(arn: str) -> str:

@@ -18,7 +18,14 @@ from harness.emulator.lambda_.control_plane import ControlPlane, table
 from harness.emulator.lambda_.paging import page
 from harness.emulator.lambda_.records import MOST_TAGS, now_text
 from harness.emulator.lambda_.references import Reference, reference_of
-from harness.emulator.lambda_.refusals import conflict, function_not_found, invalid, not_found, validation
+from harness.emulator.lambda_.refusals import (
+    conflict,
+    function_not_found,
+    invalid,
+    not_found,
+    signing_not_found,
+    validation,
+)
 from harness.emulator.services import Operation
 
 _PATTERN = (
@@ -169,13 +176,7 @@ class Tags:
         """Give a function a code signing configuration."""
         arn = text(call.parameters, "CodeSigningConfigArn")
         if arn not in self._store.signing:
-            raise AwsError(
-                "CodeSigningConfigNotFoundException",
-                "The code signing configuration cannot be found. Check that the provided configuration is not deleted: "
-                f"{arn}.",
-                404,
-                Type="User",
-            )
+            raise signing_not_found(arn)
         reference = self._reference(call)
         self._store.function(reference).code_signing = arn
         return {"CodeSigningConfigArn": arn, "FunctionName": reference.name}

@@ -27,14 +27,13 @@ def vpc_config(plane: ControlPlane, configuration: Configuration, given: Members
     wanted = structure(given, "VpcConfig")
     subnets, groups = texts(wanted, "SubnetIds"), texts(wanted, "SecurityGroupIds")
     if not subnets and not groups:
-        if "VpcConfig" in configuration:
-            empty: list[str] = []
-            configuration["VpcConfig"] = {
-                "SubnetIds": empty,
-                "SecurityGroupIds": empty,
-                "VpcId": "",
-                "Ipv6AllowedForDualStack": False,
-            }
+        empty: list[str] = []
+        configuration["VpcConfig"] = {
+            "SubnetIds": empty,
+            "SecurityGroupIds": empty,
+            "VpcId": "",
+            "Ipv6AllowedForDualStack": False,
+        }
         return
     ec2 = plane.context.clients.get("ec2", call.region)
     vpc = ""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from typing import Any
+
 from werkzeug import Request
 from werkzeug.exceptions import HTTPException
 
@@ -34,10 +38,20 @@ def read_request(service: str, request: Request) -> tuple[str, Members]:
     from moto.core.utils import get_service_model
 
     request.environ["wsgi.input"].seek(0)
-    read, operation = MotoRequest(request.environ), None
+    missing: Mapping[str, str] = {}
+    operation = None
     try:
         model = get_service_model(service)
-        found, in_path = get_service_router(service).match(read)
+        router = get_service_router(service)
+        read = MotoRequest(request.environ)
+        try:
+            found, in_path = router.match(read)
+        except HTTPException:  # an operation is known by what it requires: the service itself tells of what lacks
+            missing = _missing(model, request)
+            lacking = request.query_string.decode("latin-1").split("&")
+            query = "&".join(filter(None, [*lacking, *(f"{name}=" for name in missing)]))
+            read = MotoRequest({**request.environ, "QUERY_STRING": query})
+            found, in_path = router.match(read)
         operation = found.name
         parser = PROTOCOL_PARSERS[determine_request_protocol(model, read.content_type)](found, map_type=dict)
         body = read.get_data(cache=True)
@@ -67,4 +81,20 @@ def read_request(service: str, request: Request) -> tuple[str, Members]:
         raise
     finally:
         request.environ["wsgi.input"].seek(0)
-    return found.name, parameters
+    return found.name, {name: value for name, value in parameters.items() if name not in missing.values()}
+
+
+def _missing(model: Any, request: Request) -> Mapping[str, str]:
+    """What *request*'s query lacks of what an operation at its path requires: names there, and members."""
+    for name in model.operation_names:
+        operation = model.operation_model(name)
+        shape, method = operation.input_shape, operation.http["method"]
+        if shape is None or method != request.method:
+            continue
+        members = {member: shape.members[member].serialization for member in shape.required_members}
+        needed = {how["name"]: member for member, how in members.items() if how.get("location") == "querystring"}
+        path = operation.http["requestUri"].partition("?")[0]
+        fits = re.fullmatch(re.sub(r"\\\{[^}]+\}", "[^/]+", re.escape(path)), request.path)
+        if fits and needed.keys() - request.args.keys():
+            return {each: needed[each] for each in needed.keys() - request.args.keys()}
+    return {}

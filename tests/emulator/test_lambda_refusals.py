@@ -1,0 +1,154 @@
+"""What Lambda refuses, in the words that AWS was recorded with."""
+
+import re
+import threading
+import uuid
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from tests.emulator.packages import package
+
+CODE = "def handler(event, context):\n    return event\n"
+
+
+@pytest.fixture(scope="module")
+def client(target):
+    return boto3.client("lambda", config=Config(parameter_validation=False, retries={"max_attempts": 0}))
+
+
+@pytest.fixture
+def given(role):
+    return {
+        "FunctionName": f"refused-{uuid.uuid4().hex[:8]}",
+        "Runtime": "python3.12",
+        "Handler": "lambda_function.handler",
+        "Role": role,
+        "Code": {"ZipFile": package(CODE)},
+    }
+
+
+@pytest.fixture
+def name(client, given):
+    client.create_function(**given)
+    yield given["FunctionName"]
+    client.delete_function(FunctionName=given["FunctionName"])
+
+
+def refusal(call, **parameters):
+    with pytest.raises(ClientError) as raised:
+        call(**parameters)
+    error = raised.value.response
+    return error["Error"]["Code"], error["Error"]["Message"], error["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def test_a_function_that_is_being_made_is_not_invoked_and_one_that_is_updated_is(client, name):
+    for kind in ("RequestResponse", "Event"):
+        code, words, status = refusal(client.invoke, FunctionName=name, InvocationType=kind)
+        assert (code, status) == ("ResourceConflictException", 409)
+        assert words.endswith("The function is currently in the following state: Pending")
+    client.get_waiter("function_active_v2").wait(FunctionName=name)
+    client.update_function_configuration(FunctionName=name, Timeout=9)
+    assert client.invoke(FunctionName=name)["StatusCode"] == 200
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"Code": {}}, "Please provide a source for function code."),
+        ({"Code": {"ImageUri": "a"}}, "Please provide a source for function code."),
+        ({"Runtime": None, "Handler": None}, "Runtime and Handler are mandatory parameters for functions created with"),
+        ({"Handler": None}, "Handler is mandatory for functions created with deployment packages."),
+        ({"PackageType": "Image"}, "Please don't provide Handler or Runtime or Layer when the intended function"),
+        ({"FunctionName": "a" * 200}, "Member must have length less than or equal to 64"),
+        (
+            {"CodeSigningConfigArn": "arn:aws:lambda:us-east-1:123456789012:code-signing-config:csc-0123456789abcdef0"},
+            "The code signing configuration cannot be found.",
+        ),
+    ],
+)
+def test_what_cannot_be_made(client, given, settings, words):
+    asked = {key: value for key, value in {**given, **settings}.items() if value is not None}
+    assert words in refusal(client.create_function, **asked)[1]
+
+
+def test_code_must_come_from_somewhere(client, name):
+    client.get_waiter("function_active_v2").wait(FunctionName=name)
+    assert "Please provide a source" in refusal(client.update_function_code, FunctionName=name)[1]
+
+
+def test_each_fault_of_a_name_and_a_qualifier_is_told(client):
+    wrong = "arn:aws:lambda:nowhere:123456789012:function:f"
+    code, words, _ = refusal(client.invoke, FunctionName=wrong, Qualifier="a" * 129)
+    assert code == "ValidationException"
+    assert words.startswith("2 validation errors detected: Value ")
+    assert "at 'qualifier' failed to satisfy constraint: Member must have length less than or equal to 128" in words
+
+
+def test_a_name_may_have_dots_where_it_is_looked_for(client):
+    assert refusal(client.get_function, FunctionName="has.dot")[0] == "ResourceNotFoundException"
+    assert refusal(client.list_aliases, FunctionName="has.dot")[0] == "ValidationException"
+
+
+def test_another_account_s_function_is_not_ours(client, name):
+    client.get_waiter("function_active_v2").wait(FunctionName=name)
+    arn = f"arn:aws:lambda:us-east-1:999999999999:function:{name}"
+    code, words, status = refusal(client.invoke, FunctionName=arn)
+    assert (code, status) == ("AccessDeniedException", 403)
+    assert f"is not authorized to perform: lambda:InvokeFunction on resource: {arn} because no resource-based" in words
+
+
+def test_untagging_needs_keys(client, name):
+    arn = f"arn:aws:lambda:us-east-1:123456789012:function:{name}"
+    words = "1 validation error detected: Value null at 'tagKeys' failed to satisfy constraint: Member must not be null"
+    assert refusal(client.untag_resource, Resource=arn, TagKeys=[]) == ("ValidationException", words, 400)
+
+
+def test_enumerations_are_listed_in_aws_s_order(client, name):
+    assert (
+        "[RESPONSE_STREAM, BUFFERED]"
+        in refusal(client.create_function_url_config, FunctionName=name, AuthType="NONE", InvokeMode="x")[1]
+    )
+    assert (
+        "[Terminate, Allow]" in refusal(client.put_function_recursion_config, FunctionName=name, RecursiveLoop="x")[1]
+    )
+    assert "[ruby3.5, ruby2.6, " in refusal(client.list_layers, CompatibleRuntime="x")[1]
+    content = {"ZipFile": package(CODE)}
+    words = refusal(
+        client.publish_layer_version,
+        LayerName="l",
+        Content=content,
+        CompatibleRuntimes=["x"],
+        CompatibleArchitectures=["y"],
+    )[1]
+    assert re.match(r"2 validation errors detected: Value '\[x\]' at 'compatibleRuntimes' .*; Value '\[y\]'", words)
+
+
+def test_what_is_deleted_does_not_take_the_package_of_what_is_being_made(client, given):
+    ended, lost = threading.Event(), []
+
+    def others():
+        while not ended.is_set():
+            name = f"refused-{uuid.uuid4().hex[:8]}"
+            client.create_function(**{**given, "FunctionName": name})
+            client.delete_function(FunctionName=name)
+
+    threads = [threading.Thread(target=others) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for number in range(12):
+            name = f"{given['FunctionName']}-{number}"
+            code = {"ZipFile": package(f"def handler(event, context):\n    return {number}\n")}
+            client.create_function(**{**given, "FunctionName": name, "Code": code})
+            client.get_waiter("function_active_v2").wait(FunctionName=name)
+            answer = client.invoke(FunctionName=name)["Payload"].read()
+            lost += [number] if answer != str(number).encode() else []
+            client.delete_function(FunctionName=name)
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join(30)
+    assert not lost
