@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -36,6 +36,13 @@ class Loader(Protocol):
             service_name: e.g. ``s3``.
             type_name: e.g. ``service-2``.
             api_version: e.g. ``2006-03-01``; None: the latest.
+        """
+
+    def list_available_services(self, type_name: str) -> Sequence[str]:
+        """The names of all services.
+
+        Args:
+            type_name: of the part of the model that they have.
         """
 
     def load_data(self, name: str) -> Members:

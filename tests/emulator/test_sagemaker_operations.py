@@ -66,6 +66,21 @@ def test_every_operation_is_carried_out_kept_or_says_so(sagemaker):
         assert error == {"Code": "NotImplemented", "Message": f"not emulated: sagemaker.{name}"}
 
 
+OTHERS = ["sagemaker-a2i-runtime", "sagemaker-edge", "sagemaker-featurestore-runtime", "sagemaker-metrics"]
+
+
+@pytest.mark.parametrize("service", OTHERS)
+def test_sagemakers_other_services_say_what_is_not_emulated(target, service):
+    client = boto3.client(service, config=Config(retries={"total_max_attempts": 1}, parameter_validation=False))
+    for name in client.meta.service_model.operation_names:
+        shape = client.meta.service_model.operation_model(name).input_shape
+        given = {key: "a" for key in shape.required_members if shape.members[key].type_name == "string"}
+        assert refused(getattr(client, xform_name(name)), **given) == (
+            "NotImplemented",
+            f"not emulated: {service}.{name}",
+        )
+
+
 def says_done(shape, above=()):
     """Whether something in *shape* may say that it is done."""
     if shape is None or shape.name in above:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
 import uuid
 from collections.abc import Callable, Mapping
@@ -16,9 +17,10 @@ from botocore.utils import parse_timestamp
 from werkzeug import Request
 
 from harness.emulator.access.sessions import Actor
-from harness.emulator.aws_models import service_model
+from harness.emulator.aws_models import models_loader, service_model
 from harness.emulator.door.errors import AwsError
 from harness.emulator.door.members import Members, of_another_type, unexpected
+from harness.emulator.door.regions import not_emulated
 from harness.emulator.moto.requests import UnreadableError, read_request
 
 if TYPE_CHECKING:
@@ -132,6 +134,23 @@ def refuse_unknown(service: str, request: Request) -> None:
         case "query" | "ec2":
             action, version = request.values.get("Action", ""), request.values.get("Version", "NO_VERSION_SPECIFIED")
             raise AwsError("InvalidAction", f"Could not find operation {action} for version {version}")
+
+
+def refuse_sibling(service: str, request: Request) -> None:
+    """Refuse, by its name, an operation of a service whose requests are signed for as those to *service* are.
+
+    Raises:
+        AwsError: it is not emulated.
+    """
+    for name in _siblings(service):
+        with contextlib.suppress(UnreadableError):
+            raise not_emulated(name, read_request(name, request)[0])
+
+
+@lru_cache(64)
+def _siblings(service: str) -> tuple[str, ...]:
+    named = models_loader().list_available_services("service-2")
+    return tuple(name for name in named if name.startswith(service) and name != service)
 
 
 def _read_json(service: str, operation: str, body: bytes) -> Mapping[str, Any]:

@@ -21,7 +21,15 @@ from harness.emulator.clients import OWN_ACCESS_KEY
 from harness.emulator.door.answers import answer
 from harness.emulator.door.body import BodyError, check_unpacked
 from harness.emulator.door.boundary import CONTROL_PREFIX, PAGE_PREFIX
-from harness.emulator.door.call import Call, boto3_name, is_known, protocol_of, read_call, refuse_unknown
+from harness.emulator.door.call import (
+    Call,
+    boto3_name,
+    is_known,
+    protocol_of,
+    read_call,
+    refuse_sibling,
+    refuse_unknown,
+)
 from harness.emulator.door.cors import CorsRule, answer_page
 from harness.emulator.door.errors import AwsError, error_response, explained, xml_error_response
 from harness.emulator.door.members import Members
@@ -219,6 +227,7 @@ class Gateway:
         call = read_call(service, request, region, self._account_id, caller, request_id)
         if self._services.has(service):
             if call is None:
+                refuse_sibling(service, request)
                 words = f"{service} has no such operation: {request.headers.get('X-Amz-Target') or request.path}"
                 raise AwsError("UnknownOperationException", words, 404)
             if not self._services.is_kept_by_moto(call):
