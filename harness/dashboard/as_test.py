@@ -7,7 +7,7 @@ import re
 from pprint import pformat
 from typing import Any
 
-from harness.dashboard.executions import ExecutionView
+from harness.dashboard.views import ExecutionView
 
 _VARIES = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-|SdkHttpMetadata")
 """Times, request numbers and such: another run has others."""

@@ -31,6 +31,10 @@ class Clients:
     """AWS CloudFormation."""
     runtime: Any
     """SageMaker's, which asks endpoints."""
+    metrics: Any
+    """AWS CloudWatch."""
+    trail: Any
+    """AWS CloudTrail."""
     control: ControlApi | None = None
 
     @property
@@ -81,5 +85,7 @@ def clients_of(
         iam=session.client("iam", **given),
         stacks=session.client("cloudformation", **given),
         runtime=session.client("sagemaker-runtime", **given),
+        metrics=session.client("cloudwatch", **given),
+        trail=session.client("cloudtrail", **given),
         control=None if control_url is None else ControlApi(control_url, token),
     )

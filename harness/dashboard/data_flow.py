@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.dashboard.definition import state_in
-from harness.dashboard.executions import ExecutionView
 from harness.dashboard.steps import Step
+from harness.dashboard.views import ExecutionView
 from harness.states_language.definition import InvalidDefinition, parse
 from harness.states_language.effects import (
     AwaitActivity,

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from flask import Flask, abort, render_template, request
 
 from harness.dashboard.clients import Clients
+from harness.dashboard.endpoint_metrics import HEIGHT, WIDTH, metrics_of
 
 STUB_TAG = {"Key": "harness:stub", "Value": "true"}
 _WORDS = {
@@ -142,12 +143,23 @@ def _variant(sagemaker: Any, variant: dict[str, Any], configured: dict[str, Any]
     )
 
 
+def shown(clients: Clients) -> dict[str, Any]:
+    """What the page of endpoints shows."""
+    found = endpoints(clients.sagemaker)
+    metrics = {
+        (endpoint.name, variant.name): metrics_of(clients.metrics, endpoint.name, variant.name)
+        for endpoint in found
+        for variant in endpoint.variants
+    }
+    return {"endpoints": found, "metrics": metrics}
+
+
 def add_endpoints(app: Flask, clients: Clients) -> None:
     """Add the page of endpoints, from which they are asked."""
 
     @app.get("/endpoints", endpoint="endpoints")
-    def shown() -> str:
-        return render_template("endpoints.html", endpoints=endpoints(clients.sagemaker))
+    def listed() -> str:
+        return render_template("endpoints.html", **shown(clients), size=(WIDTH, HEIGHT))
 
     @app.post("/endpoints/<name>/invoke", endpoint="invoke_endpoint")
     def asked(name: str) -> str:

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from flask import Flask, abort, render_template, request
+
 from harness.dashboard.clients import Clients
 from harness.dashboard.history import name_of_function
+from harness.dashboard.watch import Watch
 
 SECONDS = 2
 _MOST_LOGGED = 20
@@ -173,3 +176,35 @@ def _strike(entry: Mapping[str, Any]) -> str:
     at = str(entry.get("at", ""))[11:19]
     rest = ", ".join(f"{name} {value}" for name, value in entry.items() if name not in ("at", "fault"))
     return f"{at} {rest}"
+
+
+def faults_on(clients: Clients) -> int:
+    """How many faults are in force."""
+    return 0 if clients.control is None else len(clients.control.get("faults")["faults"])
+
+
+def add_faults(app: Flask, clients: Clients, watch: Watch) -> None:
+    """Add the page of faults, which switches them.
+
+    Args:
+        app: the dashboard.
+        clients: of the target.
+        watch: sends changes to open pages.
+    """
+
+    @app.get("/faults", endpoint="faults")
+    def show_faults() -> str:
+        return render_template("faults.html", board=board(clients))
+
+    @app.post("/faults", endpoint="switch")
+    def switched() -> dict[str, str]:
+        asked = request.get_json()
+        try:
+            if "end" in asked:
+                end(clients, asked["end"])
+            else:
+                switch(clients, asked["kind"], asked["name"], asked["fault"], bool(asked["on"]))
+        except (ValueError, KeyError) as error:
+            abort(400, str(error))
+        watch.look_now()
+        return {"status": "done"}

@@ -142,6 +142,8 @@ class _Reader:
 
     def _reopen(self) -> None:
         for step in self._broken_off:
+            if step.kind == "Fail":
+                continue  # it ended, and is entered anew
             step.left, step.status, step.broke, step.error, step.cause = None, "RUNNING", False, "", ""
 
 

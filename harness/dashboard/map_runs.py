@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from flask import Flask, abort, render_template
 
 from harness.dashboard.clients import Clients
-from harness.dashboard.executions import Execution, row_of
+from harness.dashboard.listing import Execution, row_of
 
 MOST = 1000
 """Child executions that are listed, the newest."""

@@ -13,8 +13,8 @@ _CONFIDENCE = re.compile(
     r"confidence (?:of )?(\d+(?:\.\d+)?)\b.*?\bthreshold (?:of )?(\d+(?:\.\d+)?)", re.IGNORECASE | re.DOTALL
 )
 _REFUSED = re.compile(r"not authorized to perform: (\S+) on resource: (\S+)")
-_SERVICE = re.compile(r" \(Service: .*\)$", re.DOTALL)
-"""What an AWS SDK for Java adds to a service's words."""
+_SERVICE = re.compile(r" \(Service: (\w+), Status Code: (\d+).*\)$", re.DOTALL)
+"""What an AWS SDK for Java adds to a service's words, which are ``null`` where it has none."""
 _KNOWN = {
     "States.Timeout": "a step took longer than it may",
     "States.HeartbeatTimeout": "a step stopped to give signs of life",
@@ -77,16 +77,19 @@ def message_of(cause: str) -> str:
     return cause.strip()
 
 
-def reason_of(error: str, cause: str, status: str = "FAILED") -> Reason:
+def reason_of(error: str, cause: str, status: str = "FAILED", who: str = "") -> Reason:
     """Why an execution or a state ended as it did.
 
     Args:
         error: the error's name; may be empty.
         cause: its cause, text or JSON.
         status: how it ended, for one that has no error.
+        who: ARN of the caller who stopped it; empty where that is not known.
     """
     message = message_of(cause)
     plain = _SERVICE.sub("", message)
+    if plain == "null" and (answered := _SERVICE.search(message)):
+        plain = f"{answered[1]} answered with the status {answered[2]}, and no words"
     short = plain if len(plain) <= 300 else f"{plain[:299]}…"
     if numbers := _CONFIDENCE.search(message):
         confidence, threshold = numbers.groups()
@@ -97,8 +100,10 @@ def reason_of(error: str, cause: str, status: str = "FAILED") -> Reason:
     if status == "TIMED_OUT":
         return Reason(error or "States.Timeout", "the execution took longer than it may", short)
     if status == "ABORTED":
+        by = f"{who.rpartition(':')[2].removeprefix('assumed-role/')} stopped it" if who else "somebody stopped it"
+        named = error if error not in ("", "StoppedFromTheDashboard") else ""
         return Reason(
-            error, "somebody stopped it" if short or error else "somebody stopped it, without a reason", short
+            error, by if short or error else f"{by}, without a reason", ": ".join(filter(None, (named, short)))
         )
     if error in _KNOWN:
         return Reason(error, _KNOWN[error], short)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from harness.dashboard.images import kind_of
+from harness.scones.dataset import CLASS_NAMES
 
 _LONGEST = 160
 """Characters of a text inside shown data; the rest is told as a number, and all of it is a link away."""
@@ -30,7 +31,7 @@ def seconds(value: float | None) -> str:
     if value is None:
         return ""
     if value < 1:
-        return f"{value * 1000:.0f} ms"
+        return f"{value * 1000:.0f} ms" if value >= 0.001 or value <= 0 else "under 1 ms"
     if value < 60:
         return f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)
@@ -107,3 +108,8 @@ def _shortened(value: Any) -> Any:
             return [*map(_shortened, value[:100]), f"… ({len(value):,} items)"]
         return [_shortened(member) for member in value]
     return value
+
+
+def class_name(number: int, classes: int) -> str:
+    """What a class is called, where the model has as many as the data set."""
+    return CLASS_NAMES[number] if classes == len(CLASS_NAMES) else f"class {number}"

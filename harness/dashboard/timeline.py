@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from harness.dashboard.executions import ExecutionView
 from harness.dashboard.steps import Step
+from harness.dashboard.views import ExecutionView
 
 WIDE = 1000
 """Units from the start to the end."""
@@ -51,7 +51,8 @@ def timeline_of(view: ExecutionView) -> Timeline:
     def part(kind: str, start: datetime, end: datetime | None) -> Part:
         x = max(0.0, (start - began).total_seconds()) / whole * WIDE
         until = ((end or ended) - began).total_seconds() / whole * WIDE
-        return Part(kind, round(min(x, WIDE - 2), 1), round(max(until - x, 2), 1))
+        least = 6 if kind in ("try", "failed") else 2
+        return Part(kind, round(min(x, WIDE - least), 1), round(max(until - x, least), 1))
 
     bars = []
     for step in view.steps[:MOST]:

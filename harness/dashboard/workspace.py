@@ -11,7 +11,8 @@ from flask import Flask, Response, abort, request, url_for
 
 from harness.dashboard.as_test import NoTest, test_of
 from harness.dashboard.clients import Clients
-from harness.dashboard.executions import ExecutionIndex, ExecutionView, ExecutionViews
+from harness.dashboard.index import ExecutionIndex
+from harness.dashboard.views import ExecutionView, ExecutionViews
 from harness.dashboard.watch import Watch
 from harness.parity.export import record
 

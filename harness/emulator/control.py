@@ -35,6 +35,7 @@ class Control:
     buffered logs and capture records; ``GET clock`` and ``POST clock`` with ``virtual`` or ``advance`` (seconds): Step
     Functions' clock;
     ``GET faults``, ``POST faults``, ``DELETE faults`` and ``DELETE faults/<id>``: faults on demand;
+    ``GET executions/<ARN>``: who stopped an execution;
     ``POST traces`` with ``on`` and ``GET traces``: which ways executions take through their machines;
     ``POST mocks``: have states answer what they are told, by name;
     ``POST tasks/script``: have the tasks of state machines answer what they are told; ``endpoints/...``,
@@ -63,6 +64,7 @@ class Control:
         self._clock = clock
         self._faults = faults
         self._traces = states.traces
+        self._stopped_by = states.stopped_by
         self._mocks = states.mocks
         self._environment = environment
         self._quotas = quotas
@@ -104,6 +106,8 @@ class Control:
                 return self._answer_clock(request)
             case "GET" | "POST" | "DELETE", ["faults", *_]:
                 return self._answer_faults(request, path.split("/")[1:])
+            case "GET", ["executions", *arn]:
+                return json_response({"stoppedBy": self._stopped_by("/".join(arn))})
             case "GET", ["traces"]:
                 return json_response({"on": self._traces.on, "traces": self._traces.kept()})
             case "POST", ["traces"]:

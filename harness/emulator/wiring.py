@@ -172,6 +172,7 @@ def assemble(options: EmulatorOptions, stack: ExitStack) -> Parts:
     stack.callback(schedules.close)
     stack.callback(clock.close)
 
+    services.before("cloudwatch", sagemaker.publish_metrics)
     for name in ("scheduler", "events"):
         services.before(name, schedules.prepare)
     searches = BoundedSearches(patches.apply)

@@ -4,8 +4,12 @@ import json
 import re
 from importlib.resources import files
 
+import boto3
 import pytest
 from playwright.sync_api import expect
+
+from tests.emulator.pictures import load, request
+from tests.waiting import training_ended
 
 pytestmark = pytest.mark.browser
 PAGES = {
@@ -14,12 +18,16 @@ PAGES = {
     "workflow": "/?tab=workflow",
     "functions": "/functions",
     "function": "/functions/classifyImageData",
-    "jobs": "/jobs",
     "buckets": "/buckets",
     "bucket": "/buckets/scones-unlimited-123456789012?prefix=test/",
     "roles": "/roles",
     "role": "/roles/scones-classify-image-data",
     "stacks": "/stacks",
+    "stack": "/stacks/shown-stack",
+    "jobs": "/jobs",
+    "job": "/jobs/training/shown-job",
+    "object": "/buckets/shown-training/object?key=train_lst/train.lst",
+    "nowhere": "/functions/nowhere",
     "endpoints": "/endpoints",
     "captures": "/captures",
     "faults": "/faults",
@@ -43,6 +51,20 @@ def failed(scones, pictures):
     return run(states, scones.state_machine_arn, scones.event(min(pictures, key=pictures.get))).arn
 
 
+@pytest.fixture(scope="module")
+def deployed_more(target):
+    """A stack, and a training job with its bucket."""
+    s3, stacks, sagemaker = boto3.client("s3"), boto3.client("cloudformation"), boto3.client("sagemaker")
+    topic = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}, "Outputs": {"T": {"Value": {"Ref": "Topic"}}}}
+    stacks.create_stack(StackName="shown-stack", TemplateBody=json.dumps(topic))
+    s3.create_bucket(Bucket="shown-training")
+    load(s3, "shown-training")
+    sagemaker.create_training_job(**request("shown-training", TrainingJobName="shown-job"))
+    training_ended(sagemaker, "shown-job")
+    yield
+    stacks.delete_stack(StackName="shown-stack")
+
+
 @pytest.fixture(scope="session")
 def axe():
     """axe-core, which finds what keeps people out, as axe-playwright-python brings it."""
@@ -64,7 +86,8 @@ def looks(open_page, failed, scheme, width):
 
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_each_page_fits_and_shuts_nobody_out(open_page, failed, control, shoot, axe, scheme, width):
+@pytest.mark.expects("status of 404")
+def test_each_page_fits_and_shuts_nobody_out(open_page, failed, deployed_more, control, shoot, axe, scheme, width):
     control.flush()
     found = {}
     for name, page in looks(open_page, failed, scheme, width):

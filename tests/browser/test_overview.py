@@ -58,6 +58,16 @@ def test_it_is_sorted_and_filtered_without_losing_ones_place(open_page, machine)
     assert page.evaluate("window.same")
 
 
+def test_it_is_sorted_on_a_telephone_too(open_page, machine):
+    page = open_page(f"/?machine={machine}", width=390)
+    expect(page.locator(".rows .name a").first).to_have_text("run-39")
+    page.get_by_label("Order").select_option("slowest first")
+    expect(page.locator(".rows .name a").first).to_have_text("run-20")
+    page.get_by_label("Name contains").fill("run-0")
+    expect(page.locator("#list-title")).to_have_text("10 executions that fit")
+    assert "sort=-took" in page.url  # the order stays
+
+
 def test_who_stopped_one_says_why_and_the_list_tells(open_page, machine, shoot):
     page = open_page(f"/executions/{start(boto3.client('stepfunctions'), machine, {'seconds': 600})}")
     page.get_by_label("Why it is stopped").fill("the input was wrong")
@@ -67,9 +77,9 @@ def test_who_stopped_one_says_why_and_the_list_tells(open_page, machine, shoot):
     boto3.client("stepfunctions").stop_execution(executionArn=silent)
     page = open_page(f"/?machine={machine}&status=ABORTED")
     expect(page.locator(".rows")).to_contain_text(
-        "Somebody stopped it: Stopped from the dashboard: the input was wrong"
+        "AmazonSageMaker-ExecutionRole/SageMaker stopped it: Stopped from the dashboard: the input was wrong"
     )
-    expect(page.locator(".rows")).to_contain_text("Somebody stopped it, without a reason")
+    expect(page.locator(".rows")).to_contain_text("SageMaker stopped it, without a reason")
     shoot(page, "executions-stopped")
 
 

@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from harness.dashboard.data_flow import data_flow
-from harness.dashboard.executions import ExecutionViews
+from harness.dashboard.views import ExecutionViews
 from harness.project.executions import run
 
 FLOW = {

@@ -10,7 +10,7 @@ from harness.dashboard.definition import fails_of
 from harness.dashboard.history import steps_of
 from harness.dashboard.steps import states_of
 from harness.parity.export import read_export
-from harness.project.executions import history, run
+from harness.project.executions import history, run, wait
 
 
 @pytest.fixture
@@ -76,6 +76,21 @@ def test_the_states_of_aws_own_histories(real_data):
         redriven = any(event["type"] == "ExecutionRedriven" for event in recorded.events)
         if not redriven:
             assert [step.status == "FAILED" for step in steps] == [False] * (len(steps) - 1) + [failed]
+
+
+def test_a_fail_state_that_was_redriven_ended_when_it_failed(role):
+    states = boto3.client("stepfunctions")
+    definition = json.dumps({"StartAt": "No", "States": {"No": {"Type": "Fail", "Error": "E"}}})
+    name = f"steps-{uuid.uuid4().hex[:8]}"
+    machine = states.create_state_machine(name=name, definition=definition, roleArn=role)["stateMachineArn"]
+    arn = run(states, machine, {}).arn
+    (first,) = steps_of(history(states, arn), {})
+    states.redrive_execution(executionArn=arn)
+    wait(states, arn)
+    steps = steps_of(history(states, arn), {})
+    assert [(step.name, step.status) for step in steps] == [("No", "FAILED")] * 2
+    assert steps[0].left == first.left
+    states.delete_state_machine(stateMachineArn=machine)
 
 
 def test_what_is_nested_comes_item_by_item_branch_by_branch(ran):

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from botocore.exceptions import ClientError
 
-from harness.dashboard import executions
-from harness.dashboard.executions import ExecutionIndex, Wanted
+import harness.dashboard.index
+from harness.dashboard.index import ExecutionIndex
+from harness.dashboard.listing import Wanted
 from tests.waiting import until
 
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:m"
@@ -121,10 +122,10 @@ def test_one_that_runs_is_followed_to_its_end_however_old_it_is():
 
 
 def test_the_index_is_bounded(monkeypatch):
-    monkeypatch.setattr(executions, "MOST_EXECUTIONS", 200)
+    monkeypatch.setattr(harness.dashboard.index, "MOST_EXECUTIONS", 200)
     index = ExecutionIndex(States(2500), 0, details=False)
     assert listing(index).found == 200
-    monkeypatch.setattr(executions, "MOST_EXECUTIONS", 2200)
+    monkeypatch.setattr(harness.dashboard.index, "MOST_EXECUTIONS", 2200)
     index = ExecutionIndex(States(2500), 0, details=False)
     listing(index)
     until(lambda: not index.listing(Wanted()).older)

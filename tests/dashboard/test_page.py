@@ -168,6 +168,14 @@ def test_endpoints_with_their_variants_and_stubs(page, target):
         assert re.search(r"old 75% 1 of 1 ml.m5.xlarge .*harness/stub:1", text)
         assert re.search(r"new 25% 1 of 1 ml.m5.xlarge", text)
         assert "Captures nothing." in text
+        assert "Last hour, old: 0 invocations." in text
+        runtime = boto3.client("sagemaker-runtime")
+        for _ in range(3):
+            runtime.invoke_endpoint(
+                EndpointName=name, TargetVariant="old", ContentType="image/png", Body=b"\x89PNG\r\n\x1a\n"
+            )
+        text = plain(page.get("/endpoints").text)
+        assert re.search(r"Last hour, old: 3 invocations ; the model took .+ on average, .* none failed", text)
     finally:
         sagemaker.delete_endpoint(EndpointName=name)
 

@@ -40,6 +40,13 @@ def test_failures_are_grouped_with_their_range():
         ("Odd", "", "FAILED", "with Odd"),
         ("", "", "FAILED", "because it failed; no reason was given"),
         ("", "", "ABORTED", "because somebody stopped it, without a reason"),
+        ("Late", "too slow", "ABORTED", "because somebody stopped it: Late: too slow"),
+        (
+            "S3.NoSuchBucketException",
+            "null (Service: S3, Status Code: 404, Request ID: 1) (SDK Attempt Count: 1)",
+            "FAILED",
+            "with S3.NoSuchBucketException: S3 answered with the status 404, and no words",
+        ),
         ("", "", "TIMED_OUT", "because the execution took longer than it may"),
         ("States.Timeout", "", "FAILED", "because a step took longer than it may"),
         ("ValueError", '{"errorMessage": "no body", "errorType": "ValueError"}', "FAILED", "with ValueError: no body"),
@@ -54,3 +61,14 @@ def test_failures_are_grouped_with_their_range():
 )
 def test_other_errors(error, cause, status, said):
     assert reason_of(error, cause, status).sentence == said
+
+
+@pytest.mark.parametrize(
+    ("who", "said"),
+    [
+        ("arn:aws:sts::123456789012:assumed-role/Clerk/night", "Clerk/night stopped it, without a reason"),
+        ("arn:aws:iam::123456789012:user/ann", "user/ann stopped it, without a reason"),
+    ],
+)
+def test_who_stopped_one_is_named(who, said):
+    assert str(reason_of("", "", "ABORTED", who)) == said

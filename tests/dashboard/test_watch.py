@@ -179,3 +179,43 @@ def test_one_stream_too_many_is_refused(server, driven):
     assert (response.status, response.headers["Retry-After"]) == (503, "10")
     connection.close()
     kept[0].close()
+
+
+@pytest.fixture
+def change():
+    """By topic, what changes what its page shows; all of it is gone afterwards."""
+    name, s3, iam = f"live-{uuid.uuid4().hex[:8]}", boto3.client("s3"), boto3.client("iam")
+    stacks = boto3.client("cloudformation")
+    may = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [may]})
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+    topic = {"Resources": {"T": {"Type": "AWS::SNS::Topic"}}}
+    yield {
+        "buckets": lambda: s3.create_bucket(Bucket=name),
+        f"bucket {name}/a/": lambda: s3.put_object(Bucket=name, Key="a/b", Body=b"1"),
+        "roles": lambda: iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust),
+        f"role {name}": lambda: iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=policy),
+        "stacks": lambda: stacks.create_stack(StackName=name, TemplateBody=json.dumps(topic)),
+        f"stack {name}": lambda: stacks.delete_stack(StackName=name),
+    }
+    s3.delete_object(Bucket=name, Key="a/b")
+    s3.delete_bucket(Bucket=name)
+    iam.delete_role_policy(RoleName=name, PolicyName="p")
+    iam.delete_role(RoleName=name)
+
+
+def test_pages_of_what_runs_are_told_of_changes(server, change):
+    for topic, act in change.items():
+        connection, response = connect(server, topic)
+        told_of = events(response)
+        assert next(told_of) == {}, topic
+        act()
+        assert next(told_of) == {}, topic  # and not that the emulator is away, where what was shown is gone
+        connection.close()
+
+
+@pytest.mark.parametrize("topic", ["bucket", "stacks mine", "nothing", ""])
+def test_what_nobody_shows_is_not_watched(server, topic):
+    connection, response = connect(server, topic)
+    assert response.status == 404
+    connection.close()

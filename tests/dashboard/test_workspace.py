@@ -4,11 +4,14 @@ import json
 import subprocess
 import sys
 import uuid
+from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import boto3
 import pytest
 
-from harness.dashboard.executions import ExecutionViews
+from harness.dashboard.stopped import who_stopped
+from harness.dashboard.views import ExecutionViews
 from harness.parity.compare import differences
 from harness.parity.export import read_export
 from harness.parity.replay import replay
@@ -64,6 +67,60 @@ def test_one_is_stopped_and_the_page_says_from_where(dashboard_of, machine):
     assert 'data-act="stop"' in page.get(f"/executions/{arn}").text
     assert ended(page.post("/stop", {"execution": arn})).status == "ABORTED"
     assert "Stopped from the dashboard" in page.get(f"/executions/{arn}").text
+
+
+@pytest.fixture
+def clerk(target):
+    """A user of IAM who may stop executions; gives a client that acts as them."""
+    iam, name = boto3.client("iam"), f"clerk-{uuid.uuid4().hex[:8]}"
+    iam.create_user(UserName=name)
+    may = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "states:*", "Resource": "*"}]}
+    iam.put_user_policy(UserName=name, PolicyName="stop", PolicyDocument=json.dumps(may))
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    yield (
+        name,
+        boto3.client(
+            "stepfunctions", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"]
+        ),
+    )
+    iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
+    iam.delete_user_policy(UserName=name, PolicyName="stop")
+    iam.delete_user(UserName=name)
+
+
+def test_a_stopped_one_says_who_stopped_it_until_it_is_redriven(dashboard_of, machine, clerk):
+    page, states, (name, theirs) = dashboard_of(control=True), boto3.client("stepfunctions"), clerk
+    arn = start(states, machine, {"fail": False, "wait": True})
+    theirs.stop_execution(executionArn=arn, error="Late", cause="too slow")
+    theirs.stop_execution(executionArn=arn, cause="again")
+    for path in (f"/executions/{arn}", f"/?machine={machine}&status=ABORTED"):
+        shown = page.get(path).text
+        assert f"ser/{name} stopped it" in shown and "Late: too slow" in shown
+    states.redrive_execution(executionArn=arn)
+    states.stop_execution(executionArn=arn)
+    shown = page.get(f"/executions/{arn}").text
+    assert "AmazonSageMaker-ExecutionRole/SageMaker stopped it, without a reason" in shown
+    assert "Redriven once." in shown
+
+
+def test_on_aws_cloudtrail_is_asked_who_stopped_one():
+    arn, at = "arn:aws:states:us-east-1:123456789012:execution:m:e", datetime(2026, 1, 2, tzinfo=UTC)
+
+    def event(of, **more):
+        who = {"arn": "arn:aws:iam::123456789012:user/ann"}
+        return {"CloudTrailEvent": json.dumps({"requestParameters": {"executionArn": of}, "userIdentity": who, **more})}
+
+    def lookup_events(**given):
+        assert given["StartTime"] < at < given["EndTime"]
+        return {"Events": events}
+
+    events = [event("other"), {"CloudTrailEvent": '{"requestParameters": null}'}]
+    clients = SimpleNamespace(control=None, trail=SimpleNamespace(lookup_events=lookup_events))
+    assert who_stopped(clients, arn, at) == ""
+    events.append(event(arn, errorCode="AccessDenied"))
+    assert who_stopped(clients, arn, at) == ""
+    events.append(event(arn))
+    assert who_stopped(clients, arn, at) == "arn:aws:iam::123456789012:user/ann"
 
 
 def test_one_is_redriven(dashboard_of, machine):

@@ -5,6 +5,7 @@ import json
 import struct
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
@@ -301,3 +302,31 @@ def test_a_web_page_cannot_drive_the_emulator(target):
     request.add_header("Origin", "http://evil.example")
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(request)
+
+
+def test_cloudwatch_knows_of_the_invocations(runtime, create, target, control):
+    name, cloudwatch = create(), boto3.client("cloudwatch")
+
+    def sums(metric, statistic="Sum"):
+        found = cloudwatch.get_metric_statistics(
+            Namespace="AWS/SageMaker",
+            MetricName=metric,
+            Dimensions=[{"Name": "EndpointName", "Value": name}, {"Name": "VariantName", "Value": "AllTraffic"}],
+            StartTime=datetime.now(UTC) - timedelta(minutes=5),
+            EndTime=datetime.now(UTC) + timedelta(minutes=1),
+            Period=60,
+            Statistics=[statistic],
+        )["Datapoints"]
+        return sum(point[statistic] for point in found)
+
+    assert sums("Invocations") == 0
+    for _ in range(3):
+        invoke(runtime, name)
+    assert sums("Invocations") == 3 and sums("Invocation5XXErrors") == 0
+    assert sums("ModelLatency", "SampleCount") == 3
+    assert 0 < sums("ModelLatency", "Maximum") < 60e6
+    control.put(f"endpoints/{name}/script", {"error": {"status": 400, "message": "broken"}})
+    with pytest.raises(ClientError):
+        invoke(runtime, name)
+    assert sums("Invocations") == 4
+    assert sums("Invocation4XXErrors") == 1 and sums("InvocationModelErrors") == 1

@@ -32,6 +32,11 @@ class Folder:
     more: str
 
 
+def buckets(s3: Any) -> list[dict[str, Any]]:
+    """All buckets, by name."""
+    return sorted(s3.list_buckets().get("Buckets", []), key=lambda each: str(each["Name"]))
+
+
 def folder(s3: Any, bucket: str, prefix: str, after: str = "") -> Folder:
     """What lies below *prefix* in a bucket.
 
@@ -70,8 +75,7 @@ def add_buckets(app: Flask, clients: Clients) -> None:
 
     @app.get("/buckets", endpoint="buckets")
     def listed() -> str:
-        found = sorted(clients.s3.list_buckets().get("Buckets", []), key=lambda each: str(each["Name"]))
-        return render_template("buckets.html", buckets=found)
+        return render_template("buckets.html", buckets=buckets(clients.s3))
 
     @app.get("/buckets/<bucket>", endpoint="bucket")
     def shown(bucket: str) -> str:

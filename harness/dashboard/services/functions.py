@@ -59,6 +59,29 @@ def _time(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
+def shown(clients: Clients, name: str) -> dict[str, Any]:
+    """What the page of a function shows.
+
+    Args:
+        clients: lead to the target.
+        name: the function's.
+
+    Raises:
+        botocore.exceptions.ClientError: there is none.
+    """
+    described = clients.functions.get_function_configuration(FunctionName=name)
+    described.pop("ResponseMetadata", None)
+    group = described.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{name}"
+    if clients.control is not None:
+        clients.control.flush()
+    return {
+        "function": described,
+        "group": group,
+        "environments": environments(clients.logs, group),
+        "lines": tail(clients.logs, group),
+    }
+
+
 def add_functions(app: Flask, clients: Clients) -> None:
     """Add the pages of functions."""
 
@@ -67,23 +90,13 @@ def add_functions(app: Flask, clients: Clients) -> None:
         return render_template("functions.html", functions=functions(clients.functions))
 
     @app.get("/functions/<name>", endpoint="function")
-    def shown(name: str) -> str:
+    def one(name: str) -> str:
         try:
-            described = clients.functions.get_function_configuration(FunctionName=name)
+            return render_template("function.html", **shown(clients, name))
         except ClientError as error:
             if error.response["Error"]["Code"] == "ResourceNotFoundException":
                 abort(404, f"There is no function {name}.")
             raise
-        group = described.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{name}"
-        if clients.control is not None:
-            clients.control.flush()
-        return render_template(
-            "function.html",
-            function=described,
-            group=group,
-            environments=environments(clients.logs, group),
-            lines=tail(clients.logs, group),
-        )
 
     @app.post("/functions/<name>/invoke", endpoint="invoke_function")
     def called(name: str) -> str:

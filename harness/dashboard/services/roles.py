@@ -68,33 +68,53 @@ def _of(role: str, refused: Iterable[dict[str, str]]) -> list[dict[str, str]]:
     return [each for each in refused if each["role"] == role]
 
 
+def listed(clients: Clients) -> dict[str, Any]:
+    """What the list of roles shows."""
+    pages = clients.iam.get_paginator("list_roles").paginate()
+    found = sorted((each for page in pages for each in page["Roles"]), key=lambda each: str(each["RoleName"]))
+    known = told(clients)
+    return {
+        "roles": found,
+        "known": known is not None,
+        "refused": {} if known is None else {each["RoleName"]: _of(each["RoleName"], known.refused) for each in found},
+        "asked": {} if known is None else {role: len(actions_of(policy)) for role, policy in known.asked.items()},
+    }
+
+
+def shown(clients: Clients, name: str) -> dict[str, Any]:
+    """What the page of a role shows.
+
+    Args:
+        clients: lead to the target.
+        name: the role's.
+
+    Raises:
+        botocore.exceptions.ClientError: there is none.
+    """
+    role = clients.iam.get_role(RoleName=name)["Role"]
+    known = told(clients)
+    return {
+        "role": role,
+        "trust": json.dumps(role["AssumeRolePolicyDocument"]),
+        "policies": policies_of(clients.iam, name),
+        "known": known is not None,
+        "asked": [] if known is None else actions_of(known.asked.get(name, {})),
+        "refused": [] if known is None else _of(name, known.refused),
+    }
+
+
 def add_roles(app: Flask, clients: Clients) -> None:
     """Add the pages of roles."""
 
     @app.get("/roles", endpoint="roles")
-    def listed() -> str:
-        pages = clients.iam.get_paginator("list_roles").paginate()
-        found = sorted((each for page in pages for each in page["Roles"]), key=lambda each: str(each["RoleName"]))
-        known = told(clients)
-        refused = {} if known is None else {each["RoleName"]: _of(each["RoleName"], known.refused) for each in found}
-        asked = {} if known is None else {role: len(actions_of(policy)) for role, policy in known.asked.items()}
-        return render_template("roles.html", roles=found, asked=asked, refused=refused, known=known is not None)
+    def many() -> str:
+        return render_template("roles.html", **listed(clients))
 
     @app.get("/roles/<name>", endpoint="role")
-    def shown(name: str) -> str:
+    def one(name: str) -> str:
         try:
-            role = clients.iam.get_role(RoleName=name)["Role"]
+            return render_template("role.html", **shown(clients, name))
         except ClientError as error:
             if error.response["Error"]["Code"] == "NoSuchEntity":
                 abort(404, f"There is no role {name}.")
             raise
-        known = told(clients)
-        return render_template(
-            "role.html",
-            role=role,
-            trust=json.dumps(role["AssumeRolePolicyDocument"]),
-            policies=policies_of(clients.iam, name),
-            known=known is not None,
-            asked=[] if known is None else actions_of(known.asked.get(name, {})),
-            refused=[] if known is None else _of(name, known.refused),
-        )

@@ -43,6 +43,23 @@ def stacks(client: Any) -> list[dict[str, Any]]:
     return sorted((each for page in pages for each in page["Stacks"]), key=lambda each: str(each["StackName"]))
 
 
+def shown(client: Any, name: str) -> dict[str, Any]:
+    """What the page of a stack shows.
+
+    Args:
+        client: of CloudFormation.
+        name: the stack's.
+
+    Raises:
+        botocore.exceptions.ClientError: there is none.
+    """
+    return {
+        "stack": client.describe_stacks(StackName=name)["Stacks"][0],
+        "resources": client.describe_stack_resources(StackName=name)["StackResources"],
+        "events": client.describe_stack_events(StackName=name)["StackEvents"][:MOST_EVENTS],
+    }
+
+
 def add_stacks(app: Flask, clients: Clients) -> None:
     """Add the pages of stacks."""
 
@@ -51,15 +68,10 @@ def add_stacks(app: Flask, clients: Clients) -> None:
         return render_template("stacks.html", stacks=stacks(clients.stacks), sign_of=sign_of)
 
     @app.get("/stacks/<name>", endpoint="stack")
-    def shown(name: str) -> str:
+    def one(name: str) -> str:
         try:
-            stack = clients.stacks.describe_stacks(StackName=name)["Stacks"][0]
+            return render_template("stack.html", **shown(clients.stacks, name), sign_of=sign_of, page_of=page_of)
         except ClientError as error:
             if error.response["Error"]["Code"] == "ValidationError":
                 abort(404, f"There is no stack {name}.")
             raise
-        resources = clients.stacks.describe_stack_resources(StackName=name)["StackResources"]
-        events = clients.stacks.describe_stack_events(StackName=name)["StackEvents"][:MOST_EVENTS]
-        return render_template(
-            "stack.html", stack=stack, resources=resources, events=events, sign_of=sign_of, page_of=page_of
-        )

@@ -13,6 +13,8 @@ async function ask(form) {
   const address = raw ? `${form.dataset.ask}?${new URLSearchParams(fields)}` : form.dataset.ask;
   problem.textContent = "";
   button.disabled = true;
+  const words = button.textContent;
+  button.textContent = "Waiting for the answer …";
   try {
     const answer = await fetch(address, { method: "POST", headers, body: raw ? file ?? raw.value : JSON.stringify(fields) });
     const text = await answer.text();
@@ -27,6 +29,7 @@ async function ask(form) {
     problem.textContent = `It was not called: ${error.message}`;
   } finally {
     button.disabled = false;
+    button.textContent = words;
     say("answered");
   }
 }

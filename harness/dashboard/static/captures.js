@@ -204,7 +204,7 @@ function times(u, values) {
   let before = "";
   return values.map((value) => {
     const text = new Date(value * 1000).toISOString();
-    const [day, time] = [text.slice(5, 10), text.slice(11, values[1] - values[0] < 60 ? 19 : 16)];
+    const [day, time] = [text.slice(5, 10), text.slice(11, (values[1] ?? u.scales.x.max) - (values.length > 1 ? values[0] : u.scales.x.min) < 60 ? 19 : 16)];
     const shown = days && day !== before ? `${time}\n${day}` : time;
     before = day;
     return shown;
@@ -228,7 +228,7 @@ function plot() {
         x: { time: true, range: span },
         y: { range: (u, low) => [Math.min(Number(range.min), low ?? 0.5) - 0.02, 1.02] },
       },
-      axes: [{ ...axis, space: 84, incrs: STEPS, label: "time of inference (UTC)", labelFont: "12px system-ui, sans-serif", values: times }, { ...axis, label: "confidence (probability, 0 to 1)", labelFont: "12px system-ui, sans-serif", size: 56, values: (u, values) => values.map((value) => value.toFixed(2)) }],
+      axes: [{ ...axis, space: 64, incrs: STEPS, label: "time of inference (UTC)", labelFont: "12px system-ui, sans-serif", values: times }, { ...axis, label: "confidence (probability, 0 to 1)", labelFont: "12px system-ui, sans-serif", size: 56, values: (u, values) => values.map((value) => value.toFixed(2)) }],
       series: [
         {},
         { label: "passes", stroke: good, fill: good, width: 0, paths: marks("circle"), points: { show: false } },

@@ -38,6 +38,10 @@ export async function draw(place, graph) {
     place.replaceChildren();
     return null;
   }
+  const wait = document.createElement("p");
+  wait.className = "soft";
+  wait.textContent = "Drawing the state machine …";
+  if (!place.querySelector("svg")) place.replaceChildren(wait);
   const plan = await layout(level(graph, "machine"));
   place.replaceChildren();
   const prefix = `drawing-${++drawings}`;
@@ -68,7 +72,7 @@ export function colour(place, states) {
     let words = status ? WORDS[status] : state?.elsewhere ? "in child executions" : "";
     if (state?.waits) words = `failed, try ${state.tries + 1} is due`;
     else if (state?.tries > 1) words += `, ${state.tries} tries`;
-    if (state?.steps > 1) words += ` (${state.done} of ${state.steps}${state.failed ? `, ${state.failed} failed` : ""})`;
+    if (state?.steps > 1) words = count(state, words);
     box.querySelector(".sign").textContent = status ? SIGNS[status] : SHAPES[box.dataset.kind] ?? "";
     const told = box.querySelector(".told");
     told.textContent = words || told.dataset.what;
@@ -83,6 +87,14 @@ export function colour(place, states) {
     }
     link.setAttribute("aria-label", [name, box.dataset.kind, words || "not reached"].join(", "));
   }
+}
+
+// Of a state that was entered several times: short enough for its box.
+function count({ status, done, failed, steps }, words) {
+  const all = steps.toLocaleString("en");
+  if (failed) return `${failed.toLocaleString("en")} of ${all} failed`;
+  if (done === steps) return `${all} × ${words}`;
+  return status === "RUNNING" ? `${done.toLocaleString("en")} of ${all} done` : `${words}, ${done.toLocaleString("en")} of ${all}`;
 }
 
 const OPTIONS = {

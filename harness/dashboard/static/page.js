@@ -261,6 +261,7 @@ export function open(number) {
   if (!details) return;
   details.open = true;
   details.dataset.touched = "yes";
+  history.replaceState(history.state, "", `#step-${number}`);
   details.querySelector("summary").focus({ preventScroll: true });
   details.scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
 }
@@ -289,6 +290,8 @@ main.addEventListener("submit", (event) => {
 addEventListener("popstate", refresh);
 
 note();
+const linked = /^#step-(\d+)$/.exec(location.hash);
+if (linked) open(linked[1]);
 spoken = headline();
 settle();
 listen();

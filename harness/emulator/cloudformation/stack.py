@@ -146,8 +146,8 @@ class Stack:
     def tell(self, status: str, reason: str | None = None) -> None:
         """Give the stack another status, and have an event say so."""
         self.status = status
-        if reason is not None or not status.endswith("_IN_PROGRESS"):
-            self.reason = reason if reason is not None else self.reason
+        if reason is not None or status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            self.reason = reason
         self.events.append(
             Event(self.name, self.id, "AWS::CloudFormation::Stack", status, reason, time=self._next_time())
         )

@@ -28,6 +28,7 @@ from harness.emulator.sagemaker.hosting.asynchronous import (
     new_location,
 )
 from harness.emulator.sagemaker.in_service import InService
+from harness.emulator.sagemaker.invocation_metrics import InvocationMetrics
 from harness.emulator.sagemaker.model_server import ModelAnswer, ModelRequest, Streamed
 from harness.emulator.sagemaker.running import RunningEndpoint, Variant
 from harness.emulator.services import Stateless
@@ -43,14 +44,18 @@ class Runtime(Stateless):
         context: the emulator's surroundings.
         endpoints: those in service.
         captures: takes what is captured.
+        metrics: measures what is asked of models.
     """
 
     name = "sagemaker-runtime"
 
-    def __init__(self, context: EmulatorContext, endpoints: InService, captures: CaptureWriter) -> None:
+    def __init__(
+        self, context: EmulatorContext, endpoints: InService, captures: CaptureWriter, metrics: InvocationMetrics
+    ) -> None:
         self._context = context
         self._endpoints = endpoints
         self._captures = captures
+        self._metrics = metrics
         self._queue = AsyncInvocations(context.clients, self._ask_queued)
         self.operations = {
             "InvokeEndpoint": self._invoke,
@@ -68,7 +73,8 @@ class Runtime(Stateless):
         strike = self._strike(name)
         with self._variant(name, call.region, optional_text(given, "TargetVariant")) as (endpoint, variant):
             _refuse_other_kinds(endpoint, variant, asked)
-            answer = endpoint.invoke(variant, asked, optional_text(given, "InferenceId"), self._captures, strike)
+            with self._metrics.of(call.region, name, variant.name):
+                answer = endpoint.invoke(variant, asked, optional_text(given, "InferenceId"), self._captures, strike)
         return {
             "Body": answer.body if strike is None or strike.truncate is None else answer.body[: strike.truncate],
             "ContentType": answer.content_type,
@@ -84,7 +90,8 @@ class Runtime(Stateless):
         endpoint, variant = held.__enter__()
         try:
             _refuse_other_kinds(endpoint, variant, asked)
-            answer = endpoint.stream(variant, asked)
+            with self._metrics.of(call.region, name, variant.name):
+                answer = endpoint.stream(variant, asked)
         except BaseException:
             held.__exit__(None, None, None)
             raise
@@ -144,7 +151,7 @@ class Runtime(Stateless):
 
     def _ask_queued(self, region: str, name: str, request: ModelRequest, inference_id: str) -> ModelAnswer:
         strike = self._strike(name)
-        with self._variant(name, region, None) as (endpoint, variant):
+        with self._variant(name, region, None) as (endpoint, variant), self._metrics.of(region, name, variant.name):
             return endpoint.invoke(variant, request, inference_id, self._captures, strike)
 
     def _strike(self, name: str) -> Strike | None:

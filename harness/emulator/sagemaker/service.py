@@ -14,12 +14,14 @@ from werkzeug import Request, Response
 
 from harness.emulator.clients import Clients
 from harness.emulator.context import EmulatorContext
+from harness.emulator.door.call import Call
 from harness.emulator.door.gateway import json_members, json_response
 from harness.emulator.door.members import Members
 from harness.emulator.sagemaker.capture import GATHERED_SECONDS, CaptureWriter
 from harness.emulator.sagemaker.endpoint_configs import EndpointConfigs
 from harness.emulator.sagemaker.endpoints import Endpoints
 from harness.emulator.sagemaker.frameworks import FrameworkEnvironments
+from harness.emulator.sagemaker.invocation_metrics import InvocationMetrics
 from harness.emulator.sagemaker.jobs import Jobs
 from harness.emulator.sagemaker.kept_by_moto import KEPT
 from harness.emulator.sagemaker.model_packages import ModelPackages
@@ -69,7 +71,8 @@ class SageMaker:
             context.endpoint_url, None, context.region, context.account_id, context.permissions, context.moto
         )
         self._endpoints = Endpoints(context, self._captures.flush, keeper.call, programs, pace_of_aws)
-        self.runtime = Runtime(context, self._endpoints.in_service, self._captures)
+        self._metrics = InvocationMetrics(context.clients, self._captures.now)
+        self.runtime = Runtime(context, self._endpoints.in_service, self._captures, self._metrics)
         configs = EndpointConfigs(context, keeper.call)
         packages = ModelPackages(context.account_id, keeper.call)
         self._jobs = TrainingJobs(context, training_options, programs, pace_of_aws)
@@ -161,6 +164,10 @@ class SageMaker:
     def resume(self) -> None:
         """Bring endpoints in service again, once everything has been taken back."""
         self._endpoints.life.restore()
+
+    def publish_metrics(self, call: Call) -> None:
+        """Have CloudWatch know of the endpoints' invocations before *call* is carried out, which asks it something."""
+        self._metrics.publish()
 
     def flush(self) -> None:
         """Write waiting capture records now."""

@@ -86,6 +86,7 @@ class StepFunctions:
         context.observers.append(self._events.observe)
         life = ExecutionLife(self._store, machines, self.definitions, self._scheduler, self.driver, logs, self._events)
         executions = Executions(life, self._store, versions, self._scheduler, self.mocks)
+        self.stopped_by = executions.stopped_by
         reads = ExecutionReads(life, self._store, machines, clock)
         finished = life.finished
 

@@ -254,7 +254,7 @@ class ExecutionLife:
             raise AwsError("ExecutionNotRedrivable", str(error)) from None
         kept.redrives, kept.redriven = kept.redrives + 1, now
         kept.status, kept.stopped = "RUNNING", None
-        for member in ("output", "error", "cause"):
+        for member in ("output", "error", "cause", "stoppedBy"):
             kept.members.pop(member, None)
         self._store.end(kept, [])
         self._tell(run)
@@ -269,15 +269,18 @@ class ExecutionLife:
         if run is not None:
             self.end(run, None, None)
 
-    def end(self, run: Run, error: str | None, cause: str | None) -> None:
+    def end(self, run: Run, error: str | None, cause: str | None, who: str = "") -> None:
         """Abort an execution if it still runs. For the scheduler's thread.
 
         Args:
             run: the execution.
             error: name of the error, as StopExecution was given it, or None.
             cause: the same of its cause.
+            who: ARN of the caller of StopExecution; empty where the emulator itself ends it.
         """
         if run.execution.status == "RUNNING":
+            if who:
+                run.kept.members["stoppedBy"] = who
             self._driver.go_on(run, run.told.stop(error, cause, run.timeline.now()))
 
     def _time_out(self, run: Run, now: float) -> None:

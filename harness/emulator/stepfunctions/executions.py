@@ -11,6 +11,7 @@ import uuid
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
 from harness.emulator.door.members import Members, optional_text, text
+from harness.emulator.identity import developer_of
 from harness.emulator.stepfunctions.arns import check_arn, check_name
 from harness.emulator.stepfunctions.descriptions import data_of
 from harness.emulator.stepfunctions.execution_life import EXPRESS_SECONDS, NOT_SUPPORTED, ExecutionLife
@@ -124,9 +125,20 @@ class Executions:
         run = self._life.running(arn)
         if run is not None:
             error, cause = optional_text(given, "error"), optional_text(given, "cause")
-            self._scheduler.ask(lambda: self._life.end(run, error, cause))
+            who = (call.caller or developer_of(call.account)).arn
+            self._scheduler.ask(lambda: self._life.end(run, error, cause, who))
         kept = run.kept if run is not None else self._life.find(arn)
         return {"stopDate": moment(kept.stopped or self._scheduler.clock.time())}
+
+    def stopped_by(self, arn: str) -> str:
+        """ARN of the caller who stopped an execution; empty where nobody did, or where it is gone.
+
+        On AWS CloudTrail tells it: DescribeExecution and the history do not.
+        """
+        try:
+            return str(self._life.find(arn).members.get("stoppedBy", ""))
+        except AwsError:
+            return ""
 
     def redrive(self, call: Call) -> Members:
         """RedriveExecution: what failed is begun anew, what went well stays.

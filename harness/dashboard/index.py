@@ -1,153 +1,29 @@
-"""The executions of a target: an index that is asked for pages, and kept up to date by asking for what is new."""
+"""What executions a target has: an index that is asked for pages, and kept up to date by asking for what is new."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from harness.dashboard.definition import fails_of
-from harness.dashboard.history import steps_of
 from harness.dashboard.images import picture_of
-from harness.dashboard.reasons import Reason, in_words, reason_of
-from harness.dashboard.steps import Step, states_of
+from harness.dashboard.listing import STATUSES, Execution, Listing, Machine, Wanted, row_of
+from harness.dashboard.reasons import in_words, reason_of
 
 MOST_EXECUTIONS = 10_000
 """Executions that the index holds of a state machine, the newest."""
 PAGE = 50
-STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 _EXPRESS = "StateMachineTypeNotSupported"
 """What ListExecutions says of an Express machine: its executions are in its logs alone."""
 _LIST_PAGE = 1000
 _READ_AT_ONCE = 60
-"""Failures whose reasons are read before an answer; the rest follows in the background."""
-_VIEWS = 32
-
-
-@dataclass(frozen=True)
-class Execution:
-    """An execution in the list."""
-
-    arn: str
-    name: str
-    machine_arn: str
-    status: str
-    started: datetime
-    stopped: datetime | None = None
-    reason: Reason | None = None
-    """Why it failed, once that was read; the list that AWS gives does not tell."""
-    picture: tuple[str, str] | None = None
-    """Bucket and key of the picture that its input names, once that was read."""
-    read: bool = False
-    """Whether reason and picture were read."""
-
-    @property
-    def machine(self) -> str:
-        """Name of its state machine."""
-        return self.machine_arn.rpartition(":")[2]
-
-    @property
-    def failed(self) -> bool:
-        """Return whether it ended otherwise than well."""
-        return self.status in ("FAILED", "TIMED_OUT", "ABORTED")
-
-    @property
-    def seconds(self) -> float | None:
-        """From start to end; None while it runs."""
-        return None if self.stopped is None else (self.stopped - self.started).total_seconds()
-
-
-@dataclass(frozen=True)
-class Machine:
-    """A state machine."""
-
-    arn: str
-    name: str
-    definition: str
-
-    @property
-    def comment(self) -> str:
-        """What its definition says that it does."""
-        try:
-            return str(json.loads(self.definition).get("Comment", ""))
-        except (ValueError, AttributeError):
-            return ""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Which executions a list is to show."""
-
-    status: str = ""
-    name: str = ""
-    """Part of a name."""
-    machine: str = ""
-    """A state machine's ARN."""
-    error: str = ""
-    within: int = 0
-    """Minutes before now in which it was started; 0 for any time."""
-    sort: str = ""
-    """One of :data:`SORTS`, ``-`` before it for the other direction; empty for the newest first."""
-    page: int = 1
-
-    @property
-    def filters(self) -> bool:
-        """Whether it leaves any out."""
-        return bool(self.status or self.name or self.machine or self.error or self.within)
-
-    def fits(self, row: Execution, now: datetime) -> bool:
-        """Whether an execution is among those that are asked for."""
-        return (
-            self.status in ("", row.status)
-            and self.name.lower() in row.name.lower()
-            and (not self.error or (row.reason is not None and row.reason.error == self.error))
-            and (not self.within or row.started >= now - timedelta(minutes=self.within))
-        )
-
-    def ordered(self, rows: list[Execution], now: datetime) -> list[Execution]:
-        """The executions, which come with the newest first, in the order that is asked for."""
-        key = SORTS.get(self.sort.removeprefix("-"))
-        if key is None:
-            return rows
-        return sorted(rows, key=lambda row: key(row, now), reverse=self.sort.startswith("-"))
-
-
-SORTS: Mapping[str, Callable[[Execution, datetime], Any]] = {
-    "status": lambda row, now: row.status,
-    "name": lambda row, now: row.name.lower(),
-    "why": lambda row, now: str(row.reason or ""),
-    "started": lambda row, now: row.started,
-    "took": lambda row, now: ((row.stopped or now) - row.started).total_seconds(),
-}
-"""By what the list can be sorted."""
-
-
-@dataclass(frozen=True)
-class Listing:
-    """A page of the list, and what all that fits comes to."""
-
-    rows: list[Execution]
-    page: int
-    pages: int
-    found: int
-    counts: Mapping[str, int]
-    """By status, of those of the machine that is asked for, whatever else is filtered."""
-    reasons: list[tuple[int, Reason]]
-    """Of the same: how many failed why."""
-    unread: int
-    """Failures whose reasons are not known yet."""
-    errors: list[str]
-    """Names of errors to filter by."""
-    older: bool = False
-    """Whether older executions are still being read."""
 
 
 class ExecutionIndex:
@@ -157,10 +33,18 @@ class ExecutionIndex:
         states: a Step Functions client.
         max_age: seconds for which an answer is good.
         details: whether to ask for the input of each execution that is shown; where calls are counted, better not.
+        who: tells as whom an execution was stopped; None where asking for each costs too much.
     """
 
-    def __init__(self, states: Any, max_age: float, details: bool = True) -> None:
+    def __init__(
+        self,
+        states: Any,
+        max_age: float,
+        details: bool = True,
+        who: Callable[[str, datetime | None], str] | None = None,
+    ) -> None:
         self._states = states
+        self._who = who
         self._max_age = max_age
         self._details = details
         self._lock = threading.Lock()
@@ -362,7 +246,7 @@ class ExecutionIndex:
             if error.response["Error"]["Code"] != "ExecutionDoesNotExist":
                 raise
             return replace(row, reason=reason_of("", "", row.status) if row.failed else None, read=True)
-        return _with_details(row, described)
+        return with_details(row, described, self._who)
 
     def _keep(self, row: Execution) -> None:
         rows = self._rows.get(row.machine_arn)
@@ -370,163 +254,21 @@ class ExecutionIndex:
             rows[row.arn] = row
 
 
-def _with_details(row: Execution, described: Mapping[str, Any]) -> Execution:
-    reason = None
-    if row.failed:
-        reason = reason_of(described.get("error", ""), described.get("cause", ""), row.status)
-    return replace(row, reason=reason, picture=picture_of(described.get("input", "")), read=True)
-
-
-@dataclass(frozen=True)
-class ExecutionView:
-    """An execution, whole."""
-
-    row: Execution
-    input: str
-    output: str
-    error: str
-    cause: str
-    definition: str
-    steps: list[Step]
-    version: int
-    """How many events it has, and one more once it has ended: grows with each change."""
-    redrivable: bool = False
-    redrives: int = 0
-    map_run: str = ""
-    """ARN of the Map Run that it is a child of."""
-
-    @property
-    def states(self) -> dict[str, dict[str, Any]]:
-        """By state, what became of it."""
-        return states_of(self.steps)
-
-    @property
-    def started_by(self) -> str:
-        """ARN of the execution that started it, where its input says so as AWS advises; else empty.
-
-        https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
-        """
-        try:
-            given = json.loads(self.input)
-            return str(given.get("AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID") or "")
-        except (ValueError, AttributeError):
-            return ""
-
-    def step(self, number: int) -> Step | None:
-        """The step that the event *number* entered."""
-        return next((step for step in self.steps if step.number == number), None)
-
-
-class ExecutionViews:
-    """Executions whole, read from the target once for all who look; of one that goes on, only what is new.
+def with_details(
+    row: Execution, described: Mapping[str, Any], who: Callable[[str, datetime | None], str] | None = None
+) -> Execution:
+    """The row with what DescribeExecution tells beyond the list: why it failed, the picture that its input names.
 
     Args:
-        states: a Step Functions client.
-        max_age: seconds for which what was read of a running execution is good.
+        row: the execution.
+        described: DescribeExecution's answer.
+        who: tells as whom an execution was stopped.
     """
-
-    def __init__(self, states: Any, max_age: float) -> None:
-        self._states = states
-        self._max_age = max_age
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
-
-    def get(self, arn: str, now: bool = False) -> ExecutionView:
-        """The execution as it is, *now* or some moments ago.
-
-        Raises:
-            botocore.exceptions.ClientError: there is no such execution.
-        """
-        with self._lock:
-            kept = self._kept.setdefault(arn, _Kept())
-            self._kept.move_to_end(arn)
-            while len(self._kept) > _VIEWS:
-                self._kept.popitem(last=False)
-        with kept.lock:
-            fresh = time.monotonic() - kept.read < self._max_age
-            if kept.view is not None and (self._is_over(kept.view) or (fresh and not now)):
-                return kept.view
-            try:
-                self._read(arn, kept)
-            except Exception:
-                if kept.view is None:
-                    with self._lock:
-                        self._kept.pop(arn, None)
-                raise
-            assert kept.view is not None
-            return kept.view
-
-    def forget(self, arn: str) -> None:
-        """Read the execution anew when it is next asked for: it was just changed."""
-        with self._lock:
-            self._kept.pop(arn, None)
-
-    @staticmethod
-    def _is_over(view: ExecutionView) -> bool:
-        """Whether nothing more can come: what can be redriven may go on."""
-        return view.row.status != "RUNNING" and not view.redrivable
-
-    def _read(self, arn: str, kept: _Kept) -> None:
-        # The description first: once that says it has ended, the history is whole.
-        described = self._states.describe_execution(executionArn=arn)
-        if kept.view is not None and described["status"] == kept.view.row.status != "RUNNING":
-            kept.read = time.monotonic()
-            if int(described.get("redriveCount", 0)) == kept.view.redrives:
-                return  # it could have been redriven, and was not
-        last = kept.events[-1]["id"] if kept.events else 0
-        new: list[dict[str, Any]] = []
-        pages = self._states.get_paginator("get_execution_history").paginate(
-            executionArn=arn, includeExecutionData=True, reverseOrder=True, PaginationConfig={"PageSize": 100}
-        )
-        for page in pages:
-            new.extend(event for event in page["events"] if event["id"] > last)
-            if not page["events"] or page["events"][-1]["id"] <= last + 1:
-                break
-        kept.events.extend(sorted({event["id"]: event for event in new}.values(), key=lambda event: int(event["id"])))
-        if kept.definition is None:
-            try:
-                answer = self._states.describe_state_machine_for_execution(executionArn=arn)
-                kept.definition = str(answer["definition"])
-            except ClientError:  # the state machine is gone
-                kept.definition = ""
-        row = _with_details(row_of(described), described)
-        kept.view = ExecutionView(
-            row=row,
-            input=described.get("input", ""),
-            output=described.get("output", ""),
-            error=described.get("error", ""),
-            cause=described.get("cause", ""),
-            definition=kept.definition,
-            steps=steps_of(kept.events, fails_of(kept.definition)),
-            version=len(kept.events) + (row.status != "RUNNING"),
-            redrivable=described.get("redriveStatus") == "REDRIVABLE",
-            redrives=int(described.get("redriveCount", 0)),
-            map_run=described.get("mapRunArn", ""),
-        )
-        kept.read = time.monotonic()
-        if self._is_over(kept.view):
-            kept.events = []  # nothing more comes
-
-
-class _Kept:
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.events: list[dict[str, Any]] = []
-        self.definition: str | None = None
-        self.view: ExecutionView | None = None
-        self.read = -1e9
-
-
-def row_of(item: Mapping[str, Any]) -> Execution:
-    """An execution as ListExecutions or DescribeExecution tells of it."""
-    return Execution(
-        item["executionArn"],
-        item["name"],
-        item["stateMachineArn"],
-        item["status"],
-        item["startDate"],
-        item.get("stopDate"),
-    )
+    reason = None
+    if row.failed:
+        by = who(row.arn, row.stopped) if who is not None and row.status == "ABORTED" else ""
+        reason = reason_of(described.get("error", ""), described.get("cause", ""), row.status, by)
+    return replace(row, reason=reason, picture=picture_of(described.get("input", "")), read=True)
 
 
 def _same(known: Execution | None, row: Execution) -> bool:
