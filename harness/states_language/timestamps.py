@@ -33,4 +33,4 @@ def parse(text: object) -> float | None:
 def iso(seconds: float) -> str:
     """Return a time as the context object has it: ``2024-01-31T12:00:00.123Z``."""
     moment = datetime.fromtimestamp(round(seconds * 1000) / 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"

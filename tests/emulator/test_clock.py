@@ -125,7 +125,10 @@ def test_a_task_that_says_nothing_times_out(clock, control, states, start):
 def test_an_execution_times_out(clock, states, start):
     answer, events = finish(states, start(StartAt="A", TimeoutSeconds=60, States={"A": wait(3600)}))
     assert answer["status"] == "TIMED_OUT"
+    assert not {"error", "cause"} & answer.keys()
     assert events[-1]["type"] == "ExecutionTimedOut"
+    assert events[-1]["executionTimedOutEventDetails"] == {"error": "States.Timeout"}
+    assert events[-1]["previousEventId"] == 0
     assert seconds(events[0], events[-1]) == pytest.approx(60, abs=1)
 
 

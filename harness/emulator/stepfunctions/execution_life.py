@@ -192,7 +192,7 @@ class ExecutionLife:
         """Keep an execution that has ended."""
         kept, execution = run.kept, run.execution
         last = execution.events[-1]
-        details = last.details or {}
+        details = {} if last.type == "ExecutionTimedOut" else last.details or {}  # the event alone names an error
         for member in ("output", "error", "cause"):
             if details.get(member) is not None:
                 kept.members[member] = details[member]

@@ -20,6 +20,8 @@ from harness.emulator.process.state import StateError
 from harness.emulator.stepfunctions.checksums import checksum, damaged_row
 
 _FORMAT = 1
+_SMALL = 2048
+"""Bytes that are not compressed."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS resources (arn TEXT PRIMARY KEY, kind TEXT, body TEXT, checksum BLOB);
 CREATE TABLE IF NOT EXISTS revisions (id TEXT PRIMARY KEY, machine TEXT, body TEXT, checksum BLOB);
@@ -300,8 +302,10 @@ def _kept(row: Sequence[Any]) -> Kept:
 
 
 def _packed(value: Any) -> bytes:
-    return zlib.compress(json.dumps(value, separators=(",", ":")).encode(), 1)
+    """Write a value as JSON, compressed where that is worth the time."""
+    text = json.dumps(value, separators=(",", ":")).encode()
+    return zlib.compress(text, 1) if len(text) > _SMALL else text
 
 
 def _unpacked(value: bytes) -> Any:
-    return json.loads(zlib.decompress(value))
+    return json.loads(value if value[:1] in (b"{", b"[") else zlib.decompress(value))

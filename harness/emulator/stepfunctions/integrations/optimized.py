@@ -118,6 +118,14 @@ class Optimized:
             arguments = self.actions[action].prepare(arguments, context)
         return to_request(self.model(action).input_shape, arguments, member)
 
+    def check(self, action: str, arguments: Json) -> None:
+        """Refuse what a call could not be made with.
+
+        Raises:
+            Unusable: *arguments* do not fit the operation.
+        """
+        self.request(action, arguments, {})
+
     def call(self, reach: Reach, action: str, arguments: Json, context: Context, caller: Caller) -> Result | Failure:
         """Call the service once.
 

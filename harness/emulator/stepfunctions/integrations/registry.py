@@ -94,7 +94,7 @@ class Integrations:
             elif named.service in WEB:
                 WEB[named.service][0](arguments)
             elif OPTIMIZED[named.service].emulated:
-                OPTIMIZED[named.service].request(named.action, arguments, {})
+                OPTIMIZED[named.service].check(named.action, arguments)
         except Unusable as error:
             return str(error)
         return None
