@@ -1,7 +1,6 @@
 """What Lambda refuses, in the words that AWS was recorded with."""
 
 import re
-import threading
 import uuid
 
 import boto3
@@ -124,31 +123,3 @@ def test_enumerations_are_listed_in_aws_s_order(client, name):
         CompatibleArchitectures=["y"],
     )[1]
     assert re.match(r"2 validation errors detected: Value '\[x\]' at 'compatibleRuntimes' .*; Value '\[y\]'", words)
-
-
-def test_what_is_deleted_does_not_take_the_package_of_what_is_being_made(client, given):
-    ended, lost = threading.Event(), []
-
-    def others():
-        while not ended.is_set():
-            name = f"refused-{uuid.uuid4().hex[:8]}"
-            client.create_function(**{**given, "FunctionName": name})
-            client.delete_function(FunctionName=name)
-
-    threads = [threading.Thread(target=others) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    try:
-        for number in range(12):
-            name = f"{given['FunctionName']}-{number}"
-            code = {"ZipFile": package(f"def handler(event, context):\n    return {number}\n")}
-            client.create_function(**{**given, "FunctionName": name, "Code": code})
-            client.get_waiter("function_active_v2").wait(FunctionName=name)
-            answer = client.invoke(FunctionName=name)["Payload"].read()
-            lost += [number] if answer != str(number).encode() else []
-            client.delete_function(FunctionName=name)
-    finally:
-        ended.set()
-        for thread in threads:
-            thread.join(30)
-    assert not lost
