@@ -4,6 +4,8 @@ import io
 import json
 import os
 import signal
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 import uuid
@@ -15,6 +17,7 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
+from harness.emulator.lambda_ import opt_folder, starting
 from tests.emulator.packages import package
 from tests.waiting import until
 
@@ -114,6 +117,58 @@ def test_a_layer_is_imported_and_its_later_one_wins(client, deploy):
         arns.append(published["LayerVersionArn"])
     name = deploy("import layered\ndef lambda_handler(event, context):\n    return layered.TEXT\n", Layers=arns)
     assert answer(client, name) == "two"
+
+
+AT_OPT = """
+import ctypes, os, pathlib, subprocess, sys
+import layered
+def lambda_handler(event, context):
+    return {
+        "module": layered.__file__,
+        "text": pathlib.Path("/opt/settings.txt").read_text(),
+        "program": subprocess.check_output(["tool"], text=True).strip(),
+        "libraries": os.environ["LD_LIBRARY_PATH"],
+        "entries": sorted(os.listdir("/opt")),
+    }
+"""
+
+
+@pytest.mark.parametrize("variables", [{}, {"PYTHONUTF8": "1"}], ids=["copied", "of its own"])
+def test_layers_are_at_opt_for_their_function_alone(client, deploy, tmp_path, variables):
+    command = [sys.executable, opt_folder.__file__, str(tmp_path), f"{tmp_path}-opt", sys.executable, "-c", "1"]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets no process have mounts of its own")
+    before = sorted(os.listdir("/opt"))  # noqa: PTH208
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("python/layered.py", "")
+        archive.writestr("settings.txt", "plum")
+        archive.writestr("lib/libnothing.so", "")
+        program = zipfile.ZipInfo("bin/tool")
+        program.external_attr = 0o755 << 16
+        archive.writestr(program, "#!/bin/sh\necho pear\n")
+    published = client.publish_layer_version(LayerName="at-opt", Content={"ZipFile": buffer.getvalue()})
+    name = deploy(AT_OPT, Layers=[published["LayerVersionArn"]], Environment={"Variables": variables})
+    assert answer(client, name) == {
+        "module": "/opt/python/layered.py",
+        "text": "plum",
+        "program": "pear",
+        "libraries": "/opt/lib",
+        "entries": ["bin", "lib", "python", "settings.txt"],
+    }
+    assert sorted(os.listdir("/opt")) == before  # noqa: PTH208
+
+
+def test_where_nothing_can_be_mounted_layers_are_on_the_paths_all_the_same(client, deploy, monkeypatch, caplog):
+    monkeypatch.setattr(starting.Mount, "command", lambda mount, command: ["/bin/false"])
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("python/layered.py", f"TEXT = {uuid.uuid4().hex!r}\n")
+    published = client.publish_layer_version(LayerName="on-paths", Content={"ZipFile": buffer.getvalue()})
+    source = "import layered\ndef lambda_handler(event, context):\n    return layered.__file__\n"
+    name = deploy(source, Layers=[published["LayerVersionArn"]])
+    assert not answer(client, name).startswith("/opt/")
+    assert "not emulated: layers at /opt" in caplog.text
 
 
 def test_another_runtime_is_refused_by_name(client, deploy):

@@ -20,7 +20,7 @@ import psutil
 
 from harness.emulator.lambda_.invocation import FunctionVersion, Invocation, Outcome
 from harness.emulator.lambda_.logs import LogStream
-from harness.emulator.lambda_.runtime import Process, Runtime
+from harness.emulator.lambda_.runtime import Mount, Process, Runtime
 from harness.emulator.lambda_.runtime_api import RuntimeApi, RuntimeEvents
 from harness.emulator.logs.process_output import ProcessOutput
 
@@ -38,7 +38,8 @@ class ExecutionEnvironment:
     Args:
         function: what to run.
         task_root: folder of the unpacked deployment package, AWS's ``/var/task``.
-        layers_root: folder of the unpacked layers, AWS's ``/opt``; None where the function has none.
+        layers_root: what stands in for ``/opt``, if it is not that itself; None where the function has no layers.
+        mount: the layers that are to be at ``/opt``; None where they are not.
         folder: this environment's own folder, removed by :meth:`close`; ``TMPDIR`` lies in it.
         log: where its output goes.
         variables: environment variables that say where AWS answers and as whom.
@@ -50,6 +51,7 @@ class ExecutionEnvironment:
         function: FunctionVersion,
         task_root: Path,
         layers_root: Path | None,
+        mount: Mount | None,
         folder: Path,
         log: LogStream,
         variables: Mapping[str, str],
@@ -59,6 +61,7 @@ class ExecutionEnvironment:
         self._runtime = runtime
         self._task_root = task_root
         self._layers_root = layers_root
+        self._mount = mount
         self._folder = folder
         self._log = log
         self._output = ProcessOutput(lambda line: log.line(self._as_on_aws(line)))
@@ -171,7 +174,9 @@ class ExecutionEnvironment:
         }
         if self._layers_root is not None and "PATH" in environment:
             environment["PATH"] = os.pathsep.join((str(self._layers_root / "bin"), environment["PATH"]))
-        process = runtime.start(function, self._task_root, environment, self._output.descriptor)
+            if ((self._layers_root if self._mount is None else self._mount.layers) / "lib").is_dir():
+                environment.setdefault("LD_LIBRARY_PATH", str(self._layers_root / "lib"))
+        process = runtime.start(function, self._task_root, environment, self._output.descriptor, self._mount)
         self._output.start()
         if hasattr(resource, "prlimit") and runtime.limits_data:
             # The watch below sees memory every 50 ms; this stops an allocation that would not wait for it.

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.emulator.lambda_.invocation import FunctionVersion
-from harness.emulator.lambda_.runtime import Process, start_process
+from harness.emulator.lambda_.runtime import Mount, Process, start_process
 
 _FILES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 """Variables that name files of this machine, which the container is given at the same place."""
@@ -65,7 +65,12 @@ class ImageRuntime:
         return {}
 
     def start(
-        self, function: FunctionVersion, task_root: Path, environment: Mapping[str, str], descriptor: int
+        self,
+        function: FunctionVersion,
+        task_root: Path,
+        environment: Mapping[str, str],
+        descriptor: int,
+        mount: Mount | None,
     ) -> Process:
         """Run the image, on this machine's network.
 
@@ -74,6 +79,7 @@ class ImageRuntime:
             task_root: where ``docker`` starts.
             environment: variables; those of this machine's processes are left out.
             descriptor: file descriptor that its output goes to.
+            mount: not looked at, as images have no layers.
         """
         name = f"harness-{function.name}-{uuid.uuid4().hex[:8]}"
         given = {key: value for key, value in environment.items() if key not in _OURS}

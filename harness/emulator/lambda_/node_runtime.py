@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.emulator.lambda_.invocation import FunctionVersion
-from harness.emulator.lambda_.runtime import Process, start_process
+from harness.emulator.lambda_.runtime import Mount, Process, start_process
 
 CLIENT = "aws-lambda-ric"
 """The npm package; it compiles a part of itself when it is installed."""
@@ -75,7 +75,12 @@ class NodeRuntime:
         }
 
     def start(
-        self, function: FunctionVersion, task_root: Path, environment: Mapping[str, str], descriptor: int
+        self,
+        function: FunctionVersion,
+        task_root: Path,
+        environment: Mapping[str, str],
+        descriptor: int,
+        mount: Mount | None,
     ) -> Process:
         """Start Node.js with the runtime client.
 
@@ -84,9 +89,11 @@ class NodeRuntime:
             task_root: what stands in for ``/var/task``, where the process starts.
             environment: all variables that it sees.
             descriptor: file descriptor that its output goes to.
+            mount: what it is to see at ``/opt``; None: this machine's.
         """
         begun = [self._node, "--require", str(_THROUGH_PROXY)] if "HTTPS_PROXY" in environment else [self._node]
-        return start_process([*begun, str(self._client), function.handler], task_root, environment, descriptor)
+        command = [*begun, str(self._client), function.handler]
+        return start_process(command, task_root, environment, descriptor, mount)
 
     def end(self, process: Process) -> None:
         """Leave it: its process group is all there is."""

@@ -4,18 +4,43 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from harness.emulator.lambda_ import opt_folder
 from harness.emulator.lambda_.invocation import FunctionVersion
 from harness.emulator.lambda_.template import CopiedProcess, RuntimeTemplate
 
 OF_PYTHON = {"LANG": "en_US.UTF-8", "PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1", "TZ": ":UTC"}
 """Variables that Python reads when it starts."""
+_MOUNTING = Path(opt_folder.__file__)
 _PACKAGES = "/var/lang/lib/{runtime}/site-packages"
 
 Process = subprocess.Popen[bytes] | CopiedProcess
+
+
+@dataclass(frozen=True)
+class Mount:
+    """What a process is to see at ``/opt``.
+
+    Attributes:
+        layers: folder of all layers.
+        scratch: folder for what is mounted upon.
+    """
+
+    layers: Path
+    scratch: Path
+
+    def behind(self, path: Path) -> Path:
+        """Where on this machine lies what the process sees at *path*."""
+        return self.layers / path.relative_to(opt_folder.OPT)
+
+    def command(self, command: list[str]) -> list[str]:
+        """A command that runs *command* with the layers at ``/opt``."""
+        return [sys.executable, "-I", "-S", str(_MOUNTING), str(self.layers), str(self.scratch), *command]
 
 
 class Runtime(Protocol):
@@ -42,7 +67,12 @@ class Runtime(Protocol):
         """
 
     def start(
-        self, function: FunctionVersion, task_root: Path, environment: Mapping[str, str], descriptor: int
+        self,
+        function: FunctionVersion,
+        task_root: Path,
+        environment: Mapping[str, str],
+        descriptor: int,
+        mount: Mount | None,
     ) -> Process:
         """Start a process that runs the function's handler.
 
@@ -51,6 +81,7 @@ class Runtime(Protocol):
             task_root: what stands in for ``/var/task``, where the process starts.
             environment: all variables that it sees.
             descriptor: file descriptor that its output goes to.
+            mount: what it is to see at ``/opt``; None: this machine's.
 
         Raises:
             OSError: it cannot be started.
@@ -89,7 +120,12 @@ class PythonRuntime:
         return {**OF_PYTHON, "PYTHONPATH": os.pathsep.join(map(str, paths))}
 
     def start(
-        self, function: FunctionVersion, task_root: Path, environment: Mapping[str, str], descriptor: int
+        self,
+        function: FunctionVersion,
+        task_root: Path,
+        environment: Mapping[str, str],
+        descriptor: int,
+        mount: Mount | None,
     ) -> Process:
         """Start awslambdaric, as a copy of the template's process where that can be.
 
@@ -98,14 +134,19 @@ class PythonRuntime:
             task_root: what stands in for ``/var/task``, where the process starts.
             environment: all variables that it sees.
             descriptor: file descriptor that its output goes to.
+            mount: what it is to see at ``/opt``; None: this machine's.
         """
-        roots = [Path(path) for path in environment["PYTHONPATH"].split(os.pathsep)[:-1]]
-        copied = self._template.start(function.handler, roots, dict(function.variables), environment, descriptor)
-        if copied is not None:
-            return copied
+        if "LD_LIBRARY_PATH" not in environment:  # which the system reads when a process begins
+            first, *others = (Path(path) for path in environment["PYTHONPATH"].split(os.pathsep)[:-1])
+            roots = [first, *(others if mount is None else map(mount.behind, others))]
+            own = dict(function.variables)
+            places = None if mount is None else (str(mount.layers), str(mount.scratch))
+            copied = self._template.start(function.handler, roots, own, environment, descriptor, places)
+            if copied is not None:
+                return copied
         # -S leaves this machine's site-packages out: the handler sees what AWS's runtime brings, no more.
         command = [self._template.program, "-S", "-s", "-m", "awslambdaric", function.handler]
-        return start_process(command, task_root, environment, descriptor)
+        return start_process(command, task_root, environment, descriptor, mount)
 
     def end(self, process: Process) -> None:
         """Leave it: its process group is all there is."""
@@ -124,7 +165,7 @@ class PythonRuntime:
 
 
 def start_process(
-    command: list[str], folder: Path, environment: Mapping[str, str], descriptor: int
+    command: list[str], folder: Path, environment: Mapping[str, str], descriptor: int, mount: Mount | None = None
 ) -> subprocess.Popen[bytes]:
     """Start a program in a process group of its own.
 
@@ -133,9 +174,10 @@ def start_process(
         folder: to start in.
         environment: all variables that it sees.
         descriptor: file descriptor that its output goes to, and that it inherits.
+        mount: what it is to see at ``/opt``; None: this machine's.
     """
     return subprocess.Popen(
-        command,
+        command if mount is None else mount.command(command),
         cwd=folder,
         env=dict(environment),
         stdin=subprocess.DEVNULL,

@@ -9,13 +9,16 @@ The second argument, where there is one, is a folder for compiled files: package
 be compiled anew by each process.
 
 Over the socket whose number is the first argument come requests, JSON objects (``handler``, ``environment``,
-``folder``, ``paths``, ``descriptor``), each with the descriptor for the output; back go ``{"modules": [...]}`` once all
-is loaded, ``{"started": pid}``, and ``{"ended": pid, "status": ...}``.
+``folder``, ``paths``, ``descriptor``, ``mount``), each with the descriptor for the output; back go
+``{"modules": [...]}`` once all is loaded, ``{"started": pid}``, and ``{"ended": pid, "status": ...}``.
 """
 
 import sys
 
-_OWN_FOLDER = sys.path.pop(0)  # first of all, so that nothing is imported from here
+import opt_folder  # type: ignore[import-not-found]
+
+_OWN_FOLDER = sys.path.pop(0)  # so that nothing else is imported from here
+del sys.modules["opt_folder"]
 _PYTHONS_OWN = sys.path[1:]  # behind the folder of the runtime's packages
 
 import contextlib  # noqa: E402
@@ -122,9 +125,11 @@ def _become(request: dict[str, Any]) -> None:
             os.dup2(source, target)
     for left in {nothing, output} - {0, 1, 2, descriptor}:
         os.close(left)
-    os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
+    if request["mount"]:
+        opt_folder.mount(*request["mount"])
+    os.chdir(request["folder"])
     time.tzset()
     sys.path[:] = [request["folder"], *request["paths"], *_PYTHONS_OWN]
     sys.argv[:] = [sys.argv[0], request["handler"]]

@@ -9,6 +9,8 @@ import contextlib
 import hashlib
 import logging
 import shutil
+import subprocess
+import sys
 import threading
 import uuid
 from collections.abc import Mapping
@@ -23,14 +25,17 @@ from harness.emulator.lambda_.invocation import FunctionVersion
 from harness.emulator.lambda_.live_code import fingerprint
 from harness.emulator.lambda_.logs import LogStream
 from harness.emulator.lambda_.node_runtime import CLIENT, NodeRuntime
+from harness.emulator.lambda_.opt_folder import OPT
 from harness.emulator.lambda_.package import compiled_folder, make_runtime_folder, unpack
 from harness.emulator.lambda_.provided import is_root
 from harness.emulator.lambda_.refusals import not_emulated
-from harness.emulator.lambda_.runtime import OF_PYTHON, PythonRuntime, Runtime
+from harness.emulator.lambda_.runtime import OF_PYTHON, Mount, PythonRuntime, Runtime
 from harness.emulator.lambda_.template import RuntimeTemplate
 from harness.emulator.logs.execution_role import may_log
 
 logger = logging.getLogger(__name__)
+
+_PATIENCE = 10.0
 
 
 class EnvironmentStarter:
@@ -62,6 +67,7 @@ class EnvironmentStarter:
         self._closed = False
         self._pythons: dict[str, RuntimeTemplate] = {}
         self._others: dict[str, Runtime | None] = {}
+        self._mountable: dict[Path, bool] = {}
 
     def start(self, function: FunctionVersion) -> ExecutionEnvironment:
         """Start an environment.
@@ -78,10 +84,12 @@ class EnvironmentStarter:
         else:
             task_root = function.folder or self._unpacked("code", function.package)
         layers = self._unpacked("layers", *function.layers) if function.layers else None
+        mount = Mount(layers, own / "opt") if layers is not None and self._mounts(layers) else None
         return ExecutionEnvironment(
             function,
             task_root,
-            layers,
+            layers if mount is None else Path(OPT),
+            mount,
             own,
             self._log_stream(function, session),
             {**self._variables, **self._context.permissions.credentials(session)},
@@ -163,6 +171,26 @@ class EnvironmentStarter:
             if self._others.get(kind) is None:
                 self._others[kind] = NodeRuntime.find() if kind == "node" else ImageRuntime.find()
             return self._others[kind]
+
+    def _mounts(self, layers: Path) -> bool:
+        """Whether processes can have *layers* at ``/opt``: tried once for each set of layers."""
+        with self._lock:
+            if layers not in self._mountable:
+                scratch = layers.with_suffix(f".{uuid.uuid4().hex[:8]}")
+                command = Mount(layers, scratch).command([sys.executable, "-I", "-S", "-c", "import json"])
+                try:
+                    tried = subprocess.run(command, capture_output=True, timeout=_PATIENCE, check=False)
+                    self._mountable[layers] = tried.returncode == 0
+                except (OSError, subprocess.TimeoutExpired):
+                    self._mountable[layers] = False
+                shutil.rmtree(scratch, ignore_errors=True)
+                if not self._mountable[layers]:
+                    logger.warning(
+                        "not emulated: layers at /opt, as this machine lets no process have mounts of its own. "
+                        "They are at %s, which the paths of modules and programs name",
+                        layers,
+                    )
+            return self._mountable[layers]
 
     # What is unpacked
 

@@ -93,6 +93,7 @@ class RuntimeTemplate:
         own: Mapping[str, str],
         environment: Mapping[str, str],
         descriptor: int,
+        mount: tuple[str, str] | None = None,
     ) -> CopiedProcess | None:
         """A process that runs *handler*, or None where one of its own is needed.
 
@@ -105,6 +106,7 @@ class RuntimeTemplate:
             own: the function's own variables.
             environment: all variables, those among them.
             descriptor: for its output; it has the same number there.
+            mount: the folder of its layers, and one for what is mounted upon, where they are to be at ``/opt``.
         """
         if not self._usable or any(name.startswith(_READ_BY_PYTHON) for name in own):
             return None
@@ -119,6 +121,7 @@ class RuntimeTemplate:
                     "folder": str(roots[0]),
                     "paths": _folders(environment),
                     "descriptor": descriptor,
+                    "mount": mount,
                 }
                 socket.send_fds(channel, [json.dumps(request).encode()], [descriptor])
                 copy = self._answers.get(timeout=_PATIENCE)
