@@ -61,13 +61,15 @@ class Statement:
     def __init__(self, statement: Members) -> None:
         self._statement = statement
         self.effect = text(statement, "Effect")
+        self._named: dict[str, bool] = {}
+        """Whether it names an action, by the actions that were asked about."""
 
     def covers(self, asked: Asked) -> bool:
         """Whether the statement is about what is asked, whoever asks."""
         return (
             self._names_action(asked.action)
             and self._names_resource(asked)
-            and are_met(structure(self._statement, "Condition"), asked.values)
+            and (not self._statement.get("Condition") or are_met(structure(self._statement, "Condition"), asked.values))
         )
 
     def names_principal(self, principals: Sequence[str], kind: str = "AWS") -> str | None:
@@ -81,9 +83,13 @@ class Statement:
         return next((name for name in (*principals, "*") if name in names), None)
 
     def _names_action(self, action: str) -> bool:
-        wanted = "Action" in self._statement
-        patterns = _texts(self._statement.get("Action" if wanted else "NotAction", []))
-        return any(glob(text, re.IGNORECASE).fullmatch(action) for text in patterns) is wanted
+        found = self._named.get(action)
+        if found is None:
+            wanted = "Action" in self._statement
+            patterns = _texts(self._statement.get("Action" if wanted else "NotAction", []))
+            found = any(glob(text, re.IGNORECASE).fullmatch(action) for text in patterns) is wanted
+            self._named[action] = found
+        return found
 
     def _names_resource(self, asked: Asked) -> bool:
         statement = self._statement
