@@ -1,10 +1,11 @@
 """``make bench``: everything measured in one run, peers beside it; prints tables, writes JSON and Markdown.
 
-    python -m benchmarks [--short] [--ministack PATH] [--page] [--record]
+    python -m benchmarks [--short] [--ministack PATH] [--page] [--record] [--ci-minutes N]
 
 Every program runs in processes of its own, in turn with its peers, so that what else the machine does falls on all
-alike. The figures are medians. ``--short`` is what CI runs: fewer of everything, and no long row. ``--page`` puts the
-tables into docs/speed.md, ``--record`` the figures into benchmarks/history.jsonl, with which each run is compared.
+alike. The figures are medians. ``--short`` is what CI runs: fewer of everything, and no long row. ``--page`` times
+`make test` as well and puts the tables into docs/speed.md, the goals first; ``--record`` puts the figures into
+benchmarks/history.jsonl, with which each run is compared.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import history
+from benchmarks import goals, history
 from benchmarks.execution import Run, measure
 from tests.waiting import hear
 
@@ -66,16 +67,23 @@ def main() -> None:
     parser.add_argument("--page", action="store_true", help="put the tables into docs/speed.md")
     parser.add_argument("--record", action="store_true", help="put the figures into benchmarks/history.jsonl")
     parser.add_argument("--ministack", default=shutil.which("ministack"), help="MiniStack's command [%(default)s]")
+    parser.add_argument("--ci-minutes", type=float, help="how long .ci/run took as a whole, for the table of goals")
     options = parser.parse_args()
     console = Console()
     figures: dict[str, object] = {"machine": machine_facts(), "short": options.short}
+    if options.ci_minutes is not None:
+        figures["ci_minutes"] = options.ci_minutes
     sections = []
-    for measure_section in (executions, budget, at_once, maps, endpoint, start, own_project):
+    measured = [executions, budget, at_once, maps, endpoint, start, own_project]
+    for measure_section in [*measured, suite] if options.page else measured:
         with console.status(f"measuring: {measure_section.__name__}"):
             section, values = measure_section(options.short, options.ministack)
         figures[measure_section.__name__] = values
         sections.append(section)
         section.show(console)
+    wanted = Section("The goals of issue 26, and what was measured", ["", "now", "goal", ""], goals.rows(figures))
+    wanted.show(console)
+    sections.insert(0, wanted)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "bench.json").write_text(json.dumps(figures, indent=2) + "\n")
     tables = "\n\n".join(section.as_markdown() for section in sections)
@@ -130,13 +138,13 @@ def _processor() -> str:
 def executions(short: bool, ministack: str | None) -> tuple[Section, object]:
     """One execution of the workflow, warm and cold, beside its floor and its peers."""
     programs = {
-        "this emulator: StartExecution to SUCCEEDED": "benchmarks.workflow_once",
+        goals.OURS: "benchmarks.workflow_once",
         "floor: the handlers called directly, same S3 and endpoint": "benchmarks.floor_once",
         "moto's engine alone, three constants": "benchmarks.moto_once",
     }
     if ministack:
         os.environ["MINISTACK"] = ministack
-        programs["MiniStack: S3 read, no endpoint"] = "benchmarks.ministack_once"
+        programs[goals.MINISTACK] = "benchmarks.ministack_once"
     rounds, warm = (2, 10) if short else (5, 30)
     runs: dict[str, list[Run]] = {name: [] for name in programs}
     for _ in range(rounds):
@@ -166,7 +174,7 @@ def budget(short: bool, _: str | None) -> tuple[Section, object]:
 def at_once(short: bool, _: str | None) -> tuple[Section, object]:
     """Many executions at once, and many in a row."""
     count, row = (30, 0) if short else (200, 20_000)
-    values = _program("benchmarks.throughput", count, row)
+    values = {**_program("benchmarks.throughput", count, row), "in_a_row": row}
     share = values["executions_per_second"] / values["floor_per_second"]
     section = Section(f"{count} executions at once", ["", "executions a second"])
     section.rows.append(["this emulator", f"{values['executions_per_second']:.1f}"])
@@ -237,6 +245,16 @@ def own_project(short: bool, _: str | None) -> tuple[Section, object]:
     section.rows.append(["three functions and a state machine deployed and run", f"{values['own']:.2f} s"])
     section.rows.append(["floor: one object in moto's S3, mock_aws", f"{values['floor']:.2f} s"])
     return section, values
+
+
+def suite(short: bool, _: str | None) -> tuple[Section, object]:
+    """`make test`, once."""
+    began = time.perf_counter()
+    done = subprocess.run(["make", "test", "ARGS=-q"], cwd=RESULTS.parent.parent, capture_output=True, text=True)
+    seconds = time.perf_counter() - began
+    said = (done.stdout.strip().splitlines() or [""])[-1].strip("= ")
+    section = Section("`make test`", ["", ""], [[said, f"{seconds:.0f} s"]])
+    return section, {"seconds": seconds, "failed": done.returncode}
 
 
 def _program(module: str, *arguments: int) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def main(rounds: int) -> None:
     """Measure *rounds* of each in turn, after one of each that compiles what is imported."""
     with tempfile.TemporaryDirectory() as folder:
         own, floor = Path(folder) / "own", Path(folder) / "floor"
-        _write_project(own)
+        write_project(own)
         _write(floor / "test_floor.py", FLOOR)
         seconds: dict[str, list[float]] = {"own": [], "floor": []}
         for number in range(rounds + 1):
@@ -45,7 +45,8 @@ def main(rounds: int) -> None:
     print(json.dumps({name: statistics.median(found) for name, found in seconds.items()}))
 
 
-def _write_project(folder: Path) -> None:
+def write_project(folder: Path) -> None:
+    """Write the project into *folder*."""
     states = {
         name: {"Type": "Task", "Resource": f"${{{name}Arn}}", "Next": following} if following else
         {"Type": "Task", "Resource": f"${{{name}Arn}}", "End": True}
