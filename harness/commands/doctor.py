@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from harness.emulator.moto.patches import Patch
 
 _PACKAGE = "aws-ml-harness"
-_SHOWN = ("boto3", "botocore", "moto", "awslambdaric", "numpy", "pandas", "matplotlib")
+_SHOWN = ("boto3", "botocore", "moto", "awslambdaric", "numpy")
 _EXTRAS = {
+    "reports": "plots, reports and frames of harness demo, dataset, capture, monitor, evaluate",
     "compose": "the compose target",
     "sagemaker": "SageMaker's Python SDK",
     "sagemaker-frameworks": "scripts for scikit-learn's and XGBoost's containers, without Docker",

@@ -15,8 +15,24 @@ if TYPE_CHECKING:
     from harness.testing.control import ControlApi
 
 
+_IN_REPORTS = ("matplotlib", "pandas")
+
+
 class Commands(click.Group):
     """Commands whose list says each one's sentence to its end, in as many lines as that takes."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Carry out a command; name the extra that has what it lacks.
+
+        Raises:
+            click.ClickException: it needs pandas or matplotlib, and they are not installed.
+        """
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            if error.name not in _IN_REPORTS:
+                raise
+            raise click.ClickException(f"this needs {error.name}: pip install 'aws-ml-harness[reports]'") from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands, each with its whole sentence."""

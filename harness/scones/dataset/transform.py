@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 
 from harness.scones.dataset import CLASS_NAMES as CLASS_NAMES
 from harness.scones.dataset.archive import Archive, Part
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CLASSES = {8: 0, 48: 1}
 """CIFAR-100's fine labels of bicycle and motorcycle, and the class numbers that the model is trained with."""
@@ -81,6 +84,8 @@ def manifest_of(frame: pd.DataFrame) -> str:
 
 
 def _write_part(part: Part, folder: Path) -> pd.DataFrame:
+    import pandas as pd
+
     rows = np.flatnonzero(np.isin(part.labels, list(CLASSES)))
     if not len(rows):
         raise DatasetError(f"the archive's {part.name} half has neither bicycles nor motorcycles")
@@ -105,6 +110,8 @@ def _write_part(part: Part, folder: Path) -> pd.DataFrame:
 
 
 def _read_manifest(folder: Path, name: str) -> pd.DataFrame:
+    import pandas as pd
+
     path = folder / f"{name}.lst"
     if not path.is_file():
         raise DatasetError(f"{folder} is no data set: it has no {name}.lst")
