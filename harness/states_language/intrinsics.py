@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from harness.states_language import jsonpath
 from harness.states_language.effects import Json
 from harness.states_language.errors import EvaluationError, SyntaxFault
 from harness.states_language.intrinsic_functions import FUNCTIONS, FunctionError
-from harness.states_language.text import dumps
+from harness.states_language.text import dumps, number_of
 
 DEEPEST = 10
 """Functions within one another."""
@@ -126,7 +125,7 @@ class _Reader:
             # Braces keep their backslash: States.Format tells by it that they are no place for a value.
             constant: Any = Literal(match[1])
         elif match := _NUMBER.match(text, start):
-            constant = json.loads(match[0])
+            constant = number_of(match[0], text)
         elif match := _WORD.match(text, start):
             constant = _WORDS[match[1]]
         elif _NAME.match(text, start):

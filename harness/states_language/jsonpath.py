@@ -27,6 +27,7 @@ _ROOT = re.compile(r"\$(\$|[A-Za-z_]\w*)?")
 _NAME = re.compile(r"[^.\[\]()'\"*?@,\s$][^.\[\]()'\"*?@,]*|\$[^.\[\]()'\"*?@,\s]+")
 _CALL = re.compile(r"([a-z]+)\(\)")
 _QUOTED = re.compile(r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*""")
+_LONGEST_INDEX = 1000
 _INDEXES = re.compile(r"\s*-?\d+\s*(?:,\s*-?\d+\s*)*")
 _SLICE = re.compile(r"\s*(-?\d+)?\s*:\s*(-?\d+)?\s*(?::\s*(-?\d+)?\s*)?")
 _ESCAPE = re.compile(r"\\(.)")
@@ -184,12 +185,12 @@ def _bracket(text: str, start: int) -> tuple[str | int | Step, int]:
             raise SyntaxFault(text)
         return Step("[?]", _filtered(predicate)), closing.end()
     if (match := _SLICE.match(text, inside)) and text[match.end() : match.end() + 1] == "]":
-        first, last, stride = (None if part is None else int(part) for part in match.groups())
+        first, last, stride = (None if part is None else _index(part, text) for part in match.groups())
         if stride == 0:
             raise SyntaxFault(text)
         return Step("[:]", _sliced(slice(first, last, stride))), match.end() + 1
     if (match := _INDEXES.match(text, inside)) and text[match.end() : match.end() + 1] == "]":
-        indexes = [int(part) for part in match[0].split(",")]
+        indexes = [_index(part, text) for part in match[0].split(",")]
         return (indexes[0] if len(indexes) == 1 else Step("[,]", _at(indexes))), match.end() + 1
     names: list[str] = []
     position = inside
@@ -253,6 +254,12 @@ def _filtered(predicate: Predicate) -> Find:
 
 def _sliced(part: slice) -> Find:
     return lambda value, top: iter(value[part] if isinstance(value, list) else [])
+
+
+def _index(part: str, text: str) -> int:
+    if len(part) > _LONGEST_INDEX:
+        raise SyntaxFault(text)
+    return int(part)
 
 
 def _at(indexes: list[int]) -> Find:

@@ -14,6 +14,7 @@ import regex
 
 from harness.states_language.effects import Json
 from harness.states_language.errors import EvaluationError, SyntaxFault
+from harness.states_language.text import number_of
 
 Predicate = Callable[[Json, Json], bool]
 """Whether a value passes; the second is what ``$`` means."""
@@ -102,7 +103,7 @@ class _Reader:
             raw = match[1] if match[1] is not None else match[2]
             constant: Any = re.sub(r"\\(.)", r"\1", raw)
         elif match := _NUMBER.match(text, position):
-            constant = json.loads(match[0])
+            constant = number_of(match[0], text)
         elif match := _WORD.match(text, position):
             constant = _WORDS[match[1]]
         elif match := _PATTERN.match(text, position):

@@ -8,7 +8,7 @@ from json.encoder import encode_basestring
 from typing import NoReturn
 
 from harness.states_language.effects import Json
-from harness.states_language.errors import EvaluationError
+from harness.states_language.errors import EvaluationError, SyntaxFault
 
 MAX_PAYLOAD = 262_144
 """Bytes of UTF-8 that a state's input, output or result may have."""
@@ -86,6 +86,20 @@ def loads(text: str) -> Json:
     if is_deep(value, text):
         raise ValueError(f"the JSON text is nested more than {MAX_DEPTH} levels deep")
     return value
+
+
+def number_of(text: str, whole: str) -> int | float:
+    """Return the number that *text* is, within *whole*.
+
+    Raises:
+        SyntaxFault: it is larger than numbers are.
+    """
+    try:
+        found = json.loads(text, parse_float=_float)
+    except ValueError:
+        raise SyntaxFault(whole) from None
+    assert isinstance(found, int | float)
+    return found
 
 
 def is_deep(value: Json, text: str) -> bool:

@@ -120,6 +120,7 @@ def test_intrinsic_functions(text, found):
     "text",
     [
         *("States.Nope()", "States.UUID(1)", "States.Format('x'", "States.Array(1,)", "States.Array(" * 11 + ")" * 11),
+        *("States.ArrayRange(1, 1e400, 1)", f"States.MathAdd({'9' * 5000}, 1)", f"States.Array($.a[{'9' * 5000}])"),
         *("States.Format('a \\\"b\\\"')", "States.Array('a\\n')"),
     ],
 )
