@@ -77,6 +77,15 @@ def _load() -> None:
     gc.freeze()  # a collection in a copy would write to, and so copy, all that is shared
 
 
+def _tell(channel: socket.socket, what: dict[str, Any]) -> None:
+    """Answer the emulator; where that is gone, end with all that was started for it."""
+    try:
+        channel.send(json.dumps(what).encode())
+    except OSError:
+        _end_orphans(())
+        os._exit(0)
+
+
 def _serve(channel: socket.socket) -> dict[str, Any]:
     """Fork for each request; returns in the copies alone, with the request."""
     copies: dict[int, int] = {}
@@ -90,9 +99,12 @@ def _serve(channel: socket.socket) -> dict[str, Any]:
                 pid = copies.pop(descriptor)
                 status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
                 _end_orphans(copies.values())
-                channel.send(json.dumps({"ended": pid, "status": status}).encode())
+                _tell(channel, {"ended": pid, "status": status})
                 continue
-            data, outputs, _, _ = socket.recv_fds(channel, _LONGEST_REQUEST, 1)
+            try:
+                data, outputs, _, _ = socket.recv_fds(channel, _LONGEST_REQUEST, 1)
+            except ConnectionError:
+                data = b""
             if not data:  # the emulator is gone
                 _end_orphans(())
                 os._exit(0)
@@ -108,7 +120,7 @@ def _serve(channel: socket.socket) -> dict[str, Any]:
             watched = os.pidfd_open(pid)
             copies[watched] = pid
             poll.register(watched, select.POLLIN)
-            channel.send(json.dumps({"started": pid}).encode())
+            _tell(channel, {"started": pid})
 
 
 def _become(request: dict[str, Any]) -> None:
@@ -139,7 +151,7 @@ if __name__ == "__main__":
     _channel = socket.socket(fileno=int(sys.argv[1]))
     _load()
     _adopt_orphans()
-    _channel.send(json.dumps({"modules": sorted({name.partition(".")[0] for name in sys.modules})}).encode())
+    _tell(_channel, {"modules": sorted({name.partition(".")[0] for name in sys.modules})})
     _become(_serve(_channel))
     if _COMPILED is not None:
         _import("awslambdaric.bootstrap", "awslambdaric.lambda_runtime_client")
