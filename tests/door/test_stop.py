@@ -1,7 +1,9 @@
 """Nothing that hangs keeps an emulator from stopping."""
 
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,7 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.emulator.lambda_.runtime import OF_PYTHON
-from harness.emulator.lambda_.template import RuntimeTemplate
+from harness.emulator.lambda_.template import _PROGRAM, RuntimeTemplate
 from tests.emulator.packages import package
 from tests.waiting import gone, hear, until
 
@@ -130,3 +132,14 @@ def test_a_stop_during_an_invocation_leaves_neither_words_nor_processes(number, 
     for file in files:
         gone(int(file.read_text()))
     assert "Traceback" not in said and "Error" not in said, said
+
+
+def test_a_template_whose_emulator_is_gone_ends_without_words():
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    command = [sys.executable, "-S", "-s", str(_PROGRAM), str(theirs.fileno())]
+    process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE, text=True)
+    theirs.close()
+    assert select.select([ours], [], [], 30)[0]  # what it says first is there, and is never read
+    ours.close()
+    assert process.communicate(timeout=30) == (None, "")
+    assert process.returncode == 0
