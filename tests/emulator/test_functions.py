@@ -234,9 +234,9 @@ def test_a_killed_worker_is_replaced(client, deploy, control):
     pid = invoke(client, name)[1]
     assert pid in control.get("functions/processes")["processes"]
     os.kill(pid, signal.SIGKILL)
-    # An invocation that comes before the emulator knows of it ends with the process.
-    answers = until(lambda: [result for answer, result in [invoke(client, name)] if "FunctionError" not in answer])
-    assert answers[0] != pid
+    answer, result = invoke(client, name)  # before anybody has been told of its end
+    assert "FunctionError" not in answer
+    assert result != pid
 
 
 def test_a_worker_killed_in_the_middle_is_an_exit_error(client, deploy, tmp_path):
@@ -264,7 +264,10 @@ def test_output_goes_to_the_log_with_start_end_and_report(client, deploy, contro
     answer, _ = invoke(client, name, LogType="Tail")
     control.flush()
     events = boto3.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
-    messages = [event["message"] for event in events]
+    first, *messages = [event["message"] for event in events]
+    assert re.fullmatch(
+        r"INIT_START Runtime Version: python:3\.12\.v\d+\tRuntime Version ARN: arn:aws:lambda:.*\n", first
+    )
     request_id = answer["ResponseMetadata"]["RequestId"]
     assert messages[0] == f"START RequestId: {request_id} Version: $LATEST\n"
     assert messages[1] == "first\n"
@@ -278,6 +281,66 @@ def test_output_goes_to_the_log_with_start_end_and_report(client, deploy, contro
     )
     assert len(messages) == 6
     assert "first\n" in base64.b64decode(answer["LogResult"]).decode()
+
+
+LOGS = """
+import logging
+def lambda_handler(event, context):
+    logging.getLogger().debug("fine")
+    logging.getLogger().warning("coarse")
+    if event.get("raise"):
+        raise KeyError("plum")
+"""
+
+
+@pytest.mark.parametrize(
+    ("levels", "own", "platform"),
+    [
+        ({}, ["coarse"], ["initStart", "start", "report"]),
+        (
+            {"ApplicationLogLevel": "DEBUG", "SystemLogLevel": "DEBUG"},
+            ["fine", "coarse"],
+            ["initStart", "start", "runtimeDone", "report"],
+        ),
+        ({"ApplicationLogLevel": "WARN", "SystemLogLevel": "WARN"}, ["coarse"], []),
+    ],
+)
+def test_a_log_in_json_has_what_its_levels_let_through(client, deploy, control, levels, own, platform):
+    name = deploy(LOGS, LoggingConfig={"LogFormat": "JSON", **levels})
+    answer, _ = invoke(client, name)
+    control.flush()
+    events = boto3.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+    lines = [json.loads(event["message"]) for event in events]
+    assert [line["message"] for line in lines if "level" in line] == own
+    told = {line["type"].removeprefix("platform."): line["record"] for line in lines if "type" in line}
+    assert list(told) == platform
+    if "report" in told:
+        assert told["report"]["requestId"] == answer["ResponseMetadata"]["RequestId"]
+        assert told["report"]["status"] == "success"
+        assert {"durationMs", "billedDurationMs", "memorySizeMB", "maxMemoryUsedMB", "initDurationMs"} == set(
+            told["report"]["metrics"]
+        )
+
+
+def test_what_fails_is_told_at_the_level_of_warnings(client, deploy, control):
+    name = deploy(LOGS, LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": "FATAL", "SystemLogLevel": "WARN"})
+    invoke(client, name, {"raise": True})
+    control.flush()
+    events = boto3.client("logs").filter_log_events(
+        logGroupName=f"/aws/lambda/{name}", filterPattern='{ $.type = "*" }'
+    )
+    lines = [json.loads(event["message"]) for event in events["events"]]
+    assert [(line["type"], line["record"]["status"]) for line in lines] == [
+        ("platform.runtimeDone", "error"),
+        ("platform.report", "error"),
+    ]
+
+
+def test_a_handler_opens_as_many_files_as_on_aws(client, deploy):
+    source = (
+        "import resource\ndef lambda_handler(event, context):\n    return resource.getrlimit(resource.RLIMIT_NOFILE)\n"
+    )
+    assert invoke(client, deploy(source))[1] == [1024, 1024]
 
 
 def test_an_event_invocation_answers_before_it_runs(client, deploy, control):
@@ -352,7 +415,7 @@ def test_deleting_a_function_writes_its_log_and_ends_its_environments(client, ro
     pid = invoke(client, name)[1]
     client.delete_function(FunctionName=name)
     events = boto3.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
-    assert [event["message"].split()[0] for event in events] == ["START", "END", "REPORT"]
+    assert [event["message"].split()[0] for event in events] == ["INIT_START", "START", "END", "REPORT"]
     assert pid not in control.get("functions/processes")["processes"]
     with pytest.raises(client.exceptions.ResourceNotFoundException):
         client.invoke(FunctionName=name)

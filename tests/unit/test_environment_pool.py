@@ -18,6 +18,10 @@ class Environment:
     def __init__(self, function):
         self.function = function
 
+    @property
+    def takes_events(self):
+        return self.alive
+
     def close(self):
         self.alive = False
 

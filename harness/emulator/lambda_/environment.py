@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -16,10 +15,10 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import psutil
-
 from harness.emulator.lambda_.invocation import FunctionVersion, Invocation, Outcome
 from harness.emulator.lambda_.logs import LogStream
+from harness.emulator.lambda_.platform_lines import Failure, Report
+from harness.emulator.lambda_.processes import SIGNAL_WORDS, is_going, kill_below, limit, memory_mb
 from harness.emulator.lambda_.runtime import Mount, Process, Runtime
 from harness.emulator.lambda_.runtime_api import RuntimeApi, RuntimeEvents
 from harness.emulator.logs.process_output import ProcessOutput
@@ -72,7 +71,7 @@ class ExecutionEnvironment:
         self._deadline = 0.0
         self._used_mb = 0
         self._invocations = 0
-        self._exit_status: str | None = None
+        self._failure: Failure | None = None
         self._doomed = False
         """Whether a fault ends the process in this invocation; what it still says is too late."""
         self.alive = True
@@ -92,6 +91,11 @@ class ExecutionEnvironment:
         return self._process.pid
 
     @property
+    def takes_events(self) -> bool:
+        """Whether its process is well: one that was killed a moment ago is not, though nobody has said so yet."""
+        return self.alive and not is_going(self.pid)
+
+    @property
     def starting(self) -> bool:
         """Whether its runtime has yet to say that it is initialized, and may still."""
         return not self._idle.is_set() and time.monotonic() - self._started < INIT_LIMIT
@@ -106,7 +110,7 @@ class ExecutionEnvironment:
         One call at a time. When :attr:`alive` is false afterwards, the environment is of no more use.
         """
         if not self._idle.wait(INIT_LIMIT) and self.alive:
-            self._log.line(f"INIT_REPORT Init Duration: {INIT_LIMIT * 1000:.2f} ms\tPhase: init\tStatus: timeout")
+            self._log.said(f"INIT_REPORT Init Duration: {INIT_LIMIT * 1000:.2f} ms\tPhase: init\tStatus: timeout")
         self._log.start(invocation.request_id)
         self._request_id = invocation.request_id
         began = time.monotonic()
@@ -117,20 +121,24 @@ class ExecutionEnvironment:
             self._api.hand_over(invocation)
             if self._doomed:
                 self._kill()
-        status = self._await_outcome(began)
+        failure = self._await_outcome(began)
         duration = min(time.monotonic() - began, self.function.timeout)
         self._output.drain()
         outcome = self._outcome
         assert outcome is not None
         if self.alive:
-            self._used_mb = max(self._used_mb, self._memory_mb())
+            self._used_mb = max(self._used_mb, memory_mb(self.pid))
+        init = self._init if self._invocations == 0 else None
         tail = self._log.end(
-            invocation.request_id,
-            duration,
-            self.function.memory_mb,
-            self._used_mb,
-            self._init if self._invocations == 0 else None,
-            status,
+            Report(
+                invocation.request_id,
+                1000 * duration,
+                self.function.memory_mb,
+                self._used_mb,
+                None if init is None else 1000 * init,
+                failure,
+                outcome.error,
+            )
         )
         self._invocations += 1
         self._outcome = None
@@ -169,6 +177,7 @@ class ExecutionEnvironment:
             "AWS_DEFAULT_REGION": function.region,
             "LAMBDA_RUNTIME_DIR": str(runtime.folder or ""),
             "LAMBDA_TASK_ROOT": str(self._task_root),
+            **self._logging(),
             **runtime.variables(function, self._task_root, self._layers_root),
             "TMPDIR": str(scratch),
         }
@@ -178,60 +187,50 @@ class ExecutionEnvironment:
                 environment.setdefault("LD_LIBRARY_PATH", str(self._layers_root / "lib"))
         process = runtime.start(function, self._task_root, environment, self._output.descriptor, self._mount)
         self._output.start()
-        if hasattr(resource, "prlimit") and runtime.limits_data:
-            # The watch below sees memory every 50 ms; this stops an allocation that would not wait for it.
-            limit = function.memory_mb * (1 << 20) + _MEMORY_BACKSTOP
-            with contextlib.suppress(OSError, ValueError):
-                resource.prlimit(process.pid, resource.RLIMIT_DATA, (limit, limit))
+        # The watch below sees memory every 50 ms; this stops an allocation that would not wait for it.
+        most = function.memory_mb * (1 << 20) + _MEMORY_BACKSTOP
+        limit(process.pid, most if runtime.limits_data else None)
         return process
 
+    def _logging(self) -> dict[str, str]:
+        if self.function.log_format != "JSON":
+            return {}
+        return {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": self.function.log_level}
+
     def _kill(self) -> None:
-        # What has left the group, a daemon, is still below the process.
-        for pid in _descendants(self._process.pid):
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
+        kill_below(self._process.pid)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._runtime.end(self._process)
 
-    def _memory_mb(self) -> int:
-        try:
-            pages = int(Path(f"/proc/{self.pid}/statm").read_bytes().split()[1])
-            return pages * resource.getpagesize() >> 20
-        except OSError:
-            pass
-        try:
-            return int(psutil.Process(self.pid).memory_info().rss) >> 20
-        except psutil.Error:
-            return 0
-
     # Waiting for what the runtime says
 
-    def _await_outcome(self, began: float) -> str | None:
+    def _await_outcome(self, began: float) -> Failure | None:
         timeout = self.function.timeout
         while not self._done.wait(min(_WATCH_INTERVAL, max(began + timeout - time.monotonic(), 0))):
-            self._used_mb = max(self._used_mb, self._memory_mb())
+            self._used_mb = max(self._used_mb, memory_mb(self.pid))
             if self._used_mb > self.function.memory_mb:
                 self._used_mb = self.function.memory_mb
                 return self._abort(
                     "Runtime.OutOfMemory",
                     f"RequestId: {self._request_id} Error: Runtime exited with error: signal: killed",
-                    "error\tError Type: Runtime.OutOfMemory",
+                    Failure("error", "Runtime.OutOfMemory"),
                 )
             if time.monotonic() - began >= timeout:
                 message = f"Task timed out after {timeout:.2f} seconds"
                 now = time.time()
                 stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
                 self._output.drain()
-                self._log.line(f"{stamp} {self._request_id} {message}")
-                return self._abort("Sandbox.Timedout", f"RequestId: {self._request_id} Error: {message}", "timeout")
-        return self._exit_status
+                self._log.said(f"{stamp} {self._request_id} {message}")
+                message = f"RequestId: {self._request_id} Error: {message}"
+                return self._abort("Sandbox.Timedout", message, Failure("timeout"))
+        return self._failure
 
-    def _abort(self, error_type: str, message: str, status: str) -> str:
+    def _abort(self, error_type: str, message: str, failure: Failure) -> Failure:
         self.alive = False
         self._outcome = Outcome.platform_error(error_type, message)
         self._kill()
-        return status
+        return failure
 
     def _await_exit(self) -> None:
         code = self._process.wait()
@@ -239,15 +238,15 @@ class ExecutionEnvironment:
         self.alive = False
         if self._outcome is None:
             if code < 0:
-                reason = f"Runtime exited with error: signal: {_SIGNAL_WORDS.get(-code, f'signal {-code}')}"
+                reason = f"Runtime exited with error: signal: {SIGNAL_WORDS.get(-code, f'signal {-code}')}"
             elif code > 0:
                 reason = f"Runtime exited with error: exit status {code}"
             else:
                 reason = "Runtime exited without providing a reason"
             message = f"RequestId: {self._request_id} Error: {reason}"
             self._outcome = Outcome.platform_error("Runtime.ExitError", message)
-            self._log.line(f"{message}\nRuntime.ExitError")
-            self._exit_status = "error\tError Type: Runtime.ExitError"
+            self._log.said(f"{message}\nRuntime.ExitError")
+            self._failure = Failure("error", "Runtime.ExitError")
         self._idle.set()
         self._done.set()
 
@@ -279,21 +278,3 @@ class ExecutionEnvironment:
         if self._runtime.folder is None:
             return text
         return text.replace(str(self._runtime.folder), self._runtime.folder_on_aws(self.function))
-
-
-def _descendants(pid: int) -> list[int]:
-    """Numbers of the processes below *pid*."""
-    try:
-        return [child.pid for child in psutil.Process(pid).children(recursive=True)]
-    except psutil.Error:
-        return []
-
-
-_SIGNAL_WORDS: dict[int, str] = {
-    signal.SIGKILL: "killed",
-    signal.SIGSEGV: "segmentation fault",
-    signal.SIGTERM: "terminated",
-    signal.SIGABRT: "aborted",
-    signal.SIGBUS: "bus error",
-    signal.SIGFPE: "floating point exception",
-}

@@ -51,6 +51,11 @@ class FunctionVersion:
     """Whether provisioned concurrency is configured for it."""
     reserved: int | None = None
     """How many of its invocations may run at once."""
+    log_format: str = "Text"
+    log_level: str = "INFO"
+    """Of the function's own log, where it is JSON."""
+    system_log_level: str = "INFO"
+    """Of Lambda's own lines, where they are JSON."""
     image: Image | None = None
     """Where it is a container image; it has no runtime and no package then."""
 
@@ -70,6 +75,10 @@ class FunctionVersion:
             self.layers,
             self.is_provisioned,
             self.image,
+            self.log_group,
+            self.log_format,
+            self.log_level,
+            self.system_log_level,
         )
 
 

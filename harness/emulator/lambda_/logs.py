@@ -1,4 +1,4 @@
-"""A function's log: START, END and REPORT lines around what it prints.
+"""A function's log: Lambda's own lines around what it prints.
 
 https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
 """
@@ -9,6 +9,8 @@ import time
 import uuid
 from collections.abc import Callable
 
+from harness.emulator.lambda_.platform_lines import PlatformLines, Report
+from harness.emulator.lambda_.records import runtime_version_arn
 from harness.emulator.logs.writer import LogWriter
 
 _TAIL = 4096
@@ -23,17 +25,29 @@ class LogStream:
         region: where the group lives.
         group: log group, ``/aws/lambda/<function>`` unless configured.
         version: function version, part of the stream's name.
+        runtime: of the function; empty for an image.
+        lines: words Lambda's own lines.
         may_write: whether the function's role lets it write to the stream of this name; asked at each invocation.
     """
 
     def __init__(
-        self, writer: LogWriter, region: str, group: str, version: str, may_write: Callable[[str], bool]
+        self,
+        writer: LogWriter,
+        region: str,
+        group: str,
+        version: str,
+        runtime: str,
+        lines: PlatformLines,
+        may_write: Callable[[str], bool],
     ) -> None:
         self._writer = writer
         self._region = region
         self.group = group
         self.name = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{version}]{uuid.uuid4().hex}"
         self._version = version
+        self._runtime = runtime
+        self._lines = lines
+        self._has_begun = False
         self._tail = ""
         self._closed = False
         self._may_write = may_write
@@ -56,46 +70,24 @@ class LogStream:
         if self.look() if self._allowed is None else self._allowed:
             self._writer.put(self._region, self.group, self.name, message + "\n")
 
+    def said(self, message: str) -> None:
+        """Add what Lambda says of something that went wrong, where its log format has that."""
+        for line in self._lines.said(message):
+            self.line(line)
+
     def start(self, request_id: str) -> None:
         """An invocation begins."""
-        self._tail = ""
         self.look()
-        self.line(f"START RequestId: {request_id} Version: {self._version}")
+        if not self._has_begun and self._runtime:
+            self._has_begun = True
+            for line in self._lines.init(self._runtime, runtime_version_arn(self._region, self._runtime)):
+                self.line(line)
+        self._tail = ""
+        for line in self._lines.start(request_id, self._version):
+            self.line(line)
 
-    def end(
-        self,
-        request_id: str,
-        duration: float,
-        memory_mb: int,
-        used_mb: int,
-        init: float | None,
-        status: str | None = None,
-    ) -> bytes:
-        r"""An invocation is over.
-
-        Args:
-            request_id: the invocation's.
-            duration: seconds that the handler took.
-            memory_mb: the function's memory setting.
-            used_mb: most memory that the environment has used.
-            init: seconds that the environment took to start, for its first invocation.
-            status: ``timeout``, or ``error\tError Type: ...``, when it did not end by itself.
-
-        Returns:
-            The last 4 KB of the invocation's log, as ``LogType=Tail`` answers it.
-        """
-        milliseconds = duration * 1000
-        billed = -(-int(milliseconds * 100) // 100) if milliseconds else 1
-        if init is not None:
-            billed = -(-int((duration + init) * 100_000) // 100)
-        report = (
-            f"REPORT RequestId: {request_id}\tDuration: {milliseconds:.2f} ms\tBilled Duration: {max(billed, 1)} ms\t"
-            f"Memory Size: {memory_mb} MB\tMax Memory Used: {used_mb} MB\t"
-        )
-        if init is not None:
-            report += f"Init Duration: {init * 1000:.2f} ms\t"
-        if status is not None:
-            report += f"Status: {status}"
-        self.line(f"END RequestId: {request_id}")
-        self.line(report)
+    def end(self, report: Report) -> bytes:
+        """An invocation is over; gives the last 4 KB of its log, as ``LogType=Tail`` answers it."""
+        for line in self._lines.end(report):
+            self.line(line)
         return self._tail.removesuffix("\n").encode()[-_TAIL:]

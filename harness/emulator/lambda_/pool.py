@@ -120,7 +120,7 @@ class EnvironmentPool:
                 idle = self._idle.get(revision, [])
                 while idle:
                     environment = idle.pop()
-                    if environment.alive:
+                    if environment.takes_events:
                         return environment
                     self._forget(environment)
                 if self._claimed.get(revision, 0) < self._ahead.get(revision, 0):

@@ -83,7 +83,7 @@ class Provisioning:
             kept = self._kept.get((arn, version))
             while kept is not None and kept.idle:
                 environment = kept.idle.pop()
-                if environment.alive:
+                if environment.takes_events:
                     return environment
                 self._end(kept, environment)
             return None

@@ -27,6 +27,7 @@ from harness.emulator.lambda_.logs import LogStream
 from harness.emulator.lambda_.node_runtime import CLIENT, NodeRuntime
 from harness.emulator.lambda_.opt_folder import OPT
 from harness.emulator.lambda_.package import compiled_folder, make_runtime_folder, unpack
+from harness.emulator.lambda_.platform_lines import JsonLines, TextLines
 from harness.emulator.lambda_.provided import is_root
 from harness.emulator.lambda_.refusals import not_emulated
 from harness.emulator.lambda_.runtime import OF_PYTHON, Mount, PythonRuntime, Runtime
@@ -226,4 +227,5 @@ class EnvironmentStarter:
             is_there = is_there or logs.has_group(region, group)
             return may_log(permissions, session, region, group, stream, is_there)
 
-        return LogStream(logs, region, group, function.version, may_write)
+        lines = JsonLines(function.system_log_level) if function.log_format == "JSON" else TextLines()
+        return LogStream(logs, region, group, function.version, function.runtime, lines, may_write)
