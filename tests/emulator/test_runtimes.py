@@ -190,6 +190,9 @@ def node_client(tmp_path, monkeypatch):
     program.write_text(NODE_CLIENT)
     program.chmod(0o755)
     (packages / "the-sdk.js").write_text("exports.version = 3;")
+    (packages / "the-module").mkdir()
+    (packages / "the-module" / "package.json").write_text('{"type": "module", "exports": "./index.js"}')
+    (packages / "the-module" / "index.js").write_text("export default 4;")
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
 
 
@@ -217,16 +220,17 @@ def nodejs(client, role, node_client):
 def test_nodejs_runs_under_the_client_on_the_path(client, nodejs):
     name = nodejs(
         "exports.handler = async event => "
-        "({twice: 2 * event.n, at: process.env._HANDLER, sdk: require('the-sdk').version})"
+        "({twice: 2 * event.n, at: process.env._HANDLER, sdk: require('the-sdk').version, "
+        "module: (await import('the-module')).default})"
     )
-    assert answer(client, name, {"n": 21}) == {"twice": 42, "at": "index.handler", "sdk": 3}
+    assert answer(client, name, {"n": 21}) == {"twice": 42, "at": "index.handler", "sdk": 3, "module": 4}
 
 
 CUSTOM = """
 const https = require('https');
 exports.handler = event => new Promise((resolve, reject) => {
   const {hostname, pathname, search} = new URL(event.ResponseURL);
-  const body = JSON.stringify({...event, Status: 'SUCCESS', PhysicalResourceId: 'made', Data: {Host: hostname}});
+  const body = JSON.stringify({...event, Status: 'SUCCESS', PhysicalResourceId: 'made', Data: {By: 'https'}});
   const headers = {'content-length': body.length};
   const request = https.request({hostname, port: 443, path: pathname + search, method: 'PUT', headers}, resolve);
   request.on('error', reject); request.end(body);
@@ -235,14 +239,14 @@ exports.handler = event => new Promise((resolve, reject) => {
 """Answers as AWS's cfn-response for Node.js and the CDK's own do: by https, to the name of the host alone."""
 
 
-def test_a_custom_resource_in_nodejs_answers_by_the_name_of_aws_s_host(nodejs):
+def test_a_custom_resource_in_nodejs_answers_to_the_name_of_the_host_alone(nodejs):
     cfn, stack = boto3.client("cloudformation"), f"custom-{uuid.uuid4().hex[:8]}"
     resource = {"Type": "Custom::Thing", "Properties": {"ServiceToken": nodejs(CUSTOM)}}
-    outputs = {"Host": {"Value": {"Fn::GetAtt": ["Thing", "Host"]}}}
+    outputs = {"By": {"Value": {"Fn::GetAtt": ["Thing", "By"]}}}
     cfn.create_stack(StackName=stack, TemplateBody=json.dumps({"Resources": {"Thing": resource}, "Outputs": outputs}))
     cfn.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
     (output,) = cfn.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
-    assert output["OutputValue"].endswith(".s3.us-east-1.amazonaws.com")
+    assert output["OutputValue"] == "https"
     cfn.delete_stack(StackName=stack)
     cfn.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
 

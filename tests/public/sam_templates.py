@@ -35,10 +35,17 @@ VALUES = {"CommaDelimitedList": "subnet-12345678,subnet-23456789", "Number": "1"
 """For parameters without a default, by type."""
 
 FAIL_ON_AWS = {
+    "_workflow_model": (r"At least one Resources member", "it is a form to be filled in, without resources"),
     "account-vending-machine": (r"there is no .*/statemachines/", "its file lies in statemachine/"),
+    "event-sourcing": (r"not YAML", "its description is not indented"),
+    "eventbridge-custom-sam": (r"extraneous key \[Name\]", "a queue has no property Name"),
+    "explicit-failure-with-parallel-states": (r"arn:aws-us-gov:iam", "it is for GovCloud alone"),
     "generate-thumbnail": (r"Unrecognized resource types: \[AWS-Events\]", "CloudFormation has no such type"),
+    "parallelized-embedding-pipeline": (r"not YAML", "!GetAZs !Ref: a value of YAML has one tag"),
     "saga-pattern-sam": (r"there is no .*/dist/flights", "its own npm script makes dist/, sam does not"),
     "sfn-query-large-datasets-sam": (r"attribute Name does not exist", "a bucket has no attribute Name"),
+    "sfn-textract-callback-ts-cdk": (r"At least one Resources member", "a project of the CDK's, its template is empty"),
+    "shared-fallback-state-jsonata": (r"Value must be a JSON object at /States/QueryLanguage", "it is no state"),
     "simple-retry": (r"attribute BucketName", "a bucket has no attribute BucketName; its name has capitals"),
     "wait-for-callback": (r"permissions to call ReceiveMessage", "the function's own role may not read its queue"),
 }
@@ -123,7 +130,7 @@ def _deploy(name, template):
     parameters = [
         {"ParameterKey": key, "ParameterValue": value_of(key, declared)}
         for key, declared in (load_template(template).get("Parameters") or {}).items()
-        if "Default" not in declared
+        if declared.get("Default", "") == ""
     ]
     made = cfn.create_change_set(
         StackName=stack_name,
@@ -158,7 +165,7 @@ def value_of(name, declared):
     words = name.lower()
     fitting = {
         "layer": "arn:aws:lambda:us-east-1:111122223333:layer:public:1",
-        "bucket": f"{words}-of-this-template",
+        "bucket": f"{words}-of-it",
         "tablearn": "arn:aws:dynamodb:us-east-1:123456789012:table/records",
         "table": "records",
         "arn": "arn:aws:sns:us-east-1:123456789012:topic",

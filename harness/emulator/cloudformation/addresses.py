@@ -15,6 +15,15 @@ _OF_PATHS = re.compile(
 )
 _OF_BUCKETS = re.compile(r"(?P<bucket>.+?)\.s3([.-].+)?\.(amazonaws\.com(\.cn)?|localstack\.cloud|localhost)")
 
+_NESTED = re.compile(
+    r"""((?:TemplateURL|Location)["']?\s*:\s*["']?)http://[^\s/"']+/(?=[^\s/"']+/[^\s"']+\.template\b)"""
+)
+
+
+def as_on_aws(template: str, region: str) -> str:
+    """*template* with S3's own name in the addresses of nested ones: ``sam delete`` takes no other for S3's."""
+    return _NESTED.sub(rf"\g<1>https://s3.{region}.amazonaws.com/", template)
+
 
 def place_of(address: str, endpoint: str) -> tuple[str, str, str | None]:
     """Bucket, key and version that *address* names: ``s3://``, the bucket in the path or in the host.

@@ -234,6 +234,8 @@ class Deployment:
         old = before.copy()
         new = replace(before, definition=declared, properties=properties, before=depends_on(declared, self._declared))
         try:
+            if changed:
+                self._around.check_hooks(self.evaluator.evaluate(declared.get("UpdatePolicy") or {}), self._wanted.tags)
             new.made = provider.update(self._work(new, before.properties), replace(before.made))
         except AwsError as error:
             self._stack.tell_of(before, "UPDATE_FAILED", reason_of(error, before.kind))

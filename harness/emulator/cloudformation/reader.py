@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from harness.emulator.cloudformation import descriptions
+from harness.emulator.cloudformation.addresses import as_on_aws
 from harness.emulator.cloudformation.deployment import PSEUDO
 from harness.emulator.cloudformation.documents import check, invalid, read
 from harness.emulator.cloudformation.graph import check_references, in_order
@@ -136,7 +137,7 @@ class StackReader:
             return {"TemplateBody": "", "StagesAvailable": []}
         processed = call.parameters.get("TemplateStage") == "Processed"
         body = json.dumps(wanted.template) if processed else wanted.original
-        return {"TemplateBody": body, "StagesAvailable": ["Original", "Processed"]}
+        return {"TemplateBody": as_on_aws(body, call.region), "StagesAvailable": ["Original", "Processed"]}
 
     def _get_template_summary(self, call: Call) -> Members:
         if call.parameters.get("StackName"):

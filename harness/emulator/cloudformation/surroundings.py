@@ -6,13 +6,14 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.emulator.cloudformation.documents import invalid
 from harness.emulator.cloudformation.expressions import text_of
 from harness.emulator.cloudformation.known_stacks import KnownStacks
 from harness.emulator.cloudformation.providers.base import Caller, Provider
 from harness.emulator.cloudformation.providers.catalogue import PROVIDERS
+from harness.emulator.cloudformation.providers.code_deploy import hooks_of
 from harness.emulator.cloudformation.providers.custom import CustomResource, Skipped, Unsupported
 from harness.emulator.cloudformation.stack import Stack
 from harness.emulator.door.call import Call
@@ -73,8 +74,23 @@ class StackSurroundings:
             return self._custom
         found = PROVIDERS.get(kind)
         if found is None:
-            return Skipped() if self._skip or tags.get(SKIP_TAG) == "skip" else Unsupported()
+            return Skipped() if self._skips(tags) else Unsupported()
         return found
+
+    def check_hooks(self, update_policy: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+        """Refuse that an alias of a function is changed with hooks, which nothing calls here.
+
+        Raises:
+            AwsError: ValidationError, naming them.
+        """
+        hooks = hooks_of(update_policy)
+        if hooks and not self._skips(tags):
+            raise invalid(
+                f"not emulated: CodeDeploy's hooks {', '.join(hooks)}; HARNESS_UNSUPPORTED=skip leaves them out"
+            )
+
+    def _skips(self, tags: Mapping[str, str]) -> bool:
+        return self._skip or tags.get(SKIP_TAG) == "skip"
 
     def caller(self, stack: Stack) -> Caller:
         """Calls services for *stack*, as whoever it acts for."""

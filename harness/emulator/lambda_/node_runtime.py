@@ -18,7 +18,7 @@ from harness.emulator.lambda_.runtime import Mount, Process, start_process
 CLIENT = "aws-lambda-ric"
 """The npm package; it compiles a part of itself when it is installed."""
 _PATIENCE = 10.0
-_THROUGH_PROXY = Path(__file__).with_name("through_proxy.cjs")
+_PRELOAD = Path(__file__).with_name("preload.cjs")
 
 
 class NodeRuntime:
@@ -91,7 +91,7 @@ class NodeRuntime:
             descriptor: file descriptor that its output goes to.
             mount: what it is to see at ``/opt``; None: this machine's.
         """
-        begun = [self._node, "--require", str(_THROUGH_PROXY)] if "HTTPS_PROXY" in environment else [self._node]
+        begun = [self._node, "--require", str(_PRELOAD)] if "HTTPS_PROXY" in environment else [self._node]
         command = [*begun, str(self._client), function.handler]
         return start_process(command, task_root, environment, descriptor, mount)
 

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.emulator.cloudformation.providers import front_doors, functions, identity, machines, messaging, storage
+from harness.emulator.cloudformation.providers import (
+    code_deploy,
+    front_doors,
+    functions,
+    identity,
+    machines,
+    messaging,
+    storage,
+)
 from harness.emulator.cloudformation.providers.base import Provider
 from harness.emulator.cloudformation.providers.custom import NestedStack, Nothing
 from harness.emulator.cloudformation.providers.declared import Declared
@@ -710,6 +718,7 @@ PROVIDERS: Mapping[str, Provider] = {
     **storage.PROVIDERS,
     **messaging.PROVIDERS,
     **front_doors.PROVIDERS,
+    **code_deploy.PROVIDERS,
     **_LOGS,
     **_EVENTS,
     **_KEPT,

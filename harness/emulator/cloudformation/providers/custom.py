@@ -10,7 +10,6 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from harness.emulator.cloudformation.documents import invalid
 from harness.emulator.cloudformation.expressions import text_of
@@ -75,7 +74,7 @@ class CustomResource(Provider):
         event = {
             "RequestType": kind,
             "ServiceToken": token,
-            "ResponseURL": self._address(work, token, bucket, request),
+            "ResponseURL": self._presign(work.region, bucket, request),
             "StackId": work.stack_id,
             "RequestId": request,
             "LogicalResourceId": work.logical_id,
@@ -96,17 +95,6 @@ class CustomResource(Provider):
                 "FAILED", f"Received response status [FAILED] from custom resource. Message returned: {said}"
             )
         return answer
-
-    def _address(self, work: Work, function: str, bucket: str, request: str) -> str:
-        """Where to answer. Handlers in Node.js look at the host's name alone, as AWS's ``cfn-response`` does."""
-        url = self._presign(work.region, bucket, request)
-        try:
-            found = work.call("lambda", "GetFunctionConfiguration", FunctionName=function)
-        except AwsError:  # the stack's role need not be allowed that
-            return url
-        if not str(found.get("Runtime", "")).startswith("nodejs"):
-            return url
-        return f"https://{bucket}.s3.{work.region}.amazonaws.com/{request}?{urlsplit(url).query}"
 
     @staticmethod
     def _answer(work: Work, bucket: str, request: str, outcome: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.emulator.cloudformation.documents import parse
+from harness.emulator.cloudformation.expressions import text_of
 from harness.emulator.cloudformation.providers.base import Made, Provider, Work, gone_is_fine, required
 from harness.emulator.cloudformation.providers.custom import Nothing
 from harness.emulator.cloudformation.providers.declared import Declared
@@ -80,9 +81,9 @@ class RestApi(Provider):
         """Put its paths anew where ``Body`` is another."""
         api = made.physical_id
         if work.before.get("Body") != work.properties.get("Body") and self._body(work):
-            for path, resource in self._resources(work, api).items():
-                if path.count("/") == 1 and path != "/":
-                    work.call("apigateway", "DeleteResource", restApiId=api, resourceId=resource)
+            resources = self._resources(work, api)
+            for path in sorted(resources.keys() - {"/"}, reverse=True):  # what is below first: moto would leave it
+                work.call("apigateway", "DeleteResource", restApiId=api, resourceId=resources[path])
             self._put(work, api, self._body(work))
         return made
 
@@ -200,6 +201,45 @@ class Method(Provider):
             work.call("apigateway", "DeleteMethod", **made.facts)
 
 
+class Deployment(Declared):
+    """``AWS::ApiGateway::Deployment``, whose ``StageName`` makes a stage as well."""
+
+    def delete(self, work: Work, made: Made) -> None:
+        """Remove the deployment, and its own stage before it; that of a later deployment stays."""
+        of = {"restApiId": made.facts["restApiId"], "stageName": work.properties.get("StageName")}
+        with gone_is_fine():
+            if of["stageName"]:
+                if work.call("apigateway", "GetStage", **of).get("deploymentId") != made.physical_id:
+                    return
+                work.call("apigateway", "DeleteStage", **of)
+        super().delete(work, made)
+
+
+class RestStage(Declared):
+    """``AWS::ApiGateway::Stage``."""
+
+    _PATHS = frozenset({"DeploymentId", "Description", "TracingEnabled", "CacheClusterEnabled", "CacheClusterSize"})
+
+    def update(self, work: Work, made: Made) -> Made:
+        """Have it lead to another deployment, and have other variables."""
+        before = work.before
+        now, old = work.properties.get("Variables") or {}, before.get("Variables") or {}
+        changes = [
+            {"op": "replace", "path": f"/{name[0].lower()}{name[1:]}", "value": text_of(work.properties[name])}
+            for name in sorted(self._PATHS & work.properties.keys())
+            if work.properties[name] != before.get(name)
+        ]
+        changes += [{"op": "replace", "path": f"/variables/{name}", "value": text_of(now[name])} for name in now]
+        changes += [{"op": "remove", "path": f"/variables/{name}"} for name in old.keys() - now.keys()]
+        of = {"restApiId": made.facts["restApiId"], "stageName": made.physical_id}
+        work.call("apigateway", "UpdateStage", **of, patchOperations=changes)
+        return made
+
+    def replaces(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+        """Whether it has another name, or is another API's."""
+        return any(before.get(name) != after.get(name) for name in ("RestApiId", "StageName"))
+
+
 _V2 = {"ApiId": "{ApiId}"}
 
 PROVIDERS: dict[str, Provider] = {
@@ -213,7 +253,7 @@ PROVIDERS: dict[str, Provider] = {
         {"restApiId": "{restApiId}", "resourceId": "{id}"},
         attributes={"ResourceId": "{id}"},
     ),
-    "AWS::ApiGateway::Deployment": Declared(
+    "AWS::ApiGateway::Deployment": Deployment(
         "apigateway",
         "CreateDeployment",
         "{out.id}",
@@ -222,7 +262,7 @@ PROVIDERS: dict[str, Provider] = {
         attributes={"DeploymentId": "{id}"},
         ignore=frozenset({"StageDescription", "DeploymentCanarySettings"}),
     ),
-    "AWS::ApiGateway::Stage": Declared(
+    "AWS::ApiGateway::Stage": RestStage(
         "apigateway",
         "CreateStage",
         "{stageName}",
@@ -319,7 +359,7 @@ PROVIDERS: dict[str, Provider] = {
         "{StageName}",
         "DeleteStage",
         {**_V2, "StageName": "{StageName}"},
-        "UpdateStage",
+        "CreateStage",  # moto has no UpdateStage, and puts the new one in the place of the old one
         fixed=frozenset({"ApiId", "StageName"}),
         ignore=frozenset({"AccessLogSettings", "AccessPolicyId"}),
     ),

@@ -80,9 +80,8 @@ class StateMachine(Provider):
         elif "Definition" in given:
             text = json.dumps(given["Definition"])
         else:
-            place = required(work, "DefinitionS3Location")
-            is_yaml = place["Key"].endswith((".yaml", ".yml"))
-            text = _object(work, place).decode()
+            text = _object(work, required(work, "DefinitionS3Location")).decode()
+            is_yaml = not text.lstrip().startswith("{")  # `sam package` names it by its content, without a suffix
         values = given.get("DefinitionSubstitutions") or {}
 
         def substituted(match: re.Match[str]) -> str:
