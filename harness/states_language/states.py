@@ -104,7 +104,10 @@ class FlowReader:
 
 
 def _ends(state: Json) -> bool:
-    return isinstance(state, dict) and (state.get("Type") in ("Succeed", "Fail") or state.get("End") is True)
+    """Whether a state is the last one, or leads nowhere, which is told of it then."""
+    if not isinstance(state, dict) or state.get("Type") in ("Succeed", "Fail"):
+        return True
+    return "Choices" not in state and "Next" not in state
 
 
 class StateReader(MapFields):

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import time
 import uuid
 
@@ -157,6 +158,7 @@ def test_items_are_listed_with_the_fields_that_aws_gives_them(client, create, s3
     assert {*items[2]} == {"Etag", "Key", "LastModified", "Size", "StorageClass"}
     assert (items[2]["Size"], items[2]["StorageClass"]) == (2, "STANDARD")
     assert abs(items[2]["LastModified"] - time.time()) < 600
+    assert re.search(r'"LastModified":1\.\d+E9,', answer["output"])
 
 
 def test_an_inventory_is_followed_to_its_files(client, create, s3, bucket):  # noqa: F811

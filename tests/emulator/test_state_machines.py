@@ -146,6 +146,15 @@ def test_a_history_without_execution_data(states, create):
     assert "secret" not in json.dumps(events, default=str)
 
 
+def test_what_names_no_role_and_no_map_run_is_refused(states):
+    definition = json.dumps({"StartAt": "S", "States": {"S": {"Type": "Pass", "End": True}}})
+    told = refusal(states.create_state_machine, name="no-arn", definition=definition, roleArn="x")
+    assert told == ("InvalidArn", "Invalid Role Arn: 'x'")
+    nowhere = "arn:aws:states:us-east-1:123456789012:mapRun:m/Items:45fb7027-6153-4c66-9510-e6b4657feccc"
+    told = refusal(states.list_executions, mapRunArn=nowhere)
+    assert told == ("ResourceNotFound", f"Resource not found: '{nowhere}'")
+
+
 def test_express_executions_are_answered_at_once_and_not_kept(states, create):
     arn = create(PASS, type="EXPRESS")
     answer = states.start_sync_execution(stateMachineArn=arn, input="[1]", name="quick")

@@ -110,6 +110,8 @@ class ExecutionReads:
             column = "machine" if qualifier is None else "alias" if qualifier in machine.aliases else "version"
         else:
             check_arn(asked, "mapRun")
+            if not self._store.has(asked):
+                raise AwsError("ResourceNotFound", f"Resource not found: '{asked}'", resourceName=asked)
             column = "map_run"
         redriven = {"REDRIVEN": True, "NOT_REDRIVEN": False}.get(text(given, "redriveFilter", ""))
         if given.get("redriveFilter") and column != "map_run":

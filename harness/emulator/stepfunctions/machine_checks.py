@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ _LOG_DELIVERY = (
     "DescribeResourcePolicies",
     "DescribeLogGroups",
 )
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/.+")
 _MAKES_RULES = ("events:PutTargets", "events:PutRule", "events:DescribeRule")
 
 
@@ -58,8 +60,10 @@ class MachineChecks:
             logging: its loggingConfiguration, as it is described.
 
         Raises:
-            AwsError: AccessDeniedException.
+            AwsError: InvalidArn, AccessDeniedException.
         """
+        if not _ROLE.fullmatch(role):
+            raise AwsError("InvalidArn", f"Invalid Role Arn: '{role}'")
         if not self.permissions.trusts(role, "states.amazonaws.com", arn):
             raise AwsError(
                 "AccessDeniedException",

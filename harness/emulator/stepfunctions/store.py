@@ -149,6 +149,10 @@ class Store:
         for arn, body in self._all("SELECT arn, body FROM resources WHERE kind = ? ORDER BY rowid", (kind,)):
             yield arn, json.loads(body)
 
+    def has(self, arn: str) -> bool:
+        """Whether there is a resource of that ARN."""
+        return bool(self._all("SELECT 1 FROM resources WHERE arn = ?", (arn,)))
+
     def put_revision(self, number: str, machine: str, body: Mapping[str, Any]) -> None:
         """Keep what a state machine was, for the executions that run it.
 

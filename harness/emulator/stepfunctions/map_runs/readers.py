@@ -74,7 +74,7 @@ def _listed(s3: S3, parameters: Mapping[str, Json], config: Mapping[str, Json]) 
             yield {
                 "Etag": item["ETag"],
                 "Key": item["Key"],
-                "LastModified": int(item["LastModified"].timestamp()),
+                "LastModified": float(int(item["LastModified"].timestamp())),  # a Java double: 1.789180622E9
                 "Size": item["Size"],
                 "StorageClass": item.get("StorageClass", "STANDARD"),
             }
