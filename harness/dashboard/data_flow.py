@@ -27,8 +27,9 @@ from harness.states_language.effects import (
     Result,
     Wait,
 )
-from harness.states_language.execution import Execution, Single
+from harness.states_language.execution import Execution
 from harness.states_language.text import Payload
+from harness.states_language.workings import Single
 
 _JSON_PATH = (
     ("InputPath", "afterInputPath"),

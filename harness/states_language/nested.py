@@ -6,11 +6,10 @@ import itertools
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from harness.states_language import events as event
-from harness.states_language.effects import Failure, Json, MapRunStarted, Result, RunMap
+from harness.states_language.distributed import run_distributed, selected, tell_started, tolerated
+from harness.states_language.effects import Failure, Json
 from harness.states_language.errors import EvaluationError
-from harness.states_language.fields import Scope
-from harness.states_language.machine import Limit, Map, Parallel
+from harness.states_language.machine import Map, Parallel
 from harness.states_language.run import Run
 from harness.states_language.strands import Ended, Position, Progress, StateFailed, Strand
 from harness.states_language.text import Payload, dumps
@@ -81,17 +80,13 @@ def run_map(run: Run) -> Generator[object, Any, Payload]:
     run.note("maxConcurrency", concurrency)
     before = None if state.distributed else _before(run)
     if before is None and not (run.again and state.distributed):
-        _tell_started(run, items)
+        tell_started(run, items)
     if execution.single and not run.strand.path and execution.single.mock is not None:
         return _mocked_map(run, state, items)
     if state.distributed:
-        return (yield from _distributed(run, state, items, concurrency))
+        return (yield from run_distributed(run, state, items, concurrency))
     assert items is not None
     return (yield from _inline(run, state, items, concurrency, before))
-
-
-def _tell_started(run: Run, items: list[Json] | None) -> None:
-    run.tell("MapStateStarted", {"length": 0 if items is None else len(items)})
 
 
 def _mocked(run: Run) -> Payload | None:
@@ -108,7 +103,7 @@ def _mocked(run: Run) -> Payload | None:
 def _mocked_map(run: Run, state: Map, items: list[Json] | None) -> Payload:
     single = run.execution.single
     assert single is not None
-    count, percentage = _tolerated(run, state)
+    count, percentage = tolerated(run, state)
     if state.tolerated_count is not None:
         run.note("toleratedFailureCount", count)
     if state.tolerated_percentage is not None:
@@ -159,7 +154,7 @@ def _inline(
         if position is None:
             child.previous = execution.add("MapIterationStarted", previous, {**about, "index": index})
             if state.selector is not None:
-                payload = Payload(_selected(run, state, child.item))
+                payload = Payload(selected(run, state, child.item))
         else:
             payload = position.input
         running.append(child)
@@ -183,91 +178,6 @@ def _inline(
             begin(index, child.previous)
     execution.add("MapStateSucceeded", strand.previous)
     return run.give(Payload.of_list([strand.results[index] for index in range(len(items))]))
-
-
-def _selected(run: Run, state: Map, item: Mapping[str, Json]) -> Json:
-    assert state.selector is not None
-    context = {**run.context, "Map": {"Item": item}}
-    execution = run.execution
-    scope = Scope(run.effective.value, context, run.strand.variables, execution.random, now=execution.now)
-    return state.selector(scope)
-
-
-def _distributed(run: Run, state: Map, items: list[Json] | None, concurrency: int) -> Generator[object, Any, Payload]:
-    count, percentage = _tolerated(run, state)
-
-    def select(index: int, item: Json, key: str | None = None, source: str | None = None) -> Json:
-        about = {"Index": index, "Value": item}
-        if key is not None:
-            about["Key"] = key
-        if source is not None:
-            about["Source"] = source
-        return item if state.selector is None else _selected(run, state, about)
-
-    execution, strand = run.execution, run.strand
-    effect = RunMap(
-        0,
-        state.name,
-        strand.path,
-        items=items,
-        reader=_evaluated(run, state.reader),
-        selector=select,
-        batcher=_evaluated(run, state.batcher),
-        writer=None if state.writer is None else run.value(state.writer, run.effective.value),
-        processor=state.processor,
-        execution_type=state.execution_type,
-        max_concurrency=concurrency,
-        tolerated_count=count if state.tolerated_count is not None else None,
-        tolerated_percentage=percentage if state.tolerated_percentage is not None else None,
-        label=state.label,
-    )
-    execution.ask(strand, effect)
-    begun = False
-    while True:
-        message = yield None
-        reply = message.reply
-        if isinstance(reply, MapRunStarted):
-            begun = True
-            if reply.redrives:
-                run.tell("MapRunRedriven", {"mapRunArn": reply.arn, "redriveCount": reply.redrives})
-                continue
-            if run.again:  # it had no Map Run to go on with
-                _tell_started(run, items)
-            run.tell("MapRunStarted", {"mapRunArn": reply.arn})
-        elif isinstance(reply, Failure):
-            if begun:
-                run.tell("MapRunFailed", event.failure(reply.error, reply.cause))
-            raise StateFailed(reply.error, reply.cause)
-        elif isinstance(reply, Result):
-            run.tell("MapRunSucceeded")
-            payload = Payload(reply.value, reply.text)
-            execution.add("MapStateSucceeded", strand.previous)
-            return run.give(payload)
-
-
-def _tolerated(run: Run, state: Map) -> tuple[int, float]:
-    count = run.limit(state.tolerated_count) or 0
-    if count < 0:
-        raise EvaluationError("States.Runtime", "ToleratedFailureCount cannot be negative.")
-    percentage = run.limit(state.tolerated_percentage, "float") or 0.0
-    if not 0 <= percentage <= 100:
-        raise EvaluationError("States.Runtime", "ToleratedFailurePercentage must be between 0 and 100.")
-    return count, percentage
-
-
-def _evaluated(run: Run, members: Mapping[str, Any] | None) -> dict[str, Json] | None:
-    """Evaluate the members of an ItemReader or ItemBatcher; a path in one of them stands for the number."""
-    if members is None:
-        return None
-    made: dict[str, Json] = {}
-    for name, member in members.items():
-        holder, _, inner = name.rpartition("/")
-        place = made.setdefault(holder, {}) if holder else made
-        if isinstance(member, Limit):
-            place[member.field] = run.limit(member)
-        else:
-            place[inner] = run.value(member, run.effective.value)
-    return made
 
 
 def _child(run: Run, index: int, previous: int) -> Strand:

@@ -15,7 +15,7 @@ from harness.states_language.strands import StateFailed, Strand
 from harness.states_language.text import MAX_PAYLOAD, Payload, dumps, is_deep, size
 
 if TYPE_CHECKING:
-    from harness.states_language.execution import Execution
+    from harness.states_language.workings import Workings
 
 MAX_VARIABLES = 10 * 1024 * 1024
 """Bytes of all variables that a state sees."""
@@ -39,7 +39,7 @@ class Run:
         "strand",
     )
 
-    def __init__(self, execution: Execution, strand: Strand, state: State, raw: Payload, entered: int | None) -> None:
+    def __init__(self, execution: Workings, strand: Strand, state: State, raw: Payload, entered: int | None) -> None:
         self.execution = execution
         self.strand = strand
         self.state = state

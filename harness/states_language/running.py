@@ -17,7 +17,7 @@ from harness.states_language.tasks import run_task
 from harness.states_language.text import Payload
 
 if TYPE_CHECKING:
-    from harness.states_language.execution import Execution
+    from harness.states_language.workings import Workings
 
 _LONGEST_WAIT = 31_536_000 * 5
 
@@ -46,7 +46,7 @@ class Transition:
 
 
 def run_flow(
-    execution: Execution, strand: Strand, flow: Flow, payload: Payload, position: Position | None = None
+    execution: Workings, strand: Strand, flow: Flow, payload: Payload, position: Position | None = None
 ) -> Steps:
     """Run states to the end, and return the last output.
 
@@ -71,7 +71,7 @@ def run_flow(
 
 
 def run_state(
-    execution: Execution, strand: Strand, state: State, payload: Payload, entered: int | None
+    execution: Workings, strand: Strand, state: State, payload: Payload, entered: int | None
 ) -> Generator[object, Any, tuple[Payload, str | None]]:
     """Run one state, as often as its ``Retry`` says.
 

@@ -21,7 +21,8 @@ from botocore.config import Config
 from harness.emulator.process import state
 from harness.emulator.process.records import Record
 from harness.emulator.process.state import StateError
-from harness.emulator.stepfunctions.store import Kept, Store
+from harness.emulator.stepfunctions.kept_executions import Kept
+from harness.emulator.stepfunctions.store import Store
 from tests.emulator.pictures import IMAGE, ROLE, load, picture, request, run
 from tests.waiting import execution_ended, gone, hear, in_service, until
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from harness.states_language.definition import parse
 from harness.states_language.effects import AwaitToken, CallResource, Failure, Heartbeat, Result, Wait
-from harness.states_language.execution import Execution, Single
+from harness.states_language.execution import Execution
+from harness.states_language.workings import Single
 from tests.states_language.driver import drive
 
 TASK = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "f"}, "End": True}

@@ -18,6 +18,7 @@ from harness.emulator.stepfunctions.activities import Activities, Tokens
 from harness.emulator.stepfunctions.clock import Clock
 from harness.emulator.stepfunctions.coverage import Traces
 from harness.emulator.stepfunctions.definitions import Definitions
+from harness.emulator.stepfunctions.driver import Driver
 from harness.emulator.stepfunctions.execution_life import ExecutionLife
 from harness.emulator.stepfunctions.execution_logs import ExecutionLogs
 from harness.emulator.stepfunctions.execution_reads import ExecutionReads
@@ -29,11 +30,12 @@ from harness.emulator.stepfunctions.integrations.web import Web
 from harness.emulator.stepfunctions.interrupted import report_interrupted
 from harness.emulator.stepfunctions.layers import Layer
 from harness.emulator.stepfunctions.machine_checks import MachineChecks
+from harness.emulator.stepfunctions.machine_reads import MachineReads
 from harness.emulator.stepfunctions.machines import Machines
 from harness.emulator.stepfunctions.maps import MapRuns
 from harness.emulator.stepfunctions.mocks import Mocks
 from harness.emulator.stepfunctions.replay import TaskScript
-from harness.emulator.stepfunctions.run import Driver, Run
+from harness.emulator.stepfunctions.run import Run
 from harness.emulator.stepfunctions.scheduler import Scheduler
 from harness.emulator.stepfunctions.status_events import StatusEvents
 from harness.emulator.stepfunctions.store import Store
@@ -98,6 +100,7 @@ class StepFunctions:
         maps = self.driver.maps = MapRuns(life, self._scheduler, self._store, reach, context.permissions)
         tests = StateTests(self.definitions, self.integrations, context.permissions, clock.time)
         tags = Tags(machines, activities)
+        machine_reads = MachineReads(machines, self.definitions)
         self._machines = machines
         operations: dict[str, Operation] = {
             "CreateActivity": activities.create,
@@ -110,7 +113,7 @@ class StepFunctions:
             "DescribeActivity": activities.describe,
             "DescribeExecution": reads.describe,
             "DescribeMapRun": maps.describe,
-            "DescribeStateMachine": machines.describe,
+            "DescribeStateMachine": machine_reads.describe,
             "DescribeStateMachineAlias": versions.describe_alias,
             "DescribeStateMachineForExecution": reads.describe_machine,
             "GetActivityTask": activities.take,
@@ -120,7 +123,7 @@ class StepFunctions:
             "ListMapRuns": maps.list,
             "ListStateMachineAliases": versions.list_aliases,
             "ListStateMachineVersions": versions.list_versions,
-            "ListStateMachines": machines.list,
+            "ListStateMachines": machine_reads.list,
             "ListTagsForResource": tags.list,
             "PublishStateMachineVersion": versions.publish,
             "RedriveExecution": executions.redrive,
@@ -136,7 +139,7 @@ class StepFunctions:
             "UpdateMapRun": maps.update,
             "UpdateStateMachine": machines.update,
             "UpdateStateMachineAlias": versions.update_alias,
-            "ValidateStateMachineDefinition": machines.validate,
+            "ValidateStateMachineDefinition": machine_reads.validate,
         }
         self.operations: Mapping[str, Operation] = {
             name: _validated(name, operation) for name, operation in operations.items()

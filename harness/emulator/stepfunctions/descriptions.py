@@ -7,8 +7,8 @@ from typing import Any
 
 from harness.emulator.door.members import Members
 from harness.emulator.stepfunctions.execution_logs import DATA
+from harness.emulator.stepfunctions.kept_executions import Kept
 from harness.emulator.stepfunctions.machine_records import moment
-from harness.emulator.stepfunctions.store import Kept
 
 
 def item_of(kept: Kept) -> Members:

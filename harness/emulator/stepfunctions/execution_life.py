@@ -14,17 +14,19 @@ from harness.emulator.door.errors import AwsError
 from harness.emulator.stepfunctions.clock import Timeline
 from harness.emulator.stepfunctions.definitions import Definitions
 from harness.emulator.stepfunctions.descriptions import redrivable
+from harness.emulator.stepfunctions.driver import Driver
 from harness.emulator.stepfunctions.execution_logs import ExecutionLogs
 from harness.emulator.stepfunctions.inputs import read_input
 from harness.emulator.stepfunctions.integrations.reach import Caller
 from harness.emulator.stepfunctions.integrations.registry import SESSION_NAME
+from harness.emulator.stepfunctions.kept_executions import Kept
 from harness.emulator.stepfunctions.machine_records import Machine, Revision
 from harness.emulator.stepfunctions.machines import Machines
 from harness.emulator.stepfunctions.reply_log import Told
-from harness.emulator.stepfunctions.run import Driver, Run
+from harness.emulator.stepfunctions.run import Run
 from harness.emulator.stepfunctions.scheduler import Scheduler
 from harness.emulator.stepfunctions.status_events import StatusEvents
-from harness.emulator.stepfunctions.store import Kept, Store
+from harness.emulator.stepfunctions.store import Store
 from harness.states_language.context_object import Identity
 from harness.states_language.execution import Execution
 from harness.states_language.text import Payload

@@ -16,11 +16,12 @@ from harness.emulator.stepfunctions.arns import check_arn, check_name
 from harness.emulator.stepfunctions.descriptions import data_of
 from harness.emulator.stepfunctions.execution_life import EXPRESS_SECONDS, NOT_SUPPORTED, ExecutionLife
 from harness.emulator.stepfunctions.inputs import read_input
+from harness.emulator.stepfunctions.kept_executions import Kept
 from harness.emulator.stepfunctions.machine_records import moment
 from harness.emulator.stepfunctions.mocks import MockError, Mocks
 from harness.emulator.stepfunctions.run import Run
 from harness.emulator.stepfunctions.scheduler import Scheduler
-from harness.emulator.stepfunctions.store import Kept, Store
+from harness.emulator.stepfunctions.store import Store
 from harness.emulator.stepfunctions.versions import Versions
 
 

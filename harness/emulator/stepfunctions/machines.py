@@ -16,7 +16,6 @@ from harness.emulator.door.errors import AwsError
 from harness.emulator.door.members import (
     Members,
     flag,
-    number,
     optional_text,
     structure,
     text,
@@ -26,7 +25,6 @@ from harness.emulator.stepfunctions.definitions import Definitions
 from harness.emulator.stepfunctions.execution_logs import ExecutionLogs
 from harness.emulator.stepfunctions.machine_checks import MachineChecks
 from harness.emulator.stepfunctions.machine_records import Machine, Revision, Version, machine_from, moment
-from harness.emulator.stepfunctions.pages import page_of
 from harness.emulator.stepfunctions.store import Store
 from harness.emulator.stepfunctions.tag_members import check_tags, tags_of
 
@@ -84,6 +82,12 @@ class Machines:
         found = self._store.revision(number)
         assert found is not None
         return Revision(**found)
+
+    def of(self, region: str, account: str) -> list[Machine]:
+        """The state machines of a region of an account."""
+        prefix = f"arn:aws:states:{region}:{account}:"
+        with self.lock:
+            return [machine for arn, machine in self._machines.items() if arn.startswith(prefix)]
 
     def save(self, machine: Machine) -> None:
         """Keep *machine* as it is now."""
@@ -223,60 +227,6 @@ class Machines:
             self.deleted(machine)
         return {}
 
-    def describe(self, call: Call) -> Members:
-        """DescribeStateMachine, also of a version."""
-        arn = text(call.parameters, "stateMachineArn")
-        check_arn(arn, "stateMachine")
-        with self.lock:
-            machine = self.find(arn)
-            revision, made, description = machine.revision, machine.made, None
-            number = qualifier_of(arn)
-            if number is not None:
-                version = machine.version(number)
-                if version is None:
-                    raise does_not_exist(arn)
-                revision, made, description = self.revision(version.revision), version.made, version.description
-            answer: dict[str, object] = {
-                "stateMachineArn": arn,
-                "status": "DELETING" if machine.deleting else "ACTIVE",
-                "type": machine.type,
-                "creationDate": moment(made),
-                **revision.describe(),
-            }
-        if description:
-            answer["description"] = description
-        return _without_definition(answer, call)
-
-    def list(self, call: Call) -> Members:
-        """ListStateMachines, by name."""
-        with self.lock:
-            prefix = f"arn:aws:states:{call.region}:{call.account}:"
-            machines = [machine for arn, machine in self._machines.items() if arn.startswith(prefix)]
-        items = [
-            {
-                "stateMachineArn": machine.arn,
-                "name": machine.revision.name,
-                "type": machine.type,
-                "creationDate": moment(machine.made),
-            }
-            for machine in sorted(machines, key=lambda machine: machine.arn)
-            if not machine.deleting
-        ]
-        return page_of(items, "stateMachines", call.parameters)
-
-    def validate(self, call: Call) -> Members:
-        """ValidateStateMachineDefinition."""
-        given = call.parameters
-        found = self._definitions.diagnostics(text(given, "definition"), text(given, "type", "STANDARD"))
-        shown = [each for each in found if given.get("severity") == "WARNING" or each["severity"] == "ERROR"]
-        most = number(given, "maxResults", 0) or 100
-        failed = any(each["severity"] == "ERROR" for each in found)
-        return {
-            "result": "FAIL" if failed else "OK",
-            "diagnostics": shown[:most],
-            "truncated": len(shown) > most,
-        }
-
     def _make(self, call: Call, arn: str, kind: str, logging: Members, tracing: Members) -> Machine:
         given = call.parameters
         now = self._now()
@@ -304,13 +254,6 @@ class Machines:
 def does_not_exist(arn: str) -> AwsError:
     """AWS's refusal of a state machine that is not there."""
     return AwsError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
-
-
-def _without_definition(answer: dict[str, object], call: Call) -> Members:
-    if call.parameters.get("includedData") == "METADATA_ONLY":
-        answer["definition"] = "{}"
-        answer.pop("variableReferences", None)
-    return answer
 
 
 def _differs(one: str, other: str) -> bool:

@@ -15,12 +15,13 @@ from harness.emulator.door.members import Members, optional_decimal, optional_nu
 from harness.emulator.stepfunctions.arns import check_arn
 from harness.emulator.stepfunctions.execution_life import ExecutionLife
 from harness.emulator.stepfunctions.integrations.reach import Reach
+from harness.emulator.stepfunctions.kept_executions import Kept
 from harness.emulator.stepfunctions.map_runs.driver import MapRunDriver
 from harness.emulator.stepfunctions.map_runs.run import Child, Ended, MapRun
 from harness.emulator.stepfunctions.pages import page_of
 from harness.emulator.stepfunctions.run import Run
 from harness.emulator.stepfunctions.scheduler import Scheduler
-from harness.emulator.stepfunctions.store import Kept, Store
+from harness.emulator.stepfunctions.store import Store
 from harness.states_language.effects import Failure, Json, Reply, RunMap
 from harness.states_language.text import loads
 

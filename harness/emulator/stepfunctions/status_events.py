@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.emulator.door.call import Call
 from harness.emulator.services import Services
-from harness.emulator.stepfunctions.store import Kept
+from harness.emulator.stepfunctions.kept_executions import Kept
 
 if TYPE_CHECKING:
     from werkzeug import Request, Response

@@ -9,19 +9,16 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.emulator.process.seal import is_sealed, seal, take_off
 from harness.emulator.process.state import StateError
 from harness.emulator.stepfunctions.checksums import checksum, damaged_row
+from harness.emulator.stepfunctions.kept_executions import COLUMNS, Kept, kept_of, packed, row_of, unpacked
 
 _FORMAT = 1
-_SMALL = 2048
-"""Bytes that are not compressed."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS resources (arn TEXT PRIMARY KEY, kind TEXT, body TEXT, checksum BLOB);
 CREATE TABLE IF NOT EXISTS revisions (id TEXT PRIMARY KEY, machine TEXT, body TEXT, checksum BLOB);
@@ -33,45 +30,6 @@ CREATE INDEX IF NOT EXISTS by_map_run ON executions (map_run, number) WHERE map_
 CREATE TABLE IF NOT EXISTS tokens (token TEXT PRIMARY KEY, checksum BLOB);
 """
 _TABLE_NAMES = ("resources", "revisions", "executions", "tokens")
-_COLUMNS = "arn, machine, version, alias, map_run, status, started, stopped, redrives, redriven, number"
-
-
-@dataclass
-class Kept:
-    """An execution as it is listed and described.
-
-    Attributes:
-        arn: of the execution.
-        machine: ARN of its state machine, without a version.
-        version: ARN of the version that it runs, where it was started by one or by an alias.
-        alias: ARN of the alias that it was started by.
-        map_run: ARN of the Map Run that it belongs to.
-        status: ``RUNNING``, ``SUCCEEDED``, ``FAILED``, ``TIMED_OUT``, ``ABORTED``.
-        started: seconds since the epoch.
-        stopped: the same, or None.
-        redrives: how many there were.
-        redriven: when the last one was, or None.
-        number: its place among all executions, given when it begins.
-        members: ``input``, ``output``, ``error``, ``cause``, ``revision`` and what else there is.
-    """
-
-    arn: str
-    machine: str
-    version: str | None = None
-    alias: str | None = None
-    map_run: str | None = None
-    status: str = "RUNNING"
-    started: float = 0.0
-    stopped: float | None = None
-    redrives: int = 0
-    redriven: float | None = None
-    number: int = 0
-    members: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """Of the execution."""
-        return self.arn.split(":")[7]
 
 
 class Store:
@@ -175,12 +133,12 @@ class Store:
         with self._lock:
             self._number += 1
             kept.number = self._number
-            return self._insert("IGNORE", "executions", _row(kept, b"")) == 1
+            return self._insert("IGNORE", "executions", row_of(kept, b"")) == 1
 
     def end(self, kept: Kept, events: Sequence[Mapping[str, Any]]) -> None:
         """Keep an execution as it is now, and its history; nothing where it was forgotten meanwhile."""
-        row = _row(kept, _packed(list(events)))
-        columns = f"{_COLUMNS}, record, history, checksum"
+        row = row_of(kept, packed(list(events)))
+        columns = f"{COLUMNS}, record, history, checksum"
         with self._lock:
             self._file.execute(
                 f"UPDATE executions SET ({columns}) = ({', '.join('?' * (len(row) + 1))}) WHERE arn = ?",
@@ -189,13 +147,13 @@ class Store:
 
     def execution(self, arn: str) -> Kept | None:
         """An execution without its history."""
-        found = self._all(f"SELECT {_COLUMNS}, record FROM executions WHERE arn = ?", (arn,))
-        return _kept(found[0]) if found else None
+        found = self._all(f"SELECT {COLUMNS}, record FROM executions WHERE arn = ?", (arn,))
+        return kept_of(found[0]) if found else None
 
     def history(self, arn: str) -> list[dict[str, Any]]:
         """The events of an execution that has ended."""
         found = self._all("SELECT history FROM executions WHERE arn = ?", (arn,))
-        events: list[dict[str, Any]] = _unpacked(found[0][0]) if found and found[0][0] else []
+        events: list[dict[str, Any]] = unpacked(found[0][0]) if found and found[0][0] else []
         return events
 
     def listed(
@@ -231,10 +189,10 @@ class Store:
         if redriven is not None:
             asked += f" AND redrives {'>' if redriven else '='} 0"
         rows = self._all(
-            f"SELECT {_COLUMNS} FROM executions WHERE {asked} ORDER BY number DESC LIMIT {int(most) + 1}",
+            f"SELECT {COLUMNS} FROM executions WHERE {asked} ORDER BY number DESC LIMIT {int(most) + 1}",
             values,
         )
-        return [_kept((*row, None)) for row in rows[:most]], rows[most - 1][-1] if len(rows) > most else None
+        return [kept_of((*row, None)) for row in rows[:most]], rows[most - 1][-1] if len(rows) > most else None
 
     def left_running(self) -> list[str]:
         """ARNs of executions that run, or did when the emulator stopped."""
@@ -279,37 +237,3 @@ class Store:
     def _all(self, statement: str, values: Sequence[Any]) -> list[Any]:
         with self._lock:
             return self._file.execute(statement, values).fetchall()
-
-
-def _row(kept: Kept, history: bytes) -> tuple[Any, ...]:
-    return (
-        kept.arn,
-        kept.machine,
-        kept.version,
-        kept.alias,
-        kept.map_run,
-        kept.status,
-        kept.started,
-        kept.stopped,
-        kept.redrives,
-        kept.redriven,
-        kept.number,
-        _packed(kept.members),
-        history,
-    )
-
-
-def _kept(row: Sequence[Any]) -> Kept:
-    kept = Kept(*row[:-1])
-    kept.members = _unpacked(row[-1]) if row[-1] else {}
-    return kept
-
-
-def _packed(value: Any) -> bytes:
-    """Write a value as JSON, compressed where that is worth the time."""
-    text = json.dumps(value, separators=(",", ":")).encode()
-    return zlib.compress(text, 1) if len(text) > _SMALL else text
-
-
-def _unpacked(value: bytes) -> Any:
-    return json.loads(value if value[:1] in (b"{", b"[") else zlib.decompress(value))

@@ -40,9 +40,10 @@ from harness.states_language.effects import (
     Result,
     Wait,
 )
-from harness.states_language.execution import Execution, Single
+from harness.states_language.execution import Execution
 from harness.states_language.machine import Machine, Map, Parallel, State, Task
 from harness.states_language.text import Payload, dumps
+from harness.states_language.workings import Single
 
 _LONGEST = 300.0
 """Seconds that TestState may take."""
