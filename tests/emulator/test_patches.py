@@ -73,6 +73,8 @@ def test_mock_aws_works_in_the_same_process_afterwards():
 
 
 def test_a_patch_of_what_is_not_there_names_the_version_of_moto():
+    import moto.core.utils  # noqa: F401
+
     patches = Patches()
     with pytest.raises(PatchError, match=r"moto \d.* has no moto.core.utils.no_such_thing, .*\(a reason\)"):
         patches.apply([Patch("moto.core.utils", "no_such_thing", "a reason", "ours", lambda original: original)])
@@ -89,3 +91,43 @@ def test_patches_are_undone_in_reverse():
     assert utils.create_loader == ("first", ("first", original))
     patches.undo()
     assert utils.create_loader is original
+
+
+LATE = """
+import sys
+from functools import reduce
+from harness.emulator.emulator import Emulator
+
+def member(name):
+    return reduce(getattr, name.split("."), models)
+
+late = "moto.logs.models"
+with Emulator() as emulator:
+    before = late in sys.modules
+    import moto.logs.models as models
+    patched = {patch.attribute for patch in emulator.patches.applied if patch.module == late}
+    during = {name: member(name) for name in patched}
+    print(before, len(patched) > 0, type(models.__loader__).__name__, models.__loader__ is models.__spec__.loader)
+print(any(member(name) is during[name] for name in patched))
+print([each for each in sys.meta_path if type(each).__module__.startswith("harness")])
+"""
+
+
+MISSING = """
+from harness.emulator.moto.patches import Patch, PatchError, Patches
+
+patches = Patches()
+patches.apply([Patch("moto.logs.models", "no_such_thing", "a reason", "ours", lambda original: original)])
+try:
+    import moto.logs.models
+except PatchError as error:
+    print(error)
+"""
+
+
+def test_what_is_loaded_late_is_patched_when_it_is_loaded():
+    assert run(LATE) == ["False True SourceFileLoader True", "False", "[]"]
+
+
+def test_a_late_patch_of_what_is_not_there_fails_the_import():
+    assert "has no moto.logs.models.no_such_thing" in run(MISSING)[0]

@@ -6,10 +6,13 @@ What a patch names must be there, and is put back when the emulator stops: moto 
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
+
+from harness.emulator.moto.imports import Imports
 
 _ABSENT = object()
 
@@ -42,14 +45,25 @@ class Patches:
 
     def __init__(self) -> None:
         self._undo: list[Callable[[], None]] = []
+        self._waiting: dict[str, list[Patch]] = {}
+        """By module, until it is imported."""
+        self._imports = Imports(lambda name: self._put(self._waiting.pop(name, [])))
         self.applied: list[Patch] = []
 
     def apply(self, patches: Iterable[Patch]) -> None:
-        """Put *patches* in force.
+        """Put *patches* in force: of a module that is not imported yet, when it is.
 
         Raises:
-            PatchError: moto lacks what one of them replaces.
+            PatchError: moto lacks what one of them replaces; of a module that is not imported yet, its import does.
         """
+        for patch in patches:
+            if patch.module in sys.modules:
+                self._put([patch])
+            else:
+                self._waiting.setdefault(patch.module, []).append(patch)
+                self._imports.expect(patch.module)
+
+    def _put(self, patches: Iterable[Patch]) -> None:
         for patch in patches:
             owner, name = self._find(patch)
             original = getattr(owner, name)
@@ -69,6 +83,8 @@ class Patches:
 
     def undo(self) -> None:
         """Put back what was there before, the last one first."""
+        self._imports.forget()
+        self._waiting.clear()
         while self._undo:
             self._undo.pop()()
         self.applied.clear()
