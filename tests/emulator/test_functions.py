@@ -186,9 +186,12 @@ def test_an_exception_is_reported_with_its_type_and_trace(client, deploy):
 def test_what_goes_wrong_is_named_as_lambda_names_it(client, deploy, source, error_type, message):
     name = deploy(source)
     for _ in range(2):  # the second finds no healthy environment left over either
-        answer, error = invoke(client, name)
+        answer, error = invoke(client, name, LogType="Tail")
         assert answer["FunctionError"] == "Unhandled"
         assert error["errorType"] == error_type
+        report = base64.b64decode(answer["LogResult"]).decode().splitlines()[-1]
+        of_runtime = "lambda_handler(e, c)" not in source or error_type == "Runtime.ExitError"
+        assert report.endswith(f"\tStatus: error\tError Type: {error_type}") is of_runtime
         assert message in error["errorMessage"]
 
 

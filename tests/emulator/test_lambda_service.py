@@ -17,7 +17,7 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from harness.emulator.lambda_ import opt_folder, starting
+from harness.emulator.lambda_ import function_urls, opt_folder, starting
 from tests.emulator.packages import package
 from tests.waiting import until
 
@@ -192,6 +192,41 @@ def test_a_url_asks_for_permission_and_answers(client, deploy):
     )
     with urllib.request.urlopen(f"{url}a/b") as response:
         assert json.load(response) == {"path": "/a/b"}
+
+
+def open_url(client, name, **config):
+    url = client.create_function_url_config(FunctionName=name, AuthType="NONE", **config)["FunctionUrl"]
+    given = {"Action": "lambda:InvokeFunctionUrl", "Principal": "*", "FunctionUrlAuthType": "NONE"}
+    client.add_permission(FunctionName=name, StatementId="url", **given)
+    return url
+
+
+def test_a_function_sees_its_url_s_own_host_and_path(client, deploy):
+    name = deploy(
+        "def lambda_handler(event, context):\n"
+        "    context = event['requestContext']\n"
+        "    seen = [event['rawPath'], context['http']['path']]\n"
+        "    return {'seen': seen, 'headers': event['headers'], 'domain': context['domainName']}\n"
+    )
+    with urllib.request.urlopen(f"{open_url(client, name)}/a//b?c=d") as response:
+        told = json.load(response)
+    assert told["seen"] == ["/a//b", "/a//b"]
+    assert told["headers"]["host"] == told["domain"]
+    assert told["domain"].endswith(".lambda-url.us-east-1.on.aws")
+    assert told["headers"]["x-forwarded-proto"] == "https"
+    assert "connection" not in told["headers"]
+
+
+def test_a_streamed_answer_of_a_url_begins_with_its_status(client, deploy):
+    """As AWS's runtime for Node.js writes one; Python's gives its answer as it is."""
+    source = "import json\ndef lambda_handler(event, context):\n    return {}\n"
+    prelude = json.dumps({"statusCode": 201, "headers": {"x-one": "1"}, "cookies": ["a=b"]})
+    streamed = deploy(source.format(repr({"statusCode": 201})))
+    with urllib.request.urlopen(open_url(client, streamed, InvokeMode="RESPONSE_STREAM")) as response:
+        assert (response.status, json.load(response)) == (200, {"statusCode": 201})
+    found = function_urls._streamed(f"{prelude}".encode() + b"\0" * 8 + b"Hello")
+    assert (found.status_code, found.get_data(), found.headers["x-one"]) == (201, b"Hello", "1")
+    assert found.headers["Set-Cookie"] == "a=b"
 
 
 DAEMON = """

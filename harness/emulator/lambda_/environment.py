@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -264,6 +265,8 @@ class ExecutionEnvironment:
     def _on_init_error(self, payload: bytes) -> None:
         self._init = time.monotonic() - self._started
         self._outcome = Outcome(self._as_on_aws(payload.decode()).encode(), error=True)
+        with contextlib.suppress(AttributeError, ValueError):
+            self._failure = Failure("error", str(json.loads(payload).get("errorType")))
         self.alive = False  # the runtime exits after this
         self._idle.set()
         self._done.set()

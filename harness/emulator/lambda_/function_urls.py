@@ -23,7 +23,7 @@ from harness.emulator.apigateway.requests import Asked, answer
 from harness.emulator.door.call import Call
 from harness.emulator.door.cors import CorsRule
 from harness.emulator.door.errors import AwsError
-from harness.emulator.door.members import structure
+from harness.emulator.door.members import Members, blob, structure
 from harness.emulator.lambda_.policies import policies_about
 from harness.emulator.lambda_.records import Function, Store
 from harness.emulator.lambda_.references import LATEST
@@ -38,6 +38,9 @@ _FORBIDDEN = {
     "Message": "Forbidden. For troubleshooting Function URL authorization issues, see: "
     "https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
 }
+
+
+_AFTER_PRELUDE = b"\0" * 8
 
 
 class FunctionUrls:
@@ -92,7 +95,7 @@ class FunctionUrls:
         match = by_host or _PATH.fullmatch(request.path)
         if match is None:
             return None
-        path = str(request.path) if by_host else match["below"] or "/"
+        path = "/" + (str(request.path) if by_host else match["below"] or "/").lstrip("/")
         found = self._find(match["number"])
         if found is None:
             return answer(404, {"Message": None})
@@ -104,7 +107,9 @@ class FunctionUrls:
         event = event_v2(asked, account, "$default", {})
         domain, request_id = f"{match['number']}.lambda-url.{function.region}.on.aws", str(uuid.uuid4())
         own = {"domainName": domain, "requestId": request_id}
-        event["requestContext"] = {**structure(event, "requestContext"), **own}
+        context = structure(event, "requestContext")
+        event["requestContext"] = {**context, **own, "http": {**structure(context, "http"), "path": path}}
+        event["headers"] = _headers(structure(event, "headers"), domain)
         named = {"FunctionName": function.name, "Payload": json.dumps(event).encode()}
         if qualifier != LATEST:
             named["Qualifier"] = qualifier
@@ -114,6 +119,8 @@ class FunctionUrls:
         except AwsError as error:
             return answer(429 if error.status == 429 else 502, {"Message": error.message})
         response = answer(502, "Internal Server Error") if outcome.get("FunctionError") else None
+        if response is None and config.get("InvokeMode") == "RESPONSE_STREAM":
+            response = _streamed(blob(outcome, "Payload"))
         response = response or response_of(outcome, simple=True)
         response.headers["x-amzn-RequestId"] = call.request_id
         return response
@@ -137,3 +144,35 @@ class FunctionUrls:
             return False
         session = self._caller(request)
         return self._permissions.refusal(session, _ACTION, arn, resource_policies=policies) is None
+
+
+def _headers(given: Members, domain: str) -> dict[str, object]:
+    """The headers that a function sees: those of the way to AWS's front end are not among them, its own are."""
+    seen = {name: value for name, value in given.items() if name != "connection"}
+    return {
+        **seen,
+        "host": domain,
+        "x-forwarded-for": "127.0.0.1",
+        "x-forwarded-port": "443",
+        "x-forwarded-proto": "https",
+    }
+
+
+def _streamed(payload: bytes) -> Response:
+    """An answer of a URL whose ``InvokeMode`` is ``RESPONSE_STREAM``: a prelude with status and headers, then the body.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/response-streaming-tutorial.html
+    """
+    prelude, mark, body = payload.partition(_AFTER_PRELUDE)
+    try:
+        told = json.loads(prelude) if mark else None
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        return Response(payload, 200, content_type="application/octet-stream")
+    response = Response(body, int(told.get("statusCode") or 200), content_type="application/octet-stream")
+    for name, value in (told.get("headers") or {}).items():
+        response.headers[name] = str(value)
+    for cookie in told.get("cookies") or ():
+        response.headers.add("Set-Cookie", cookie)
+    return response
