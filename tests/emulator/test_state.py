@@ -19,7 +19,7 @@ import pytest
 from botocore.config import Config
 
 from harness.emulator.process import state
-from harness.emulator.process.records import Record
+from harness.emulator.process.records import CONTENTS, Record
 from harness.emulator.process.state import StateError
 from harness.emulator.stepfunctions.kept_executions import Kept
 from harness.emulator.stepfunctions.store import Store
@@ -349,3 +349,40 @@ def test_nothing_is_saved_after_the_last_save(tmp_path, monkeypatch):
     assert not any(thread.name == "state" for thread in threading.enumerate())
     assert folder.load() == [Record("a", "b", 1)]
     folder.close()
+
+
+@pytest.mark.parametrize("name", [".lock", "emulator.state", "stepfunctions.sqlite", "stepfunctions.sqlite.sha256"])
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_what_is_no_plain_file_is_not_opened(tmp_path, name, kind):
+    """A link would have something else written over, and a pipe be waited for without end."""
+    other = tmp_path / "other"
+    other.write_text("precious")
+    folder = tmp_path / "state"
+    folder.mkdir()
+    path = folder / name
+    if kind == "link":
+        path.symlink_to(other)
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    with pytest.raises(StateError, match=f"{name} is no plain file: remove it"):
+        state.private_file(folder, "stepfunctions.sqlite")
+        state.StateFolder(folder)
+    assert other.read_text() == "precious"
+
+
+def test_contents_elsewhere_are_not_removed(tmp_path):
+    documents, folder = tmp_path / "documents", tmp_path / "state"
+    documents.mkdir()
+    (documents / "precious").write_text("kept")
+    folder.mkdir()
+    (folder / CONTENTS).symlink_to(documents)
+    with pytest.raises(StateError, match=f"{CONTENTS} is no plain folder"):
+        state.StateFolder(folder).save([])
+    assert (documents / "precious").read_text() == "kept"
+    (folder / CONTENTS).unlink()
+    (folder / CONTENTS).mkdir()
+    os.mkfifo(folder / CONTENTS / "a")
+    with pytest.raises(StateError, match="a is no plain file"):
+        state.StateFolder(folder)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 _LARGE = 4096
-_CONTENTS = "contents"
+CONTENTS = "contents"
 
 
 class DamagedError(ValueError):
@@ -53,7 +53,7 @@ def write_records(path: Path, header: Mapping[str, str], records: Iterable[Recor
         OSError: they could not be written.
         TypeError: a record holds something that is no data.
     """
-    contents = _Contents(path.parent / _CONTENTS)
+    contents = _Contents(path.parent / CONTENTS)
     lines = [
         _line({"kind": record.kind, "key": record.key, "data": _plain(record.data, contents)}) for record in records
     ]
@@ -89,7 +89,7 @@ def read_records(path: Path) -> list[Record]:
         members = _checked(line, name)
         record = Record(members["kind"], members["key"], None)
         where = f"{record.kind} {record.key}"
-        records.append(Record(record.kind, record.key, _value(members["data"], path.parent / _CONTENTS, where)))
+        records.append(Record(record.kind, record.key, _value(members["data"], path.parent / CONTENTS, where)))
         name = f"the record after {where}"
     if header.get("sha256") != _digest(b"".join(lines)):
         raise DamagedError("its records are not those that were written together")
@@ -214,7 +214,7 @@ def _content(contents: Path, name: str, where: str) -> bytes:
     try:
         data = (contents / name).read_bytes()
     except FileNotFoundError:
-        raise DamagedError(f"{_CONTENTS}/{name} of {where} is missing") from None
+        raise DamagedError(f"{CONTENTS}/{name} of {where} is missing") from None
     if _digest(data) != name:
-        raise DamagedError(f"{_CONTENTS}/{name} of {where} is not as it was written")
+        raise DamagedError(f"{CONTENTS}/{name} of {where} is not as it was written")
     return data

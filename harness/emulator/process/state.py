@@ -10,13 +10,14 @@ import contextlib
 import fcntl
 import logging
 import os
+import stat
 import threading
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO
 
-from harness.emulator.process.records import DamagedError, Record, read_header, read_records, write_records
+from harness.emulator.process.records import CONTENTS, DamagedError, Record, read_header, read_records, write_records
 
 logger = logging.getLogger(__name__)
 
@@ -33,16 +34,24 @@ def private_file(folder: Path, name: str) -> Path:
     """A file in a folder of state, both nobody else's to read; made when it is missing.
 
     Raises:
-        StateError: the folder cannot be used.
+        StateError: the folder cannot be used, or has a link or a pipe where the file or one beside it would be: what is
+            written there would be written elsewhere, and what is read might never end.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with contextlib.suppress(PermissionError):  # another's, which this user may write to all the same
             folder.chmod(0o700)
-        os.close(os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600))
+        for path in folder.glob(f"{name}*"):
+            _check_plain(path)
+        os.close(os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
     except OSError as error:
         raise StateError(f"{folder} cannot be used: {error.strerror or error}") from None
     return folder / name
+
+
+def _check_plain(path: Path) -> None:
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise StateError(f"{path} is no plain file: remove it to start afresh")
 
 
 class StateFolder:
@@ -58,6 +67,11 @@ class StateFolder:
     def __init__(self, folder: Path) -> None:
         self._lock: IO[bytes] = private_file(folder, ".lock").open("wb")
         self._path = folder / _FILE
+        contents = folder / CONTENTS
+        if contents.is_symlink():  # what lies there and is not named would be removed
+            raise StateError(f"{contents} is no plain folder: remove it to start afresh")
+        for path in (*folder.glob(_FILE), *contents.glob("*")):
+            _check_plain(path)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
