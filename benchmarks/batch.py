@@ -35,7 +35,7 @@ def main(images: int, rounds: int) -> None:
         source = Source("", items, {"bucket": scones.bucket, "prefix": ""}, {})
         floor = _floor(event, scones.endpoint, max(100, images // 4))
         for workflow, machine in MACHINES.items():
-            arn = scones.deployment.state_machine_arns[machine]
+            arn = scones.stack.resources[machine].physical_id
             found = []
             for number in range(rounds):
                 name = f"benchmark-{workflow}-{number}"

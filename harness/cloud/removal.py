@@ -9,16 +9,16 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from harness.cloud.presence import Found, is_gone
 from harness.project.bucket import delete_bucket, own_buckets
-from harness.project.install import Step
 from harness.project.machines import delete_state_machine
+from harness.project.presence import Found, is_gone
 from harness.project.stack import delete_stack
-from harness.scones.training import LOG_GROUP
+from harness.project.steps import Step
 
 if TYPE_CHECKING:
     import boto3
 
+_JOBS_LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 STACK_TAG = "aws:cloudformation:stack-name"
 _OFTEN = {"Delay": 5, "MaxAttempts": 360}
 
@@ -54,10 +54,10 @@ def _delete_job_logs(logs: Any, job: str) -> None:
     """A job's log; the group is that of all jobs of the account, and stays."""
     with contextlib.suppress(logs.exceptions.ResourceNotFoundException):
         for page in logs.get_paginator("describe_log_streams").paginate(
-            logGroupName=LOG_GROUP, logStreamNamePrefix=f"{job}/"
+            logGroupName=_JOBS_LOG_GROUP, logStreamNamePrefix=f"{job}/"
         ):
             for stream in page["logStreams"]:
-                logs.delete_log_stream(logGroupName=LOG_GROUP, logStreamName=stream["logStreamName"])
+                logs.delete_log_stream(logGroupName=_JOBS_LOG_GROUP, logStreamName=stream["logStreamName"])
 
 
 def _delete_function(session: boto3.Session, found: Found) -> None:

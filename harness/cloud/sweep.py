@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from harness.cloud.presence import Found, is_there
 from harness.cloud.removal import in_order, remove_all
 from harness.cloud.tag_search import find_tagged
 from harness.cloud.tags import EXPIRY_KEY, expiry_of
-from harness.project.install import Step
+from harness.project.presence import Found, is_there
+from harness.project.steps import Step
 
 if TYPE_CHECKING:
     import boto3

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.cloud.presence import Found
 from harness.cloud.tags import REGION_KEY
 from harness.project.bucket import bucket_tags, own_buckets
+from harness.project.presence import Found
 from harness.project.stack import find_stack
 
 if TYPE_CHECKING:

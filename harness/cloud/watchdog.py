@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cloud.eventual_consistency import once_known
 from harness.cloud.tags import Tags
-from harness.project.install import Step
+from harness.project.steps import Step
 
 if TYPE_CHECKING:
     import boto3

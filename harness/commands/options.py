@@ -146,13 +146,3 @@ def with_aws_options(settings: Settings, **given: object) -> Settings:
     if given.pop("spot", False):
         given["spot"] = "yes"
     return replace(settings, **given)  # type: ignore[arg-type]
-
-
-def refuse_dry_run(dry_run: bool) -> None:
-    """Refuse ``--dry-run`` where nothing costs money.
-
-    Raises:
-        ValueError: it was given.
-    """
-    if dry_run:
-        raise ValueError("--dry-run is for --target aws: on this machine nothing costs anything.")

@@ -20,6 +20,7 @@ def deploy_any(
     stack: str | None,
     parameters: tuple[str, ...],
     allow_unsupported: bool,
+    live: Path | None,
     dry_run: bool,
     given: Mapping[str, object],
 ) -> None:
@@ -31,6 +32,7 @@ def deploy_any(
         stack: ``--stack``, the stack's name; None: as the project's files say.
         parameters: ``--parameter``, each ``NAME=VALUE``.
         allow_unsupported: leave out what is not emulated, and say so.
+        live: ``--live``, the folder whose functions run from there; None: none do.
         dry_run: print what would change, and leave it so.
         given: options that only AWS has, by name: the account, the highest cost, the consent.
     """
@@ -40,8 +42,8 @@ def deploy_any(
     from harness.project.configuration import parameters_of, read_configuration
     from harness.project.plan import deploy_project, plan_project
     from harness.project.rehearsal import lines_of, rehearse_project
-    from harness.reporting.address import dashboard_of
     from harness.targets import open_standing_target
+    from harness.targets.address import dashboard_of
 
     console = Console(highlight=False, soft_wrap=True, markup=False)
     if settings.target == "aws":
@@ -50,7 +52,7 @@ def deploy_any(
         configuration = read_configuration(Path.cwd(), template, stack, parameters_of(parameters), allow_unsupported)
         with open_standing_target(settings) as place:
             session = boto3.Session()
-            plan = plan_project(configuration, session)
+            plan = plan_project(configuration, session, is_local=place.is_local, live=live)
             if dry_run or settings.target == "aws":
                 for line in plan.lines():
                     console.print(f"  {line}")

@@ -13,13 +13,12 @@ from harness.commands.options import (
     aws_options,
     clear_errors,
     read_settings,
-    refuse_dry_run,
     targeted,
     with_aws_options,
 )
 from harness.commands.project import deploy_any, destroy_any
 from harness.project.configuration import require_readable
-from harness.project.template import is_reference_workload
+from harness.scones.workload import is_reference_workload
 
 if TYPE_CHECKING:
     from harness.settings import Settings
@@ -140,8 +139,11 @@ def deploy(
     """
     with clear_errors():
         require_readable(Path.cwd())
+        if live and not Path(live).is_dir():
+            raise ValueError(f"--live {live}: there is no such folder")
     if template or stack or parameters or not is_reference_workload(Path.cwd()):
-        deploy_any(targeted(target), template, stack, parameters, allow_unsupported, dry_run, given)
+        folder = Path(live) if live else None
+        deploy_any(targeted(target), template, stack, parameters, allow_unsupported, folder, dry_run, given)
         return
 
     from rich.console import Console
@@ -156,9 +158,6 @@ def deploy(
         _deploy_on_aws(settings, source, seed, executions, dry_run)
         return
     with clear_errors():
-        refuse_dry_run(dry_run)
-        if live and not Path(live).is_dir():
-            raise ValueError(f"--live {live}: there is no such folder")
         options = DemoOptions(
             root=Path.cwd(),
             output=Path(),
@@ -169,7 +168,7 @@ def deploy(
             model=choose_model(model, Path.cwd()),
         )
         with open_standing_target(settings) as place:
-            wanted = BringUpOptions(options, Path(live) if live else None, page)
+            wanted = BringUpOptions(options, Path(live) if live else None, page, dry_run)
             unforeseen = bring_up(wanted, settings, place, Console(highlight=False))
     sys.exit(1 if unforeseen else 0)
 
@@ -177,7 +176,7 @@ def deploy(
 def _deploy_on_aws(settings: Settings, source: str, seed: int, executions: int, dry_run: bool) -> None:
     from rich.console import Console
 
-    from harness.scones.bring_up_aws import bring_up_on_aws
+    from harness.scones.aws.bring_up import bring_up_on_aws
     from harness.scones.demo import DemoOptions, execute, prepare_dataset
     from harness.targets import open_target
 
@@ -219,7 +218,7 @@ def dashboard(target: str | None, port: int, host: str, control: bool, hosts: tu
 @click.option("--stack", help="Remove this stack.  [default: the one that deploy makes]")
 @click.option("--target", help="Remove it from this target.  [default: the emulator that runs for this folder]")
 @click.option("--account", "aws_account", help="On aws: refuse any account but this one.")
-@click.option("--dry-run", is_flag=True, help="On aws: print what would be deleted, delete nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be deleted, delete nothing.")
 def destroy(stack: str | None, target: str | None, dry_run: bool, **given: object) -> None:
     """Remove what deploy has made; of the reference workload, the endpoint first."""
     if stack or not is_reference_workload(Path.cwd()):
@@ -233,15 +232,14 @@ def destroy(stack: str | None, target: str | None, dry_run: bool, **given: objec
 
     settings = targeted(target)
     if settings.target == "aws":
-        from harness.scones.bring_up_aws import take_down_on_aws
+        from harness.scones.aws.bring_up import take_down_on_aws
 
         settings = with_aws_options(settings, **given)
         with clear_errors(), open_standing_target(settings) as place:
-            take_down_on_aws(place, settings, Path.cwd(), Console(highlight=False), dry_run=dry_run)
+            take_down_on_aws(place, settings, Console(highlight=False), dry_run=dry_run)
         return
     with clear_errors(), open_standing_target(settings):
-        refuse_dry_run(dry_run)
-        take_down(settings, Path.cwd(), Console(highlight=False))
+        take_down(settings, Path.cwd(), Console(highlight=False), dry_run=dry_run)
 
 
 @click.command("sweep")
@@ -252,7 +250,7 @@ def sweep_command(target: str, dry_run: bool, **given: object) -> None:
     """Remove from AWS what is past its expiry, whatever made it."""
     from rich.console import Console
 
-    from harness.scones.bring_up_aws import sweep_aws
+    from harness.scones.aws.bring_up import sweep_aws
     from harness.targets import open_target
 
     settings = with_aws_options(targeted(target), **given)

@@ -110,16 +110,16 @@ def _evaluate_on_aws(
 ) -> EvaluateResult:
     """On the workflow that `harness deploy --target aws` has left there, once the price is agreed to."""
     from harness.cloud.consent import require_consent
-    from harness.cloud.deployment import find_scones
     from harness.evaluation.money import price_batch
     from harness.project.bucket import own_buckets
     from harness.project.session import SharedClients
+    from harness.scones.aws.deployment import find_scones
     from harness.targets import open_target
 
     with open_target(settings) as target:
         session = SharedClients()
         own_buckets(session)
-        scones = find_scones(target, session, settings, options.root)
+        scones = find_scones(target, session, settings)
 
         def agree(images: int) -> None:
             estimate = price_batch(images, options.workflow, options.batch, target.region or "")
@@ -170,10 +170,10 @@ def evaluate_on(
     else:
         source = source or _find(options.source, options.images, s3, scones.bucket, console, agree)
         name = f"evaluation-{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
-        machine = scones.deployment.state_machine_arns.get(MACHINES[options.workflow])
+        machine = scones.stack.resources.get(MACHINES[options.workflow])
         if machine is None:
             raise RuntimeError(f"the Step Functions of the {target} target refuses {MACHINES[options.workflow]}")
-        arn = start_batch(states, machine, source, scones.bucket, name, options.batch)
+        arn = start_batch(states, machine.physical_id, source, scones.bucket, name, options.batch)
         console.print(f"  started {arn}", soft_wrap=True)
     with _live(console) as progress:
         wait_for_batch(states, arn, progress)
@@ -256,9 +256,8 @@ def _find(
 def _workflow(
     options: EvaluateOptions, settings: Settings, console: Console
 ) -> Iterator[tuple[Scones, str, Source | None]]:
-    import boto3
-
     from harness.emulator.process.endpoint_file import find_announced
+    from harness.project.session import SharedClients
     from harness.scones.workflow import deploy_scones, deployed, find_deployed, plan_scones, serve
     from harness.targets import open_standing_target, open_target
 
@@ -272,12 +271,12 @@ def _workflow(
         if options.source.startswith("s3://") or options.resume:
             raise RuntimeError("no emulator runs for this folder, and a new one is empty: start one with `harness up`.")
         with open_target(settings) as target:
-            session = boto3.Session()
+            session = SharedClients()
             with deployed(session, settings, options.root, lambda line: None, options.model) as scones:
                 yield scones, target.name, None
         return
     with open_standing_target(settings) as target:
-        session = boto3.Session()
+        session = SharedClients()
         plan = plan_scones(session, settings, options.root, options.model)
         source = None
         if not options.resume:

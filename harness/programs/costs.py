@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.cloud.estimate import TYPICAL_RUN_HOURS, TYPICAL_TRAINING_SECONDS, CostLine, Estimate
+from harness.cloud.estimate import CostLine, Estimate
 from harness.cloud.prices import AS_OF, HOSTING, INSTANCE_HOURS, TRAINING, table_price
+from harness.scones.aws.estimate import TYPICAL_RUN_HOURS, TYPICAL_TRAINING_SECONDS
 from harness.settings import Settings
 
 _LOOK = 0.5

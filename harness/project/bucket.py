@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from harness.project.install import Step
+from harness.project.steps import Step
 
 if TYPE_CHECKING:
     import boto3

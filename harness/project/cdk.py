@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.project.install import package as zip_folder
 from harness.project.template import TemplateError
+from harness.project.zipping import zip_folder
 
 _STACK = "aws:cloudformation:stack"
 _ASSETS = "cdk:asset-manifest"

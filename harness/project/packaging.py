@@ -16,12 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.project.install import package as zip_folder
-from harness.project.install import zip_files
 from harness.project.template import TemplateError, load_template
+from harness.project.zipping import zip_files, zip_folder
 
 BUILT = Path(".aws-sam", "build")
 """Where ``sam build`` puts what it has built."""
+LIVE_BUCKET = "hot-reload"
+"""The bucket's name that stands for folders, in LocalStack and in ``harness up --live``."""
 _SKIPPED = ("s3://", "http://", "https://", "arn:")
 
 
@@ -73,7 +74,13 @@ class Packaged:
 
 
 def package(
-    template: Path, bucket: str, region: str, prefix: str = "", *, install: Callable[[Path], bytes] | None = None
+    template: Path,
+    bucket: str,
+    region: str,
+    prefix: str = "",
+    *,
+    install: Callable[[Path], bytes] | None = None,
+    live: Path | None = None,
 ) -> Packaged:
     """The template for a stack whose files are in *bucket*.
 
@@ -83,11 +90,12 @@ def package(
         region: of the bucket.
         prefix: of the keys.
         install: makes a function's package of its folder; the default installs ``requirements.txt`` with pip.
+        live: a folder whose functions are not packaged: they run from there, in an emulator that has it as ``--live``.
 
     Raises:
         TemplateError: a file is not there, or its requirements cannot be installed.
     """
-    packager = _Packager(bucket, region, prefix, install or with_requirements)
+    packager = _Packager(bucket, region, prefix, install or with_requirements, live.resolve() if live else None)
     body = packager.document(template)
     return Packaged(body, packager.uploads)
 
@@ -121,7 +129,10 @@ def _is_built(folder: Path) -> bool:
 
 
 class _Packager:
-    def __init__(self, bucket: str, region: str, prefix: str, install: Callable[[Path], bytes]) -> None:
+    def __init__(
+        self, bucket: str, region: str, prefix: str, install: Callable[[Path], bytes], live: Path | None
+    ) -> None:
+        self._live = live
         self._bucket = bucket
         self._region = region
         self._prefix = prefix
@@ -180,7 +191,9 @@ class _Packager:
         path = folder / given
         if artifact.zipped and path.is_dir():
             path = path.resolve()
-            if path not in self._folders:
+            if self._live is not None and path.is_relative_to(self._live):
+                self._folders[path] = f"s3://{LIVE_BUCKET}/{path.relative_to(self._live).as_posix()}"
+            elif path not in self._folders:
                 self._folders[path] = self._upload(self._install(path), ".zip")
             address = self._folders[path]
         elif path.is_file():

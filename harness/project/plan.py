@@ -5,18 +5,20 @@ On every target a stack is made of it: by CloudFormation on AWS, and by the emul
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.project.bucket import ensure_bucket, own_buckets, require_protected
 from harness.project.cdk import BOOTSTRAP_VERSION, read_application
 from harness.project.configuration import Configuration
-from harness.project.expand import LONGEST_BODY, Expanded
-from harness.project.install import Step
+from harness.project.expand import expand
 from harness.project.packaging import package
-from harness.project.stack import delete_stack, deploy_stack, find_stack
+from harness.project.stack import DeployedStack, StackPlan, delete_stack, deploy_stack, find_stack, read_stack
+from harness.project.steps import Step
 from harness.project.template import TemplateError, load_template
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 SKIP_TAG = {"Key": "harness:unsupported", "Value": "skip"}
 _VERSION_PARAMETER = "BootstrapVersion"
+_LONGEST_BODY = 51_200
+"""https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
 _BY_THE_HOUR = (
     "AWS::SageMaker::Endpoint",
     "AWS::SageMaker::NotebookInstance",
@@ -45,40 +49,6 @@ _BY_THE_HOUR = (
 
 
 @dataclass(frozen=True)
-class StackPlan:
-    """One stack, as it will be asked for.
-
-    Attributes:
-        bucket: into which its files go.
-        files: contents by bucket and key.
-        body: the template.
-    """
-
-    name: str
-    bucket: str
-    body: str
-    files: dict[tuple[str, str], bytes]
-    parameters: dict[str, str]
-    tags: list[dict[str, str]] = field(default_factory=list)
-    images: tuple[str, ...] = ()
-
-    @property
-    def resources(self) -> dict[str, str]:
-        """Types of resources by their logical ids, before any transform."""
-        return {name: str(item.get("Type")) for name, item in json.loads(self.body).get("Resources", {}).items()}
-
-    def lines(self) -> Iterable[str]:
-        """What will be done, for people."""
-        for (bucket, key), content in self.files.items():
-            yield f"upload s3://{bucket}/{key}, {len(content)} bytes"
-        yield f"stack {self.name}"
-        for key, value in self.parameters.items():
-            yield f"  parameter {key}={value}"
-        for name, kind in self.resources.items():
-            yield f"  {kind} {name}"
-
-
-@dataclass(frozen=True)
 class ProjectPlan:
     """All stacks of a project, in the order in which they are made."""
 
@@ -97,8 +67,17 @@ class ProjectPlan:
         ]
 
 
-def plan_project(configuration: Configuration, session: boto3.Session) -> ProjectPlan:
+def plan_project(
+    configuration: Configuration, session: boto3.Session, *, is_local: bool = True, live: Path | None = None
+) -> ProjectPlan:
     """What it takes to deploy a project where *session* leads; nothing is made.
+
+    Args:
+        configuration: the project.
+        session: leads to the target.
+        is_local: whether that is no AWS account. For one, a template of SAM is expanded here: what is shown and agreed
+            to is then all that is made.
+        live: a folder whose functions run from there, where the target's emulator has it as its ``--live``.
 
     Raises:
         TemplateError: the template, or a file that it names, cannot be used.
@@ -114,20 +93,64 @@ def plan_project(configuration: Configuration, session: boto3.Session) -> Projec
     bucket = f"harness-deploy-{account}-{region}"
     if configuration.is_cdk:
         return _plan_cdk(configuration, account, region, bucket, tags)
-    packaged = package(configuration.template, bucket, region)
+    return ProjectPlan((plan_stack(configuration, bucket, region, tags, expanded=not is_local, live=live),))
+
+
+def plan_stack(
+    configuration: Configuration,
+    bucket: str,
+    region: str,
+    tags: list[dict[str, str]],
+    prefix: str = "",
+    *,
+    expanded: bool = False,
+    live: Path | None = None,
+) -> StackPlan:
+    """The one stack of a template.
+
+    Args:
+        configuration: the project: template, stack's name, parameters.
+        bucket: into which the template's files will be put.
+        region: of stack and bucket.
+        tags: of the stack.
+        prefix: of the files' keys.
+        expanded: whether SAM's transform is carried out here already.
+        live: a folder whose functions run from there.
+
+    Raises:
+        TemplateError: the template, or a file that it names, cannot be used.
+    """
+    template, given = configuration.template, dict(configuration.parameters)
+    packaged = package(template, bucket, region, prefix, live=live)
+    declared = load_template(template).get("Parameters") or {}
+    if unknown := sorted(given.keys() - declared.keys()):
+        raise TemplateError(f"{template}: the template has no parameter {', '.join(unknown)}")
+    if missing := [name for name, item in declared.items() if "Default" not in item and name not in given]:
+        raise TemplateError(f"{template}: a value is needed for {', '.join(missing)}: --parameter {missing[0]}=...")
+    try:
+        body = expand(packaged.body, given, region) if expanded else packaged.body
+    except TemplateError as error:
+        raise TemplateError(f"{template}: {error}") from None
     files = {(bucket, key): content for key, content in packaged.uploads.items()}
-    declared = load_template(configuration.template).get("Parameters") or {}
-    if unknown := sorted(configuration.parameters.keys() - declared.keys()):
-        raise TemplateError(f"{configuration.template}: the template has no parameter {', '.join(unknown)}")
-    if missing := [
-        name for name, item in declared.items() if "Default" not in item and name not in configuration.parameters
-    ]:
-        raise TemplateError(
-            f"{configuration.template}: a value is needed for {', '.join(missing)}: --parameter {missing[0]}=..."
-        )
-    return ProjectPlan(
-        (StackPlan(configuration.stack, bucket, packaged.body, files, dict(configuration.parameters), tags),)
-    )
+    return _stack_plan(configuration.stack, bucket, region, body, files, given, tags)
+
+
+def _stack_plan(
+    name: str,
+    bucket: str,
+    region: str,
+    body: str,
+    files: dict[tuple[str, str], bytes],
+    parameters: dict[str, str],
+    tags: list[dict[str, str]],
+    images: tuple[str, ...] = (),
+) -> StackPlan:
+    url = None
+    if len(content := body.encode()) > _LONGEST_BODY:
+        key = f"{hashlib.sha256(content).hexdigest()[:32]}.template"
+        files = {**files, (bucket, key): content}
+        url = f"https://s3.{region}.amazonaws.com/{bucket}/{key}"
+    return StackPlan(name, bucket, body, files, parameters, tags, images, url)
 
 
 def _plan_cdk(
@@ -139,11 +162,8 @@ def _plan_cdk(
         declared = json.loads(body).get("Parameters", {})
         values = {key: value for key, value in configuration.parameters.items() if key in declared}
         own = [{"Key": key, "Value": value} for key, value in stack.tags.items()]
-        stacks.append(
-            StackPlan(
-                stack.name, bucket, body, dict(stack.files), {**stack.parameters, **values}, tags + own, stack.images
-            )
-        )
+        given = {**stack.parameters, **values}
+        stacks.append(_stack_plan(stack.name, bucket, region, body, dict(stack.files), given, tags + own, stack.images))
     return ProjectPlan(tuple(stacks), is_cdk=True)
 
 
@@ -177,16 +197,9 @@ def deploy_project(
         for (bucket, key), content in stack.files.items():
             if not _is_there(s3, bucket, key):
                 s3.put_object(Bucket=bucket, Key=key, Body=content)
-        url = None
-        if len(stack.body.encode()) > LONGEST_BODY:
-            ensure_bucket(s3, stack.bucket)
-            key = f"{stack.name}.template"
-            s3.put_object(Bucket=stack.bucket, Key=key, Body=stack.body.encode())
-            url = f"https://s3.{session.region_name}.amazonaws.com/{stack.bucket}/{key}"
         if plan.is_cdk and is_local:
             _ensure_bootstrapped(session, stack)
-        expanded = Expanded(stack.body, {}, stack.parameters, url)
-        deploy_stack(stack.name, expanded, session, stack.tags, on_step)
+        deploy_stack(stack, session, on_step)
         deployed = read_stack(stack.name, session)
         for note in deployed.notes:
             on_step(note)
@@ -210,54 +223,6 @@ def destroy_project(stacks: Iterable[str], session: boto3.Session, on_step: Step
         there = find_stack(cfn, name) is not None
         delete_stack(cfn, name)
         on_step(f"deleted stack {name}" if there else f"there is no stack {name}")
-
-
-@dataclass(frozen=True)
-class DeployedResource:
-    """A resource of a stack: its ids, its type."""
-
-    logical_id: str
-    physical_id: str
-    type: str
-
-
-@dataclass(frozen=True)
-class DeployedStack:
-    """A stack as it is.
-
-    Attributes:
-        notes: what of it is not emulated.
-    """
-
-    name: str
-    outputs: dict[str, str]
-    resources: dict[str, DeployedResource]
-    notes: list[str]
-
-
-def read_stack(name: str, session: boto3.Session) -> DeployedStack:
-    """The stack *name* where *session* leads.
-
-    Raises:
-        botocore.exceptions.ClientError: there is none.
-    """
-    cfn = session.client("cloudformation")
-    stack = cfn.describe_stacks(StackName=name)["Stacks"][0]
-    outputs = {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", ())}
-    resources = {
-        item["LogicalResourceId"]: DeployedResource(
-            item["LogicalResourceId"], item.get("PhysicalResourceId", ""), item["ResourceType"]
-        )
-        for page in cfn.get_paginator("list_stack_resources").paginate(StackName=name)
-        for item in page["StackResourceSummaries"]
-    }
-    events: list[dict[str, Any]] = cfn.describe_stack_events(StackName=name)["StackEvents"]
-    notes = [
-        f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
-        for event in reversed(events)
-        if event.get("ResourceStatusReason", "").startswith("not emulated: ")
-    ]
-    return DeployedStack(name, outputs, resources, list(dict.fromkeys(notes)))
 
 
 def _is_there(s3: Any, bucket: str, key: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.project.plan import ProjectPlan, deploy_project
 from harness.project.session import SharedClients
-from harness.project.stack import StackChange, preview_project_stack
+from harness.project.stack import StackChange, preview
 from harness.targets.replaying import is_read
 
 _TOLD = (
@@ -180,10 +180,7 @@ def rehearse_project(plan: ProjectPlan, session: Any, *, is_local: bool = True) 
         harness.project.stack.StackFailure: CloudFormation refuses the template.
         botocore.exceptions.ClientError: AWS refuses.
     """
-    changes = {
-        stack.name: preview_project_stack(stack.name, stack.body, stack.parameters, session, stack.tags)
-        for stack in plan.stacks
-    }
+    changes = {stack.name: preview(stack, session) for stack in plan.stacks}
     rehearsal = Rehearsal(changes, region_name=session.region_name)
     deploy_project(plan, rehearsal, is_local=is_local)
     return rehearsal.requests

@@ -1,4 +1,7 @@
-"""One CloudFormation stack: a change set is shown, then carried out, then waited for.
+"""One CloudFormation stack: planned, its change set shown, carried out, waited for, and read as it is then.
+
+The plan is what is shown, compared and carried out: by CloudFormation on AWS; anywhere else by the emulator's, which
+makes resources by calls of the services' own APIs.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets.html
 """
@@ -6,13 +9,13 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updatin
 from __future__ import annotations
 
 import contextlib
+import json
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from harness.project.expand import LONGEST_BODY, Expanded
-from harness.project.install import Step
+from harness.project.steps import Step
 
 if TYPE_CHECKING:
     import boto3
@@ -26,8 +29,46 @@ _WAITERS = {
     "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": "stack_rollback_complete",
     "DELETE_IN_PROGRESS": "stack_delete_complete",
 }
-_OFTEN = {"Delay": 5, "MaxAttempts": 240}
+_AT_ONCE, _OFTEN = {"Delay": 0.2, "MaxAttempts": 15}, {"Delay": 5, "MaxAttempts": 240}
+"""How often is looked: an emulator's stack is there in a moment, AWS's takes minutes."""
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
+
+
+@dataclass(frozen=True)
+class StackPlan:
+    """One stack, as it will be asked for.
+
+    Attributes:
+        bucket: into which its files go.
+        body: the template, JSON.
+        files: contents by bucket and key, the template's among them where it is too long for a request.
+        url: where in S3 the template is then.
+        images: sources of container images, which are not built here.
+    """
+
+    name: str
+    bucket: str
+    body: str
+    files: dict[tuple[str, str], bytes]
+    parameters: dict[str, str]
+    tags: list[dict[str, str]] = field(default_factory=list)
+    images: tuple[str, ...] = ()
+    url: str | None = None
+
+    @property
+    def resources(self) -> dict[str, str]:
+        """Types of resources by their logical ids, before any transform."""
+        return {name: str(item.get("Type")) for name, item in json.loads(self.body).get("Resources", {}).items()}
+
+    def lines(self) -> Iterable[str]:
+        """What will be done, for people."""
+        for (bucket, key), content in self.files.items():
+            yield f"upload s3://{bucket}/{key}, {len(content)} bytes"
+        yield f"stack {self.name}"
+        for key, value in self.parameters.items():
+            yield f"  parameter {key}={value}"
+        for name, kind in self.resources.items():
+            yield f"  {kind} {name}"
 
 
 class StackFailure(RuntimeError):
@@ -67,7 +108,7 @@ def settle(cfn: Any, name: str) -> dict[str, Any] | None:
         return None
     if waiter := _WAITERS.get(stack["StackStatus"]):
         with contextlib.suppress(WaiterError):  # what it came to is looked at next
-            cfn.get_waiter(waiter).wait(StackName=stack["StackId"], WaiterConfig=_OFTEN)
+            _await(cfn, waiter, stack["StackId"])
         stack = find_stack(cfn, name)
     return stack
 
@@ -85,67 +126,43 @@ def delete_stack(cfn: Any, name: str) -> None:
         return
     cfn.delete_stack(StackName=stack["StackId"])
     try:
-        cfn.get_waiter("stack_delete_complete").wait(StackName=stack["StackId"], WaiterConfig=_OFTEN)
+        _await(cfn, "stack_delete_complete", stack["StackId"])
     except WaiterError:
         raise StackFailure(f"stack {name} was not deleted: {_reasons(cfn, stack['StackId'])}") from None
 
 
-def preview(
-    name: str, expanded: Expanded, session: boto3.Session, tags: list[dict[str, str]]
-) -> tuple[StackChange, ...]:
+def preview(plan: StackPlan, session: boto3.Session) -> tuple[StackChange, ...]:
     """Return what a deployment would change, leaving nothing: for a stack that is there, a change set, deleted again.
 
-    Args:
-        name: the stack's.
-        expanded: its template and parameters.
-        session: leads to the target.
-        tags: of the stack, each ``{"Key": ..., "Value": ...}``.
-    """
-    cfn = session.client("cloudformation")
-    stack = find_stack(cfn, name)
-    if stack is None or stack["StackStatus"] not in _LASTING:
-        return tuple(StackChange("Add", logical, kind) for logical, kind in expanded.resources.items())
-    change_set, changes = _make_change_set(cfn, name, "UPDATE", expanded, tags)
-    cfn.delete_change_set(StackName=name, ChangeSetName=change_set)
-    return changes
-
-
-def preview_project_stack(
-    name: str, body: str, parameters: Mapping[str, str], session: boto3.Session, tags: list[dict[str, str]]
-) -> tuple[StackChange, ...]:
-    """What a stack's deployment would change; all of it, where its template is too long to be asked about.
+    All of it would, as far as is known here, where the template is too long to be asked about.
 
     Args:
-        name: of the stack.
-        body: its template.
-        parameters: values by name.
+        plan: the stack.
         session: leads to the target.
-        tags: of the stack.
 
     Raises:
         StackFailure: CloudFormation refuses the template.
     """
-    expanded = Expanded(body, {}, dict(parameters))
-    if len(body.encode()) <= LONGEST_BODY:
-        return preview(name, expanded, session, tags)
-    return tuple(StackChange("Add", logical, kind) for logical, kind in expanded.resources.items())
+    cfn = session.client("cloudformation")
+    stack = find_stack(cfn, plan.name)
+    if plan.url or stack is None or stack["StackStatus"] not in _LASTING:
+        return tuple(StackChange("Add", logical, kind) for logical, kind in plan.resources.items())
+    change_set, changes = _make_change_set(cfn, plan, "UPDATE")
+    cfn.delete_change_set(StackName=plan.name, ChangeSetName=change_set)
+    return changes
 
 
 def deploy_stack(
-    name: str,
-    expanded: Expanded,
+    plan: StackPlan,
     session: boto3.Session,
-    tags: list[dict[str, str]],
     on_step: Step = lambda line: None,
     on_changes: Callable[[tuple[StackChange, ...]], None] = lambda changes: None,
 ) -> None:
-    """Have the stack as *expanded* says; one that is so already stays.
+    """Have the stack as *plan* says; one that is so already stays.
 
     Args:
-        name: of the stack.
-        expanded: template, parameters; its packages are in S3 already.
+        plan: the stack; its files are in S3 already, its tags CloudFormation hands on to all resources.
         session: leads to the target.
-        tags: of the stack, which CloudFormation hands on to all its resources.
         on_step: told what was done.
         on_changes: shown the change set before it is carried out.
 
@@ -155,14 +172,14 @@ def deploy_stack(
     """
     from botocore.exceptions import WaiterError
 
-    cfn = session.client("cloudformation")
+    cfn, name = session.client("cloudformation"), plan.name
     stack = settle(cfn, name)
     if stack is not None and stack["StackStatus"] not in _LASTING:
         delete_stack(cfn, name)  # never came to be, and cannot be changed any more
         on_step(f"deleted stack {name}, which had come to {stack['StackStatus']}")
         stack = None
     kind = "CREATE" if stack is None else "UPDATE"
-    change_set, changes = _make_change_set(cfn, name, kind, expanded, tags)
+    change_set, changes = _make_change_set(cfn, plan, kind)
     on_changes(changes)
     if not changes:
         cfn.delete_change_set(StackName=name, ChangeSetName=change_set)
@@ -170,29 +187,91 @@ def deploy_stack(
     cfn.execute_change_set(StackName=name, ChangeSetName=change_set)
     try:
         waiter = "stack_create_complete" if kind == "CREATE" else "stack_update_complete"
-        cfn.get_waiter(waiter).wait(StackName=name, WaiterConfig=_OFTEN)
+        _await(cfn, waiter, name)
     except WaiterError:
         raise StackFailure(f"stack {name} was not {kind.lower()}d: {_reasons(cfn, name)}") from None
     on_step(f"{kind.lower()}d stack {name}: {len(changes)} resources")
 
 
-def _make_change_set(
-    cfn: Any, name: str, kind: str, expanded: Expanded, tags: list[dict[str, str]]
-) -> tuple[str, tuple[StackChange, ...]]:
+@dataclass(frozen=True)
+class DeployedResource:
+    """A resource of a stack: its ids, its type."""
+
+    logical_id: str
+    physical_id: str
+    type: str
+
+
+@dataclass(frozen=True)
+class DeployedStack:
+    """A stack as it is.
+
+    Attributes:
+        notes: what of it is not emulated.
+        tags: of the stack, by key.
+    """
+
+    name: str
+    outputs: dict[str, str]
+    resources: dict[str, DeployedResource]
+    notes: list[str]
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+def read_stack(name: str, session: boto3.Session) -> DeployedStack:
+    """The stack *name* where *session* leads.
+
+    Raises:
+        botocore.exceptions.ClientError: there is none.
+    """
+    cfn = session.client("cloudformation")
+    stack = cfn.describe_stacks(StackName=name)["Stacks"][0]
+    resources = {
+        item["LogicalResourceId"]: DeployedResource(
+            item["LogicalResourceId"], item.get("PhysicalResourceId", ""), item["ResourceType"]
+        )
+        for page in cfn.get_paginator("list_stack_resources").paginate(StackName=name)
+        for item in page["StackResourceSummaries"]
+    }
+    events: list[dict[str, Any]] = cfn.describe_stack_events(StackName=name)["StackEvents"]
+    notes = [
+        f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
+        for event in reversed(events)
+        if event.get("ResourceStatusReason", "").startswith("not emulated: ")
+    ]
+    return DeployedStack(
+        name,
+        {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", ())},
+        resources,
+        list(dict.fromkeys(notes)),
+        {tag["Key"]: tag["Value"] for tag in stack.get("Tags", ())},
+    )
+
+
+def _await(cfn: Any, waiter: str, name: str) -> None:
     from botocore.exceptions import WaiterError
 
+    with contextlib.suppress(WaiterError):
+        cfn.get_waiter(waiter).wait(StackName=name, WaiterConfig=_AT_ONCE)
+    cfn.get_waiter(waiter).wait(StackName=name, WaiterConfig=_OFTEN)
+
+
+def _make_change_set(cfn: Any, plan: StackPlan, kind: str) -> tuple[str, tuple[StackChange, ...]]:
+    from botocore.exceptions import WaiterError
+
+    name = plan.name
     made = cfn.create_change_set(
         StackName=name,
         ChangeSetName=f"harness-{uuid.uuid4().hex[:12]}",
         ChangeSetType=kind,
-        **({"TemplateURL": expanded.url} if expanded.url else {"TemplateBody": expanded.body}),
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in expanded.parameters.items()],
+        **({"TemplateURL": plan.url} if plan.url else {"TemplateBody": plan.body}),
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in plan.parameters.items()],
         Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
-        Tags=tags,
+        Tags=plan.tags,
     )["Id"]
     try:
         cfn.get_waiter("change_set_create_complete").wait(
-            StackName=name, ChangeSetName=made, WaiterConfig={"Delay": 2, "MaxAttempts": 150}
+            StackName=name, ChangeSetName=made, WaiterConfig={"Delay": 1, "MaxAttempts": 300}
         )
     except WaiterError:
         said = cfn.describe_change_set(StackName=name, ChangeSetName=made).get("StatusReason", "")

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.project.plan import DeployedResource, DeployedStack
+from harness.project.stack import DeployedResource, DeployedStack
 from harness.project.template import TemplateError
 
 _LEFT_OUT = (".git", ".venv", ".terraform", "*.tfstate", "*.tfstate.*", "node_modules", "__pycache__", ".harness")

@@ -83,8 +83,7 @@ def run_demo(options: DemoOptions, settings: Settings, console: Console) -> Demo
         harness.scones.dataset.transform.DatasetError: the data set cannot be used.
         harness.scones.dataset.download.DownloadError: the archive cannot be had.
     """
-    import boto3
-
+    from harness.project.session import SharedClients
     from harness.scones.endpoint import is_stub
     from harness.targets import open_target
     from harness.testing.control import write_out
@@ -98,7 +97,7 @@ def run_demo(options: DemoOptions, settings: Settings, console: Console) -> Demo
     console.rule("1  Images", align="left")
     dataset, kind = prepare_dataset(options, settings, console)
     with open_target(settings) as target:
-        session = boto3.Session()
+        session = SharedClients()
         console.rule(f"2  Deploy to the {target.name} target", align="left")
         with deployed(session, settings, options.root, step, options.model) as scones:
             load_images(scones, dataset, console)

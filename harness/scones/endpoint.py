@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.cloud.eventual_consistency import once_known
-from harness.project.install import Step
+from harness.project.steps import Step
 
 if TYPE_CHECKING:
     import boto3
@@ -119,6 +119,11 @@ def current_configuration(name: str, session: boto3.Session) -> str | None:
     """Name of the configuration that the endpoint *name* has; None where there is no endpoint."""
     present = _describe(session.client("sagemaker"), name)
     return None if present is None else str(present["EndpointConfigName"])
+
+
+def endpoint_log_group(name: str) -> str:
+    """Where SageMaker puts what the containers of the endpoint *name* write."""
+    return f"/aws/sagemaker/Endpoints/{name}"
 
 
 def endpoint_resources(sagemaker: Any, name: str) -> list[tuple[str, str]]:

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cloud.eventual_consistency import once_known
-from harness.project.install import Step
+from harness.project.steps import Step
 
 if TYPE_CHECKING:
     import boto3
 
     from harness.scones.dataset.transform import Dataset
 
-LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+
 EPOCHS = 30
 _VOLUME_GB = 10
 _PENDING_SECONDS = 7200

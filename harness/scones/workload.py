@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.project.scaffold import write_files
+from harness.project.template import TemplateError, load_template
 
 _PARTS = ("template.yaml", "lambdas", "statemachine", "fixtures")
 _PACKAGE = Path(__file__).parent
+_OF_THE_REFERENCE_WORKLOAD = frozenset({"BucketName", "EndpointName", "Threshold"})
 _PYPROJECT = """\
 [tool.harness]
 template = "template.yaml"
@@ -79,6 +81,15 @@ def workload_folder(folder: Path) -> Path:
     raise ValueError(
         f"{folder} has no template.yaml with its lambdas/, statemachine/ and fixtures/, nor has the package"
     )
+
+
+def is_reference_workload(folder: Path) -> bool:
+    """Whether the template in *folder* is the reference workload's, told by its parameters."""
+    path = folder / "template.yaml"
+    try:
+        return set(load_template(path).get("Parameters", {})) >= _OF_THE_REFERENCE_WORKLOAD
+    except (OSError, TemplateError, TypeError):
+        return False
 
 
 def copy_workload(folder: Path) -> Iterator[Path]:

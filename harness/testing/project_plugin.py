@@ -53,7 +53,7 @@ def stack(
         if configuration.is_terraform:
             yield _terraform(configuration, pytestconfig, tmp_path_factory, target, session)
             return
-        plan = plan_project(configuration, session)
+        plan = plan_project(configuration, session, is_local=target.is_local)
         if not target.is_local:
             _require_consent(target, harness_settings, plan.by_the_hour())
             MoneyGuard(session, harness_settings, session.region_name)

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.project.executions import ExecutionResult, failed_state, history, start, wait
-from harness.project.plan import DeployedResource, DeployedStack
+from harness.project.stack import DeployedResource, DeployedStack
 
 if TYPE_CHECKING:
     import boto3

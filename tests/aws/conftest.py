@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cloud.cleanup import destroy_cloud
+from harness.scones.aws.cleanup import destroy_cloud
 from harness.scones.dataset.transform import from_folder
 from harness.settings import Settings
 from harness.targets.aws import aws
@@ -161,4 +161,4 @@ def place(stand_in, root):
     """The aws target on the stand-in, and what cleans up after a test that broke off."""
     with stand_in.session() as (target, session):
         yield target, session
-        destroy_cloud(target, session, stand_in.settings, root)
+        destroy_cloud(target, session, stand_in.settings)

@@ -17,11 +17,12 @@ from pathlib import Path
 
 import samtranslator.translator.translator  # noqa: F401
 
-from harness.cloud.run import deployed_on_aws
 from harness.project.session import SharedClients
+from harness.scones.aws.run import deployed_on_aws
 from harness.scones.dataset.transform import from_folder
 from harness.settings import Settings
 from harness.targets.aws import aws
+from tests.deployed import machine, policies
 
 SERVICES = (
     "s3",
@@ -78,13 +79,16 @@ def run(target, session, settings, dataset, names, last):
         with deployed_on_aws(target, session, settings, ROOT, dataset) as scones:
             # As a test does that makes variants of the workflow.
             tags = [{"key": key, "value": value} for key, value in scones.tags.items()]
-            machine, *_ = scones.plan.state_machines
+            original = machine(scones)
             states, iam = session.client("stepfunctions"), session.client("iam")
-            role = machine.role_arn.rpartition("/")[2]
-            document = scones.plan.roles[0].policies["write-logs"]
+            role = original["roleArn"].rpartition("/")[2]
+            document = policies(scones)[role]["invoke-functions"]
             iam.put_role_policy(RoleName=role, PolicyName="variants", PolicyDocument=str(document).replace("'", '"'))
             made = states.create_state_machine(
-                name=f"{machine.name}-variant", definition=machine.definition, roleArn=machine.role_arn, tags=tags
+                name=f"{original['name']}-variant",
+                definition=original["definition"],
+                roleArn=original["roleArn"],
+                tags=tags,
             )
             states.delete_state_machine(stateMachineArn=made["stateMachineArn"])
             iam.delete_role_policy(RoleName=role, PolicyName="variants")

@@ -5,15 +5,15 @@ from dataclasses import replace
 import boto3
 import pytest
 
-from harness.cloud.cleanup import find_deployment
-from harness.cloud.deployment import deploy_cloud, plan_actions
-from harness.cloud.names import bucket_name
-from harness.cloud.plan import plan_cloud
-from harness.cloud.run import deployed_on_aws
 from harness.project.bucket import BucketError, delete_bucket
 from harness.project.configuration import read_configuration
 from harness.project.plan import deploy_project, destroy_project, plan_project
 from harness.project.scaffold import scaffold
+from harness.scones.aws.cleanup import find_deployment
+from harness.scones.aws.deployment import deploy_cloud, plan_actions
+from harness.scones.aws.plan import plan_cloud
+from harness.scones.aws.run import deployed_on_aws
+from harness.scones.names import bucket_name
 from tests.aws.conftest import ACCOUNT, everything
 from tests.aws.test_cloud import MODEL
 

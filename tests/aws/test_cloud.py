@@ -12,31 +12,30 @@ import pytest
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from harness.cloud.cleanup import destroy_cloud, find_deployment
 from harness.cloud.consent import ConsentError
-from harness.cloud.deployment import deploy_cloud, plan_actions
 from harness.cloud.eventual_consistency import once_known
-from harness.cloud.names import bucket_name
-from harness.cloud.plan import CloudError, check_quotas, plan_cloud
-from harness.cloud.presence import Found, is_there
 from harness.cloud.quotas import QuotaError
 from harness.cloud.removal import ORDER, in_order, remove_all
-from harness.cloud.run import deployed_on_aws
 from harness.cloud.running import find_running, show_running
 from harness.cloud.sweep import find_expired, sweep
 from harness.cloud.tags import EXPIRY_KEY, OWNER_KEY, PROJECT_KEY, expiry_of, make_tags
 from harness.cloud.watchdog import set_watchdog, watchdog_time
 from harness.project.executions import run
-from harness.project.expand import LONGEST_BODY, expand
 from harness.project.machines import delete_state_machine
+from harness.project.presence import Found, is_there
 from harness.project.stack import StackFailure, find_stack
-from harness.project.template import TemplateError
-from harness.scones.bring_up_aws import bring_up_on_aws, sweep_aws, take_down_on_aws
+from harness.scones.aws.bring_up import bring_up_on_aws, sweep_aws, take_down_on_aws
+from harness.scones.aws.cleanup import destroy_cloud, find_deployment
+from harness.scones.aws.deployment import deploy_cloud, plan_actions
+from harness.scones.aws.plan import CloudError, check_quotas, plan_cloud
+from harness.scones.aws.run import deployed_on_aws
+from harness.scones.names import bucket_name
 from harness.scones.workflow import CleanupError
 from harness.settings import Settings
 from harness.targets.aws import refuse_old_boto3
 from harness.targets.target import TargetError
 from tests.aws.conftest import ACCOUNT, P3, everything
+from tests.deployed import machine, physical, policies
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -73,34 +72,30 @@ def console():
 # The template
 
 
-def test_the_expanded_template_is_plain_cloudformation(root, place):
-    _, session = place
-    expanded = expand(root / "template.yaml", "bucket", {"BucketName": "b", "EndpointName": "e"}, session)
-    document = json.loads(expanded.body)
+def test_the_plan_is_plain_cloudformation(root, place, stand_in, dataset):
+    target, session = place
+    stack = plan_cloud(target, session, stand_in.settings, root, dataset, None).stack
+    document = json.loads(stack.body)
     assert "Transform" not in document
-    assert len(expanded.body) < LONGEST_BODY
-    assert sorted(set(expanded.resources.values())) == [
+    assert stack.url is None  # short enough for a request
+    assert sorted(set(stack.resources.values())) == [
         "AWS::IAM::Role",
         "AWS::Lambda::Function",
         "AWS::Logs::LogGroup",
         "AWS::StepFunctions::StateMachine",
     ]
-    assert len(expanded.packages) == 4
+    assert sorted(key.partition(".")[2] for _, key in stack.files) == ["json"] * 4 + ["zip"] * 4
     for resource in document["Resources"].values():
+        properties = resource["Properties"]
         if resource["Type"] == "AWS::Lambda::Function":
-            assert resource["Properties"]["Code"]["S3Key"] in expanded.packages
+            assert (properties["Code"]["S3Bucket"], properties["Code"]["S3Key"]) in stack.files
         if resource["Type"] == "AWS::Logs::LogGroup":
-            assert resource["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+            assert properties["RetentionInDays"] == {"Ref": "LogRetentionDays"}
     image_workflow = document["Resources"]["ImageClassificationStateMachine"]["Properties"]
     assert image_workflow["LoggingConfiguration"]["Level"] == "ALL"
+    place = image_workflow["DefinitionS3Location"]
     source = root / "statemachine" / "image_classification.asl.json"
-    assert json.loads(image_workflow["DefinitionString"]) == json.loads(source.read_text())
-
-
-def test_a_template_that_is_too_long_is_refused_before_anything_is_made(root, place, monkeypatch):
-    monkeypatch.setattr("harness.project.expand.LONGEST_BODY", 1_000)
-    with pytest.raises(TemplateError, match="bytes of CloudFormation, and CreateChangeSet takes 1000"):
-        expand(root / "template.yaml", "bucket", {"BucketName": "b", "EndpointName": "e"}, place[1])
+    assert stack.files[place["Bucket"], place["Key"]] == source.read_bytes()
 
 
 # Deploying and removing
@@ -130,10 +125,10 @@ def test_a_dry_run_prints_what_is_done_and_makes_nothing(place, stand_in, root, 
 
     # And what destroy would do is what it does.
     dry, shown = console()
-    take_down_on_aws(target, settings, root, dry, dry_run=True)
+    take_down_on_aws(target, settings, dry, dry_run=True)
     before = everything(session)
     wet, done = console()
-    take_down_on_aws(target, settings, root, wet)
+    take_down_on_aws(target, settings, wet)
     would = [line.removeprefix("  would delete ") for line in shown.text.splitlines() if "would delete" in line]
     made = [line.removeprefix("  deleted ") for line in done.text.splitlines() if line.startswith("  deleted ")]
     assert would == made
@@ -150,12 +145,13 @@ def test_everything_carries_the_tags(place, stand_in, root, dataset):
     assert (scones.tags[OWNER_KEY], scones.tags[PROJECT_KEY]) == ("tests", "scones-unlimited")
     functions, iam, logs = session.client("lambda"), session.client("iam"), session.client("logs")
     sagemaker, states = session.client("sagemaker"), session.client("stepfunctions")
-    carried = [functions.get_function(FunctionName=name)["Tags"] for name in scones.deployment.function_arns]
-    carried += [pairs(iam.list_role_tags(RoleName=name)["Tags"]) for name in scones.deployment.role_arns]
-    for arn in scones.deployment.state_machine_arns.values():
+    names = {kind: physical(scones, f"AWS::{kind}").values() for kind in ("Lambda::Function", "IAM::Role")}
+    carried = [functions.get_function(FunctionName=name)["Tags"] for name in names["Lambda::Function"]]
+    carried += [pairs(iam.list_role_tags(RoleName=name)["Tags"]) for name in names["IAM::Role"]]
+    for arn in physical(scones, "AWS::StepFunctions::StateMachine").values():
         carried.append(pairs(states.list_tags_for_resource(resourceArn=arn)["tags"]))
-    for group in scones.plan.log_groups:
-        (found,) = logs.describe_log_groups(logGroupNamePrefix=group.name)["logGroups"]
+    for group in physical(scones, "AWS::Logs::LogGroup").values():
+        (found,) = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
         assert found["retentionInDays"] == 14
         carried.append(logs.list_tags_for_resource(resourceArn=found["arn"].removesuffix(":*"))["tags"])
     described = sagemaker.describe_endpoint(EndpointName=scones.endpoint)
@@ -173,9 +169,8 @@ def test_everything_carries_the_tags(place, stand_in, root, dataset):
     carried.append(pairs(session.client("scheduler").list_tags_for_resource(ResourceArn=group["Arn"])["Tags"]))
     for tags in carried:
         assert scones.tags.items() <= tags.items()
-    machine, *_ = scones.plan.state_machines
-    logged = states.describe_state_machine(stateMachineArn=scones.state_machine_arn)["loggingConfiguration"]
-    assert logged == machine.logging
+    logged = machine(scones)["loggingConfiguration"]
+    assert (logged["level"], logged["includeExecutionData"]) == ("ALL", False)
     key = f"test/{dataset.test['filename'].iloc[0]}"
     assert run(states, scones.state_machine_arn, scones.event(key)).status in ("SUCCEEDED", "FAILED")
 
@@ -310,7 +305,7 @@ def test_a_model_in_s3_is_served_as_it_is(place, stand_in, root, dataset):
     deploy_cloud(plan, session)
     config = session.client("sagemaker").describe_endpoint(EndpointName=plan.endpoint)["EndpointConfigName"]
     assert session.client("sagemaker").describe_model(ModelName=config)["PrimaryContainer"]["ModelDataUrl"] == uri
-    destroy_cloud(target, session, stand_in.settings, root)
+    destroy_cloud(target, session, stand_in.settings)
     assert everything(session) == {("bucket", "models-of-others")}
     s3.delete_object(Bucket="models-of-others", Key="model.tar.gz")
     s3.delete_bucket(Bucket="models-of-others")
@@ -429,7 +424,7 @@ def test_policies_that_a_test_left_do_not_keep_a_role(place, stand_in, root, dat
     iam.put_role_policy(
         RoleName="scones-image-classification-us-east-1", PolicyName="variants", PolicyDocument=document
     )
-    destroy_cloud(target, session, settings, root)
+    destroy_cloud(target, session, settings)
     assert everything(session) == set()
 
 
@@ -465,7 +460,7 @@ def test_what_is_listed_for_a_while_after_its_removal_is_not_still_there(place, 
     try:
         deploy_cloud(plan_cloud(target, session, settings, root, dataset, settings.model), session)
         until(lambda: {kind for kind, _ in everything(session)} >= {"bucket", "role"}, every=0.5)
-        destroy_cloud(target, session, settings, root)
+        destroy_cloud(target, session, settings)
         assert ("role", "scones-watchdog-us-east-1") in everything(session)
     finally:
         stand_in.control("PUT", "late", {"listings": 0})
@@ -490,7 +485,7 @@ def test_what_has_only_the_name_of_a_deployment_is_left_alone(place, stand_in, r
         ):
             made()
     with pytest.raises(CleanupError, match=rf"bucket {bucket} \(without the tag harness:project=scones-unlimited\)"):
-        destroy_cloud(target, session, settings, root)
+        destroy_cloud(target, session, settings)
     assert everything(session) == before
     assert s3.head_object(Bucket=bucket, Key="precious")
     scheduler.delete_schedule_group(Name="scones-unlimited")
@@ -504,7 +499,7 @@ def test_a_removal_in_another_region_leaves_this_one_alone(place, stand_in, root
     there = everything(session)
     elsewhere, abroad = replace(target, region="eu-west-1"), boto3.Session(region_name="eu-west-1")
     assert find_deployment(elsewhere, abroad, settings) == []
-    destroy_cloud(elsewhere, abroad, settings, root)
+    destroy_cloud(elsewhere, abroad, settings)
     assert sweep(abroad, now=LATER) == []
     assert everything(session) == there
 
@@ -566,7 +561,7 @@ def test_what_runs_is_told_with_its_cost_and_its_end(place, stand_in, root, data
     assert (found.region, found.kind, found.name) == (target.region, "endpoint", settings.endpoint)
     assert (found.instances, found.usd_an_hour, found.ends) == ("1 x ml.m5.xlarge", 0.23, plan.tags.expiry)
     assert "Together 0.230 USD an hour" in written.text
-    destroy_cloud(target, session, settings, root)
+    destroy_cloud(target, session, settings)
     assert list(find_running(session, [target.region])) == []
 
 
@@ -636,11 +631,10 @@ def test_the_watchdog_deletes_the_endpoint_when_nobody_does(place, stand_in, roo
 def test_the_watchdog_may_delete_this_endpoint_alone(place, stand_in, root, dataset):
     target, session = place
     settings = replace(stand_in.settings, model=str(root / MODEL))
-    plan = plan_cloud(target, session, settings, root, dataset, settings.model)
-    (role,) = [role for role in plan.resources.roles if role.name == "scones-watchdog-us-east-1"]
-    ((statement,),) = [document["Statement"] for document in role.policies.values()]
+    scones = deploy_cloud(plan_cloud(target, session, settings, root, dataset, settings.model), session)
+    ((statement,),) = [item["Statement"] for item in policies(scones)["scones-watchdog-us-east-1"].values()]
     assert statement["Action"] == "sagemaker:DeleteEndpoint"
-    assert statement["Resource"] == f"arn:aws:sagemaker:us-east-1:{target.account_id}:endpoint/{plan.endpoint}"
+    assert statement["Resource"] == f"arn:aws:sagemaker:us-east-1:{target.account_id}:endpoint/{scones.endpoint}"
 
 
 # The commands
@@ -694,6 +688,6 @@ def test_what_is_still_there_is_told(place, stand_in, root, dataset, monkeypatch
         Bucket="scones-unlimited-123456789012-us-east-1", CreateBucketConfiguration={"Tags": tags}
     )
     with monkeypatch.context() as patched:
-        patched.setattr("harness.cloud.cleanup.remove_all", lambda *_: ["bucket: denied"])
+        patched.setattr("harness.scones.aws.cleanup.remove_all", lambda *_: ["bucket: denied"])
         with pytest.raises(CleanupError, match=r"still there: bucket scones-unlimited-123456789012-us-east-1.*denied"):
-            destroy_cloud(target, session, stand_in.settings, root)
+            destroy_cloud(target, session, stand_in.settings)

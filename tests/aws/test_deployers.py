@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 from botocore.exceptions import ClientError
 
-from harness.cloud.presence import Found
 from harness.cloud.removal import remove_all
-from harness.cloud.run import deployed_on_aws
 from harness.project.executions import run
+from harness.project.presence import Found
 from harness.project.stack import StackFailure
-from harness.project.template import read_plan
+from harness.scones.aws.run import deployed_on_aws
 from tests.aws.conftest import ACCOUNT, BOUNDARY, everything
 from tests.aws.test_cloud import MODEL
+from tests.deployed import declared
 from tests.validated import ValidatedSession
 
 pytestmark = pytest.mark.slow
@@ -80,9 +80,7 @@ def test_who_deploys_by_the_guide_makes_no_role_beyond_the_boundary(place, stand
 
 
 def test_the_boundary_allows_what_the_roles_may_do_and_nothing_else(root):
-    values = {"BucketName": "b", "EndpointName": "e"}
-    plan = read_plan(root / "template.yaml", values, account_id=ACCOUNT, region="us-east-1")
-    documents = [document for role in plan.roles for document in role.policies.values()]
+    documents = [document for documents in declared(root).values() for document in documents]
 
     def actions(document):
         for statement in document["Statement"]:

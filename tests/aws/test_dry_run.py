@@ -12,16 +12,15 @@ import boto3
 import pytest
 from rich.console import Console
 
-from harness.cloud.cleanup import destroy_cloud
-from harness.cloud.deployment import plan_actions
-from harness.cloud.plan import plan_cloud
-from harness.cloud.rehearsal import rehearse
 from harness.project.configuration import read_configuration
 from harness.project.plan import deploy_project, destroy_project, plan_project
 from harness.project.rehearsal import Request, lines_of, rehearse_project
 from harness.project.scaffold import scaffold
 from harness.project.session import SharedClients
-from harness.scones.bring_up_aws import bring_up_on_aws
+from harness.scones.aws.bring_up import bring_up_on_aws
+from harness.scones.aws.cleanup import destroy_cloud
+from harness.scones.aws.deployment import plan_actions, rehearse
+from harness.scones.aws.plan import plan_cloud
 from harness.scones.dataset.transform import from_folder
 from harness.targets.replaying import is_read
 from tests.aws.conftest import everything
@@ -69,7 +68,7 @@ def dataset(drawings):
 def place(stand_in, root):
     with stand_in.session() as (target, session):
         yield target, session
-        destroy_cloud(target, session, stand_in.settings, root)
+        destroy_cloud(target, session, stand_in.settings)
 
 
 def listed_and_sent(target, settings, root, dataset):

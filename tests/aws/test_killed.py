@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.cloud.cleanup import destroy_cloud
-from harness.cloud.deployment import deploy_cloud, plan_actions
-from harness.cloud.plan import plan_cloud
 from harness.cloud.sweep import sweep
+from harness.scones.aws.cleanup import destroy_cloud
+from harness.scones.aws.deployment import deploy_cloud, plan_actions
+from harness.scones.aws.plan import plan_cloud
 from harness.scones.dataset.transform import from_folder
 from tests.aws.conftest import everything
 from tests.waiting import hear
@@ -87,7 +87,7 @@ def test_a_run_that_is_killed_at_any_step_leaves_nothing_that_is_not_found(stand
         for number in steps:
             assert runs.run(number) == -signal.SIGKILL
             if number % 2:
-                destroy_cloud(target, session, stand_in.settings, root)
+                destroy_cloud(target, session, stand_in.settings)
             else:
                 sweep(session, now=datetime.now(UTC) + timedelta(days=2))
             assert everything(session) == NOTHING, f"killed at call {number}, {calls[number - 1]}"
@@ -115,7 +115,7 @@ def test_a_run_that_was_killed_is_taken_up_by_the_next(stand_in, root, drawings,
         deploy_cloud(plan, session)
         again = plan_cloud(target, session, stand_in.settings, root, from_folder(drawings), None)
         assert plan_actions(again, session) == []
-        destroy_cloud(target, session, stand_in.settings, root)
+        destroy_cloud(target, session, stand_in.settings)
         assert everything(session) == NOTHING
 
 
@@ -124,7 +124,7 @@ import sys, time
 from pathlib import Path
 from harness.settings import Settings
 from harness.targets.aws import aws
-from harness.cloud.run import deployed_on_aws
+from harness.scones.aws.run import deployed_on_aws
 import boto3
 url, root = sys.argv[1], Path(sys.argv[2])
 model = str(root / "fixtures/model/model.tar.gz")

@@ -12,12 +12,13 @@ from rich.console import Console
 
 from harness.cloud import prices
 from harness.cloud.consent import ConsentError, require_consent
-from harness.cloud.estimate import CostLine, Estimate, estimate_run
+from harness.cloud.estimate import CostLine, Estimate
 from harness.cloud.prices import HOSTING, TRAINING, Price, PriceError, instance_price
 from harness.cloud.quotas import ENDPOINT, Quota, QuotaError, require_instance
 from harness.cloud.quotas import TRAINING as TRAINING_USAGE
 from harness.cloud.registries import ACCOUNTS, built_in_image_on_aws
 from harness.emulator.quotas import Quotas
+from harness.scones.aws.estimate import estimate_run
 from harness.settings import Settings
 from harness.targets.target import Target
 

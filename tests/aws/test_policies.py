@@ -4,13 +4,12 @@ import json
 import subprocess
 import sys
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 import pytest
 
-from harness.project.template import read_plan
 from tests.aws.conftest import ACCOUNT, BOUNDARY, everything, started
 from tests.aws.test_cloud import harness
+from tests.deployed import declared
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -131,16 +130,14 @@ def unused(policy, seen):
 
 
 def test_nothing_in_them_is_for_nothing(observed, place, root):
-    target, _ = place
     guide = json.loads((root / "docs" / "aws-policy.json").read_text())
     assert unused(guide, observed["deployer"]) == BY_CLOUDFORMATION | IN_TROUBLE | LOG_DELIVERY | WITH_ITS_GROUP
-    values = {"BucketName": "b", "EndpointName": "e", "RoleSuffix": "-us-east-1"}
-    plan = read_plan(Path(root / "template.yaml"), values, account_id=target.account_id, region="us-east-1")
-    assert len(plan.roles) == 11
+    roles = declared(root)
+    assert len(roles) == 11
     never = {
-        (role.name.removesuffix("-us-east-1"), action)
-        for role in plan.roles
-        for document in role.policies.values()
-        for action in unused(document, observed.get(role.name, set()))
+        (role, action)
+        for role, documents in roles.items()
+        for document in documents
+        for action in unused(document, observed.get(f"{role}-us-east-1", set()))
     }
     assert never == UNSEEN_HERE

@@ -13,9 +13,9 @@ import pytest
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from harness.cloud.cleanup import destroy_cloud
 from harness.project.executions import run
-from harness.scones.bring_up_aws import bring_up_on_aws, take_down_on_aws
+from harness.scones.aws.bring_up import bring_up_on_aws, take_down_on_aws
+from harness.scones.aws.cleanup import destroy_cloud
 from harness.scones.dataset.transform import from_folder
 from harness.targets.aws import aws
 from harness.targets.recording import Cleaner, recorded
@@ -220,7 +220,7 @@ def test_a_deployment_is_made_used_and_removed_again_from_a_recording(
             with recorded(target, tmp_path / "run.jsonl") as path:
                 lines, status = go(target)
         finally:
-            destroy_cloud(target, session, settings, root)
+            destroy_cloud(target, session, settings)
     assert lines[-1] == "  all of it is gone"
     nothing_sent()
     with aws(replace(settings, aws_stand_in=str(path))) as target:

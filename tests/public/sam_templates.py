@@ -23,9 +23,9 @@ from pathlib import Path
 import boto3
 from botocore.config import Config
 
-from harness.project.install import package as zip_folder
 from harness.project.packaging import package
 from harness.project.template import TemplateError, load_template
+from harness.project.zipping import zip_folder
 from harness.settings import Settings
 from harness.targets.embedded import embedded
 from tests.waiting import until

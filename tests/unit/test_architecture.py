@@ -28,6 +28,8 @@ FORBIDDEN = {
     "harness/emulator": tuple(f"harness.{room}" for room in UPPER),
     "harness/scones": ("harness.emulator.moto",),
     "harness/targets": ("harness.commands", "harness.dashboard", "harness.scones", "harness.emulator.moto"),
+    "harness/cloud": tuple(f"harness.{room}" for room in UPPER if room not in ("cloud", "project", "targets")),
+    "harness/reporting": ("harness.emulator", *(f"harness.{room}" for room in UPPER)),
     "harness/project": ("harness.commands", "harness.dashboard", "harness.scones", "harness.emulator.moto"),
     "lambdas": ("harness",),
 }

@@ -13,12 +13,13 @@ from PIL import Image
 from rich.console import Console
 
 from harness.cloud.consent import ConsentError
-from harness.cloud.plan import CloudError
 from harness.cloud.prices import PriceError
 from harness.cloud.quotas import QuotaError
-from harness.cloud.run import deployed_on_aws
 from harness.parity.export import record_all
 from harness.project.bucket import ensure_bucket
+from harness.project.session import SharedClients
+from harness.scones.aws.plan import CloudError
+from harness.scones.aws.run import deployed_on_aws
 from harness.scones.dataset.archive import read_archive
 from harness.scones.dataset.synthesize import synthesize
 from harness.scones.dataset.transform import from_folder, transform
@@ -57,7 +58,7 @@ def scones(request, target, root, settings) -> Scones:
     if target.name == "aws":
         yield from request.getfixturevalue("scones_on_aws")
         return
-    with deployed(boto3.Session(), settings, root) as scones:
+    with deployed(SharedClients(), settings, root) as scones:
         ensure_bucket(scones.session.client("s3"), scones.bucket)
         yield scones
 

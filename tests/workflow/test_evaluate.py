@@ -13,6 +13,8 @@ from harness.evaluation.batch import MACHINES, BatchOptions
 from harness.evaluation.command import EvaluateOptions, _earlier, evaluate_on
 from harness.evaluation.files import read_json
 from harness.project.executions import run
+from tests.deployed import machine as describe
+from tests.deployed import policies
 
 
 @pytest.fixture(scope="module")
@@ -205,8 +207,8 @@ STATEMENTS = [
 @pytest.mark.parametrize(("role", "action"), STATEMENTS)
 def test_without_any_one_right_it_breaks(clock, scones, states, prefix, role, action):
     iam = scones.session.client("iam")
-    (plan,) = [plan for plan in scones.plan.roles if plan.name == role]
-    for name, document in plan.policies.items():
+    documents = policies(scones)[role]
+    for name, document in documents.items():
         rest = {**document, "Statement": [s for s in document["Statement"] if action not in s["Action"]]}
         if rest["Statement"]:
             iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(rest))
@@ -223,9 +225,9 @@ def test_without_any_one_right_it_breaks(clock, scones, states, prefix, role, ac
     }
     machine = MACHINES["inline" if "inline" in role else "nested"]
     try:
-        result = run(states, scones.deployment.state_machine_arns[machine], event)
+        result = run(states, scones.stack.resources[machine].physical_id, event)
     finally:
-        for name, document in plan.policies.items():
+        for name, document in documents.items():
             iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
     assert result.status == "FAILED"
     children = [result.cause or ""]
@@ -236,7 +238,5 @@ def test_without_any_one_right_it_breaks(clock, scones, states, prefix, role, ac
 
 
 def test_every_definition_is_deployed_with_its_variant(scones):
-    assert {*MACHINES.values()} <= {*scones.deployment.state_machine_arns}
-    machines = {plan.name: json.loads(plan.definition) for plan in scones.plan.state_machines}
-    nested, inline = (machines[name] for name in MACHINES.values())
+    nested, inline = (json.loads(describe(scones, name)["definition"]) for name in MACHINES.values())
     assert nested["States"].keys() == inline["States"].keys()

@@ -7,6 +7,7 @@ import uuid
 import pytest
 
 from harness.project.executions import run
+from tests.deployed import machine, policies
 
 pytestmark = [pytest.mark.parametrize("images", ["synthetic"], indirect=True)]
 
@@ -32,21 +33,19 @@ EXECUTING = {*FUNCTIONS, "scones-image-classification"}
 """The roles of what runs during an execution."""
 
 
-def statements(plan):
+def statements(scones):
     """Each statement of these roles: the role, the policy, the policy without it, and one of its actions."""
-    for role in plan.roles:
-        if role.name not in EXECUTING:
-            continue
-        for name, document in role.policies.items():
+    for role, documents in policies(scones).items():
+        for name, document in documents.items() if role in EXECUTING else ():
             for index, statement in enumerate(document["Statement"]):
                 rest = copy.deepcopy(document)
                 del rest["Statement"][index]
                 actions = statement["Action"]
-                yield role.name, name, rest, [actions] if isinstance(actions, str) else actions
+                yield role, name, rest, [actions] if isinstance(actions, str) else actions
 
 
 def test_the_list_above_has_every_statement(scones, images):
-    found = [(role, actions[-1]) for role, _, _, actions in statements(scones.plan)]
+    found = [(role, actions[-1]) for role, _, _, actions in statements(scones)]
     assert sorted(found) == sorted([*STATEMENTS, LOG_DELIVERY])
 
 
@@ -57,7 +56,7 @@ def without(scones):
     restored = []
 
     def take(role, action):
-        for name, policy, rest, actions in statements(scones.plan):
+        for name, policy, rest, actions in statements(scones):
             if name == role and action in actions:
                 before = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
                 restored.append((role, policy, before))
@@ -121,13 +120,13 @@ def test_without_any_one_it_breaks(clock, without, scones, states, control, imag
 
 def test_without_log_delivery_a_logged_state_machine_is_refused(without, scones, states, images):
     without(*LOG_DELIVERY)
-    machine, *_ = scones.plan.state_machines
+    logged = machine(scones)
     with pytest.raises(states.exceptions.ClientError, match="not authorized to access the Log Destination"):
         states.create_state_machine(
             name="logged",
-            definition=machine.definition,
-            roleArn=machine.role_arn,
-            loggingConfiguration=machine.logging,
+            definition=logged["definition"],
+            roleArn=logged["roleArn"],
+            loggingConfiguration=logged["loggingConfiguration"],
         )
 
 
@@ -136,8 +135,8 @@ def test_the_smallest_policy_is_what_the_template_has(scones, states, control, i
     policy = control.get("policies")["policies"]["scones-classify-image-data"]
     (invoke,) = [statement for statement in policy["Statement"] if statement["Action"] == "sagemaker:InvokeEndpoint"]
     assert invoke["Resource"].endswith(f":endpoint/{scones.endpoint}")
-    (declared,) = [role for role in scones.plan.roles if role.name == "scones-classify-image-data"]
-    allowed = {action for document in declared.policies.values() for action in _actions(document)}
+    declared = policies(scones)["scones-classify-image-data"]
+    allowed = {action for document in declared.values() for action in _actions(document)}
     assert _actions(policy) == allowed
 
 

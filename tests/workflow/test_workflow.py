@@ -15,9 +15,10 @@ import pytest
 
 from harness.capture.records import await_s3
 from harness.project.executions import failed_state, history, run, run_all
-from harness.project.install import package
 from harness.project.machines import delete_state_machine
+from harness.project.zipping import zip_folder
 from harness.testing.control import write_out
+from tests.deployed import machine
 from tests.waiting import until
 from tests.workflow.checks import THRESHOLD_STATE, assert_threshold_not_met
 from tests.workflow.conftest import SEED
@@ -185,21 +186,25 @@ def test_every_execution_is_captured_once(scones, images, states, target, tell):
 def variants_allowed(scones, states):
     """The state machine's role may invoke variants of its functions, once an attempt has shown that IAM knows it."""
     iam = scones.session.client("iam")
-    machine, *_ = scones.plan.state_machines
-    role = machine.role_arn.rpartition("/")[2]
+    original = machine(scones)
+    role = original["roleArn"].rpartition("/")[2]
     statement = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "arn:aws:lambda:*:*:*-variant:*"}
     document = {"Version": "2012-10-17", "Statement": [statement]}
     iam.put_role_policy(RoleName=role, PolicyName="variants", PolicyDocument=json.dumps(document))
     try:
-        await_permission(scones, states, machine)
+        await_permission(scones, states, original)
         yield
     finally:
         iam.delete_role_policy(RoleName=role, PolicyName="variants")
 
 
-def await_permission(scones, states, machine):
+def function_arn(scones, name):
+    return scones.session.client("lambda").get_function_configuration(FunctionName=name)["FunctionArn"]
+
+
+def await_permission(scones, states, original):
     """Wait until a function that is not there is said to be missing, no longer to be forbidden."""
-    function = f"{scones.deployment.function_arns['serializeImageData']}-none-variant:$LATEST"
+    function = f"{function_arn(scones, 'serializeImageData')}-none-variant:$LATEST"
     task = {
         "Type": "Task",
         "Resource": "arn:aws:states:::lambda:invoke",
@@ -209,7 +214,10 @@ def await_permission(scones, states, machine):
     definition = json.dumps({"StartAt": "Try", "States": {"Try": task}})
     tags = [{"key": key, "value": value} for key, value in scones.tags.items()]
     arn = states.create_state_machine(
-        name=f"{machine.name}-try-{uuid.uuid4().hex[:8]}", definition=definition, roleArn=machine.role_arn, tags=tags
+        name=f"{original['name']}-try-{uuid.uuid4().hex[:8]}",
+        definition=definition,
+        roleArn=original["roleArn"],
+        tags=tags,
     )["stateMachineArn"]
     try:
         until(lambda: run(states, arn, {}), 120, enough=lambda result: "not authorized" not in result.cause)
@@ -221,29 +229,32 @@ def await_permission(scones, states, machine):
 def variant(scones, states, variants_allowed, tmp_path):
     """Runs the state machine with one of its functions replaced by another source."""
     functions = scones.session.client("lambda")
-    machine, *_ = scones.plan.state_machines
+    original = machine(scones)
     tags = [{"key": key, "value": value} for key, value in scones.tags.items()]
     made = []
 
     def make(replaced, source):
-        (plan,) = [plan for plan in scones.plan.functions if plan.name == replaced]
+        configured = functions.get_function_configuration(FunctionName=replaced)
         (tmp_path / "lambda_function.py").write_text(source)
         unique = uuid.uuid4().hex[:8]  # AWS keeps a deleted machine's name while an execution of it runs
         name = f"{replaced}-{unique}-variant"
         functions.create_function(
             FunctionName=name,
-            Runtime=plan.runtime,
-            Handler=plan.handler,
-            Role=plan.role_arn,
-            Code={"ZipFile": package(tmp_path)},
-            Timeout=plan.timeout,
+            Runtime=configured["Runtime"],
+            Handler=configured["Handler"],
+            Role=configured["Role"],
+            Code={"ZipFile": zip_folder(tmp_path)},
+            Timeout=configured["Timeout"],
             Tags=dict(scones.tags),
         )
         functions.get_waiter("function_active_v2").wait(FunctionName=name)
-        definition = machine.definition.replace(f":{replaced}:", f":{name}:")
-        assert definition != machine.definition
+        definition = original["definition"].replace(f":{replaced}:", f":{name}:")
+        assert definition != original["definition"]
         arn = states.create_state_machine(
-            name=f"{machine.name}-{replaced}-{unique}", definition=definition, roleArn=machine.role_arn, tags=tags
+            name=f"{original['name']}-{replaced}-{unique}",
+            definition=definition,
+            roleArn=original["roleArn"],
+            tags=tags,
         )["stateMachineArn"]
         made.append((name, arn))
         return arn

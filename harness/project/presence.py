@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness.project.bucket import BucketError, is_own_bucket, own_buckets
+from harness.project.stack import DeployedStack
 
 if TYPE_CHECKING:
     import boto3
@@ -23,6 +24,14 @@ _ARNS = {
     "function": "arn:aws:lambda:{region}:{account}:function:{name}",
     "state machine": "arn:aws:states:{region}:{account}:stateMachine:{name}",
 }
+_KINDS = {
+    "AWS::IAM::Role": "role",
+    "AWS::Lambda::Function": "function",
+    "AWS::Logs::LogGroup": "log group",
+    "AWS::S3::Bucket": "bucket",
+    "AWS::StepFunctions::StateMachine": "state machine",
+}
+"""Kinds of a stack's resources that are asked for by name."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +128,23 @@ def _require_bucket(session: boto3.Session, found: Found) -> None:
     except BucketError:
         pass  # somebody else's is not for us to remove; what is ours and refused is found by listing
     raise LookupError(found.name)
+
+
+def resources_of(stack: DeployedStack, account: str, region: str) -> list[Found]:
+    """The resources of a stack, of the kinds that can be asked for here.
+
+    Args:
+        stack: as CloudFormation tells of it.
+        account: in which it is.
+        region: in which it is.
+    """
+    return [
+        Found(item.physical_id)
+        if item.physical_id.startswith("arn:")
+        else Found.named(_KINDS[item.type], item.physical_id, account, region)
+        for item in stack.resources.values()
+        if item.type in _KINDS and item.physical_id
+    ]
 
 
 def is_there(session: boto3.Session, found: Found) -> bool:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cloud.cleanup import find_strangers
-from harness.cloud.estimate import Estimate, estimate_run
-from harness.cloud.names import STACK, bucket_name, role_arn, stack_parameters
+from harness.cloud.estimate import Estimate
 from harness.cloud.quotas import ENDPOINT, SPOT, TRAINING, read_quotas, require_instance
 from harness.cloud.registries import built_in_image_on_aws
 from harness.cloud.successor import Successor, propose_successor
 from harness.cloud.tags import PROJECT_KEY, Tags, expiry_of, make_tags
 from harness.project.bucket import is_own_bucket, own_buckets
-from harness.project.expand import Expanded, expand
-from harness.project.stack import find_stack
-from harness.project.template import Plan, read_plan
+from harness.project.stack import StackPlan, find_stack
+from harness.scones.aws.cleanup import find_strangers
+from harness.scones.aws.estimate import estimate_run
 from harness.scones.endpoint import EndpointPlan, current_configuration
+from harness.scones.names import SAGEMAKER_ROLE, STACK, bucket_name, plan_workflow, role_arn
 from harness.scones.training import TrainingPlan, find_job, plan_training
-from harness.scones.workflow import MODEL_PREFIX, TEMPLATE
+from harness.scones.workflow import model_key
 from harness.settings import Settings
 from harness.targets.target import Target
 
@@ -34,7 +32,6 @@ _AFTER_TRAINING_MINUTES = 60
 """What an endpoint's start and a run of the suite take, at least."""
 _BEFORE_TRAINING = timedelta(hours=1)
 """What stack and images take, at most, while a training has not begun."""
-SAGEMAKER_ROLE = "scones-sagemaker-execution"
 
 
 class CloudError(RuntimeError):
@@ -47,13 +44,10 @@ class CloudPlan:
 
     account_id: str
     region: str
-    bucket: str
+    stack: StackPlan
     endpoint: str
     instance_type: str
     capture_uri: str
-    expanded: Expanded
-    resources: Plan
-    """What the stack is made of, with all values resolved."""
     tags: Tags
     """Of all but the endpoint, whose life begins when it is made, and ends no later."""
     lifetime: timedelta
@@ -63,6 +57,11 @@ class CloudPlan:
     """None where a model is brought along."""
     model: Path | str | None
     """The ``model.tar.gz`` that is brought along, a file or its ``s3://`` address."""
+
+    @property
+    def bucket(self) -> str:
+        """The bucket of images, models, captures and the stack's files."""
+        return self.stack.bucket
 
     def role(self, name: str) -> str:
         """ARN of one of the stack's roles."""
@@ -88,7 +87,7 @@ class CloudPlan:
     def model_key(self) -> str:
         """Where in the bucket a model that is a file goes."""
         assert isinstance(self.model, Path)
-        return f"{MODEL_PREFIX}/{hashlib.sha256(self.model.read_bytes()).hexdigest()[:8]}/model.tar.gz"
+        return model_key(self.model)
 
 
 def plan_cloud(
@@ -145,19 +144,25 @@ def plan_cloud(
             minutes=settings.training_minutes,
             spot=settings.spot == "yes",
         )
-    parameters = stack_parameters(settings, account, region)
-    if isinstance(brought, str) and not brought.startswith(f"s3://{bucket}/"):
-        parameters["ModelObject"] = brought.removeprefix("s3://")
+    elsewhere = isinstance(brought, str) and not brought.startswith(f"s3://{bucket}/")
+    tags = _tags(session, settings, target.caller, region, training)
+    stack = plan_workflow(
+        root,
+        settings,
+        account,
+        region,
+        on_aws=True,
+        tags=tags.as_list(),
+        model_object=str(brought).removeprefix("s3://") if elsewhere else "-",
+    )
     return CloudPlan(
         account,
         region,
-        bucket,
+        stack,
         settings.endpoint,
         settings.endpoint_instance,
         f"s3://{bucket}/{settings.capture_prefix}",
-        expand(root / TEMPLATE, bucket, parameters, session),
-        read_plan(root / TEMPLATE, parameters, account_id=account, region=region),
-        _tags(session, settings, target.caller, region, training),
+        tags,
         timedelta(hours=settings.lifetime_hours),
         dataset,
         training,

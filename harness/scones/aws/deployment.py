@@ -5,23 +5,23 @@ A dry run prints them, a deployment carries the very same out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.cloud.names import STACK, bucket_name, stack_parameters
-from harness.cloud.plan import CloudError, CloudPlan
 from harness.cloud.watchdog import set_watchdog, watchdog_time
 from harness.project.bucket import bucket_tags, ensure_bucket, is_own_bucket, own_buckets, require_protected
-from harness.project.install import Deployment, Step
-from harness.project.stack import StackChange, deploy_stack, find_stack, preview
-from harness.project.template import Plan, read_plan
+from harness.project.rehearsal import Rehearsal, Request
+from harness.project.stack import StackChange, deploy_stack, find_stack, preview, read_stack
+from harness.project.steps import Step
+from harness.scones.aws.plan import CloudError, CloudPlan
 from harness.scones.dataset.load import changed_files, load
 from harness.scones.endpoint import current_configuration, deploy_endpoint, tag_endpoint
+from harness.scones.names import STACK, bucket_name
 from harness.scones.training import find_job, train
-from harness.scones.workflow import TEMPLATE, Scones
+from harness.scones.workflow import Scones
 from harness.settings import Settings
 from harness.targets.target import Target
 
@@ -56,7 +56,7 @@ def plan_actions(
         on_step: told, by the actions, of each thing made.
         on_state: told, by the training, of each state it passes through.
     """
-    s3, tags = own_buckets(session), plan.tags.as_list()
+    s3 = own_buckets(session)
     actions: list[Action] = []
 
     def add(text: str, run: Callable[[], None], changes: tuple[StackChange, ...] = ()) -> None:
@@ -68,18 +68,18 @@ def plan_actions(
     present = _keys(s3, plan.bucket) if there else set()
     if not there or bucket_tags(s3, plan.bucket) != plan.tags.as_dict():
         add(f"{'tag' if there else 'create'} bucket {plan.bucket}", lambda: _put_bucket(s3, plan))
-    for key, code in plan.expanded.packages.items():
+    for (bucket, key), content in plan.stack.files.items():
         if key not in present:
             add(
-                f"upload s3://{plan.bucket}/{key}, {len(code)} bytes",
-                lambda key=key, code=code: s3.put_object(Bucket=plan.bucket, Key=key, Body=code),  # type: ignore[misc]
+                f"upload s3://{bucket}/{key}, {len(content)} bytes",
+                lambda key=key, content=content: s3.put_object(Bucket=plan.bucket, Key=key, Body=content),  # type: ignore[misc]
             )
-    changes = preview(STACK, plan.expanded, session, tags)
+    changes = preview(plan.stack, session)
     if changes:
         lines = "".join(f"\n    {change}" for change in changes)
         add(
             f"change stack {STACK}, {len(changes)} resources:{lines}",
-            lambda: _deploy_stack(plan, session, tags, on_step),
+            lambda: _deploy_stack(plan, session, on_step),
             changes,
         )
     dataset = plan.dataset
@@ -134,35 +134,39 @@ def deploy_cloud(
     for action in plan_actions(plan, session, on_step, on_state):
         on_step(action.text.partition(":\n")[0])
         action.run()
-    return scones_of(plan, session)
+    return _scones(session, plan.bucket, plan.endpoint, plan.capture_uri)
 
 
-def scones_of(plan: CloudPlan, session: boto3.Session) -> Scones:
-    """The workflow as it is once deployed."""
-    return _scones(
-        session,
-        plan.account_id,
-        plan.region,
-        plan.bucket,
-        plan.endpoint,
-        plan.capture_uri,
-        plan.resources,
-        plan.tags.as_dict(),
-    )
+def rehearse(plan: CloudPlan, actions: Sequence[Action]) -> dict[str, list[Request]]:
+    """What each action would send to change something, in its order, by the action's text; nothing is made.
+
+    Args:
+        plan: what there is to be.
+        actions: what there is to do for it, as :func:`plan_actions` says.
+
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses to tell what is there.
+    """
+    changes = next((action.changes for action in actions if action.changes), ())
+    rehearsal = Rehearsal({STACK: changes}, region_name=plan.region)
+    found = {}
+    for action in plan_actions(plan, rehearsal):
+        rehearsal.requests.clear()
+        action.run()
+        found[action.text] = list(rehearsal.requests)
+    return found
 
 
-def find_scones(target: Target, session: boto3.Session, settings: Settings, root: Path) -> Scones:
+def find_scones(target: Target, session: boto3.Session, settings: Settings) -> Scones:
     """Find the workflow that is deployed already.
 
     Args:
         target: the account and region.
         session: leads to them.
         settings: with the names of bucket and endpoint.
-        root: the folder of ``template.yaml``.
 
     Raises:
         CloudError: it is not, or its endpoint does not serve.
-        harness.project.template.TemplateError: ``template.yaml`` below *root* cannot be read.
     """
     assert target.account_id is not None and target.region is not None
     stack = find_stack(session.client("cloudformation"), STACK)
@@ -174,32 +178,12 @@ def find_scones(target: Target, session: boto3.Session, settings: Settings, root
             "`harness deploy --target aws`."
         )
     bucket = bucket_name(settings, target.account_id, target.region)
-    parameters = stack_parameters(settings, target.account_id, target.region)
-    resources = read_plan(root / TEMPLATE, parameters, account_id=target.account_id, region=target.region)
-    tags = {tag["Key"]: tag["Value"] for tag in stack.get("Tags", ())}
-    capture_uri = f"s3://{bucket}/{settings.capture_prefix}"
-    account, region = target.account_id, target.region
-    return _scones(session, account, region, bucket, settings.endpoint, capture_uri, resources, tags)
+    return _scones(session, bucket, settings.endpoint, f"s3://{bucket}/{settings.capture_prefix}")
 
 
-def _scones(
-    session: boto3.Session,
-    account_id: str,
-    region: str,
-    bucket: str,
-    endpoint: str,
-    capture_uri: str,
-    resources: Plan,
-    tags: Mapping[str, str],
-) -> Scones:
-    functions = f"arn:aws:lambda:{region}:{account_id}:function"
-    machines = f"arn:aws:states:{region}:{account_id}:stateMachine"
-    deployment = Deployment(
-        {role.name: f"arn:aws:iam::{account_id}:role/{role.name}" for role in resources.roles},
-        {item.name: f"{functions}:{item.name}" for item in resources.functions},
-        {item.name: f"{machines}:{item.name}" for item in resources.state_machines},
-    )
-    return Scones(session, bucket, endpoint, f"{capture_uri}/{endpoint}", resources, deployment, tags)
+def _scones(session: boto3.Session, bucket: str, endpoint: str, capture_uri: str) -> Scones:
+    stack = read_stack(STACK, session)
+    return Scones(session, bucket, endpoint, f"{capture_uri}/{endpoint}", stack, stack.tags)
 
 
 def _put_bucket(s3: Any, plan: CloudPlan) -> None:
@@ -214,12 +198,12 @@ def _keys(s3: Any, bucket: str) -> set[str]:
     return {item["Key"] for page in pages for item in page.get("Contents", [])}
 
 
-def _deploy_stack(plan: CloudPlan, session: boto3.Session, tags: list[dict[str, str]], on_step: Step) -> None:
+def _deploy_stack(plan: CloudPlan, session: boto3.Session, on_step: Step) -> None:
     def show(changes: tuple[StackChange, ...]) -> None:
         for change in changes:
             on_step(f"  {change}")
 
-    deploy_stack(STACK, plan.expanded, session, tags, on_step, show)
+    deploy_stack(plan.stack, session, on_step, show)
 
 
 def _load(plan: CloudPlan, s3: Any, on_step: Step) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cloud.cleanup import destroy_cloud, find_deployment
 from harness.cloud.consent import require_consent
-from harness.cloud.deployment import deploy_cloud, plan_actions
-from harness.cloud.plan import CloudPlan, check_quotas, plan_offered, price
-from harness.cloud.rehearsal import rehearse
 from harness.cloud.sweep import find_expired, sweep
 from harness.cloud.watchdog import watchdog_time
 from harness.project.rehearsal import lines_of
+from harness.scones.aws.cleanup import destroy_cloud, find_deployment
+from harness.scones.aws.deployment import deploy_cloud, plan_actions, rehearse
+from harness.scones.aws.plan import CloudPlan, check_quotas, plan_offered, price
 from harness.scones.workflow import CleanupError
 from harness.settings import Settings
 
@@ -93,15 +92,12 @@ def _end(plan: CloudPlan, session: boto3.Session) -> str:
     return f"{watchdog_time(session, plan.endpoint) or plan.tags.expiry:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def take_down_on_aws(
-    target: Target, settings: Settings, root: Path, console: Console, *, dry_run: bool = False
-) -> None:
+def take_down_on_aws(target: Target, settings: Settings, console: Console, *, dry_run: bool = False) -> None:
     """Remove all that deployments of the workflow have left, the endpoint first.
 
     Args:
         target: the account and region.
         settings: with the names of bucket and endpoint.
-        root: the folder of ``template.yaml``.
         console: where each thing removed is printed.
         dry_run: print what would go, and leave it.
 
@@ -122,7 +118,7 @@ def take_down_on_aws(
         if not found:
             say("nothing to delete")
         return
-    destroy_cloud(target, session, settings, root, say)
+    destroy_cloud(target, session, settings, say)
     say("all of it is gone")
 
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cloud.cleanup import destroy_cloud, find_deployment
 from harness.cloud.consent import require_consent
-from harness.cloud.deployment import deploy_cloud
 from harness.cloud.estimate import Estimate
-from harness.cloud.plan import CloudError, check_quotas, plan_offered, price
 from harness.cloud.watchdog import endpoint_deleted_at_exit
-from harness.project.install import Step
+from harness.project.steps import Step
+from harness.scones.aws.cleanup import destroy_cloud, find_deployment
+from harness.scones.aws.deployment import deploy_cloud
+from harness.scones.aws.plan import CloudError, check_quotas, plan_offered, price
 from harness.scones.workflow import CleanupError, Scones
 from harness.settings import Settings
 from harness.targets.target import Target
@@ -73,9 +73,9 @@ def deployed_on_aws(
             yield deploy_cloud(plan, session, on_step, on_state)
         except BaseException as error:
             try:
-                destroy_cloud(target, session, settings, root, on_step)
+                destroy_cloud(target, session, settings, on_step)
             except CleanupError as left:
                 error.add_note(str(left))  # what came first is what is to be told first
                 on_step(str(left))
             raise
-        destroy_cloud(target, session, settings, root, on_step)
+        destroy_cloud(target, session, settings, on_step)

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cloud.names import STACK, bucket_name, stack_parameters
-from harness.cloud.presence import Found, await_gone, is_there
 from harness.cloud.removal import in_order, remove_all
 from harness.cloud.tag_search import find_tagged, tags_of
 from harness.cloud.tags import PROJECT, PROJECT_KEY
 from harness.cloud.watchdog import GROUP
-from harness.project.install import Step
-from harness.project.stack import find_stack
-from harness.project.template import read_plan
-from harness.scones.cleanup import endpoint_log_group, leftovers
-from harness.scones.endpoint import endpoint_resources
-from harness.scones.workflow import TEMPLATE, CleanupError
+from harness.project.presence import Found, await_gone, is_there, resources_of
+from harness.project.stack import find_stack, read_stack
+from harness.project.steps import Step
+from harness.scones.endpoint import endpoint_log_group, endpoint_resources
+from harness.scones.names import STACK, bucket_name
+from harness.scones.workflow import CleanupError
 from harness.settings import Settings
 from harness.targets.target import Target
 
@@ -93,7 +90,7 @@ def _named(target: Target, session: boto3.Session, settings: Settings) -> Iterat
 
 
 def destroy_cloud(
-    target: Target, session: boto3.Session, settings: Settings, root: Path, on_step: Step = lambda line: None
+    target: Target, session: boto3.Session, settings: Settings, on_step: Step = lambda line: None
 ) -> None:
     """Remove all that deployments of the workflow have left, the endpoint first, and look whether it is gone.
 
@@ -101,12 +98,12 @@ def destroy_cloud(
         target: the account and region.
         session: leads there.
         settings: names.
-        root: folder with ``template.yaml``, whose names are looked for in the end.
         on_step: told of each thing removed.
 
     Raises:
         CleanupError: something is still there; what is not this project's by its tag is not removed.
     """
+    made = _of_the_stack(target, session)
     failed = remove_all(find_deployment(target, session, settings), session, on_step)
     left = find_deployment(target, session, settings)
     if left:  # resources of a stack that could not be removed whole, and what was being made meanwhile
@@ -114,18 +111,15 @@ def destroy_cloud(
         left = find_deployment(target, session, settings)
     strangers = find_strangers(target, session, settings)
     strange = {str(item): f"{item} (without the tag {PROJECT_KEY}={PROJECT})" for item in strangers}
-    listed = [item for item in _listed(target, session, settings, root) if str(item) not in strange]
-    left = in_order(await_gone(session, dict.fromkeys([*left, *listed])))
+    left = in_order(await_gone(session, dict.fromkeys([*left, *made])))
     if left or strange:
         still = [*map(str, left), *strange.values()]
         raise CleanupError(f"still there: {', '.join(still)}. {'; '.join(failed)}")
 
 
-def _listed(target: Target, session: boto3.Session, settings: Settings, root: Path) -> list[Found]:
-    """What of the template's resources is listed, whatever its tags say; listings lag behind removals."""
+def _of_the_stack(target: Target, session: boto3.Session) -> list[Found]:
+    """What the stack has made, by name, whatever its tags say."""
     assert target.account_id is not None and target.region is not None
-    account, region = target.account_id, target.region
-    parameters = stack_parameters(settings, account, region)
-    plan = read_plan(root / TEMPLATE, parameters, account_id=account, region=region)
-    found = leftovers(plan, settings.endpoint, parameters["BucketName"], session)
-    return [Found.named(kind, name, account, region) for kind, _, name in (line.rpartition(" ") for line in found)]
+    if find_stack(session.client("cloudformation"), STACK) is None:
+        return []
+    return resources_of(read_stack(STACK, session), target.account_id, target.region)
