@@ -13,8 +13,10 @@ from harness.reporting.words import limit as limit_text
 from harness.settings import get_settings
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
 MANY = 3000
 """Predictions from which on a plot shows their distribution by period, not each of them."""
@@ -103,6 +105,25 @@ def predictions_by_class(frame: pd.DataFrame, *, threshold: float | None = None,
 def known_answers(frame: pd.DataFrame) -> pd.DataFrame:
     """The lines whose output was probabilities."""
     return frame[frame["confidence"].notna()]
+
+
+def is_first(known: pd.DataFrame, period: NDArray[np.int64] | None = None) -> NDArray[np.bool_]:
+    """Whether a prediction is not one that a variant had already made of the same image: that tells nothing more.
+
+    Intervals and tests take what they count to be independent.
+
+    Args:
+        known: lines with ``predicted`` and ``image``; those without an image are each its own.
+        period: of each line; one image may be once in each. None: once in all.
+    """
+    import numpy as np
+
+    if "image" not in known:
+        return np.ones(len(known), dtype=bool)
+    columns = known[[name for name in ("variant", "image", "predicted") if name in known]]
+    again = (columns if period is None else columns.assign(period=period)).duplicated()
+    first: NDArray[np.bool_] = (known["image"].isna() | ~again).to_numpy(dtype=bool)
+    return first
 
 
 def _confidence_bands(axes: Axes, known: pd.DataFrame) -> None:

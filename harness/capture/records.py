@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.capture.decoding import Line, Side, count_lines, decode_lines, read_blocks
+from harness.capture.places import CaptureFile, FolderPlace, Place, bucket_place
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,10 +122,7 @@ def read_folder(folder: Path) -> Captures:
     Raises:
         FileNotFoundError: there is no such folder.
     """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {folder}")
-    paths = sorted(path for path in folder.rglob("*") if path.name.endswith((".jsonl", ".jsonl.gz")))
-    return _collect((str(path.relative_to(folder)), path.read_bytes()) for path in paths)
+    return _read(FolderPlace(folder), 1)
 
 
 def read_s3(s3: Any, uri: str, *, threads: int = 8) -> Captures:
@@ -139,18 +137,16 @@ def read_s3(s3: Any, uri: str, *, threads: int = 8) -> Captures:
         ValueError: *uri* is no S3 URI.
         botocore.exceptions.ClientError: S3 refuses.
     """
-    if not uri.startswith("s3://"):
-        raise ValueError(f"{uri!r} is no S3 URI: expected s3://bucket/prefix")
-    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    objects = (item["Key"] for page in pages for item in page.get("Contents", []))
-    keys = [key for key in objects if key.endswith((".jsonl", ".jsonl.gz"))]
+    return _read(bucket_place(s3, uri), threads)
 
-    def get(key: str) -> tuple[str, bytes]:
-        return key, s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+def _read(place: Place, threads: int) -> Captures:
+    def content(file: CaptureFile) -> tuple[str, bytes]:
+        with place.open(file) as stream:
+            return file.source, stream.read()
 
     with ThreadPoolExecutor(threads, thread_name_prefix="captures") as pool:
-        return _collect(pool.map(get, keys))
+        return _collect(pool.map(content, place.files()))
 
 
 def await_s3(

@@ -31,11 +31,6 @@ class Selection:
                 f"no time lies between since {self.since:%Y-%m-%dT%H:%M:%SZ} and until {self.until:%Y-%m-%dT%H:%M:%SZ}"
             )
 
-    @property
-    def by_answer(self) -> bool:
-        """Whether a record without a confidence is left out."""
-        return bool(self.classes) or self.min_confidence is not None or self.max_confidence is not None
-
     def overlaps(self, start: datetime, end: datetime) -> bool:
         """Whether a file of the hours from *start* to *end* can hold a wanted record.
 

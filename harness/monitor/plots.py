@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.capture.periods import Periods, periods_of
-from harness.capture.plots import known_answers
+from harness.capture.plots import is_first, known_answers
 from harness.reporting.charts import BELOW, PASSED, THRESHOLD_LINE, finish, new_axes, time_axis
 from harness.reporting.labels import class_name
 from harness.reporting.statistics import LEVEL, wilson
@@ -108,8 +108,9 @@ def share_below_over_time(frame: pd.DataFrame, *, threshold: float | None = None
     axes = axes or new_axes()
     known = known_answers(frame)
     periods = periods_of(known["time"])
+    first = is_first(known, periods.number)
     below = (known["confidence"] <= limit).to_numpy()
-    _share_line(axes, periods, periods.count(below), 0, "not above the threshold")
+    _share_line(axes, periods, first, below, 0, "not above the threshold")
     axes.set_ylabel("share of predictions (%)")
     axes.set_title(f"Share not above the threshold {limit_text(limit)}, by {periods.name}")
     time_axis(axes, known["time"])
@@ -130,11 +131,12 @@ def class_balance_over_time(frame: pd.DataFrame, *, axes: Axes | None = None) ->
     known = known_answers(frame)
     periods = periods_of(known["time"])
     classes = _classes(known["predicted"])
+    first = is_first(known, periods.number)
     predicted = known["predicted"].to_numpy(dtype=np.int64)
     for index, number in enumerate(classes):
         if len(classes) == 2 and index == 0:
             continue
-        _share_line(axes, periods, periods.count(predicted == number), index, class_name(number))
+        _share_line(axes, periods, first, predicted == number, index, class_name(number))
     if len(classes) == 2:
         axes.axhline(50, color="#666666", linewidth=1, linestyle=":", label="even")
     axes.set_ylabel("share of predictions (%)")
@@ -295,8 +297,10 @@ def p_text(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"= {value:.3f}"
 
 
-def _share_line(axes: Axes, periods: Periods, counts: NDArray[np.int64], index: int, label: str) -> None:
-    total = periods.count(np.ones(len(periods.number), dtype=bool))
+def _share_line(
+    axes: Axes, periods: Periods, first: NDArray[np.bool_], chosen: NDArray[np.bool_], index: int, label: str
+) -> None:
+    total, counts = periods.count(first), periods.count(first & chosen)
     low, high = wilson(counts, total)
     # Periods without predictions are a gap, not a zero.
     share = np.divide(100.0 * counts, total, out=np.full(len(total), np.nan), where=total > 0)

@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.capture import plots
 from harness.capture.periods import periods_of
-from harness.capture.plots import known_answers
+from harness.capture.plots import is_first, known_answers
 from harness.monitor import plots as monitor_plots
 from harness.monitor.drift import Drift
 from harness.monitor.labels import LabelledImages
@@ -32,6 +32,7 @@ from harness.reporting.words import probability
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
     from harness.project.latency import StateVisit
 
@@ -66,12 +67,12 @@ def confidence_section(frame: pd.DataFrame, threshold: float) -> Section:
     known = known_answers(frame)
     if not len(known):
         return Section("Confidence", f"None of the {len(frame):,} records has probabilities as its output.")
-    below = int((known["confidence"] <= threshold).sum())
+    below, fresh = (known["confidence"] <= threshold).to_numpy(), is_first(known)
     median = probability(float(known["confidence"].median()), threshold)
     first, last = known["time"].iloc[0], known["time"].iloc[-1]
     words = (
         f"{_count(len(known), 'prediction')} between {first:%Y-%m-%d %H:%M:%S} and {last:%Y-%m-%d %H:%M:%S} UTC: "
-        f"the median confidence is {median}, and {_share(below, len(known))} did not exceed "
+        f"the median confidence is {median}, and {_share_of(below, fresh)} did not exceed "
         f"the threshold of {limit_text(threshold)}."
     )
     if len(known) < len(frame):
@@ -99,12 +100,14 @@ def balance_section(frame: pd.DataFrame, threshold: float) -> Section:
     known = known_answers(frame)
     if not len(known):
         return Section("Classes and threshold over time", "There are no predictions to count.")
-    predicted = np.bincount(known["predicted"].to_numpy(dtype=np.int64))
-    order = [int(number) for number in np.argsort(-predicted, kind="stable") if predicted[number]]
-    parts = [f"{_share(int(predicted[number]), len(known))} as {class_name(number)}" for number in order]
+    predicted = known["predicted"].to_numpy(dtype=np.int64)
+    often = np.bincount(predicted)
+    order = [int(number) for number in np.argsort(-often, kind="stable") if often[number]]
+    parts = [f"{_share_of(predicted == number, is_first(known))} as {class_name(number)}" for number in order]
     periods = periods_of(known["time"])
-    total = periods.count(np.ones(len(known), dtype=bool))
-    below = periods.count((known["confidence"] <= threshold).to_numpy())
+    first = is_first(known, periods.number)
+    total = periods.count(first)
+    below = periods.count(first & (known["confidence"] <= threshold).to_numpy())
     held = np.flatnonzero(total)
     shares = below[held] / total[held]
     words = f"Of {_count(len(known), 'prediction')}, {_joined(parts)}. "
@@ -159,7 +162,7 @@ def accuracy_section(frame: pd.DataFrame, threshold: float, labels: LabelledImag
         words = f"None of {_count(len(known), 'prediction')} is of an image among {source}."
         return Section(title, words, findings=(Finding("watch", words),))
     records = len(labelled)
-    labelled = _each_once(labelled)
+    labelled = labelled[is_first(labelled)]
     correct = (labelled["label"] == labelled["predicted"]).to_numpy(dtype=bool)
     confidence = labelled["confidence"].to_numpy(dtype=float)
     passed = confidence > threshold
@@ -209,14 +212,6 @@ def accuracy_section(frame: pd.DataFrame, threshold: float, labels: LabelledImag
             calibration_finding(measured.error),
         ),
     )
-
-
-def _each_once(known: pd.DataFrame) -> pd.DataFrame:
-    """Predictions without those that a variant had already made of the same image: they tell nothing more."""
-    if "image" not in known:
-        return known
-    again = known["image"].notna() & known.duplicated(["variant", "image", "predicted"])
-    return known[~again]
 
 
 def drift_section(drift: Drift | None, why: str, images: int) -> Section:
@@ -343,14 +338,26 @@ def unsure_section(observation: Observation, threshold: float) -> Section:
     )
 
 
+def _share_of(chosen: NDArray[np.bool_], first: NDArray[np.bool_]) -> str:
+    """How many predictions were chosen; the interval is of distinct images, where some were sent more than once."""
+    if first.all():
+        return _share(int(chosen.sum()), len(chosen))
+    count, total = int((chosen & first).sum()), int(first.sum())
+    once = f"of {total:,} distinct images {count:,}, {_interval(count, total)}"
+    return f"{int(chosen.sum()):,} ({_percent(chosen.mean())}; {once})"
+
+
 def _level() -> str:
     return f"{100 * LEVEL:.0f} %"
 
 
 def _share(count: int, total: int) -> str:
+    return f"{count:,} ({_interval(count, total)})"
+
+
+def _interval(count: int, total: int) -> str:
     low, high = wilson(count, total)
-    interval = f"{100 * float(low):.1f} to {100 * float(high):.1f} %"
-    return f"{count:,} ({_percent(count / total)}, {_level()} interval {interval})"
+    return f"{_percent(count / total)}, {_level()} interval {100 * float(low):.1f} to {100 * float(high):.1f} %"
 
 
 def _ratio(count: int, total: int) -> str:

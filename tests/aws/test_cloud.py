@@ -263,9 +263,7 @@ def test_a_role_whose_policies_are_not_known_yet_is_tried_again(place, root, dat
     trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     role = iam.create_role(RoleName="scones-new", AssumeRolePolicyDocument=document)["Role"]["Arn"]
-    plan = replace(
-        plan_cloud(target, session, replace(stand_in.settings, spot="yes"), root, dataset, None), bucket="new-one"
-    )
+    plan = plan_cloud(target, session, replace(stand_in.settings, spot="yes"), root, dataset, None)
     s3.create_bucket(Bucket="new-one")
     for key in ("model.tar.gz", "train/a", "test/a", "train.lst", "test.lst"):
         s3.put_object(Bucket="new-one", Key=key, Body=b"x")

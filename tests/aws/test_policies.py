@@ -37,8 +37,8 @@ BY_CLOUDFORMATION = {
     "cloudformation:UntagResource",
 }
 """What AWS's handlers of the template's resource types ask for as the deployer, and the emulator's do not."""
-IN_TROUBLE = {"cloudformation:DescribeStackEvents", "sagemaker:StopTrainingJob", "states:RedriveExecution"}
-"""Asked for when a stack fails, a run is broken off, an evaluation is resumed: see test_cloud and test_killed."""
+IN_TROUBLE = {"sagemaker:StopTrainingJob", "states:RedriveExecution"}
+"""Asked for when a run is broken off, an evaluation is resumed: see test_cloud and test_killed."""
 LOG_DELIVERY = {
     f"logs:{action}"
     for action in (

@@ -6,10 +6,13 @@ import uuid
 from contextlib import nullcontext
 
 import boto3
+import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from harness.cli import main
+from harness.monitor import plots
 from harness.monitor.sections import accuracy_section, balance_section, confidence_section
 from tests.capture.making import line, png, write_hours
 from tests.capture.pictures import frame
@@ -45,7 +48,7 @@ def test_real_captures(real_data, tmp_path):
     page, said = monitor(tmp_path, real_data / "aws-truth" / "capture", "--labels", images, "--train", images / "train")
     assert re.findall(r"<h2>(.*?)</h2>", page) == SECTIONS
     assert "12 predictions between 2023-03-04 18:01:40 and 2025-08-10 11:52:11 UTC" in page
-    assert "5 (41.7 %, 95 % interval 19.3 to 68.0 %) did not exceed the threshold of 0.93" in page
+    assert "5 (41.7 %; of 9 distinct images 5, 55.6 %, 95 % interval 26.7 to 81.1 %) did not exceed" in page
     assert "True classes of 7 of 12 predictions are known" in page
     assert "9 distinct captured and 1,000 training images" in page
     assert "the captures are files in a folder" in page
@@ -165,6 +168,20 @@ def test_sentences_give_numbers_that_the_frame_has():
     ones = int((some["predicted"] == 1).sum())
     assert f"{ones} ({100 * ones / len(some):.1f} %" in balance_section(some, 0.93).words
     assert accuracy_section(some, 0.93, None).plots == ()
+
+
+def test_an_image_that_is_sent_again_narrows_no_interval():
+    once = frame()
+    once["image"], once["variant"] = range(len(once)), "AllTraffic"
+    again = pd.concat([once] * 12)
+    for section in (confidence_section, balance_section):
+        words = section(once, 0.93).words
+        share, interval = re.search(r"(\d+) \((\d.*?95 % interval .*?)\)", words).groups()
+        said = section(again, 0.93).words
+        assert f"of {len(once):,} distinct images {share}, {interval})" in said and "distinct" not in words
+    for plot in (plots.share_below_over_time, plots.class_balance_over_time):
+        bands = [plot(each).collections[0].get_paths()[0].vertices for each in (once, again)]
+        np.testing.assert_array_equal(*bands)
 
 
 def test_records_without_probabilities_make_a_report(tmp_path):

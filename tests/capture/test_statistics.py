@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.evaluation.compare import mcnemar
 from harness.monitor.drift import compare
 from harness.reporting.images import Features, features_of
 from harness.reporting.statistics import calibration, energy_test, holm, two_sample_ks, wilson
@@ -19,6 +20,22 @@ def test_wilson_is_scipys(count, total):
     count = min(count, total)
     expected = stats.binomtest(count, total).proportion_ci(0.95, method="wilson")
     assert [float(end) for end in wilson(count, total)] == pytest.approx([expected.low, expected.high], abs=1e-12)
+
+
+@given(st.integers(0, 500), st.integers(1, 500), st.lists(st.floats(0, 1), max_size=6))
+@settings(deadline=None)
+def test_intervals_and_adjustments_are_statsmodels(count, total, p_values):
+    """Of which the core does without: it takes scipy along, 185 MB together, for three formulas."""
+    proportion = pytest.importorskip("statsmodels.stats.proportion", reason="statsmodels is not installed")
+    multiple = pytest.importorskip("statsmodels.stats.multitest")
+    tables = pytest.importorskip("statsmodels.stats.contingency_tables")
+    count = min(count, total)
+    expected = proportion.proportion_confint(count, total, method="wilson")
+    assert [float(end) for end in wilson(count, total)] == pytest.approx(expected, abs=1e-9)
+    if p_values:
+        assert holm(p_values) == pytest.approx(list(multiple.multipletests(p_values, method="holm")[1]))
+    table = [[0, count], [total - count, 0]]
+    assert mcnemar(count, total - count) == pytest.approx(float(tables.mcnemar(table, exact=True).pvalue), abs=1e-12)
 
 
 def test_of_nothing_nothing_is_known():

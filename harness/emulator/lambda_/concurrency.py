@@ -8,13 +8,12 @@ from __future__ import annotations
 from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
 from harness.emulator.door.members import Members, number
-from harness.emulator.lambda_.control_plane import ControlPlane, table
+from harness.emulator.lambda_.control_plane import PlaneOperations, answers
 from harness.emulator.lambda_.paging import page
 from harness.emulator.lambda_.provisioning import FAILED
 from harness.emulator.lambda_.records import Function, now_text
 from harness.emulator.lambda_.references import LATEST, Reference, reference_of
 from harness.emulator.lambda_.refusals import alias_not_found, conflict, function_not_found, invalid, validation
-from harness.emulator.services import Operation
 
 ACCOUNT = 1000
 """Concurrent executions of an account."""
@@ -26,32 +25,10 @@ _UNQUALIFIED = (
 )
 
 
-class Concurrency:
-    """The operations on concurrency.
+class Concurrency(PlaneOperations):
+    """The operations on concurrency."""
 
-    Args:
-        plane: the records.
-    """
-
-    def __init__(self, plane: ControlPlane) -> None:
-        self._plane = plane
-        self._store = plane.store
-
-    def operations(self) -> dict[str, Operation]:
-        """By name."""
-        return table(
-            {
-                "DeleteFunctionConcurrency": self.delete_reserved,
-                "DeleteProvisionedConcurrencyConfig": self.delete_provisioned,
-                "GetAccountSettings": self.account,
-                "GetFunctionConcurrency": self.get_reserved,
-                "GetProvisionedConcurrencyConfig": self.get_provisioned,
-                "ListProvisionedConcurrencyConfigs": self.list_provisioned,
-                "PutFunctionConcurrency": self.put_reserved,
-                "PutProvisionedConcurrencyConfig": self.put_provisioned,
-            }
-        )
-
+    @answers("PutFunctionConcurrency")
     def put_reserved(self, call: Call) -> Members:
         """Reserve concurrency for a function, or 0 to stop it."""
         reference = reference_of(call)
@@ -77,16 +54,19 @@ class Concurrency:
             function.reserved = wanted
         return {"ReservedConcurrentExecutions": wanted}
 
+    @answers("GetFunctionConcurrency")
     def get_reserved(self, call: Call) -> Members:
         """What is reserved for a function."""
         function = self._store.function(self._unqualified(call))
         return {} if function.reserved is None else {"ReservedConcurrentExecutions": function.reserved}
 
+    @answers("DeleteFunctionConcurrency")
     def delete_reserved(self, call: Call) -> Members:
         """Reserve nothing any more."""
         self._store.function(self._unqualified(call)).reserved = None
         return {}
 
+    @answers("PutProvisionedConcurrencyConfig")
     def put_provisioned(self, call: Call) -> Members:
         """Keep environments of a version ready."""
         wanted = number(call.parameters, "ProvisionedConcurrentExecutions")
@@ -133,6 +113,7 @@ class Concurrency:
                 f"its minimum value of [{_LEFT}].",
             )
 
+    @answers("GetProvisionedConcurrencyConfig")
     def get_provisioned(self, call: Call) -> Members:
         """What is kept ready of a version."""
         reference = reference_of(call)
@@ -149,6 +130,7 @@ class Concurrency:
             )
         return self._described(function, qualifier)
 
+    @answers("DeleteProvisionedConcurrencyConfig")
     def delete_provisioned(self, call: Call) -> Members:
         """Keep nothing ready any more."""
         reference = reference_of(call)
@@ -159,6 +141,7 @@ class Concurrency:
         self._plane.provisioned(function)
         return {}
 
+    @answers("ListProvisionedConcurrencyConfigs")
     def list_provisioned(self, call: Call) -> Members:
         """What is kept ready of a function."""
         function = self._store.function(self._unqualified(call))
@@ -168,6 +151,7 @@ class Concurrency:
         ]
         return page(call, "ProvisionedConcurrencyConfigs", found)
 
+    @answers("GetAccountSettings")
     def account(self, call: Call) -> Members:
         """The account's limits, and what it uses."""
         functions = list(self._store.in_region(call.region))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from harness.emulator.context import EmulatorContext
 from harness.emulator.door.call import Call
@@ -18,6 +19,9 @@ from harness.emulator.lambda_.refusals import function_not_found
 from harness.emulator.lambda_.settling import Settling
 from harness.emulator.lambda_.wording import check_request
 from harness.emulator.services import Operation
+
+Method = TypeVar("Method", bound=Callable[..., Members])
+_ANSWERS = "answers"
 
 
 def _nobody(function: Function) -> None:
@@ -91,6 +95,33 @@ UPDATING = {
 def settled(configuration: Configuration) -> None:
     """Have a configuration be as it is once the change is done, in place: that takes no time here."""
     configuration.update(State="Active", LastUpdateStatus="Successful", RevisionId=new_revision())
+
+
+def answers(name: str) -> Callable[[Method], Method]:
+    """Mark a method of :class:`PlaneOperations` as what answers the operation *name*."""
+
+    def mark(method: Method) -> Method:
+        setattr(method, _ANSWERS, name)
+        return method
+
+    return mark
+
+
+class PlaneOperations:
+    """Some of the control plane's operations: its methods that are marked by :func:`answers`.
+
+    Args:
+        plane: the records.
+    """
+
+    def __init__(self, plane: ControlPlane) -> None:
+        self._plane = plane
+        self._store = plane.store
+
+    def operations(self) -> dict[str, Operation]:
+        """By name."""
+        methods = (getattr(self, name) for name, method in vars(type(self)).items() if hasattr(method, _ANSWERS))
+        return table({getattr(method, _ANSWERS): method for method in methods})
 
 
 def table(operations: Mapping[str, Operation], checked: bool = True) -> dict[str, Operation]:

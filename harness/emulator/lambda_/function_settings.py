@@ -14,12 +14,11 @@ from typing import Any
 
 from harness.emulator.door.call import Call
 from harness.emulator.door.members import Members, structure, text
-from harness.emulator.lambda_.control_plane import ControlPlane, table
+from harness.emulator.lambda_.control_plane import PlaneOperations, answers
 from harness.emulator.lambda_.paging import page
 from harness.emulator.lambda_.records import Function, now_text
 from harness.emulator.lambda_.references import LATEST, Reference, reference_of
 from harness.emulator.lambda_.refusals import conflict, function_not_found, invalid, not_found, validation
-from harness.emulator.services import Operation
 
 _ALIAS = r"((?!^\d+$)^[0-9a-zA-Z-_]+$)"
 _DESTINATION = (
@@ -29,44 +28,17 @@ _DESTINATION = (
 _DESTINATIONS = ("lambda", "sns", "sqs", "events", "s3")
 
 
-class FunctionSettings:
-    """The operations on settings of functions.
-
-    Args:
-        plane: the records.
-    """
-
-    def __init__(self, plane: ControlPlane) -> None:
-        self._plane = plane
-        self._store = plane.store
-
-    def operations(self) -> dict[str, Operation]:
-        """By name."""
-        return table(
-            {
-                "CreateFunctionUrlConfig": self.create_url,
-                "DeleteFunctionEventInvokeConfig": self.delete_event_invoke,
-                "DeleteFunctionUrlConfig": self.delete_url,
-                "GetFunctionEventInvokeConfig": self.get_event_invoke,
-                "GetFunctionRecursionConfig": self.get_recursion,
-                "GetFunctionUrlConfig": self.get_url,
-                "GetRuntimeManagementConfig": self.get_runtime_management,
-                "ListFunctionEventInvokeConfigs": self.list_event_invoke,
-                "ListFunctionUrlConfigs": self.list_urls,
-                "PutFunctionEventInvokeConfig": self.put_event_invoke,
-                "PutFunctionRecursionConfig": self.put_recursion,
-                "PutRuntimeManagementConfig": self.put_runtime_management,
-                "UpdateFunctionEventInvokeConfig": self.update_event_invoke,
-                "UpdateFunctionUrlConfig": self.update_url,
-            }
-        )
+class FunctionSettings(PlaneOperations):
+    """The operations on settings of functions."""
 
     # Asynchronous invocation
 
+    @answers("PutFunctionEventInvokeConfig")
     def put_event_invoke(self, call: Call) -> Members:
         """Set how events are tried again, and who is told of them."""
         return self._set_event_invoke(call, {})
 
+    @answers("UpdateFunctionEventInvokeConfig")
     def update_event_invoke(self, call: Call) -> Members:
         """Change how events are tried again."""
         reference, function, key = self._event_invoke(call)
@@ -118,6 +90,7 @@ class FunctionSettings:
                 if parts[6] == reference.name:
                     raise invalid("You can't specify the function as a destination for itself.")
 
+    @answers("GetFunctionEventInvokeConfig")
     def get_event_invoke(self, call: Call) -> Members:
         """How events are tried again."""
         reference = reference_of(call)
@@ -127,6 +100,7 @@ class FunctionSettings:
             raise self._no_event_invoke(reference, key)
         return function.event_invoke[key]
 
+    @answers("DeleteFunctionEventInvokeConfig")
     def delete_event_invoke(self, call: Call) -> Members:
         """Try events again as usual."""
         reference = reference_of(call)
@@ -136,6 +110,7 @@ class FunctionSettings:
             raise self._no_event_invoke(reference, key)
         return {}
 
+    @answers("ListFunctionEventInvokeConfigs")
     def list_event_invoke(self, call: Call) -> Members:
         """How events are tried again, for each version or alias."""
         function = self._store.find(reference_of(call))
@@ -156,6 +131,7 @@ class FunctionSettings:
 
     # Addresses
 
+    @answers("CreateFunctionUrlConfig")
     def create_url(self, call: Call) -> Members:
         """Give a function an address."""
         given = call.parameters
@@ -182,10 +158,12 @@ class FunctionSettings:
         function.urls[key] = config
         return {name: config[name] for name in config if name != "LastModifiedTime"}
 
+    @answers("GetFunctionUrlConfig")
     def get_url(self, call: Call) -> Members:
         """A function's address."""
         return self._known_url(call)[2]
 
+    @answers("UpdateFunctionUrlConfig")
     def update_url(self, call: Call) -> Members:
         """Change what holds for an address."""
         _, _, config = self._known_url(call)
@@ -195,12 +173,14 @@ class FunctionSettings:
         config["LastModifiedTime"] = now_text()
         return dict(config)
 
+    @answers("DeleteFunctionUrlConfig")
     def delete_url(self, call: Call) -> Members:
         """Take an address away."""
         reference, function, _ = self._known_url(call)
         del function.urls[reference.qualifier or LATEST]
         return {}
 
+    @answers("ListFunctionUrlConfigs")
     def list_urls(self, call: Call) -> Members:
         """A function's addresses."""
         function = self._store.find(reference_of(call))
@@ -230,15 +210,18 @@ class FunctionSettings:
 
     # Recursion and runtimes
 
+    @answers("PutFunctionRecursionConfig")
     def put_recursion(self, call: Call) -> Members:
         """Allow a function to be part of a loop, or not."""
         self._function(call).recursion = text(call.parameters, "RecursiveLoop")
         return {"RecursiveLoop": call.parameters["RecursiveLoop"]}
 
+    @answers("GetFunctionRecursionConfig")
     def get_recursion(self, call: Call) -> Members:
         """Whether a function may be part of a loop."""
         return {"RecursiveLoop": self._function(call).recursion}
 
+    @answers("PutRuntimeManagementConfig")
     def put_runtime_management(self, call: Call) -> Members:
         """Set when the runtime is replaced by a newer version of it; here it is what is installed."""
         reference, function = self._plane.function(call)
@@ -248,6 +231,7 @@ class FunctionSettings:
         function.runtime_management[reference.qualifier or LATEST] = config
         return config
 
+    @answers("GetRuntimeManagementConfig")
     def get_runtime_management(self, call: Call) -> Members:
         """When the runtime is replaced."""
         reference, function = self._plane.function(call)

@@ -7,59 +7,16 @@ https://docs.aws.amazon.com/lambda/latest/api/API_InvokeWithResponseStream.html
 from __future__ import annotations
 
 import base64
-import binascii
 import json
-from typing import Protocol
 
-from harness.emulator.access.sessions import Actor
 from harness.emulator.door.call import Call
-from harness.emulator.door.errors import AwsError
 from harness.emulator.door.members import Members, blob, optional_text, text
-from harness.emulator.lambda_.invocation import FunctionVersion, Invocation, Outcome
+from harness.emulator.lambda_.invocation import FunctionVersion, Invocation
 from harness.emulator.lambda_.references import reference_of
+from harness.emulator.lambda_.running import FunctionRunner
 from harness.emulator.lambda_.settling import Settling
 from harness.emulator.limits import EVENT_REQUEST
 from harness.emulator.services import Operation
-
-
-class Runner(Protocol):
-    """Who runs functions."""
-
-    def prepare(
-        self,
-        name: str,
-        qualifier: str | None,
-        payload: bytes,
-        region: str,
-        request_id: str,
-        client_context: str | None = None,
-        session: Actor | None = None,
-        queued: bool = False,
-    ) -> tuple[Invocation, FunctionVersion]:
-        """Check an invocation and find its function.
-
-        Args:
-            name: ``FunctionName``: a name, a partial or a whole ARN.
-            qualifier: a version, an alias or ``$LATEST``; None: what the name says.
-            payload: the event, JSON.
-            region: that is called.
-            request_id: that the handler sees.
-            client_context: ``X-Amz-Client-Context``, Base64.
-            session: the role's session that asks; None: the emulator itself.
-            queued: that it can wait, as an asynchronous invocation does.
-        """
-
-    def run(self, function: FunctionVersion, invocation: Invocation) -> Outcome:
-        """Run an invocation and wait for its outcome."""
-
-    def submit(self, function: FunctionVersion, invocation: Invocation, qualifier: str | None) -> None:
-        """Run an invocation that nobody waits for.
-
-        Args:
-            function: the version that runs it.
-            invocation: the event and its request id.
-            qualifier: by which it was asked for; None: ``$LATEST``.
-        """
 
 
 class Invoking:
@@ -70,7 +27,7 @@ class Invoking:
         settling: knows which are still being made.
     """
 
-    def __init__(self, runner: Runner, settling: Settling) -> None:
+    def __init__(self, runner: FunctionRunner, settling: Settling) -> None:
         self._runner = runner
         self._settling = settling
 
@@ -149,56 +106,3 @@ class Invoking:
 def _payload(call: Call, name: str) -> bytes:
     given = call.parameters.get(name)  # a text from EventBridge Scheduler's universal targets
     return given.encode() if isinstance(given, str) else blob(call.parameters, name)
-
-
-def checked_payload(payload: bytes) -> bytes:
-    """An event, ``{}`` where there is none.
-
-    Raises:
-        AwsError: it is no JSON.
-    """
-    if not payload:
-        return b"{}"
-    try:
-        json.loads(payload)
-    except (UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise AwsError(
-            "InvalidRequestContentException",
-            f"Could not parse request body into json: {_in_javas_words(payload, error)}",
-            Type="User",
-        ) from None
-    return payload
-
-
-def _in_javas_words(payload: bytes, error: Exception) -> str:
-    """AWS's front end tells what Jackson, its JSON parser, says."""
-    redacted = "\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: 1, column: "
-    if isinstance(error, UnicodeDecodeError):
-        byte, before = payload[error.start], payload[: error.start].decode("latin-1").strip()
-        if before:
-            return f"Could not parse payload into json: Invalid UTF-8 start byte 0x{byte:x}{redacted}{error.start + 2}]"
-        return (
-            f"Could not parse payload into json: Unexpected character ((CTRL-CHAR, code {byte})): expected a valid "
-            f"value (JSON String, Number, Array, Object or token 'null', 'true' or 'false'){redacted}{error.start + 1}]"
-        )
-    return str(error)
-
-
-def client_context_of(text: str | None) -> str | None:
-    """JSON text out of a request's base64.
-
-    Raises:
-        AwsError: it is none.
-    """
-    if text is None:
-        return None
-    try:
-        decoded = base64.b64decode(text, validate=True).decode()
-        json.loads(decoded)
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        raise AwsError(
-            "InvalidRequestContentException",
-            "Client context must be a valid Base64-encoded JSON object.",
-            Type="User",
-        ) from None
-    return decoded

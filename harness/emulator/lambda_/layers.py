@@ -12,14 +12,13 @@ from pathlib import Path
 
 from harness.emulator.door.call import Call
 from harness.emulator.door.members import Members, number, optional_text, structure, text, texts
-from harness.emulator.lambda_.control_plane import ControlPlane, table
+from harness.emulator.lambda_.control_plane import ControlPlane, PlaneOperations, answers
 from harness.emulator.lambda_.package import unzipped_size
 from harness.emulator.lambda_.paging import page
 from harness.emulator.lambda_.records import Function, Layer, LayerVersion, Policy, now_text
 from harness.emulator.lambda_.references import LATEST
 from harness.emulator.lambda_.refusals import conflict, invalid, not_emulated, not_found, stale_revision, validation
 from harness.emulator.limits import FUNCTION_UNZIPPED
-from harness.emulator.services import Operation
 
 _ARN = re.compile(r"arn:aws[a-zA-Z-]*:lambda:([^:]+):(\d{12}):layer:([a-zA-Z0-9_-]+)(?::(\d+))?")
 _MOST = 5
@@ -108,33 +107,10 @@ def _version(plane: ControlPlane, region: str, account: str, name: str, number: 
     return layer.versions.get(number) if layer is not None and layer.account == account else None
 
 
-class Layers:
-    """The operations on layers.
+class Layers(PlaneOperations):
+    """The operations on layers."""
 
-    Args:
-        plane: the records.
-    """
-
-    def __init__(self, plane: ControlPlane) -> None:
-        self._plane = plane
-        self._store = plane.store
-
-    def operations(self) -> dict[str, Operation]:
-        """By name."""
-        return table(
-            {
-                "AddLayerVersionPermission": self.add_permission,
-                "DeleteLayerVersion": self.delete,
-                "GetLayerVersion": self.get,
-                "GetLayerVersionByArn": self.get_by_arn,
-                "GetLayerVersionPolicy": self.get_policy,
-                "ListLayerVersions": self.list_versions,
-                "ListLayers": self.list_layers,
-                "PublishLayerVersion": self.publish,
-                "RemoveLayerVersionPermission": self.remove_permission,
-            }
-        )
-
+    @answers("PublishLayerVersion")
     def publish(self, call: Call) -> Members:
         """Publish a version."""
         given = call.parameters
@@ -157,6 +133,7 @@ class Layers:
             )
         return self._described(version)
 
+    @answers("GetLayerVersion")
     def get(self, call: Call) -> Members:
         """Describe a version."""
         if number(call.parameters, "VersionNumber") < 1:
@@ -166,6 +143,7 @@ class Layers:
             raise not_found("The resource you requested does not exist.")
         return self._described(version)
 
+    @answers("GetLayerVersionByArn")
     def get_by_arn(self, call: Call) -> Members:
         """Describe a version by its ARN."""
         match = _ARN.fullmatch(text(call.parameters, "Arn"))
@@ -174,6 +152,7 @@ class Layers:
             raise not_found("The resource you requested does not exist.")
         return self._described(version)
 
+    @answers("DeleteLayerVersion")
     def delete(self, call: Call) -> Members:
         """Delete a version; nothing happens where there is none."""
         if number(call.parameters, "VersionNumber") < 1:
@@ -184,12 +163,14 @@ class Layers:
                 layer.versions.pop(number(call.parameters, "VersionNumber"), None)
         return {}
 
+    @answers("ListLayerVersions")
     def list_versions(self, call: Call) -> Members:
         """List a layer's versions, the latest first."""
         layer = self._store.layers.get((call.region, self._name(call)))
         versions = sorted(layer.versions.values(), key=lambda each: -each.version) if layer else []
         return page(call, "LayerVersions", [self._listed(each) for each in versions if _fits(each, call)])
 
+    @answers("ListLayers")
     def list_layers(self, call: Call) -> Members:
         """List layers, each with its latest version."""
         found = []
@@ -200,6 +181,7 @@ class Layers:
                 found.append({"LayerName": name, "LayerArn": layer.arn, "LatestMatchingVersion": self._listed(latest)})
         return page(call, "Layers", found)
 
+    @answers("AddLayerVersionPermission")
     def add_permission(self, call: Call) -> Members:
         """Share a version."""
         given = call.parameters
@@ -230,6 +212,7 @@ class Layers:
             version.policy = Policy([*policy.statements, statement])
             return {"Statement": json.dumps(statement, separators=(",", ":")), "RevisionId": version.policy.revision}
 
+    @answers("RemoveLayerVersionPermission")
     def remove_permission(self, call: Call) -> Members:
         """Share a version no longer."""
         arn, version = self._find(call)
@@ -245,6 +228,7 @@ class Layers:
             version.policy = Policy(left) if left else None
         return {}
 
+    @answers("GetLayerVersionPolicy")
     def get_policy(self, call: Call) -> Members:
         """With whom a version is shared."""
         arn, version = self._find(call)

@@ -20,7 +20,7 @@ from harness.emulator.door.trace import MOST, current, next_trace, traced
 from harness.emulator.lambda_.asynchronous import AsynchronousInvocations, EventSettings, NoConcurrency
 from harness.emulator.lambda_.fleet import Fleet, throttled
 from harness.emulator.lambda_.invocation import FunctionVersion, Invocation, Outcome
-from harness.emulator.lambda_.invoking import checked_payload, client_context_of
+from harness.emulator.lambda_.payloads import checked_payload, client_context_of
 from harness.emulator.lambda_.policies import policies_about
 from harness.emulator.lambda_.records import Function, Store
 from harness.emulator.lambda_.references import LATEST, Reference, reference_of

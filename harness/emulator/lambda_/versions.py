@@ -13,7 +13,7 @@ from harness.emulator.door.call import Call
 from harness.emulator.door.errors import AwsError
 from harness.emulator.door.members import Members, optional_decimal, optional_text, structure, text
 from harness.emulator.lambda_.configuration import listed
-from harness.emulator.lambda_.control_plane import ControlPlane, table
+from harness.emulator.lambda_.control_plane import PlaneOperations, answers
 from harness.emulator.lambda_.paging import page
 from harness.emulator.lambda_.records import Configuration, Function, new_revision
 from harness.emulator.lambda_.references import LATEST, Reference, reference_of
@@ -26,7 +26,6 @@ from harness.emulator.lambda_.refusals import (
     stale_revision,
     validation,
 )
-from harness.emulator.services import Operation
 
 _REVISIONS = "GetFunction/GetAlias"
 
@@ -56,31 +55,10 @@ def publish(function: Function, description: str | None = None) -> tuple[Configu
     return made, True
 
 
-class Versions:
-    """The operations on versions and aliases.
+class Versions(PlaneOperations):
+    """The operations on versions and aliases."""
 
-    Args:
-        plane: the records.
-    """
-
-    def __init__(self, plane: ControlPlane) -> None:
-        self._plane = plane
-        self._store = plane.store
-
-    def operations(self) -> dict[str, Operation]:
-        """By name."""
-        return table(
-            {
-                "CreateAlias": self.create_alias,
-                "DeleteAlias": self.delete_alias,
-                "GetAlias": self.get_alias,
-                "ListAliases": self.list_aliases,
-                "ListVersionsByFunction": self.list_versions,
-                "PublishVersion": self.publish_version,
-                "UpdateAlias": self.update_alias,
-            }
-        )
-
+    @answers("PublishVersion")
     def publish_version(self, call: Call) -> Members:
         """Publish ``$LATEST``."""
         reference, function = self._function(call)
@@ -97,6 +75,7 @@ class Versions:
             made, _ = publish(function, optional_text(given, "Description"))
             return dict(made)
 
+    @answers("ListVersionsByFunction")
     def list_versions(self, call: Call) -> Members:
         """List the versions, ``$LATEST`` first."""
         _, function = self._function(call)
@@ -106,6 +85,7 @@ class Versions:
         ]
         return page(call, "Versions", found)
 
+    @answers("CreateAlias")
     def create_alias(self, call: Call) -> Members:
         """Name a version."""
         given = call.parameters
@@ -129,6 +109,7 @@ class Versions:
             function.aliases[name] = alias
             return dict(alias)
 
+    @answers("UpdateAlias")
     def update_alias(self, call: Call) -> Members:
         """Have an alias name another version."""
         given = call.parameters
@@ -157,6 +138,7 @@ class Versions:
                 self._plane.provisioned(function)
             return dict(changed)
 
+    @answers("GetAlias")
     def get_alias(self, call: Call) -> Members:
         """Describe an alias."""
         _, function = self._function(call)
@@ -165,6 +147,7 @@ class Versions:
             raise alias_not_found(f"{function.arn}:{name}")
         return dict(function.aliases[name])
 
+    @answers("DeleteAlias")
     def delete_alias(self, call: Call) -> Members:
         """Take a version's name away; nothing happens where there is no such alias."""
         _, function = self._function(call)
@@ -177,6 +160,7 @@ class Versions:
                     self._plane.provisioned(function)
         return {}
 
+    @answers("ListAliases")
     def list_aliases(self, call: Call) -> Members:
         """List the aliases, those of one version where it is named."""
         _, function = self._function(call)

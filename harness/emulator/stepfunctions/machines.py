@@ -48,10 +48,7 @@ class Machines:
         logs: ExecutionLogs,
         now: Callable[[], float],
     ) -> None:
-        self._store = store
-        self._definitions = definitions
-        self._checks = checks
-        self._logs = logs
+        self._store, self._definitions, self._checks, self._logs = store, definitions, checks, logs
         self._now = now
         self.lock = threading.RLock()
         self._machines = {arn: machine_from(record) for arn, record in store.resources("machine")}

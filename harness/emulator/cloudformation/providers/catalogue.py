@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/introduct
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from harness.emulator.cloudformation.providers import (
     code_deploy,
@@ -18,7 +19,14 @@ from harness.emulator.cloudformation.providers import (
 )
 from harness.emulator.cloudformation.providers.base import Provider
 from harness.emulator.cloudformation.providers.custom import NestedStack, Nothing
-from harness.emulator.cloudformation.providers.declared import Declared
+from harness.emulator.cloudformation.providers.declared import Declared, called
+
+
+def _registered(service: str, noun: str, arn: str, name: Mapping[str, Any]) -> Declared:
+    """A definition of which there are revisions: registered, known by its ARN, deregistered."""
+    by, known = {f"{noun[0].lower()}{noun[1:]}": "{id}"}, {f"{noun}Arn": arn}
+    return Declared(service, f"Register{noun}", arn, f"Deregister{noun}", by, **name, attributes=known)
+
 
 _LOGS: dict[str, Provider] = {
     "AWS::Logs::LogGroup": Declared(
@@ -27,48 +35,34 @@ _LOGS: dict[str, Provider] = {
         "{logGroupName}",
         "DeleteLogGroup",
         {"logGroupName": "{id}"},
-        name="LogGroupName",
-        named="logGroupName",
-        longest=512,
+        **called("LogGroupName", "logGroupName", 512),
         attributes={"Arn": "arn:aws:logs:{region}:{account}:log-group:{id}:*"},
         afterwards={"PutRetentionPolicy": ("RetentionInDays",)},
         undone={"RetentionInDays": "DeleteRetentionPolicy"},
         tagged=("TagResource", {"resourceArn": "arn:aws:logs:{region}:{account}:log-group:{id}"}),
     ),
-    "AWS::Logs::LogStream": Declared(
+    "AWS::Logs::LogStream": Declared.made(
         "logs",
-        "CreateLogStream",
+        "LogStream",
         "{logStreamName}",
-        "DeleteLogStream",
         {"logGroupName": "{logGroupName}", "logStreamName": "{id}"},
-        name="LogStreamName",
-        named="logStreamName",
-        longest=512,
+        **called("LogStreamName", "logStreamName", 512),
     ),
-    "AWS::Logs::MetricFilter": Declared(
-        "logs",
-        "PutMetricFilter",
-        "{filterName}",
-        "DeleteMetricFilter",
-        {"logGroupName": "{logGroupName}", "filterName": "{id}"},
-        "PutMetricFilter",
-        name="FilterName",
-        named="filterName",
-        longest=512,
-        fixed=frozenset({"LogGroupName"}),
-    ),
-    "AWS::Logs::SubscriptionFilter": Declared(
-        "logs",
-        "PutSubscriptionFilter",
-        "{filterName}",
-        "DeleteSubscriptionFilter",
-        {"logGroupName": "{logGroupName}", "filterName": "{id}"},
-        "PutSubscriptionFilter",
-        name="FilterName",
-        named="filterName",
-        longest=512,
-        fixed=frozenset({"LogGroupName"}),
-    ),
+    **{
+        f"AWS::Logs::{noun}": Declared(
+            "logs",
+            f"Put{noun}",
+            "{filterName}",
+            f"Delete{noun}",
+            {"logGroupName": "{logGroupName}", "filterName": "{id}"},
+            f"Put{noun}",
+            name="FilterName",
+            named="filterName",
+            longest=512,
+            fixed=frozenset({"LogGroupName"}),
+        )
+        for noun in ("MetricFilter", "SubscriptionFilter")
+    },
     "AWS::Logs::ResourcePolicy": Declared(
         "logs",
         "PutResourcePolicy",
@@ -76,25 +70,22 @@ _LOGS: dict[str, Provider] = {
         "DeleteResourcePolicy",
         {"policyName": "{id}"},
         "PutResourcePolicy",
-        name="PolicyName",
-        named="policyName",
+        **called("PolicyName", "policyName"),
     ),
 }
 _EVENTS: dict[str, Provider] = {
-    "AWS::Events::EventBus": Declared(
+    "AWS::Events::EventBus": Declared.made(
         "events",
-        "CreateEventBus",
+        "EventBus",
         "{Name}",
-        "DeleteEventBus",
         {"Name": "{id}"},
         name="Name",
         attributes={"Arn": "{EventBusArn}", "Name": "{Name}"},
     ),
-    "AWS::Events::Archive": Declared(
+    "AWS::Events::Archive": Declared.made(
         "events",
-        "CreateArchive",
+        "Archive",
         "{ArchiveName}",
-        "DeleteArchive",
         {"ArchiveName": "{id}"},
         "UpdateArchive",
         name="ArchiveName",
@@ -103,11 +94,10 @@ _EVENTS: dict[str, Provider] = {
         renamed={"SourceArn": "EventSourceArn"},
         fixed=frozenset({"SourceArn"}),
     ),
-    "AWS::Events::Connection": Declared(
+    "AWS::Events::Connection": Declared.made(
         "events",
-        "CreateConnection",
+        "Connection",
         "{Name}",
-        "DeleteConnection",
         {"Name": "{id}"},
         "UpdateConnection",
         name="Name",
@@ -116,41 +106,32 @@ _EVENTS: dict[str, Provider] = {
             "SecretArn": "arn:aws:secretsmanager:{region}:{account}:secret:events!{id}",
         },
     ),
-    "AWS::Events::ApiDestination": Declared(
+    "AWS::Events::ApiDestination": Declared.made(
         "events",
-        "CreateApiDestination",
+        "ApiDestination",
         "{Name}",
-        "DeleteApiDestination",
         {"Name": "{id}"},
         "UpdateApiDestination",
         name="Name",
         attributes={"Arn": "{ApiDestinationArn}"},
     ),
-    "AWS::Scheduler::Schedule": Declared(
+    "AWS::Scheduler::Schedule": Declared.made(
         "scheduler",
-        "CreateSchedule",
+        "Schedule",
         "{Name}",
-        "DeleteSchedule",
         {"Name": "{id}", "GroupName": "{GroupName}"},
         "UpdateSchedule",
         name="Name",
         attributes={"Arn": "{ScheduleArn}"},
         fixed=frozenset({"GroupName"}),
     ),
-    "AWS::Scheduler::ScheduleGroup": Declared(
-        "scheduler",
-        "CreateScheduleGroup",
-        "{Name}",
-        "DeleteScheduleGroup",
-        {"Name": "{id}"},
-        name="Name",
-        attributes={"Arn": "{ScheduleGroupArn}"},
+    "AWS::Scheduler::ScheduleGroup": Declared.made(
+        "scheduler", "ScheduleGroup", "{Name}", {"Name": "{id}"}, name="Name", attributes={"Arn": "{ScheduleGroupArn}"}
     ),
-    "AWS::Pipes::Pipe": Declared(
+    "AWS::Pipes::Pipe": Declared.made(
         "pipes",
-        "CreatePipe",
+        "Pipe",
         "{Name}",
-        "DeletePipe",
         {"Name": "{id}"},
         "UpdatePipe",
         name="Name",
@@ -158,6 +139,26 @@ _EVENTS: dict[str, Provider] = {
         fixed=frozenset({"Source"}),
     ),
 }
+
+
+def _database(noun: str, told: Mapping[str, str], renamed: Mapping[str, str] | None = None) -> Declared:
+    """A cluster or an instance of RDS, known by its ``NounIdentifier``; *told*: its attributes beside the ARN."""
+    key = f"{noun}Identifier"
+    arn = {f"{noun}Arn": f"{{{noun}.{noun}Arn}}"}
+    return Declared.made(
+        "rds",
+        noun,
+        f"{{{key}}}",
+        {key: "{id}"},
+        name=key,
+        longest=63,
+        lower=True,
+        removing={"SkipFinalSnapshot": True},
+        attributes={**arn, **told},
+        renamed=renamed or {},
+    )
+
+
 _KEPT: dict[str, Provider] = {
     "AWS::SSM::Parameter": Declared(
         "ssm",
@@ -186,14 +187,8 @@ _KEPT: dict[str, Provider] = {
         ignore=frozenset({"EnableKeyRotation", "PendingWindowInDays", "RotationPeriodInDays", "Enabled"}),
         afterwards={"PutKeyPolicy": ("Policy",)},
     ),
-    "AWS::KMS::Alias": Declared(
-        "kms",
-        "CreateAlias",
-        "{AliasName}",
-        "DeleteAlias",
-        {"AliasName": "{id}"},
-        "UpdateAlias",
-        fixed=frozenset({"AliasName"}),
+    "AWS::KMS::Alias": Declared.made(
+        "kms", "Alias", "{AliasName}", {"AliasName": "{id}"}, "UpdateAlias", fixed=frozenset({"AliasName"})
     ),
     "AWS::CloudWatch::Alarm": Declared(
         "cloudwatch",
@@ -233,34 +228,27 @@ _KEPT: dict[str, Provider] = {
         "{repositoryName}",
         "DeleteRepository",
         {"repositoryName": "{id}"},
-        name="RepositoryName",
-        named="repositoryName",
+        **called("RepositoryName", "repositoryName"),
         lower=True,
         attributes={"Arn": "{repository.repositoryArn}", "RepositoryUri": "{repository.repositoryUri}"},
         afterwards={"SetRepositoryPolicy": ("RepositoryPolicyText",), "PutLifecyclePolicy": ("LifecyclePolicy",)},
         renamed={"RepositoryPolicyText": "policyText"},
         ignore=frozenset({"EmptyOnDelete"}),
     ),
-    "AWS::Kinesis::Stream": Declared(
+    "AWS::Kinesis::Stream": Declared.made(
         "kinesis",
-        "CreateStream",
+        "Stream",
         "{StreamName}",
-        "DeleteStream",
         {"StreamName": "{id}"},
-        name="Name",
-        named="StreamName",
-        longest=128,
+        **called("Name", "StreamName", 128),
         attributes={"Arn": "arn:aws:kinesis:{region}:{account}:stream/{id}"},
     ),
-    "AWS::Cognito::UserPool": Declared(
+    "AWS::Cognito::UserPool": Declared.made(
         "cognito-idp",
-        "CreateUserPool",
+        "UserPool",
         "{UserPool.Id}",
-        "DeleteUserPool",
         {"UserPoolId": "{id}"},
-        name="UserPoolName",
-        named="PoolName",
-        longest=128,
+        **called("UserPoolName", "PoolName", 128),
         attributes={
             "Arn": "{UserPool.Arn}",
             "UserPoolId": "{UserPool.Id}",
@@ -268,29 +256,22 @@ _KEPT: dict[str, Provider] = {
             "ProviderURL": "https://cognito-idp.{region}.amazonaws.com/{UserPool.Id}",
         },
     ),
-    "AWS::Cognito::UserPoolClient": Declared(
+    "AWS::Cognito::UserPoolClient": Declared.made(
         "cognito-idp",
-        "CreateUserPoolClient",
+        "UserPoolClient",
         "{UserPoolClient.ClientId}",
-        "DeleteUserPoolClient",
         {"UserPoolId": "{UserPoolId}", "ClientId": "{id}"},
         name="ClientName",
         longest=128,
         attributes={"ClientId": "{UserPoolClient.ClientId}", "ClientSecret": "{UserPoolClient.ClientSecret}"},
     ),
-    "AWS::Glue::Database": Declared(
-        "glue",
-        "CreateDatabase",
-        "{DatabaseInput.Name}",
-        "DeleteDatabase",
-        {"Name": "{id}"},
-        ignore=frozenset({"CatalogId"}),
+    "AWS::Glue::Database": Declared.made(
+        "glue", "Database", "{DatabaseInput.Name}", {"Name": "{id}"}, ignore=frozenset({"CatalogId"})
     ),
-    "AWS::Glue::Table": Declared(
+    "AWS::Glue::Table": Declared.made(
         "glue",
-        "CreateTable",
+        "Table",
         "{TableInput.Name}",
-        "DeleteTable",
         {"DatabaseName": "{DatabaseName}", "Name": "{id}"},
         ignore=frozenset({"CatalogId"}),
     ),
@@ -300,41 +281,37 @@ _KEPT: dict[str, Provider] = {
     "AWS::Glue::Job": Declared(
         "glue", "CreateJob", "{Name}", "DeleteJob", {"JobName": "{id}"}, name="Name", longest=255
     ),
-    "AWS::Athena::WorkGroup": Declared(
+    "AWS::Athena::WorkGroup": Declared.made(
         "athena",
-        "CreateWorkGroup",
+        "WorkGroup",
         "{Name}",
-        "DeleteWorkGroup",
         {"WorkGroup": "{id}"},
         name="Name",
         longest=128,
         renamed={"WorkGroupConfiguration": "Configuration"},
         ignore=frozenset({"RecursiveDeleteOption", "State"}),
     ),
-    "AWS::Athena::NamedQuery": Declared(
+    "AWS::Athena::NamedQuery": Declared.made(
         "athena",
-        "CreateNamedQuery",
+        "NamedQuery",
         "{NamedQueryId}",
-        "DeleteNamedQuery",
         {"NamedQueryId": "{id}"},
         name="Name",
         attributes={"NamedQueryId": "{NamedQueryId}"},
     ),
-    "AWS::SageMaker::Model": Declared(
+    "AWS::SageMaker::Model": Declared.made(
         "sagemaker",
-        "CreateModel",
+        "Model",
         "{ModelArn}",
-        "DeleteModel",
         {"ModelName": "{ModelName}"},
         name="ModelName",
         longest=63,
         attributes={"ModelName": "{ModelName}"},
     ),
-    "AWS::SageMaker::EndpointConfig": Declared(
+    "AWS::SageMaker::EndpointConfig": Declared.made(
         "sagemaker",
-        "CreateEndpointConfig",
+        "EndpointConfig",
         "{EndpointConfigArn}",
-        "DeleteEndpointConfig",
         {"EndpointConfigName": "{EndpointConfigName}"},
         name="EndpointConfigName",
         longest=63,
@@ -361,35 +338,17 @@ _KEPT: dict[str, Provider] = {
         name="DBSubnetGroupName",
         lower=True,
     ),
-    "AWS::RDS::DBCluster": Declared(
-        "rds",
-        "CreateDBCluster",
-        "{DBClusterIdentifier}",
-        "DeleteDBCluster",
-        {"DBClusterIdentifier": "{id}"},
-        name="DBClusterIdentifier",
-        longest=63,
-        lower=True,
-        removing={"SkipFinalSnapshot": True},
-        attributes={
-            "DBClusterArn": "{DBCluster.DBClusterArn}",
+    "AWS::RDS::DBCluster": _database(
+        "DBCluster",
+        {
             "Endpoint.Address": "{DBCluster.Endpoint}",
             "Endpoint.Port": "{DBCluster.Port}",
             "ReadEndpoint.Address": "{DBCluster.ReaderEndpoint}",
         },
     ),
-    "AWS::RDS::DBInstance": Declared(
-        "rds",
-        "CreateDBInstance",
-        "{DBInstanceIdentifier}",
-        "DeleteDBInstance",
-        {"DBInstanceIdentifier": "{id}"},
-        name="DBInstanceIdentifier",
-        longest=63,
-        lower=True,
-        removing={"SkipFinalSnapshot": True},
-        attributes={
-            "DBInstanceArn": "{DBInstance.DBInstanceArn}",
+    "AWS::RDS::DBInstance": _database(
+        "DBInstance",
+        {
             "Endpoint.Address": "{DBInstance.Endpoint.Address}",
             "Endpoint.Port": "{DBInstance.Endpoint.Port}",
         },
@@ -421,13 +380,7 @@ _KEPT: dict[str, Provider] = {
         },
     ),
     "AWS::OpenSearchServerless::SecurityPolicy": Declared(
-        "opensearchserverless",
-        "CreateSecurityPolicy",
-        "{name}",
-        name="Name",
-        named="name",
-        longest=32,
-        lower=True,
+        "opensearchserverless", "CreateSecurityPolicy", "{name}", name="Name", named="name", longest=32, lower=True
     ),
     "AWS::OpenSearchServerless::Collection": Declared(
         "opensearchserverless",
@@ -435,9 +388,7 @@ _KEPT: dict[str, Provider] = {
         "{createCollectionDetail.id}",
         "DeleteCollection",
         {"id": "{id}"},
-        name="Name",
-        named="name",
-        longest=32,
+        **called("Name", "name", 32),
         lower=True,
         attributes={
             "Arn": "{createCollectionDetail.arn}",
@@ -451,9 +402,7 @@ _KEPT: dict[str, Provider] = {
         "CreateComputeEnvironment",
         "{computeEnvironmentArn}",
         None,
-        name="ComputeEnvironmentName",
-        named="computeEnvironmentName",
-        longest=128,
+        **called("ComputeEnvironmentName", "computeEnvironmentName", 128),
         attributes={"ComputeEnvironmentArn": "{computeEnvironmentArn}"},
         ignore=frozenset({"ReplaceComputeEnvironment"}),
         roles=frozenset({"ServiceRole"}),
@@ -467,9 +416,7 @@ _KEPT: dict[str, Provider] = {
         "CreateJobQueue",
         "{jobQueueArn}",
         None,
-        name="JobQueueName",
-        named="jobQueueName",
-        longest=128,
+        **called("JobQueueName", "jobQueueName", 128),
         attributes={"JobQueueArn": "{jobQueueArn}"},
         always={"state": "ENABLED"},
         removed_in_turn=(
@@ -477,38 +424,19 @@ _KEPT: dict[str, Provider] = {
             ("DeleteJobQueue", {"jobQueue": "{id}"}),
         ),
     ),
-    "AWS::Batch::JobDefinition": Declared(
-        "batch",
-        "RegisterJobDefinition",
-        "{jobDefinitionArn}",
-        "DeregisterJobDefinition",
-        {"jobDefinition": "{id}"},
-        name="JobDefinitionName",
-        named="jobDefinitionName",
-        longest=128,
-        attributes={"JobDefinitionArn": "{jobDefinitionArn}"},
+    "AWS::Batch::JobDefinition": _registered(
+        "batch", "JobDefinition", "{jobDefinitionArn}", called("JobDefinitionName", "jobDefinitionName", 128)
     ),
-    "AWS::ECS::Cluster": Declared(
+    "AWS::ECS::Cluster": Declared.made(
         "ecs",
-        "CreateCluster",
+        "Cluster",
         "{clusterName}",
-        "DeleteCluster",
         {"cluster": "{id}"},
-        name="ClusterName",
-        named="clusterName",
-        longest=255,
+        **called("ClusterName", "clusterName", 255),
         attributes={"Arn": "{cluster.clusterArn}"},
     ),
-    "AWS::ECS::TaskDefinition": Declared(
-        "ecs",
-        "RegisterTaskDefinition",
-        "{taskDefinition.taskDefinitionArn}",
-        "DeregisterTaskDefinition",
-        {"taskDefinition": "{id}"},
-        name="Family",
-        named="family",
-        longest=255,
-        attributes={"TaskDefinitionArn": "{taskDefinition.taskDefinitionArn}"},
+    "AWS::ECS::TaskDefinition": _registered(
+        "ecs", "TaskDefinition", "{taskDefinition.taskDefinitionArn}", called("Family", "family", 255)
     ),
     "AWS::ECS::Service": Declared(
         "ecs",
@@ -516,19 +444,25 @@ _KEPT: dict[str, Provider] = {
         "{service.serviceArn}",
         "DeleteService",
         {"cluster": "{cluster}", "service": "{id}"},
-        name="ServiceName",
-        named="serviceName",
-        longest=255,
+        **called("ServiceName", "serviceName", 255),
         attributes={"Name": "{service.serviceName}", "ServiceArn": "{service.serviceArn}"},
         removing={"force": True},
     ),
 }
+
+
+def _ec2(noun: str, attribute: str = "") -> Declared:
+    """A resource of EC2 that is made as ``CreateNoun`` says, and known by its ``NounId``."""
+    key = f"{noun}Id"
+    attributes = {attribute or key: "{id}"}
+    return Declared("ec2", f"Create{noun}", f"{{{noun}.{key}}}", f"Delete{noun}", {key: "{id}"}, attributes=attributes)
+
+
 _EC2: dict[str, Provider] = {
-    "AWS::EC2::VPC": Declared(
+    "AWS::EC2::VPC": Declared.made(
         "ec2",
-        "CreateVpc",
+        "Vpc",
         "{Vpc.VpcId}",
-        "DeleteVpc",
         {"VpcId": "{id}"},
         attributes={
             "VpcId": "{id}",
@@ -538,11 +472,10 @@ _EC2: dict[str, Provider] = {
         },
         ignore=frozenset({"EnableDnsHostnames", "EnableDnsSupport"}),
     ),
-    "AWS::EC2::Subnet": Declared(
+    "AWS::EC2::Subnet": Declared.made(
         "ec2",
-        "CreateSubnet",
+        "Subnet",
         "{Subnet.SubnetId}",
-        "DeleteSubnet",
         {"SubnetId": "{id}"},
         attributes={
             "SubnetId": "{id}",
@@ -552,14 +485,7 @@ _EC2: dict[str, Provider] = {
         },
         ignore=frozenset({"MapPublicIpOnLaunch"}),
     ),
-    "AWS::EC2::InternetGateway": Declared(
-        "ec2",
-        "CreateInternetGateway",
-        "{InternetGateway.InternetGatewayId}",
-        "DeleteInternetGateway",
-        {"InternetGatewayId": "{id}"},
-        attributes={"InternetGatewayId": "{id}"},
-    ),
+    "AWS::EC2::InternetGateway": _ec2("InternetGateway"),
     "AWS::EC2::VPCGatewayAttachment": Declared(
         "ec2",
         "AttachInternetGateway",
@@ -568,19 +494,11 @@ _EC2: dict[str, Provider] = {
         {"InternetGatewayId": "{InternetGatewayId}", "VpcId": "{VpcId}"},
         attributes={"AttachmentType": "IGW"},
     ),
-    "AWS::EC2::RouteTable": Declared(
+    "AWS::EC2::RouteTable": _ec2("RouteTable"),
+    "AWS::EC2::Route": Declared.made(
         "ec2",
-        "CreateRouteTable",
-        "{RouteTable.RouteTableId}",
-        "DeleteRouteTable",
-        {"RouteTableId": "{id}"},
-        attributes={"RouteTableId": "{id}"},
-    ),
-    "AWS::EC2::Route": Declared(
-        "ec2",
-        "CreateRoute",
+        "Route",
         "{RouteTableId}|{DestinationCidrBlock}",
-        "DeleteRoute",
         {"RouteTableId": "{RouteTableId}", "DestinationCidrBlock": "{DestinationCidrBlock}"},
         attributes={"CidrBlock": "{DestinationCidrBlock}"},
     ),
@@ -600,19 +518,11 @@ _EC2: dict[str, Provider] = {
         {"AllocationId": "{AllocationId}"},
         attributes={"AllocationId": "{AllocationId}", "PublicIp": "{PublicIp}"},
     ),
-    "AWS::EC2::NatGateway": Declared(
+    "AWS::EC2::NatGateway": _ec2("NatGateway"),
+    "AWS::EC2::SecurityGroup": Declared.made(
         "ec2",
-        "CreateNatGateway",
-        "{NatGateway.NatGatewayId}",
-        "DeleteNatGateway",
-        {"NatGatewayId": "{id}"},
-        attributes={"NatGatewayId": "{id}"},
-    ),
-    "AWS::EC2::SecurityGroup": Declared(
-        "ec2",
-        "CreateSecurityGroup",
+        "SecurityGroup",
         "{GroupId}",
-        "DeleteSecurityGroup",
         {"GroupId": "{id}"},
         name="GroupName",
         longest=255,
@@ -641,38 +551,28 @@ _EC2: dict[str, Provider] = {
         {"VpcEndpointIds": "{id}"},
         attributes={"Id": "{id}"},
     ),
-    "AWS::EC2::NetworkAcl": Declared(
+    "AWS::EC2::NetworkAcl": _ec2("NetworkAcl", "Id"),
+    "AWS::EC2::NetworkAclEntry": Declared.made(
         "ec2",
-        "CreateNetworkAcl",
-        "{NetworkAcl.NetworkAclId}",
-        "DeleteNetworkAcl",
-        {"NetworkAclId": "{id}"},
-        attributes={"Id": "{id}"},
-    ),
-    "AWS::EC2::NetworkAclEntry": Declared(
-        "ec2",
-        "CreateNetworkAclEntry",
+        "NetworkAclEntry",
         "{stack}-{logical}",
-        "DeleteNetworkAclEntry",
         {"NetworkAclId": "{NetworkAclId}", "RuleNumber": "{RuleNumber}", "Egress": "{Egress}"},
         always={"Egress": False},
         renamed={"Icmp": "IcmpTypeCode"},
     ),
     "AWS::EC2::SubnetNetworkAclAssociation": Nothing(),
-    "AWS::EC2::FlowLog": Declared(
+    "AWS::EC2::FlowLog": Declared.made(
         "ec2",
-        "CreateFlowLogs",
+        "FlowLogs",
         "{FlowLogIds.0}",
-        "DeleteFlowLogs",
         {"FlowLogIds": "{id}"},
         attributes={"Id": "{id}"},
         renamed={"ResourceId": "ResourceIds"},
     ),
-    "AWS::ElasticLoadBalancingV2::LoadBalancer": Declared(
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": Declared.made(
         "elbv2",
-        "CreateLoadBalancer",
+        "LoadBalancer",
         "{LoadBalancers.0.LoadBalancerArn}",
-        "DeleteLoadBalancer",
         {"LoadBalancerArn": "{id}"},
         name="Name",
         longest=32,
@@ -685,24 +585,18 @@ _EC2: dict[str, Provider] = {
         },
         ignore=frozenset({"LoadBalancerAttributes"}),
     ),
-    "AWS::ElasticLoadBalancingV2::TargetGroup": Declared(
+    "AWS::ElasticLoadBalancingV2::TargetGroup": Declared.made(
         "elbv2",
-        "CreateTargetGroup",
+        "TargetGroup",
         "{TargetGroups.0.TargetGroupArn}",
-        "DeleteTargetGroup",
         {"TargetGroupArn": "{id}"},
         name="Name",
         longest=32,
         attributes={"TargetGroupArn": "{id}", "TargetGroupName": "{Name}"},
         ignore=frozenset({"TargetGroupAttributes", "Targets"}),
     ),
-    "AWS::ElasticLoadBalancingV2::Listener": Declared(
-        "elbv2",
-        "CreateListener",
-        "{Listeners.0.ListenerArn}",
-        "DeleteListener",
-        {"ListenerArn": "{id}"},
-        attributes={"ListenerArn": "{id}"},
+    "AWS::ElasticLoadBalancingV2::Listener": Declared.made(
+        "elbv2", "Listener", "{Listeners.0.ListenerArn}", {"ListenerArn": "{id}"}, attributes={"ListenerArn": "{id}"}
     ),
 }
 _PLAIN: dict[str, Provider] = {

@@ -16,6 +16,17 @@ _FIELD = re.compile(r"\{([\w.]+)\}")
 _FIRST_LOOK, _SLOWEST_LOOK = 0.01, 0.5
 
 
+def called(name: str, named: str, longest: int = 64) -> dict[str, Any]:
+    """The arguments of a type whose name is made up where it is not given.
+
+    Args:
+        name: the property with the name.
+        named: how operations call it.
+        longest: characters, at most.
+    """
+    return {"name": name, "named": named, "longest": longest}
+
+
 @dataclass(frozen=True)
 class Declared(Provider):
     """A type whose properties are the parameters of an operation.
@@ -74,6 +85,22 @@ class Declared(Provider):
     roles: frozenset[str] = frozenset()
     tagged: tuple[str, Mapping[str, str]] | None = None
     awaited: tuple[str, str, tuple[str, ...], tuple[str, ...], str] | None = None
+
+    @classmethod
+    def made(
+        cls, service: str, noun: str, physical_id: str, by: Mapping[str, str], change: str | None = None, **more: Any
+    ) -> Declared:
+        """A type that ``CreateNoun`` makes and ``DeleteNoun`` removes.
+
+        Args:
+            service: boto3's name of the service.
+            noun: what both operations' names end with.
+            physical_id: of what was made.
+            by: the parameters of both operations that tell which.
+            change: the operation that changes one; None: another is made.
+            more: any other attribute.
+        """
+        return cls(service, f"Create{noun}", physical_id, f"Delete{noun}", by, change, **more)
 
     def create(self, work: Work) -> Made:
         """Make the resource."""

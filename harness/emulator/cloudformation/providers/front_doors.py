@@ -13,7 +13,7 @@ from harness.emulator.cloudformation.documents import parse
 from harness.emulator.cloudformation.expressions import text_of
 from harness.emulator.cloudformation.providers.base import Made, Provider, Work, gone_is_fine, required
 from harness.emulator.cloudformation.providers.custom import Nothing
-from harness.emulator.cloudformation.providers.declared import Declared
+from harness.emulator.cloudformation.providers.declared import Declared, called
 from harness.emulator.cloudformation.shapes import fit
 
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "x-amazon-apigateway-any-method"})
@@ -242,31 +242,39 @@ class RestStage(Declared):
 
 _V2 = {"ApiId": "{ApiId}"}
 
+
+def _of_rest_api(noun: str) -> Declared:
+    """Something of a REST API, known by the id that is answered."""
+    ids = {"restApiId": "{restApiId}", f"{noun[0].lower()}{noun[1:]}Id": "{id}"}
+    known = {f"{noun}Id": "{id}"}
+    return Declared("apigateway", f"Create{noun}", "{out.id}", f"Delete{noun}", ids, attributes=known)
+
+
+def _of_api(noun: str, update: str | None = None, fixed: frozenset[str] = frozenset()) -> Declared:
+    """Something of an HTTP or WebSocket API, known by its ``NounId``."""
+    known = {f"{noun}Id": "{id}"}
+    made = f"{{{noun}Id}}"
+    return Declared(
+        "apigatewayv2", f"Create{noun}", made, f"Delete{noun}", {**_V2, **known}, update, attributes=known, fixed=fixed
+    )
+
+
 PROVIDERS: dict[str, Provider] = {
     "AWS::ApiGateway::RestApi": RestApi(),
     "AWS::ApiGateway::Method": Method(),
-    "AWS::ApiGateway::Resource": Declared(
+    "AWS::ApiGateway::Resource": _of_rest_api("Resource"),
+    "AWS::ApiGateway::Deployment": Deployment.made(
         "apigateway",
-        "CreateResource",
+        "Deployment",
         "{out.id}",
-        "DeleteResource",
-        {"restApiId": "{restApiId}", "resourceId": "{id}"},
-        attributes={"ResourceId": "{id}"},
-    ),
-    "AWS::ApiGateway::Deployment": Deployment(
-        "apigateway",
-        "CreateDeployment",
-        "{out.id}",
-        "DeleteDeployment",
         {"restApiId": "{restApiId}", "deploymentId": "{id}"},
         attributes={"DeploymentId": "{id}"},
         ignore=frozenset({"StageDescription", "DeploymentCanarySettings"}),
     ),
-    "AWS::ApiGateway::Stage": RestStage(
+    "AWS::ApiGateway::Stage": RestStage.made(
         "apigateway",
-        "CreateStage",
+        "Stage",
         "{stageName}",
-        "DeleteStage",
         {"restApiId": "{restApiId}", "stageName": "{stageName}"},
         ignore=frozenset({"MethodSettings", "AccessLogSetting"}),
     ),
@@ -277,32 +285,16 @@ PROVIDERS: dict[str, Provider] = {
         attributes={"Id": "{id}"},
         ignore=frozenset({"CloudWatchRoleArn"}),
     ),
-    "AWS::ApiGateway::Model": Declared(
+    "AWS::ApiGateway::Model": Declared.made(
         "apigateway",
-        "CreateModel",
+        "Model",
         "{name}",
-        "DeleteModel",
         {"restApiId": "{restApiId}", "modelName": "{id}"},
-        name="Name",
-        named="name",
+        **called("Name", "name"),
         always={"contentType": "application/json"},
     ),
-    "AWS::ApiGateway::RequestValidator": Declared(
-        "apigateway",
-        "CreateRequestValidator",
-        "{out.id}",
-        "DeleteRequestValidator",
-        {"restApiId": "{restApiId}", "requestValidatorId": "{id}"},
-        attributes={"RequestValidatorId": "{id}"},
-    ),
-    "AWS::ApiGateway::Authorizer": Declared(
-        "apigateway",
-        "CreateAuthorizer",
-        "{out.id}",
-        "DeleteAuthorizer",
-        {"restApiId": "{restApiId}", "authorizerId": "{id}"},
-        attributes={"AuthorizerId": "{id}"},
-    ),
+    "AWS::ApiGateway::RequestValidator": _of_rest_api("RequestValidator"),
+    "AWS::ApiGateway::Authorizer": _of_rest_api("Authorizer"),
     "AWS::ApiGateway::GatewayResponse": Declared(
         "apigateway",
         "PutGatewayResponse",
@@ -311,32 +303,24 @@ PROVIDERS: dict[str, Provider] = {
         {"restApiId": "{restApiId}", "responseType": "{responseType}"},
         attributes={"Id": "{id}"},
     ),
-    "AWS::ApiGateway::ApiKey": Declared(
+    "AWS::ApiGateway::ApiKey": Declared.made(
         "apigateway",
-        "CreateApiKey",
+        "ApiKey",
         "{out.id}",
-        "DeleteApiKey",
         {"apiKey": "{id}"},
-        name="Name",
-        named="name",
+        **called("Name", "name"),
         attributes={"APIKeyId": "{id}"},
     ),
-    "AWS::ApiGateway::UsagePlan": Declared(
+    "AWS::ApiGateway::UsagePlan": Declared.made(
         "apigateway",
-        "CreateUsagePlan",
+        "UsagePlan",
         "{out.id}",
-        "DeleteUsagePlan",
         {"usagePlanId": "{id}"},
-        name="UsagePlanName",
-        named="name",
+        **called("UsagePlanName", "name"),
         attributes={"Id": "{id}"},
     ),
-    "AWS::ApiGateway::UsagePlanKey": Declared(
-        "apigateway",
-        "CreateUsagePlanKey",
-        "{out.id}",
-        "DeleteUsagePlanKey",
-        {"usagePlanId": "{usagePlanId}", "keyId": "{id}"},
+    "AWS::ApiGateway::UsagePlanKey": Declared.made(
+        "apigateway", "UsagePlanKey", "{out.id}", {"usagePlanId": "{usagePlanId}", "keyId": "{id}"}
     ),
     "AWS::ApiGatewayV2::Api": HttpApi(
         "apigatewayv2",
@@ -353,50 +337,23 @@ PROVIDERS: dict[str, Provider] = {
         afterwards={"ReimportApi": ("Body",)},
         fixed=frozenset({"ProtocolType"}),
     ),
-    "AWS::ApiGatewayV2::Stage": Declared(
+    "AWS::ApiGatewayV2::Stage": Declared.made(
         "apigatewayv2",
-        "CreateStage",
+        "Stage",
         "{StageName}",
-        "DeleteStage",
         {**_V2, "StageName": "{StageName}"},
         "CreateStage",  # moto has no UpdateStage, and puts the new one in the place of the old one
         fixed=frozenset({"ApiId", "StageName"}),
         ignore=frozenset({"AccessLogSettings", "AccessPolicyId"}),
     ),
-    "AWS::ApiGatewayV2::Integration": Declared(
-        "apigatewayv2",
-        "CreateIntegration",
-        "{IntegrationId}",
-        "DeleteIntegration",
-        {**_V2, "IntegrationId": "{id}"},
-        "UpdateIntegration",
-        attributes={"IntegrationId": "{id}"},
-        fixed=frozenset({"ApiId"}),
-    ),
-    "AWS::ApiGatewayV2::Route": Declared(
-        "apigatewayv2",
-        "CreateRoute",
-        "{RouteId}",
-        "DeleteRoute",
-        {**_V2, "RouteId": "{id}"},
-        "UpdateRoute",
-        attributes={"RouteId": "{id}"},
-        fixed=frozenset({"ApiId"}),
-    ),
+    "AWS::ApiGatewayV2::Integration": _of_api("Integration", "UpdateIntegration", fixed=frozenset({"ApiId"})),
+    "AWS::ApiGatewayV2::Route": _of_api("Route", "UpdateRoute", fixed=frozenset({"ApiId"})),
     "AWS::ApiGatewayV2::Deployment": Nothing(),
-    "AWS::ApiGatewayV2::Authorizer": Declared(
+    "AWS::ApiGatewayV2::Authorizer": _of_api("Authorizer"),
+    "AWS::ApiGatewayV2::VpcLink": Declared.made(
         "apigatewayv2",
-        "CreateAuthorizer",
-        "{AuthorizerId}",
-        "DeleteAuthorizer",
-        {**_V2, "AuthorizerId": "{id}"},
-        attributes={"AuthorizerId": "{id}"},
-    ),
-    "AWS::ApiGatewayV2::VpcLink": Declared(
-        "apigatewayv2",
-        "CreateVpcLink",
+        "VpcLink",
         "{VpcLinkId}",
-        "DeleteVpcLink",
         {"VpcLinkId": "{id}"},
         name="Name",
         longest=128,

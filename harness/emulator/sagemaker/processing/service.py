@@ -20,14 +20,8 @@ from harness.emulator.sagemaker.running_job import RunningJob
 
 PLACE = "/opt/ml/processing"
 _SHOWN = (
-    "ProcessingInputs",
-    "ProcessingOutputConfig",
-    "ProcessingResources",
-    "AppSpecification",
-    "Environment",
-    "NetworkConfig",
-    "RoleArn",
-    "ExperimentConfig",
+    *("ProcessingInputs", "ProcessingOutputConfig", "ProcessingResources", "AppSpecification"),
+    *("Environment", "NetworkConfig", "RoleArn", "ExperimentConfig"),
 )
 _LONGEST = 86400
 

@@ -118,11 +118,6 @@ class MapRun:
         """The children that run."""
         return [child for child in self.children if child.state == "running"] if self.counts["running"][1] else []
 
-    @property
-    def is_over(self) -> bool:
-        """Whether every child has ended."""
-        return not self.pending and not self.counts["running"][1]
-
     def redrive(self, now: float) -> None:
         """Have the children that did not succeed run again."""
         self.redrives, self.redriven, self.stopped, self.status = self.redrives + 1, now, None, "RUNNING"
