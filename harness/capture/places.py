@@ -234,7 +234,8 @@ def describe_capture(sagemaker: Any, name: str) -> EndpointCapture:
         if "Could not find" not in str(error):
             raise
         raise ValueError(
-            f"there is neither a folder nor an endpoint {name!r}: {error.response['Error']['Message']}"
+            f"there is neither a folder nor an endpoint {name!r}: {error.response['Error']['Message']}; "
+            "`aws sagemaker list-endpoints` says what there is, `harness deploy` makes one"
         ) from None
     config = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
     capture = config.get("DataCaptureConfig")

@@ -100,6 +100,7 @@ def _make_app(page: Dashboard) -> Flask:
         seconds=show.seconds,
         moment=show.moment,
         data=show.data,
+        editable=show.editable,
         shortened=show.shortened,
         pictures=show.pictures_in,
         message=message_of,

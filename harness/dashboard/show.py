@@ -63,6 +63,14 @@ def data(text: str) -> str:
         return text if len(text) <= 20 * _LONGEST else f"{text[: 20 * _LONGEST]}… ({len(text):,} characters)"
 
 
+def editable(text: str) -> str:
+    """JSON with line breaks, whole; other text as it is."""
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except ValueError:
+        return text
+
+
 def pictures_in(text: str) -> list[str]:
     """The pictures that are written in JSON as base64, as ``data:`` addresses."""
     try:

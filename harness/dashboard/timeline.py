@@ -51,7 +51,7 @@ def timeline_of(view: ExecutionView) -> Timeline:
     def part(kind: str, start: datetime, end: datetime | None) -> Part:
         x = max(0.0, (start - began).total_seconds()) / whole * WIDE
         until = ((end or ended) - began).total_seconds() / whole * WIDE
-        least = 6 if kind in ("try", "failed") else 2
+        least = 6 if kind in ("try", "failed") else 4
         return Part(kind, round(min(x, WIDE - least), 1), round(max(until - x, least), 1))
 
     bars = []

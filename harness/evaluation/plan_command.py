@@ -27,6 +27,9 @@ _SHORT = {
 }
 
 
+_Row = tuple[str, list[str], str | None]
+
+
 def run_plan(given: Mapping[str, Any], console: Console) -> list[Estimate]:
     """Print the estimates of what *given*, the command's options, asks for.
 
@@ -71,18 +74,13 @@ def _plan(given: Mapping[str, Any], workflow: str) -> Plan:
 
 def _show(estimates: Sequence[Estimate], console: Console) -> None:
     """The alternatives side by side: a column each, batch transform the last."""
-    from rich.table import Table
-
     items = estimates[0].plan.items
     instances = max(1, estimates[0].instances)
     seconds, dollars = transform(estimates[0].plan, instances)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title=f"{items:,} images", title_justify="left")
-    table.add_column("")
-    for name in (*(each.plan.workflow for each in estimates), "batch transform"):
-        table.add_column(name, justify="right", no_wrap=True)
+    rows: list[_Row] = []
 
     def row(name: str, cells: Iterable[str], last: str = "", style: str | None = None) -> None:
-        table.add_row(name, *cells, last, style=style)
+        rows.append((name, [*cells, last], style))
 
     row("time", [duration(each.seconds) for each in estimates], duration(seconds), "bold")
     row("cost", [f"${each.cost:,.2f}" for each in estimates], f"${dollars:,.2f}", "bold")
@@ -95,7 +93,6 @@ def _show(estimates: Sequence[Estimate], console: Console) -> None:
     row("MaxConcurrency", [f"{each.concurrency:,}" for each in estimates])
     row("images of a batch", [f"{each.batch:,}" for each in estimates])
     row("ml.m5.xlarge", [f"{each.instances:,}" for each in estimates], f"{instances:,}")
-    table.add_section()
     row("images/s allowed by", [""] * len(estimates))
     for part in dict.fromkeys(_part(name) for each in estimates for name in each.rates):
         row(f"  {part}", [_rate(each, part) for each in estimates])
@@ -103,13 +100,37 @@ def _show(estimates: Sequence[Estimate], console: Console) -> None:
     for what in dict.fromkeys(_part(name) for each in estimates for name in each.costs):
         costs = [{_part(name): cost for name, cost in each.costs.items()}.get(what) for each in estimates]
         row(f"  {what}", ["" if cost is None else f"{cost:,.2f}" for cost in costs])
-    console.print(table)
+    _print(f"{items:,} images", [*(each.plan.workflow for each in estimates), "batch transform"], rows, console)
     console.print("  * holds it up", style="dim")
     for each in estimates:
         console.print(f"  {each.plan.workflow}: {_WORDS[each.plan.workflow]}; bottleneck: {each.bottleneck}")
     console.print(
         "  batch transform: predictions alone, without functions, threshold, retries of single images or histories"
     )
+
+
+def _print(title: str, names: Sequence[str], rows: Sequence[_Row], console: Console) -> None:
+    """Print a table; one whose columns do not fit beside each other in several, below each other.
+
+    Args:
+        title: above the first.
+        names: of the columns, beside that of the rows' names.
+        rows: name, cells and style of each.
+        console: where it is printed.
+    """
+    from rich.table import Table
+
+    widest = max(len(cell) for cell in (*names, *(cell for _, cells, _ in rows for cell in cells))) + 2
+    fit = max(1, (console.width - max(len(name) for name, _, _ in rows) - 2) // widest)
+    for start in range(0, len(names), len(names) if console.width >= 80 else fit):
+        end = len(names) if console.width >= 80 else start + fit
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title=title, title_justify="left")
+        table.add_column("", no_wrap=True)
+        for name in names[start:end]:
+            table.add_column(name, justify="right", no_wrap=True)
+        for name, cells, style in rows:
+            table.add_row(name, *cells[start:end], style=style)
+        console.print(table)
 
 
 def _part(name: str) -> str:

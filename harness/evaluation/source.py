@@ -85,7 +85,7 @@ def find_source(s3: Any, uri: str, images: str | None = None) -> Source:
     try:
         body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except (s3.exceptions.NoSuchKey, s3.exceptions.NoSuchBucket):
-        raise ValueError(f"there is no {uri}") from None
+        raise ValueError(f"there is no {uri}: `aws s3 ls` says what there is; `harness deploy` loads images") from None
     items = {"format": kind, "bucket": bucket, "key": key}
     if kind == "inventory":
         return Source(uri, items, {"bucket": bucket, "prefix": ""}, {})

@@ -79,7 +79,11 @@ def counting(console: Console, total: int, noun: str) -> Iterator[Callable[[str 
     from rich.live import Live
 
     with Live(
-        get_renderable=counted.drawn, console=console, transient=True, refresh_per_second=_A_SECOND, screen=False
+        get_renderable=lambda: counted.drawn(console.width),
+        console=console,
+        transient=True,
+        refresh_per_second=_A_SECOND,
+        screen=False,
     ):
         yield counted.add
 
@@ -99,15 +103,19 @@ class _Counted:
 
     def words(self) -> str:
         rate = self.done / max(1e-9, time.monotonic() - self._began)
-        return f"{self.done:,} of {self.total:,} {self.noun}, {rate:.1f} a second, {self.failed:,} failed"
+        return f"{self.done:,} of {self.total:,} {self.noun}, {self.failed:,} failed, {rate:.1f} a second"
 
-    def drawn(self) -> RenderableType:
+    def drawn(self, width: int) -> RenderableType:
+        """The bar, as wide as the words leave room for, and the latest failures below it."""
         from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
 
+        words = self.words()
+        bar = min(30, width - len(words) - 5)
         line = Table.grid(padding=(0, 1))
-        line.add_row(Text(" "), ProgressBar(self.total, self.done, width=30), Text(self.words(), no_wrap=True))
+        drawn = [ProgressBar(self.total, self.done, width=bar)] if bar > 3 else []
+        line.add_row(Text(" "), *drawn, Text(words, no_wrap=True, overflow="ellipsis"))
         failures = [Text(f"    {text}", style="red", no_wrap=True, overflow="ellipsis") for text in self._latest]
         return Group(line, *failures)

@@ -44,6 +44,8 @@ _NAMES = {
 }
 NARROW = 3.9
 """Inches, which fill a telephone's width with letters that can be read."""
+_LETTERS = 34
+"""Letters that labels beside each other may have on a narrow axis."""
 _MANY = 600
 """Points from which on a cloud of them is a picture within the drawing."""
 
@@ -79,7 +81,9 @@ def picture(axes: Axes, description: str) -> str:
                     for name in names
                 ],
             )
-        for text in each.get_xticklabels()[1::2] if len(each.get_xticks()) > 7 else ():
+        ticks = [text.get_text() for text in each.get_xticklabels()]
+        crowded = len(ticks) > 7 or len(ticks) * max(map(len, ticks), default=0) > _LETTERS
+        for text in each.get_xticklabels()[1::2] if crowded else ():
             text.set_visible(False)
     narrow = _drawn(figure, handles, labels, NARROW, narrow_high)
     return (

@@ -102,7 +102,7 @@ def run_demo(options: DemoOptions, settings: Settings, console: Console) -> Demo
         with deployed(session, settings, options.root, step, options.model) as scones:
             load_images(scones, dataset, console)
             stubs = stub_notes(kind, stub=is_stub(scones.endpoint, session))
-            console.rule(f"3  {options.executions} executions", align="left")
+            console.rule(f"3  {options.executions:,} executions", align="left")
             rows = execute(options, scones, dataset, console)
             console.rule("4  What the endpoint captured", align="left")
             write_out(target)
@@ -336,7 +336,9 @@ def summarize(rows: list[DemoRow], stubs: list[str], console: Console, report: P
     errors = Counter(row.result.error or row.result.status for row in rows if not row.result.succeeded)
     console.rule()
     if rows:
-        console.print(f"[bold]{len(rows)} executions: {succeeded} succeeded, {len(rows) - succeeded} failed.[/bold]")
+        console.print(
+            f"[bold]{len(rows):,} executions: {succeeded:,} succeeded, {len(rows) - succeeded:,} failed.[/bold]"
+        )
     for error, count in errors.items():
         console.print(f"  {count} failed with {error}")
     if report is not None:

@@ -153,7 +153,9 @@ def _line(edge: Edge, count: int, centre: Any, place: Mapping[str, tuple[int, in
             path = f"M{x1} {y1} C{x1 + far * 0.5} {y1} {x2 + far} {y2 - _DOWN} {x2 + side * 12} {y2}"
             where = (x1 + far * 0.36, y1 + 26)
     title = f"<title>{escape(str(edge.item))}: {count:,}</title>"
-    return f'<g class="edge {style} {edge.item.kind}">{title}<path d="{path}"/>{_text(*where, words)}</g>'
+    (x, y), wide = where, 7 * len(words) + 4
+    behind = f'<rect class="words" x="{x - wide / 2:.1f}" y="{y - 12:.1f}" width="{wide}" height="15"/>'
+    return f'<g class="edge {style} {edge.item.kind}">{title}<path d="{path}"/>{behind}{_text(x, y, words)}</g>'
 
 
 def _text(x: float, y: float, words: str, style: str = "") -> str:

@@ -23,7 +23,8 @@ _STYLE = """
 .machine .missed rect { fill: var(--bad-tint); stroke: var(--bad); stroke-width: 2.5; stroke-dasharray: 6 4; }
 .machine .edge path { fill: none; stroke: var(--good); stroke-width: 1.6; marker-end: url(#tip); }
 .machine .edge.missed path { stroke: var(--bad); stroke-width: 2.2; stroke-dasharray: 6 4; }
-.machine .edge text { font-size: 12px; paint-order: stroke; stroke: var(--card); stroke-width: 5px; fill: var(--soft); }
+.machine .edge rect.words { fill: var(--card); stroke: none; } .cards td:nth-child(2) { overflow-wrap: break-word; }
+.machine .edge text { font-size: 12px; fill: var(--soft); }
 .machine .edge.missed text { fill: var(--bad); font-weight: 600; }
 @media screen and (max-width: 44rem) { .machine { max-width: none; } }
 @media print { .machine { max-height: 22cm; width: 100%; } }

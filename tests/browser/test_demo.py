@@ -317,7 +317,7 @@ def test_any_state_machine_is_drawn_and_a_waiting_one_goes_on(open_page, machine
     page = open_page(f"/executions/{arn}")
     for name in ("Which?", "No", "Both", "Each", "In", "Beside"):
         expect(box(page, name)).to_be_visible()
-    expect(box(page, "In")).to_contain_text("succeeded (3 of 3)")
+    expect(box(page, "In")).to_contain_text("3 × succeeded")
     expect(page.locator(".verdict")).to_have_text("succeeded")
     # What is inside is drawn inside, and nothing over anything else.
     boxes = page.evaluate(

@@ -55,6 +55,32 @@ def test_a_failed_one_is_run_again_with_another_input(open_page, machine):
     assert not page.url.endswith(failed.arn)
 
 
+def test_from_the_list_to_another_run_it_takes_three_clicks(open_page, machine):
+    failed = run(boto3.client("stepfunctions"), machine, {"seconds": 0, "items": [1, 2, 3]})
+    page = open_page(f"/?machine={machine}")
+    expect(page.locator(".why")).to_contain_text("1 failed with TooMuch: more than <b>two</b>")
+    page.get_by_role("link", name=failed.name).click()
+    expect(page.locator("main")).to_contain_text("It failed in the step Too much")
+    page.get_by_text("Edit input and run").click()
+    expect(page.get_by_label("Input of the new execution")).to_be_focused()
+    page.keyboard.press("Control+a")
+    page.keyboard.type('{"seconds": 0, "items": [1]}')
+    page.get_by_role("button", name="Run with this input").click()
+    expect(page.locator(".verdict")).to_contain_text("succeeded")
+    page.go_back()
+    expect(page.locator(".verdict")).to_contain_text("TooMuch")
+
+
+def test_an_address_leads_to_a_step(open_page, machine):
+    done = run(boto3.client("stepfunctions"), machine, {"seconds": 0, "items": [1]})
+    page = open_page(f"/executions/{done.arn}?view=timeline")
+    page.get_by_role("link", name="Hold").click()
+    held = page.locator(".step", has=page.get_by_text("Hold", exact=True)).locator("details").first
+    expect(held).to_have_attribute("open", "")
+    page.get_by_text("Prepare", exact=True).last.click()
+    assert "#step-" in page.url
+
+
 @pytest.mark.expects("status of 400")
 def test_an_input_that_is_no_json_is_refused_beside_the_button(open_page, machine):
     failed = run(boto3.client("stepfunctions"), machine, {"seconds": 0, "items": [3]})

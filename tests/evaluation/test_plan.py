@@ -1,5 +1,6 @@
 """harness plan: the closed form, and the simulation that it is held against."""
 
+import io
 import math
 from dataclasses import replace
 
@@ -7,11 +8,13 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from harness.cli import main
 from harness.evaluation.batch import BatchOptions
 from harness.evaluation.money import price_batch
 from harness.evaluation.plan import WORKFLOWS, Plan, batch_seconds, estimate, scaled, transform, transitions_of_item
+from harness.evaluation.plan_command import run_plan
 from harness.evaluation.quotas import PRICES, QUOTAS, Times
 from harness.evaluation.simulate import simulate
 
@@ -118,6 +121,16 @@ def test_the_command_says_it(tmp_path):
     assert "against the closed form" in words and "batch transform" in words
     assert "https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html" in words
     assert "batch transform, an hour: $0.23 https://aws.amazon.com/sagemaker/pricing/ (not confirmed: " in words
+
+
+@pytest.mark.parametrize("width", [40, 60, 79, 80, 120])
+def test_the_table_is_whole_in_a_terminal_of_any_width(width):
+    text = io.StringIO()
+    run_plan({"items": 10_000_000}, Console(file=text, width=width))
+    table = text.getvalue().partition("* holds it up")[0]
+    assert "…" not in table and max(map(len, table.splitlines())) <= width
+    for word in ("nested", "inline", "express", "batch transform", "Lambda at a time", "state transitions"):
+        assert word in table
 
 
 def test_a_map_run_starts_few_children_a_second():

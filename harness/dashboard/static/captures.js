@@ -228,7 +228,7 @@ function plot() {
         x: { time: true, range: span },
         y: { range: (u, low) => [Math.min(Number(range.min), low ?? 0.5) - 0.02, 1.02] },
       },
-      axes: [{ ...axis, space: 64, incrs: STEPS, label: "time of inference (UTC)", labelFont: "12px system-ui, sans-serif", values: times }, { ...axis, label: "confidence (probability, 0 to 1)", labelFont: "12px system-ui, sans-serif", size: 56, values: (u, values) => values.map((value) => value.toFixed(2)) }],
+      axes: [{ ...axis, space: (u, axis, low, high, wide) => (wide > 300 ? 84 : 64), incrs: STEPS, label: "time of inference (UTC)", labelFont: "12px system-ui, sans-serif", values: times }, { ...axis, label: "confidence (probability, 0 to 1)", labelFont: "12px system-ui, sans-serif", size: 56, values: (u, values) => values.map((value) => value.toFixed(2)) }],
       series: [
         {},
         { label: "passes", stroke: good, fill: good, width: 0, paths: marks("circle"), points: { show: false } },

@@ -42,6 +42,7 @@ async function copy(link) {
   }
 }
 
+main.addEventListener("toggle", ({ target }) => target.id === "edit" && target.open && main.querySelector("#edited").focus(), true);
 main.addEventListener("click", (event) => {
   const button = event.target.closest("[data-act]");
   if (button) act(button);
