@@ -40,6 +40,7 @@ from harness.states_language.jsonata_errors import (
 )
 from harness.states_language.jsonata_functions import FUNCTIONS, MADE, MOST_BYTES, Make
 from harness.states_language.jsonata_references import unsupported
+from harness.states_language.jsonata_strings import string_of
 
 ERROR = "States.QueryEvaluationError"
 SECONDS = 2.0
@@ -188,6 +189,15 @@ class _Evaluator(Jsonata):  # type: ignore[misc]
             if error.error == "T0410" and isinstance(wanted, Signature):
                 error.current = mismatch(wanted, args)
             raise
+
+    def evaluate_string_concat(self, lhs: Any, rhs: Any) -> str:
+        """Join two values as texts.
+
+        Args:
+            lhs: the left operand, or None where the expression has no value.
+            rhs: the right operand, or None.
+        """
+        return (string_of(lhs) or "") + (string_of(rhs) or "")
 
     def evaluate_numeric_expression(self, lhs: Any, rhs: Any, op: str | None) -> Any:
         """Calculate in 64-bit floating point, as JSONata's own implementation in JavaScript does.

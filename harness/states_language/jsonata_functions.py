@@ -21,6 +21,7 @@ from jsonata.jexception import JException
 from jsonata.utils import Utils
 
 from harness.states_language.jsonata_errors import InternalError, too_large
+from harness.states_language.jsonata_strings import string_of
 from harness.states_language.text import loads
 
 MOST_BYTES = 6_990_256
@@ -257,6 +258,7 @@ FUNCTIONS: Mapping[str, Callable[[str], Any]] = {
     "zip": _fixed(_zip, "<a+>"),
     "formatNumber": _fixed(_format_number, "<n-so?:s>"),
     "formatBase": _fixed(_format_base, "<n-n?:s>"),
+    "string": _fixed(lambda value=None, prettify=None: string_of(value, bool(prettify)), "<x-b?:s>"),
     "sort": _fixed(_sort, "<af?:a>"),
     "base64decode": _fixed(_base64_decode, "<s-:s>"),
     "formatInteger": _fixed(_pictured(Functions.format_integer, 1, 2), "<n-s:s>"),

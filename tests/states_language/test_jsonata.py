@@ -50,6 +50,10 @@ def query(text, seed=1):
         ("$parse('[1, null]')", [1, None]),
         ("$distinct([1, 1, 2])", [1, 2]),
         ("1 = 1.0", True),
+        ("$string(1e20)", "100000000000000000000"),
+        ("$string([1e21, 1.5e-7, 0.1 + 0.2, -0, 1e-6])", "[1e+21,1.5e-7,0.3,0,0.000001]"),
+        ("'é' & {'a': 'é', 'f': $sum} & 1e20", 'é{"a":"é","f":""}100000000000000000000'),
+        ("$string({'a': [1, {}], 'b': []}, true)", '{\n  "a": [\n    1,\n    {}\n  ],\n  "b": []\n}'),
         ("$parseInteger('x', '0')", "NaN"),
         # What AWS has been seen to take and give; a little more of each it refuses.
         ("[1..873782] ~> $count()", 873782),
@@ -92,6 +96,10 @@ def test_what_is_random_is_the_same_for_the_same_seed():
         (
             "$range(0, 4, 1, 2)",
             'threw an error during evaluation. T0410: Argument 4 of function "range" does not match function signature',
+        ),
+        (
+            "$string(1 / 0)",
+            "threw an error during evaluation. D3001: Attempting to invoke string function on Infinity or NaN",
         ),
         ("$range(0, 4)", "returned nothing (undefined)."),
         (
