@@ -139,6 +139,7 @@ def test_objects_are_written_as_json_and_read_as_text(call, bucket, body, text):
         ("s3:getObject", {"Bucket": "BUCKET", "Key": "absent"}, "S3.NoSuchKeyException"),
         ("s3:headObject", {"Bucket": "BUCKET", "Key": "absent"}, "S3.NoSuchKeyException"),
         ("s3:listObjects", {"Bucket": "absent-bucket"}, "S3.NoSuchBucketException"),
+        ("sqs:getQueueUrl", {"QueueName": "absent"}, "Sqs.QueueDoesNotExistException"),
         ("sagemaker:describeEndpoint", {"EndpointName": "absent"}, "SageMaker.SageMakerException"),
         ("sfn:sendTaskFailure", {"TaskToken": "absent"}, "Sfn.InvalidTokenException"),
         ("dynamodb:getItem", {"TableName": "absent", "Key": {"id": {"S": "1"}}}, "DynamoDb.ResourceNotFoundException"),

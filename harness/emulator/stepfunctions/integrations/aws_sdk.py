@@ -77,8 +77,14 @@ _MISSING = {"HeadObject": "NoSuchKey", "HeadBucket": "NoSuchBucket"}
 """What the SDK takes a 404 without a body for."""
 
 
+_QUERY_CODES = {"NonExistentQueue": "QueueDoesNotExist", "QueueAlreadyExists": "QueueNameExists"}
+"""Of SQS, which has codes of its old protocol beside the names of its errors."""
+
+
 def _exception(model: OperationModel, code: str, service: str) -> str:
     """The error's class, where the model of the service has one, else the class of all of the service's errors."""
+    code = code.removeprefix("AWS.SimpleQueueService.")
+    code = _QUERY_CODES.get(code, code)
     for shape in model.service_model.error_shapes:
         if code in (shape.name, shape.metadata.get("error", {}).get("code")):
             return sdk_exception(shape.name)
