@@ -64,6 +64,9 @@ class Settings:
     """``enforced``: functions and state machines may do what the policies of their roles allow; ``ignored``: all."""
     ended_runtimes: str = "refuse"
     """Runtimes that AWS makes no new functions of: ``refuse``, as it does, or ``take``, for stacks that are there."""
+    pending: str = "run"
+    """A new function that is invoked before anybody has waited for it: ``refuse``, as AWS does, or ``run``, which the
+    log tells."""
     unsupported: str = "fail"
     """What stacks do with types of resources that are not emulated: ``fail``, or ``skip`` them with a note."""
     http_hosts: str = ""
@@ -148,6 +151,8 @@ class Settings:
             raise SettingsError(f"HARNESS_UNSUPPORTED={settings.unsupported!r}: expected fail or skip.")
         if settings.ended_runtimes not in ("refuse", "take"):
             raise SettingsError(f"HARNESS_ENDED_RUNTIMES={settings.ended_runtimes!r}: expected refuse or take.")
+        if settings.pending not in ("refuse", "run"):
+            raise SettingsError(f"HARNESS_PENDING={settings.pending!r}: expected refuse or run.")
         for name, value in (("CONSENT", settings.consent), ("SPOT", settings.spot)):
             if value not in ("", "yes"):
                 raise SettingsError(f"HARNESS_{name}={value!r}: expected yes, or nothing.")

@@ -1,6 +1,9 @@
 """What Lambda refuses, in the words that AWS was recorded with."""
 
+import json
 import re
+import subprocess
+import sys
 import uuid
 
 import boto3
@@ -43,14 +46,44 @@ def refusal(call, **parameters):
     return error["Error"]["Code"], error["Error"]["Message"], error["ResponseMetadata"]["HTTPStatusCode"]
 
 
-def test_a_function_that_is_being_made_is_not_invoked_and_one_that_is_updated_is(client, name):
+STRICT = """
+import json, logging
+import boto3
+from botocore.exceptions import ClientError
+from harness.settings import Settings
+from harness.targets.embedded import embedded
+from tests.emulator.packages import package
+
+with embedded(Settings(iam="ignored", pending="refuse")):
+    client, said = boto3.client("lambda"), []
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = boto3.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
+    client.create_function(
+        FunctionName="f", Runtime="python3.11", Role=role["Role"]["Arn"], Handler="lambda_function.handler",
+        Code={"ZipFile": package("def handler(event, context): return event")},
+    )
     for kind in ("RequestResponse", "Event"):
-        code, words, status = refusal(client.invoke, FunctionName=name, InvocationType=kind)
-        assert (code, status) == ("ResourceConflictException", 409)
-        assert words.endswith("The function is currently in the following state: Pending")
-    client.get_waiter("function_active_v2").wait(FunctionName=name)
-    client.update_function_configuration(FunctionName=name, Timeout=9)
+        try:
+            client.invoke(FunctionName="f", InvocationType=kind)
+        except ClientError as error:
+            said.append([error.response["Error"]["Code"], error.response["Error"]["Message"]])
+    client.get_waiter("function_active_v2").wait(FunctionName="f")
+    client.update_function_configuration(FunctionName="f", Timeout=9)
+    said.append(client.invoke(FunctionName="f")["StatusCode"])
+    print(json.dumps(said))
+"""
+
+
+def test_a_function_that_is_being_made_is_not_invoked_where_that_is_asked_for_and_one_that_is_updated_is():
+    done = subprocess.run([sys.executable, "-c", STRICT], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    words = "The operation cannot be performed at this time. The function is currently in the following state: Pending"
+    assert json.loads(done.stdout.splitlines()[-1]) == [["ResourceConflictException", words]] * 2 + [200]
+
+
+def test_the_log_tells_of_a_function_that_aws_would_not_have_invoked_yet(client, name, caplog):
     assert client.invoke(FunctionName=name)["StatusCode"] == 200
+    assert f"function {name} is invoked right after it was made: AWS refuses that" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -25,11 +25,13 @@ class Invoking:
     Args:
         runner: who runs them.
         settling: knows which are still being made.
+        refuses_pending: whether those are refused, rather than told of.
     """
 
-    def __init__(self, runner: FunctionRunner, settling: Settling) -> None:
+    def __init__(self, runner: FunctionRunner, settling: Settling, refuses_pending: bool) -> None:
         self._runner = runner
         self._settling = settling
+        self._refuses_pending = refuses_pending
 
     def operations(self) -> dict[str, Operation]:
         """By name."""
@@ -99,7 +101,7 @@ class Invoking:
             call.caller,
             queued,
         )
-        self._settling.refuse_pending(function.region, function.name)
+        self._settling.refuse_pending(function.region, function.name, self._refuses_pending)
         return invocation, function
 
 

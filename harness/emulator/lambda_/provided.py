@@ -27,11 +27,13 @@ class Provided:
         pythons: programs, by runtime: ``python3.12``.
         layers: folders, by a layer's name or ARN, with or without its version.
         takes_ended: whether functions may be made of runtimes that AWS no longer makes functions of.
+        refuses_pending: whether a new function is not invoked before somebody has waited for it.
     """
 
     pythons: Mapping[str, str] = field(default_factory=dict)
     layers: Mapping[str, Path] = field(default_factory=dict)
     takes_ended: bool = False
+    refuses_pending: bool = False
 
     def layer(self, arn: str) -> Path | None:
         """The folder that stands for a layer's version; None where the user named none."""
@@ -54,7 +56,7 @@ def provided(settings: Settings, layers: Iterable[str] = ()) -> Provided:
     """
     given = [text.strip() for text in settings.layers.split(";") if text.strip()] + list(layers)
     found = dict(_read(text, settings.cache / "layers") for text in given)
-    return Provided(settings.pythons, found, settings.ended_runtimes == "take")
+    return Provided(settings.pythons, found, settings.ended_runtimes == "take", settings.pending == "refuse")
 
 
 def _read(text: str, cache: Path) -> tuple[str, Path]:

@@ -95,7 +95,7 @@ class Lambda:
             **Layers(self._plane).operations(),
             **Tags(self._plane).operations(),
             **self._mappings.operations(),
-            **Invoking(self.runner, self._plane.settling).operations(),
+            **Invoking(self.runner, self._plane.settling, provided.refuses_pending).operations(),
         }
 
     # Life cycle

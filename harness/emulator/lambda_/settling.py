@@ -8,8 +8,10 @@ https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,6 +19,9 @@ from harness.emulator.door.errors import AwsError
 from harness.emulator.lambda_.references import Reference
 from harness.emulator.lambda_.refusals import conflict
 
+logger = logging.getLogger(__name__)
+
+_REMEMBERED = 100
 _MOMENT = 0.5
 """Seconds after which an update is over though nobody has looked."""
 
@@ -32,6 +37,8 @@ class Settling:
         self._changing: set[tuple[str, str]] = set()
         self._updated: dict[tuple[str, str], tuple[float, str]] = {}
         """When functions were made or updated, and why AWS refuses a further update."""
+        self._told: deque[float] = deque(maxlen=_REMEMBERED)
+        """When functions were made that the log has told of."""
 
     @contextmanager
     def change(self, reference: Reference) -> Iterator[None]:
@@ -68,8 +75,13 @@ class Settling:
         with self._lock:
             self._updated[reference.region, reference.name] = (time.monotonic(), reason)
 
-    def refuse_pending(self, region: str, name: str) -> None:
-        """Refuse to invoke a function that is still being made; one that is updated runs as it was.
+    def refuse_pending(self, region: str, name: str, refuses: bool) -> None:
+        """Refuse to invoke a function that is still being made, or tell; one that is updated runs as it was.
+
+        Args:
+            region: of the function.
+            name: its own.
+            refuses: whether to, or to tell only.
 
         Raises:
             AwsError: ``ResourceConflictException``.
@@ -79,7 +91,15 @@ class Settling:
         with self._lock:
             since, reason = self._updated.get((region, name), (-_MOMENT, ""))
         if reason == _PENDING and time.monotonic() - since < _MOMENT:
-            raise _at_this_time(reason)
+            if refuses:
+                raise _at_this_time(reason)
+            if since not in self._told:
+                self._told.append(since)
+                logger.warning(
+                    "function %s is invoked right after it was made: AWS refuses that, ResourceConflictException, "
+                    "until it is Active. Wait for function_active_v2; HARNESS_PENDING=refuse refuses it here as well",
+                    name,
+                )
 
     def seen(self, region: str, name: str) -> None:
         """Somebody has looked at a function, and seen that its update is done."""
