@@ -8,11 +8,11 @@ FROM ${BASE} AS build
 ARG PIP_OPTIONS=""
 COPY . /source
 WORKDIR /source
-# Left out: other people's tests; ONNX Runtime's library for programs in
+# Left out: plots, which are made where people look at them; other people's tests; ONNX Runtime's library for programs in
 # C, which its Python module does not use; byte code of what is not loaded here.
 RUN python3 -m venv /opt/harness \
     && /opt/harness/bin/python -m pip install --no-cache-dir --no-compile --disable-pip-version-check \
-        ${PIP_OPTIONS} ".[serve]" \
+        ${PIP_OPTIONS} ".[serve]" "pandas>=2.2" \
     && /opt/harness/bin/python -m pip uninstall --yes --quiet pip \
     && cd /opt/harness/lib/python3*/site-packages \
     && find . -type d \( -name tests -o -path ./onnx/backend/test \) -prune -exec rm -rf {} + \
