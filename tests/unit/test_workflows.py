@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 from harness.project.scaffold import scaffold
@@ -15,6 +16,17 @@ ROOT = Path(__file__).parents[2]
 
 def read(name):
     return yaml.safe_load((ROOT / ".github" / name).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("schema", "files"), [("workflows", "workflows/*.yml"), ("actions", "actions/*/action.yml")])
+def test_github_would_read_them(schema, files):
+    """The form that GitHub asks for, by the schemas that check-jsonschema brings."""
+    pytest.importorskip("check_jsonschema")
+    found = sorted((ROOT / ".github").glob(files))
+    assert found
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.github-{schema}", *found]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_job_lasts_as_long_as_its_steps_may():
