@@ -20,7 +20,7 @@ from harness.emulator.lambda_.invocation import FunctionVersion, Invocation, Out
 from harness.emulator.lambda_.logs import LogStream
 from harness.emulator.lambda_.platform_lines import Failure, Report
 from harness.emulator.lambda_.processes import SIGNAL_WORDS, is_going, kill_below, limit, memory_mb
-from harness.emulator.lambda_.runtime import Mount, Process, Runtime
+from harness.emulator.lambda_.runtime import Beginning, Mount, Process, Runtime
 from harness.emulator.lambda_.runtime_api import RuntimeApi, RuntimeEvents
 from harness.emulator.logs.process_output import ProcessOutput
 
@@ -186,7 +186,8 @@ class ExecutionEnvironment:
             environment["PATH"] = os.pathsep.join((str(self._layers_root / "bin"), environment["PATH"]))
             if ((self._layers_root if self._mount is None else self._mount.layers) / "lib").is_dir():
                 environment.setdefault("LD_LIBRARY_PATH", str(self._layers_root / "lib"))
-        process = runtime.start(function, self._task_root, environment, self._output.descriptor, self._mount)
+        beginning = Beginning(self._task_root, environment, self._output.descriptor, self._mount)
+        process = runtime.start(function, beginning)
         self._output.start()
         # The watch below sees memory every 50 ms; this stops an allocation that would not wait for it.
         most = function.memory_mb * (1 << 20) + _MEMORY_BACKSTOP

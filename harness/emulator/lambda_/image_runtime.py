@@ -11,10 +11,11 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from harness.emulator.lambda_.invocation import FunctionVersion
-from harness.emulator.lambda_.runtime import Mount, Process, start_process
+from harness.emulator.lambda_.runtime import Beginning, Process
 
 _FILES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 """Variables that name files of this machine, which the container is given at the same place."""
@@ -64,25 +65,10 @@ class ImageRuntime:
         """
         return {}
 
-    def start(
-        self,
-        function: FunctionVersion,
-        task_root: Path,
-        environment: Mapping[str, str],
-        descriptor: int,
-        mount: Mount | None,
-    ) -> Process:
-        """Run the image, on this machine's network.
-
-        Args:
-            function: with the image's URI.
-            task_root: where ``docker`` starts.
-            environment: variables; those of this machine's processes are left out.
-            descriptor: file descriptor that its output goes to.
-            mount: not looked at, as images have no layers.
-        """
+    def start(self, function: FunctionVersion, beginning: Beginning) -> Process:
+        """Run the image, on this machine's network, without the variables of this machine's processes."""
         name = f"harness-{function.name}-{uuid.uuid4().hex[:8]}"
-        given = {key: value for key, value in environment.items() if key not in _OURS}
+        given = {key: value for key, value in beginning.environment.items() if key not in _OURS}
         command = [self._docker, "run", "--rm", "--name", name, "--network", "host"]
         command += ["--memory", f"{function.memory_mb}m"]
         for variable in _FILES:
@@ -97,7 +83,7 @@ class ImageRuntime:
         if image.working_directory:
             command += ["--workdir", image.working_directory]
         command += [image.uri, *image.entry_point[1:], *image.command]
-        process = start_process(command, task_root, _with_path(given), descriptor)
+        process = replace(beginning, environment=_with_path(given), mount=None).run(command)
         self._names[process.pid] = name
         return process
 

@@ -9,11 +9,10 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 
 from harness.emulator.lambda_.invocation import FunctionVersion
-from harness.emulator.lambda_.runtime import Mount, Process, start_process
+from harness.emulator.lambda_.runtime import Beginning, Process
 
 CLIENT = "aws-lambda-ric"
 """The npm package; it compiles a part of itself when it is installed."""
@@ -74,26 +73,11 @@ class NodeRuntime:
             "NODE_PATH": os.pathsep.join(map(str, paths)),
         }
 
-    def start(
-        self,
-        function: FunctionVersion,
-        task_root: Path,
-        environment: Mapping[str, str],
-        descriptor: int,
-        mount: Mount | None,
-    ) -> Process:
-        """Start Node.js with the runtime client.
-
-        Args:
-            function: that runs.
-            task_root: what stands in for ``/var/task``, where the process starts.
-            environment: all variables that it sees.
-            descriptor: file descriptor that its output goes to.
-            mount: what it is to see at ``/opt``; None: this machine's.
-        """
-        begun = [self._node, "--require", str(_PRELOAD)] if "HTTPS_PROXY" in environment else [self._node]
+    def start(self, function: FunctionVersion, beginning: Beginning) -> Process:
+        """Start Node.js with the runtime client."""
+        begun = [self._node, "--require", str(_PRELOAD)] if "HTTPS_PROXY" in beginning.environment else [self._node]
         command = [*begun, str(self._client), function.handler]
-        return start_process(command, task_root, environment, descriptor, mount)
+        return beginning.run(command)
 
     def end(self, process: Process) -> None:
         """Leave it: its process group is all there is."""

@@ -43,6 +43,36 @@ class Mount:
         return [sys.executable, "-I", "-S", str(_MOUNTING), str(self.layers), str(self.scratch), *command]
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """How the process of an environment begins.
+
+    Attributes:
+        folder: what stands in for ``/var/task``, where it starts.
+        environment: all variables that it sees.
+        descriptor: file descriptor that its output goes to, and that it inherits.
+        mount: what it is to see at ``/opt``; None: this machine's.
+    """
+
+    folder: Path
+    environment: Mapping[str, str]
+    descriptor: int
+    mount: Mount | None
+
+    def run(self, command: list[str]) -> subprocess.Popen[bytes]:
+        """Start a program, with its arguments, in a process group of its own."""
+        return subprocess.Popen(
+            command if self.mount is None else self.mount.command(command),
+            cwd=self.folder,
+            env=dict(self.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=self.descriptor,
+            stderr=self.descriptor,
+            pass_fds=(self.descriptor,),
+            start_new_session=True,
+        )
+
+
 class Runtime(Protocol):
     """Starts processes that ask the Runtime API for events."""
 
@@ -66,22 +96,8 @@ class Runtime(Protocol):
             layers_root: what stands in for ``/opt``; None where it has no layers.
         """
 
-    def start(
-        self,
-        function: FunctionVersion,
-        task_root: Path,
-        environment: Mapping[str, str],
-        descriptor: int,
-        mount: Mount | None,
-    ) -> Process:
+    def start(self, function: FunctionVersion, beginning: Beginning) -> Process:
         """Start a process that runs the function's handler.
-
-        Args:
-            function: that runs.
-            task_root: what stands in for ``/var/task``, where the process starts.
-            environment: all variables that it sees.
-            descriptor: file descriptor that its output goes to.
-            mount: what it is to see at ``/opt``; None: this machine's.
 
         Raises:
             OSError: it cannot be started.
@@ -119,34 +135,20 @@ class PythonRuntime:
         paths = [*self._roots(function, task_root, layers_root), self._template.runtime_folder]
         return {**OF_PYTHON, "PYTHONPATH": os.pathsep.join(map(str, paths))}
 
-    def start(
-        self,
-        function: FunctionVersion,
-        task_root: Path,
-        environment: Mapping[str, str],
-        descriptor: int,
-        mount: Mount | None,
-    ) -> Process:
-        """Start awslambdaric, as a copy of the template's process where that can be.
-
-        Args:
-            function: that runs.
-            task_root: what stands in for ``/var/task``, where the process starts.
-            environment: all variables that it sees.
-            descriptor: file descriptor that its output goes to.
-            mount: what it is to see at ``/opt``; None: this machine's.
-        """
+    def start(self, function: FunctionVersion, beginning: Beginning) -> Process:
+        """Start awslambdaric, as a copy of the template's process where that can be."""
+        environment, mount = beginning.environment, beginning.mount
         if "LD_LIBRARY_PATH" not in environment:  # which the system reads when a process begins
             first, *others = (Path(path) for path in environment["PYTHONPATH"].split(os.pathsep)[:-1])
             roots = [first, *(others if mount is None else map(mount.behind, others))]
             own = dict(function.variables)
             places = None if mount is None else (str(mount.layers), str(mount.scratch))
-            copied = self._template.start(function.handler, roots, own, environment, descriptor, places)
+            copied = self._template.start(function.handler, roots, own, environment, beginning.descriptor, places)
             if copied is not None:
                 return copied
         # -S leaves this machine's site-packages out: the handler sees what AWS's runtime brings, no more.
         command = [self._template.program, "-S", "-s", "-m", "awslambdaric", function.handler]
-        return start_process(command, task_root, environment, descriptor, mount)
+        return beginning.run(command)
 
     def end(self, process: Process) -> None:
         """Leave it: its process group is all there is."""
@@ -162,27 +164,3 @@ class PythonRuntime:
             return [task_root]
         python = layers_root / "python"
         return [task_root, python / "lib" / function.runtime / "site-packages", python]
-
-
-def start_process(
-    command: list[str], folder: Path, environment: Mapping[str, str], descriptor: int, mount: Mount | None = None
-) -> subprocess.Popen[bytes]:
-    """Start a program in a process group of its own.
-
-    Args:
-        command: program and arguments.
-        folder: to start in.
-        environment: all variables that it sees.
-        descriptor: file descriptor that its output goes to, and that it inherits.
-        mount: what it is to see at ``/opt``; None: this machine's.
-    """
-    return subprocess.Popen(
-        command if mount is None else mount.command(command),
-        cwd=folder,
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=descriptor,
-        stderr=descriptor,
-        pass_fds=(descriptor,),
-        start_new_session=True,
-    )
