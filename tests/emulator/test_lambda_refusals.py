@@ -132,6 +132,29 @@ def test_another_account_s_function_is_not_ours(client, name):
     assert f"is not authorized to perform: lambda:InvokeFunction on resource: {arn} because no resource-based" in words
 
 
+def test_what_is_not_there_is_told_as_each_operation_tells_it(client, name):
+    own = {"FunctionName": name}
+    gone = "The resource you requested does not exist."
+    assert refusal(client.get_policy, FunctionName="nowhere")[1] == gone
+    assert refusal(client.get_function_url_config, FunctionName="nowhere")[1] == gone
+    assert refusal(client.update_function_url_config, FunctionName="nowhere")[1] == "Function does not exist"
+    assert refusal(client.update_function_url_config, **own, Qualifier="nope")[1] == "Function does not exist"
+    given = {"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"}
+    assert "Call the GetPolicy API" in refusal(client.add_permission, **own, **given, RevisionId="x")[1]
+    client.add_permission(**own, **given)
+    refused = refusal(client.remove_permission, **own, StatementId="s", RevisionId="x")
+    assert "Call the GetFunction/GetAlias API" in refused[1]
+
+
+def test_an_alias_takes_its_url_with_it(client, name):
+    client.get_waiter("function_active_v2").wait(FunctionName=name)
+    client.publish_version(FunctionName=name)
+    client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    client.create_function_url_config(FunctionName=name, Qualifier="live", AuthType="NONE")
+    client.delete_alias(FunctionName=name, Name="live")
+    assert client.list_function_url_configs(FunctionName=name)["FunctionUrlConfigs"] == []
+
+
 def test_untagging_needs_keys(client, name):
     arn = f"arn:aws:lambda:us-east-1:123456789012:function:{name}"
     words = "1 validation error detected: Value null at 'tagKeys' failed to satisfy constraint: Member must not be null"

@@ -166,6 +166,7 @@ class FunctionSettings(PlaneOperations):
     @answers("UpdateFunctionUrlConfig")
     def update_url(self, call: Call) -> Members:
         """Change what holds for an address."""
+        self._url(call)
         _, _, config = self._known_url(call)
         for member in ("AuthType", "InvokeMode", "Cors"):
             if call.parameters.get(member) is not None:

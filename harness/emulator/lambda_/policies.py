@@ -103,8 +103,9 @@ class Policies:
 
     def get(self, call: Call) -> Members:
         """Who may invoke a function."""
-        reference, function = self._find(call)
-        if reference.qualifier is not None and not function.has(reference.qualifier):
+        reference = reference_of(call)
+        function = self._store.find(reference)
+        if function is None or (reference.qualifier is not None and not function.has(reference.qualifier)):
             raise not_found("The resource you requested does not exist.")
         policy = function.policies.get("" if reference.qualifier in (None, LATEST) else str(reference.qualifier))
         if policy is None:
@@ -115,7 +116,7 @@ class Policies:
         reference = reference_of(call)
         function = self._store.find(reference)
         if function is None:
-            raise function_not_found(reference.arn if call.operation != "AddPermission" else reference.function_arn)
+            raise function_not_found(reference.function_arn)
         return reference, function
 
     @staticmethod
@@ -133,7 +134,7 @@ class Policies:
 
     def _check_revision(self, call: Call, function: Function, reference: Reference) -> None:
         if call.parameters.get("RevisionId") not in (None, self._revision(function, reference)):
-            raise stale_revision("GetPolicy")
+            raise stale_revision("GetPolicy" if call.operation == "AddPermission" else "GetFunction/GetAlias")
 
     @staticmethod
     def _revision(function: Function, reference: Reference) -> str:

@@ -156,6 +156,7 @@ class Versions(PlaneOperations):
             if function.aliases.pop(name, None) is not None:
                 function.policies.pop(name, None)
                 function.event_invoke.pop(name, None)
+                function.urls.pop(name, None)
                 if function.provisioned.pop(name, None):
                     self._plane.provisioned(function)
         return {}
