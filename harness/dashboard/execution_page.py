@@ -10,6 +10,7 @@ from flask import Flask, Response, abort, render_template, request
 from harness.dashboard.clients import Clients
 from harness.dashboard.data_flow import data_flow
 from harness.dashboard.definition import elsewhere, graph_of, not_reached
+from harness.dashboard.faults import of_states
 from harness.dashboard.items import picked
 from harness.dashboard.logs import log_of
 from harness.dashboard.show import class_name
@@ -37,6 +38,7 @@ def add_execution(app: Flask, clients: Clients, view_of: Callable[[str], Executi
         graph = graph_of(view.definition)
         steps, pickers = picked(view.steps, request.args)
         states = states_of(steps)
+        tasks = {step.name for step in steps if step.kind == "Task"}
         return render_template(
             "execution.html",
             shown=shown,
@@ -53,6 +55,7 @@ def add_execution(app: Flask, clients: Clients, view_of: Callable[[str], Executi
             missed=list(not_reached(graph, states)),
             steps_by_state={step.name: step.number for step in steps},
             answer=_answer(view),
+            state_faults=of_states(clients, view.row.machine, tasks) if tasks and shown == "graph" else {},
         )
 
     @app.get("/text")

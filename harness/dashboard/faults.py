@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,14 +35,14 @@ class Victim:
     """Something that faults can strike."""
 
     kind: str
-    """``function``, ``endpoint`` or ``bucket``."""
+    """``function``, ``endpoint``, ``bucket`` or ``state``; a state's name is ``MACHINE/STATE``."""
     name: str
     switches: list[Switch]
 
     @property
     def words(self) -> str:
         """What it is, for people who do not know the service."""
-        return {"function": "Function", "endpoint": "Endpoint", "bucket": "Bucket"}[self.kind]
+        return self.kind.capitalize()
 
 
 @dataclass(frozen=True)
@@ -74,21 +74,29 @@ def board(clients: Clients) -> FaultBoard | None:
     if clients.control is None:
         return None
     said = clients.control.get("faults")
-    active = [(int(fault["id"]), _given(fault), int(fault["struck"])) for fault in said["faults"]]
-    taken: set[int] = set()
-    victims = []
-    for kind, name in _victims(clients):
-        switches = []
-        for offered, words, effect in _OFFERED[kind]:
-            given = {kind: name, **effect}
-            number, struck = next(((n, s) for n, g, s in active if g == given and n not in taken), (None, 0))
-            if number is not None:
-                taken.add(number)
-            switches.append(Switch(offered, words, given, number, struck))
-        victims.append(Victim(kind, name, switches))
+    active = _active(said)
+    victims = [_victim(kind, name, active) for kind, name in _victims(clients)]
+    states = dict.fromkeys(str(given["state"]) for _, given, _ in active if "state" in given)
+    struck_states = [_victim("state", name, active) for name in states]
+    victims += [victim for victim in struck_states if any(each.number is not None for each in victim.switches)]
+    taken = {each.number for victim in victims for each in victim.switches}
     others = [OtherFault(n, _words(given), struck) for n, given, struck in active if n not in taken]
     strikes = [_strike(entry) for entry in reversed(said["log"][-_MOST_LOGGED:])]
     return FaultBoard(victims, others, strikes, len(active))
+
+
+def of_states(clients: Clients, machine: str, states: Iterable[str]) -> dict[str, Victim]:
+    """By state, the faults that can be switched for its tasks; none where the target has no emulator to ask.
+
+    Args:
+        clients: with the emulator's own API.
+        machine: name of the state machine.
+        states: names of its states that are tasks.
+    """
+    if clients.control is None:
+        return {}
+    active = _active(clients.control.get("faults"))
+    return {name: _victim("state", f"{machine}/{name}", active) for name in states}
 
 
 def switch(clients: Clients, kind: str, name: str, offered: str, on: bool) -> None:
@@ -142,7 +150,28 @@ _OFFERED: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
         ("busy", "refuses calls", {"error": "SlowDown"}),
         ("slow", f"is {SECONDS} s late", {"latency": SECONDS}),
     ),
+    "state": (
+        ("fails", "fails", {"error": "FaultFromTheDashboard", "message": "a fault was switched on in the dashboard"}),
+        ("slow", f"is {SECONDS} s late", {"latency": SECONDS}),
+    ),
 }
+
+
+_Active = list[tuple[int, dict[str, Any], int]]
+"""Faults in force: number, what was given, and how often it struck."""
+
+
+def _active(said: Mapping[str, Any]) -> _Active:
+    return [(int(fault["id"]), _given(fault), int(fault["struck"])) for fault in said["faults"]]
+
+
+def _victim(kind: str, name: str, active: _Active) -> Victim:
+    switches = []
+    for offered, words, effect in _OFFERED[kind]:
+        given = {kind: name, **effect}
+        number, struck = next(((n, s) for n, g, s in active if g == given), (None, 0))
+        switches.append(Switch(offered, words, given, number, struck))
+    return Victim(kind, name, switches)
 
 
 def _victims(clients: Clients) -> list[tuple[str, str]]:

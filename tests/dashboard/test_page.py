@@ -326,6 +326,35 @@ def test_faults_are_switched(driven, bucket, faults):
     assert refused.status_code == 400 and "no such fault" in refused.json["message"]
 
 
+def test_a_fault_on_a_state_is_switched_from_its_execution(driven, bucket, faults, role):
+    states, name = boto3.client("stepfunctions"), f"struck-{uuid.uuid4().hex[:8]}"
+    task = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:headBucket", "Parameters": {"Bucket": bucket}}
+    definition = json.dumps(
+        {"StartAt": "Ask it", "States": {"Ask it": {**task, "Next": "Go"}, "Go": {"Type": "Succeed"}}}
+    )
+    machine = states.create_state_machine(name=name, definition=definition, roleArn=role)["stateMachineArn"]
+    done = run(states, machine, {})
+    assert done.succeeded
+
+    def offered():
+        found = re.findall(r'aria-checked="(\w+)" data-fault="(\w+)" data-kind="state" data-name="([^"]+)"', page())
+        return {(fault, of): on for on, fault, of in found}
+
+    def page():
+        return driven.get(f"/executions/{done.arn}").text
+
+    fails = ("fails", f"{name}/Ask it")
+    assert offered() == {fails: "false", ("slow", f"{name}/Ask it"): "false"}
+    wanted = {"kind": "state", "name": f"{name}/Ask it", "fault": "fails"}
+    assert driven.post("/faults", wanted | {"on": True}).status_code == 200
+    assert offered()[fails] == "true" and "Faults on this state: on" in page()
+    assert run(states, machine, {}).error == "FaultFromTheDashboard"
+    assert f"State {name}/Ask it" in plain(driven.get("/faults").text)
+    assert driven.post("/faults", wanted | {"on": False}).status_code == 200
+    assert f"State {name}/Ask it" not in plain(driven.get("/faults").text)
+    states.delete_state_machine(stateMachineArn=machine)
+
+
 def test_a_bucket_that_is_struck_still_shows_its_pictures(driven, bucket, faults):
     boto3.client("s3").put_object(Bucket=bucket, Key="a.png", Body=PNG)
     faults.add(bucket=bucket, error="SlowDown")

@@ -297,6 +297,6 @@ settle();
 listen();
 if (main.querySelector("[data-start]")) import("./start.js");
 if (main.querySelector("#captures")) import("./captures.js");
-if (main.querySelector(".victims")) import("./faults.js");
+if (main.querySelector("[role=switch]")) import("./faults.js");
 if (main.querySelector("#acts")) import("./workspace.js");
 if (main.querySelector("[data-ask]")) import("./ask.js");
