@@ -10,7 +10,7 @@ REAL_DATA = ROOT.parent / "shared" / "data"
 
 @pytest.fixture(scope="session")
 def root() -> Path:
-    """The project's folder."""
+    """Return the project's folder."""
     return ROOT
 
 

@@ -25,7 +25,7 @@ ROLE_WORDS = (
 
 
 def once_known(call: Callable[[], Result], timeout: float = 120) -> Result:
-    """What *call* gives, tried again while AWS says that it does not know a role yet.
+    """Return what *call* gives, tried again while AWS says that it does not know a role yet.
 
     Args:
         call: a boto3 call.

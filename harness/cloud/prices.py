@@ -99,7 +99,7 @@ class PriceError(ValueError):
 
 
 def instance_price(session: boto3.Session, use: str, instance_type: str, region: str) -> Price:
-    """What an hour of an instance costs.
+    """Return what an hour of an instance costs.
 
     Args:
         session: for the Price List API, which is asked first.
@@ -137,7 +137,7 @@ def is_priced(session: boto3.Session, use: str, instance_type: str, region: str)
 
 
 def table_price(usd: float, region: str, *, confirmed: bool = True) -> Price:
-    """A price of the table, in a region.
+    """Return a price of the table, in a region.
 
     Args:
         usd: us-east-1's.
@@ -150,7 +150,7 @@ def table_price(usd: float, region: str, *, confirmed: bool = True) -> Price:
 
 
 def _listed_prices(session: boto3.Session, use: str, instance_type: str, region: str) -> list[float] | None:
-    """The prices in AWS's own list, none where it has no such entry; None where it cannot be asked.
+    """Return the prices in AWS's own list, none where it has no such entry; None where it cannot be asked.
 
     An entry's usage type is the region's short name, the use and the instance type: ``USE1-Train:ml.g5.xlarge``,
     ``EU-Host:ml.m5.xlarge``. The same instance has entries for notebooks, processing, spot (``TrSpt``) and others, and

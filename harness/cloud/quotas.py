@@ -100,7 +100,7 @@ def require_instance(quotas: dict[str, Quota], instance_type: str, purpose: str,
 
 
 def request_link(code: str, region: str) -> str:
-    """The console's page on which more of a quota is asked for."""
+    """Return the console's page on which more of a quota is asked for."""
     return f"https://{region}.console.aws.amazon.com/servicequotas/home/services/sagemaker/quotas/{code}"
 
 

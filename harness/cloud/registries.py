@@ -40,7 +40,7 @@ ACCOUNTS = {
 
 
 def built_in_image_on_aws(region: str) -> str:
-    """The image of the built-in algorithm that a job or model in *region* names.
+    """Return the image of the built-in algorithm that a job or model in *region* names.
 
     Raises:
         ValueError: AWS has none there.

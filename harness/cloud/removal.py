@@ -51,7 +51,7 @@ def _delete_job(session: boto3.Session, found: Found) -> None:
 
 
 def _delete_job_logs(logs: Any, job: str) -> None:
-    """A job's log; the group is that of all jobs of the account, and stays."""
+    """Remove a job's log; the group is that of all jobs of the account, and stays."""
     with contextlib.suppress(logs.exceptions.ResourceNotFoundException):
         for page in logs.get_paginator("describe_log_streams").paginate(
             logGroupName=_JOBS_LOG_GROUP, logStreamNamePrefix=f"{job}/"
@@ -122,7 +122,7 @@ GUARD = ("schedule group", "stack", "role")
 
 
 def in_order(found: Iterable[Found]) -> list[Found]:
-    """What is to be removed one by one, first things first; what belongs to a stack that goes is the stack's."""
+    """Return what is to be removed one by one, first things first; what belongs to a stack that goes is the stack's."""
     everything = set(found)
     stacks = {item.name for item in everything if item.kind == "stack"}
     order = list(ORDER)

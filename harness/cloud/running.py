@@ -131,7 +131,7 @@ def _training_job(session: boto3.Session, region: str, name: str, expiry: dateti
 
 
 def _described(describe: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
-    """What SageMaker describes; None for what is gone: the tagging API lists it for a while longer."""
+    """Return what SageMaker describes; None for what is gone: the tagging API lists it for a while longer."""
     from botocore.exceptions import ClientError
 
     try:

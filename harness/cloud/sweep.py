@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def find_expired(session: boto3.Session, now: datetime | None = None) -> list[Found]:
-    """What has expired, in the order in which it is to go."""
+    """Return what has expired, in the order in which it is to go."""
     at = now or datetime.now(UTC)
     return in_order(
         item

@@ -13,7 +13,7 @@ from harness.commands.options import Commands, bar, clear_errors, targeted
 
 @click.group(cls=Commands)
 def capture() -> None:
-    """Data Capture's files, of an endpoint, an s3:// URI or a folder."""
+    """Read Data Capture's files, of an endpoint, an s3:// URI or a folder."""
 
 
 def _capture_options(*, answers: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -47,7 +47,7 @@ class Commands(click.Group):
 
 
 def read_settings() -> Settings:
-    """The settings of this process; a variable that cannot be used is named in one line."""
+    """Return the settings of this process; a variable that cannot be used is named in one line."""
     from harness.settings import SettingsError, get_settings
 
     try:
@@ -57,14 +57,14 @@ def read_settings() -> Settings:
 
 
 def targeted(target: str | None) -> Settings:
-    """The settings, with the target that ``--target`` names, if it does."""
+    """Return the settings, with the target that ``--target`` names, if it does."""
     from dataclasses import replace
 
     return replace(read_settings(), target=target) if target else read_settings()
 
 
 def running_control() -> ControlApi:
-    """The API of the emulator that runs for this folder."""
+    """Return the API of the emulator that runs for this folder."""
     from harness.emulator.process.endpoint_file import find_announced
     from harness.testing.control import TOKEN_VARIABLE, ControlApi
 
@@ -109,7 +109,7 @@ def _taken(port: int | None) -> str:
 
 
 def bar(description: str) -> AbstractContextManager[Update]:
-    """A progress bar on a terminal, nothing in a log; it is told how much of how much is done."""
+    """Return a progress bar on a terminal, nothing in a log; it is told how much of how much is done."""
     from rich.console import Console
 
     from harness.reporting.progress import progress_bar
@@ -118,13 +118,13 @@ def bar(description: str) -> AbstractContextManager[Update]:
 
 
 def aws_options(command: Callable[..., None]) -> Callable[..., None]:
-    """What says, on the aws target, how to train, whose money may be spent, and how much."""
+    """Return what says, on the aws target, how to train, whose money may be spent, and how much."""
     spot = click.option("--spot", is_flag=True, help="On aws: train on spare instances (managed spot training).")
     return money_options(spot(command))
 
 
 def money_options(command: Callable[..., None]) -> Callable[..., None]:
-    """What says, on the aws target, whose money may be spent, and how much."""
+    """Return what says, on the aws target, whose money may be spent, and how much."""
     for option in (
         click.option(
             "--max-cost", type=click.FloatRange(0, min_open=True), help="On aws: refuse what costs more US dollars."
@@ -137,7 +137,7 @@ def money_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def with_aws_options(settings: Settings, **given: object) -> Settings:
-    """The settings, with what the options of :func:`aws_options` and the like say; those not given change nothing."""
+    """Return the settings, with what the options of :func:`aws_options` and the like say, where they are given."""
     from dataclasses import replace
 
     given = {name: value for name, value in given.items() if value not in (None, False)}

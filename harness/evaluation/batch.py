@@ -153,7 +153,7 @@ def _map_run(states: Any, execution_arn: str) -> str:
 
 
 def _results(s3: Any, bucket: str, manifest_key: str) -> Iterator[dict[str, Any]]:
-    """An object for each image: what the batch put out, or the error of the batch that it was in."""
+    """Yield an object for each image: what the batch put out, or the error of the batch that it was in."""
     try:
         manifest = json.loads(s3.get_object(Bucket=bucket, Key=manifest_key)["Body"].read())
     except s3.exceptions.NoSuchKey:
@@ -188,7 +188,7 @@ def _prediction(states: Any, result: dict[str, Any], source: Source) -> Predicti
 
 
 def innermost(error: str, cause: str) -> tuple[str, str]:
-    """The error that the failure of a nested workflow goes back to: causes are descriptions of executions, as JSON."""
+    """Return the error behind the failure of a nested workflow: causes are descriptions of executions, as JSON."""
     while True:
         try:
             inner = json.loads(cause)

@@ -102,7 +102,7 @@ def compare(before: Evaluation, after: Evaluation) -> Comparison:
 
 
 def mcnemar(one: int, other: int) -> float:
-    """The two-sided exact p-value of McNemar's test: of the images that differ, each way is as likely as the other.
+    """Return the two-sided exact p-value of McNemar's test: of images that differ, each way is as likely as the other.
 
     Q. McNemar, Note on the sampling error of the difference between correlated proportions or percentages,
     Psychometrika 12 (1947). The exact form is the sign test: a binomial with p = 1/2 over those that differ.

@@ -18,7 +18,7 @@ _MEMBERS = ("key", "status", "label", "probabilities", "error", "cause")
 
 
 def summary(evaluation: Evaluation) -> dict[str, Any]:
-    """The numbers of an evaluation."""
+    """Return the numbers of an evaluation."""
     predictions = evaluation.predictions
     answered, labelled = evaluation.answered, evaluation.labelled
     below = [p for p in answered if (p.confidence or 0) <= evaluation.threshold]
@@ -40,7 +40,7 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def to_json(evaluation: Evaluation, comparison: Comparison | None = None) -> str:
-    """The JSON file's text."""
+    """Return the JSON file's text."""
     document: dict[str, Any] = {
         "format": FORMAT,
         "source": evaluation.source,
@@ -68,7 +68,7 @@ def to_json(evaluation: Evaluation, comparison: Comparison | None = None) -> str
 
 
 def read_json(path: Path) -> Evaluation:
-    """An evaluation that was written before.
+    """Return an evaluation that was written before.
 
     Raises:
         ValueError: naming the file, which is none.
@@ -92,7 +92,7 @@ def read_json(path: Path) -> Evaluation:
 
 
 def to_csv(evaluation: Evaluation) -> str:
-    """A line an image."""
+    """Return a line an image."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     names = [f"probability_{name}" for name in CLASS_NAMES]

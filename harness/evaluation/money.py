@@ -13,7 +13,7 @@ _HOURS = "endpoint"
 
 
 def price_batch(images: int, workflow: str, options: BatchOptions, region: str) -> Estimate:
-    """The price of a batch evaluation, but for the endpoint's hours.
+    """Return the price of a batch evaluation, but for the endpoint's hours.
 
     Args:
         images: how many.

@@ -125,7 +125,7 @@ def children_a_second(plan: Plan) -> float:
 
 
 def starts_of_item(plan: Plan, batch: int) -> float:
-    """Standard executions that are started for an image."""
+    """Return how many Standard executions are started for an image."""
     if plan.workflow == "express":
         return 0.0
     return (1 if plan.workflow == "nested" else 0) + 2 / batch
@@ -182,7 +182,7 @@ def transform(plan: Plan, instances: int) -> tuple[float, float]:
 
 
 def scaled(each: Estimate, factor: float = 20.0, rounds: int = 8) -> Plan:
-    """The plan of an account that has *factor* times less of everything: what a simulation can run.
+    """Return the plan of an account that has *factor* times less of everything: what a simulation can run.
 
     Args:
         each: the estimate whose plan it is; what it proposed is kept.
@@ -219,7 +219,7 @@ def _proposed_batch(plan: Plan) -> int:
 
 
 def _fixed_rates(plan: Plan, batch: int) -> dict[str, float]:
-    """What does not depend on what is proposed."""
+    """Return what does not depend on what is proposed."""
     rates = {
         _LAMBDA: _FREE * plan.functions / plan.times.functions,
         "Lambda (requests a second)": plan.functions * QUOTAS["lambda_requests"].value / 3,

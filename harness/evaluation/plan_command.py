@@ -73,7 +73,7 @@ def _plan(given: Mapping[str, Any], workflow: str) -> Plan:
 
 
 def _show(estimates: Sequence[Estimate], console: Console) -> None:
-    """The alternatives side by side: a column each, batch transform the last."""
+    """Print the alternatives side by side: a column each, batch transform the last."""
     items = estimates[0].plan.items
     instances = max(1, estimates[0].instances)
     seconds, dollars = transform(estimates[0].plan, instances)
@@ -134,7 +134,7 @@ def _print(title: str, names: Sequence[str], rows: Sequence[_Row], console: Cons
 
 
 def _part(name: str) -> str:
-    """A part's name in short, the same for each alternative."""
+    """Return a part's name in short, the same for each alternative."""
     return _SHORT.get(name, name.partition(" (")[0].partition(",")[0])
 
 

@@ -41,7 +41,7 @@ def page(
     image_of: Callable[[Prediction], bytes | None],
     made: datetime,
 ) -> str:
-    """The page; nothing in it is fetched from anywhere.
+    """Return the page; nothing in it is fetched from anywhere.
 
     Args:
         evaluation: what it is about.
@@ -112,7 +112,7 @@ def verdict(evaluation: Evaluation, comparison: Comparison | None = None) -> Ver
 
 
 def _least_sure(evaluation: Evaluation, image_of: Callable[[Prediction], bytes | None]) -> list[pages.Tile]:
-    """The images that the model was least sure of, least first, each once, as far as they can be had."""
+    """Return the images that the model was least sure of, least first, each once, as far as they can be had."""
     order = sorted(evaluation.answered, key=lambda prediction: (prediction.confidence or 0.0, prediction.key))
     found: dict[bytes, tuple[Prediction, bytes, int]] = {}
     for prediction in order[:_LOOKED_AT]:

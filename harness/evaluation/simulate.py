@@ -51,7 +51,7 @@ class _Bucket:
         self._free = 0.0
 
     def take(self, tokens: float) -> Any:
-        """A time-out until *tokens* are there."""
+        """Return a time-out until *tokens* are there."""
         begins = max(self._free, self._env.now)
         self._free = begins + tokens / self._rate
         return self._env.timeout(max(0.0, begins - self._env.now))

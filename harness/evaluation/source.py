@@ -58,13 +58,13 @@ class Source:
         return sum(bool(line.strip()) for line in lines)
 
     def label_of(self, key: str) -> int | None:
-        """The class of the image at *key*, if it is known."""
+        """Return the class of the image at *key*, if it is known."""
         found = self.labels.get(key)
         return label_from_name(key) if found is None else found
 
 
 def find_source(s3: Any, uri: str, images: str | None = None) -> Source:
-    """The source that *uri* names: ``s3://bucket/x.lst``, ``.csv``, ``.jsonl``, ``manifest.json``, else a prefix.
+    """Find the source that *uri* names: ``s3://bucket/x.lst``, ``.csv``, ``.jsonl``, ``manifest.json``, else a prefix.
 
     Args:
         s3: an S3 client.
@@ -222,7 +222,7 @@ def _labels(kind: str, text: str, where: str) -> dict[str, int]:
 
 
 def _or_nothing(line: str) -> dict[str, Any]:
-    """A malformed line is for the state machine to refuse: it reads the manifest that it runs on itself."""
+    """Return a malformed line is for the state machine to refuse: it reads the manifest that it runs on itself."""
     try:
         value = json.loads(line)
     except ValueError:

@@ -124,7 +124,7 @@ def run_monitor(options: MonitorOptions, settings: Settings, console: Console, b
 
 @contextlib.contextmanager
 def _standing(options: MonitorOptions, settings: Settings) -> Iterator[None]:
-    """The target, where labels or training images lie on it though the captures do not."""
+    """Use the target, where labels or training images lie on it though the captures do not."""
     others = [place for place in (options.labels, options.train) if place and place.startswith("s3://")]
     if is_remote(options.location) or not (others or options.state_machine):
         yield

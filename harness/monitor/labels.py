@@ -42,7 +42,7 @@ class LabelledImages:
     """How many different images stand in more than one class, and so have no label."""
 
     def label_of(self, digest: bytes | None, inference_id: str | None) -> int | None:
-        """The class of a captured image, or None where it is not known."""
+        """Return the class of a captured image, or None where it is not known."""
         if digest is not None and digest in self.by_digest:
             return self.by_digest[digest]
         if inference_id is None:
@@ -170,7 +170,7 @@ def _read_manifest(key: str, text: str, keys: set[str]) -> dict[str, int]:
 
 
 def _class_in(key: str) -> int | None:
-    """The class that the name of an image's folder or its own name says."""
+    """Return the class that the name of an image's folder or its own name says."""
     path = PurePosixPath(key)
     if path.parent.name.lower() in CLASS_NAMES:
         return CLASS_NAMES.index(path.parent.name.lower())

@@ -66,7 +66,7 @@ class Observation:
 
 
 def image_number(digest: bytes) -> int:
-    """The number of an image in a frame."""
+    """Return the number of an image in a frame."""
     return int.from_bytes(digest[:7], "big")
 
 
@@ -190,7 +190,7 @@ def _nothing() -> Batch:
 
 
 def _content(batch: Batch, number: int) -> bytes | None:
-    """The input's bytes; None where it was not captured, or is not base64 though it says so."""
+    """Return the input's bytes; None where it was not captured, or is not base64 though it says so."""
     assert batch.image is not None and batch.encoding is not None
     data = batch.image[number]
     if data is None:

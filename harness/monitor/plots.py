@@ -293,7 +293,7 @@ def latency_by_state(visits: Sequence[StateVisit], *, axes: Axes | None = None) 
 
 
 def p_text(value: float) -> str:
-    """A p value as it follows the letter."""
+    """Return a p value as it follows the letter."""
     return "< 0.001" if value < 0.001 else f"= {value:.3f}"
 
 

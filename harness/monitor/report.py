@@ -60,7 +60,7 @@ def write_monitor(
 
 
 def verdict(sections: Sequence[Section], notes: Sequence[str]) -> Verdict:
-    """What the sections find, all together."""
+    """Return what the sections find, all together."""
     findings = [finding for section in sections for finding in section.findings]
     if not findings:
         findings.append(Finding("fail", "There are no predictions to judge."))

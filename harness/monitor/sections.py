@@ -307,7 +307,7 @@ def latency_section(visits: Sequence[StateVisit], executions: int, why: str) -> 
 
 
 def unsure_section(observation: Observation, threshold: float) -> Section:
-    """The images of which the model was least sure, each once."""
+    """Return the images of which the model was least sure, each once."""
     title = "Least confident images"
     if not observation.unsure:
         return Section(title, "There are no predictions to choose from.")

@@ -15,7 +15,7 @@ _LONGEST = 160
 
 
 def differences(aws: Sequence[dict[str, Any]], here: Sequence[dict[str, Any]]) -> list[str]:
-    """What differs, a line each; empty when the histories are equal.
+    """Return what differs, a line each; empty when the histories are equal.
 
     Compared are types, order, ids, ``previousEventId`` and every detail. Times are not, nor ids and task tokens, which
     each execution draws for itself.
@@ -63,7 +63,7 @@ def _unequal(one: Any, other: Any, where: str) -> list[tuple[str, Any, Any]]:
 
 
 def _inside(one: str, other: str, where: str) -> list[tuple[str, Any, Any]] | None:
-    """What differs in two payloads, member by member; None where they are no JSON or differ in their text alone."""
+    """Tell what differs in two payloads, member by member; None where they are no JSON or differ as texts alone."""
     try:
         values = json.loads(one), json.loads(other)
     except ValueError:

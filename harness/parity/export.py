@@ -79,7 +79,7 @@ def read_export(path: Path) -> RecordedExecution:
 
 
 def _event(event: Mapping[str, Any]) -> dict[str, Any]:
-    """An event in the API's form: without what is null, its payloads as texts."""
+    """Return an event in the API's form: without what is null, its payloads as texts."""
     found: dict[str, Any] = {}
     for name, value in event.items():
         if isinstance(value, Mapping) and name.endswith("EventDetails"):
@@ -107,7 +107,7 @@ def _text(payload: Any) -> str:
 
 
 def record(states: Any, execution_arn: str) -> dict[str, Any]:
-    """An execution on any target, in the console's form.
+    """Return an execution on any target, in the console's form.
 
     Args:
         states: a Step Functions client.

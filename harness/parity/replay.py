@@ -49,7 +49,7 @@ _FAILED: Mapping[str, str] = {
 
 
 def replay(recorded: RecordedExecution) -> list[dict[str, Any]]:
-    """The history of the replayed execution, as far as AWS's goes; its times are AWS's.
+    """Return the history of the replayed execution, as far as AWS's goes; its times are AWS's.
 
     Raises:
         harness.states_language.diagnostics.InvalidDefinition: the definition is refused.
@@ -140,7 +140,7 @@ class _Replay:
             self._end_wait(event, limit=False)
 
     def _given(self, event: dict[str, Any]) -> Reply:
-        """What a Map Run came to: its own event does not tell, what the state gave does."""
+        """Return what a Map Run came to: its own event does not tell, what the state gave does."""
         after = (each for each in self._recorded.events if each["previousEventId"] == event["id"])
         output = next((_details(each)["output"] for each in after if each["type"] == "MapStateExited"), "null")
         return Result(loads(output), output)
@@ -154,7 +154,7 @@ class _Replay:
             self._resolve(effect_id, reply, event)
 
     def _effect_of(self, event: dict[str, Any]) -> int | None:
-        """The effect that awaits the answer which *event* tells: that of the task that was scheduled before it."""
+        """Find the effect that awaits the answer which *event* tells: that of the task that was scheduled before it."""
         before: dict[str, Any] | None = event
         while before is not None and before["id"] not in self._scheduled:
             before = self._by_id.get(before["previousEventId"])
@@ -171,7 +171,7 @@ class _Replay:
             self._take(self._execution.resolve(first.id, None, max(first.until, _time(event))))
 
     def _state_of(self, event: dict[str, Any]) -> str | None:
-        """The name of the state in which *event* happened."""
+        """Return the name of the state in which *event* happened."""
         before: dict[str, Any] | None = event
         while before is not None:
             if before["type"].endswith(("StateEntered", "StateExited")):

@@ -52,7 +52,7 @@ class Seen:
 
 
 def _configuration(sagemaker: Any, endpoint: str) -> Any:
-    """An endpoint's configuration; the SageMaker SDK names it as the endpoint.
+    """Return an endpoint's configuration; the SageMaker SDK names it as the endpoint.
 
     The endpoint itself is asked for it only where that is not so: who looks first at one finds it on its way, and that
     is to be the program.

@@ -72,7 +72,7 @@ def hints(said: str, source: str, account: str) -> list[str]:
 
 
 def _shown(outputs: Sequence[Any]) -> str:
-    """What the cell wrote last: rich's traceback is an output like others."""
+    """Return what the cell wrote last: rich's traceback is an output like others."""
     for output in reversed(outputs):
         text = output.get("text") or output.get("data", {}).get("text/plain")
         if text and "Traceback" in text:

@@ -80,7 +80,7 @@ def bring_up(options: BringUpOptions, settings: Settings, target: Target, consol
 
 
 def rehearse_scones(plan: SconesPlan, session: boto3.Session) -> list[Request]:
-    """What :func:`~harness.scones.workflow.deploy_scones` would send to change something, in its order.
+    """Return what :func:`~harness.scones.workflow.deploy_scones` would send to change something, in its order.
 
     Args:
         plan: what is to be deployed.

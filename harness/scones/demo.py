@@ -118,7 +118,7 @@ def run_demo(options: DemoOptions, settings: Settings, console: Console) -> Demo
 
 
 def choose_model(named: str | None, root: Path) -> Path | None:
-    """The model that the endpoint is to serve, None for a stub.
+    """Return the model that the endpoint is to serve, None for a stub.
 
     Args:
         named: a path, ``stub``, or None for the model that ships with the project, if it can be served here.
@@ -311,7 +311,7 @@ def _write(
 
 
 def stub_notes(kind: str, *, stub: bool) -> list[str]:
-    """What was not real, in words."""
+    """Return what was not real, in words."""
     found = []
     if stub:
         found.append(

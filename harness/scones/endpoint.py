@@ -127,7 +127,7 @@ def endpoint_log_group(name: str) -> str:
 
 
 def endpoint_resources(sagemaker: Any, name: str) -> list[tuple[str, str]]:
-    """Configurations and models that were made for the endpoint *name*: kind and name of each."""
+    """List configurations and models made for the endpoint *name*: kind and name of each."""
     ours = re.compile(re.escape(name) + r"-[0-9a-f]{8}")
     return [
         (kind, item[member])
@@ -163,7 +163,7 @@ def _describe(sagemaker: Any, name: str) -> dict[str, Any] | None:
 
 
 def _settled(sagemaker: Any, name: str) -> dict[str, Any] | None:
-    """The endpoint once nothing is under way, such as after a deployment that broke off; None where there is none."""
+    """Return the endpoint once nothing is under way, as after a deployment that broke off; None where there is none."""
     from botocore.exceptions import WaiterError
 
     present = _describe(sagemaker, name)
@@ -220,7 +220,7 @@ def is_stub(name: str, session: boto3.Session) -> bool:
 
 
 def served_model(name: str, session: boto3.Session) -> str:
-    """The model that an endpoint serves, as people tell it: where its ``model.tar.gz`` is, or ``stub``."""
+    """Return the model that an endpoint serves, as people tell it: where its ``model.tar.gz`` is, or ``stub``."""
     if is_stub(name, session):
         return "stub"
     sagemaker: Any = session.client("sagemaker")

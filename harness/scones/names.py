@@ -57,7 +57,7 @@ def plan_workflow(
     model_object: str = "-",
     live: Path | None = None,
 ) -> StackPlan:
-    """The stack that ``template.yaml`` below *root* declares, as any project's, under the names of a deployment.
+    """Return the stack that ``template.yaml`` below *root* declares, as any project's, under the names of a deployment.
 
     Args:
         root: the folder of ``template.yaml``.

@@ -147,7 +147,7 @@ def plan_training(
 
 
 def find_job(plan: TrainingPlan, session: boto3.Session) -> tuple[str, str | None]:
-    """The name of the job for *plan*, and its status: None where it is still to be made.
+    """Return the name of the job for *plan*, and its status: None where it is still to be made.
 
     A job that failed keeps its name, so the next one has another number.
     """
@@ -204,7 +204,7 @@ def train(
 
 
 def _wait(sagemaker: Any, name: str, on_state: Callable[[str], None]) -> dict[str, Any]:
-    """The job as it ended; SageMaker itself ends one that takes longer than its limit."""
+    """Return the job as it ended; SageMaker itself ends one that takes longer than its limit."""
     said, pause = "", _FIRST_POLL
     while True:
         job: dict[str, Any] = sagemaker.describe_training_job(TrainingJobName=name)

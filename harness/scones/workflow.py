@@ -81,7 +81,7 @@ class SconesPlan:
         return self.stack.bucket
 
     def lines(self) -> Iterable[str]:
-        """What will be done, for people."""
+        """Yield what will be done, for people."""
         yield from self.stack.lines()
         if self.model is not None:
             yield f"upload {self.endpoint.model_data}"
@@ -167,7 +167,7 @@ def serve(plan: SconesPlan, session: boto3.Session, on_step: Step = lambda line:
 
 
 def find_deployed(plan: SconesPlan, session: boto3.Session) -> Scones | None:
-    """The workflow of *plan*, where all of it is deployed: whatever its functions' code is now, it stays.
+    """Return the workflow of *plan*, where all of it is deployed: whatever its functions' code is now, it stays.
 
     Raises:
         botocore.exceptions.ClientError: AWS refuses.
@@ -181,7 +181,7 @@ def find_deployed(plan: SconesPlan, session: boto3.Session) -> Scones | None:
 
 
 def _find_stack(plan: SconesPlan, session: boto3.Session) -> list[Found] | None:
-    """What the stack has made, whether or not it is still there; None where there is no stack."""
+    """Return what the stack has made, whether or not it is still there; None where there is no stack."""
     if find_stack(session.client("cloudformation"), plan.stack.name) is None:
         return None
     return resources_of(read_stack(plan.stack.name, session), plan.account, plan.region)
@@ -212,7 +212,7 @@ def destroy_scones(plan: SconesPlan, session: boto3.Session, on_step: Step = lam
 
 
 def find_made(plan: SconesPlan, session: boto3.Session) -> list[Found]:
-    """What of the workflow is there: the endpoint with what belongs to it, what the stack has made, the bucket.
+    """Return what of the workflow is there: the endpoint with what belongs to it, what the stack has made, the bucket.
 
     Args:
         plan: as :func:`plan_scones` gives it.
@@ -257,7 +257,7 @@ def deployed(
 
 
 def built_in_image(account_id: str, region: str) -> str:
-    """An image that local targets take for AWS's built-in algorithm, whatever account its registry is of."""
+    """Return an image that local targets take for AWS's built-in algorithm, whatever account its registry is of."""
     return f"{account_id}.dkr.ecr.{region}.amazonaws.com/image-classification:1"
 
 

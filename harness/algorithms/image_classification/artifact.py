@@ -151,7 +151,7 @@ def _limit(name: str) -> int | None:
 
 
 def _epoch_of(name: str) -> int:
-    """The epoch of parameter file *name*; -1 for any other file."""
+    """Return the epoch of parameter file *name*; -1 for any other file."""
     match = _PARAMS.fullmatch(name)
     return int(match[1]) if match else -1
 

@@ -26,7 +26,7 @@ _Floats = npt.NDArray[np.floating[Any]]
 
 
 def augmentation(kind: str | None, random: np.random.Generator) -> Crop:
-    """The crop that *kind* (``crop``, ``crop_color``, ``crop_color_transform`` or ``None``) stands for."""
+    """Return the crop that *kind* (``crop``, ``crop_color``, ``crop_color_transform`` or ``None``) stands for."""
     if kind is None:
         return centre_crop
 

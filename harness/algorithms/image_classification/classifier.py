@@ -55,7 +55,7 @@ class Classifier:
         self.probabilities([np.zeros((*self._shape[1:], self._shape[0]), np.uint8)])
 
     def classify(self, encoded: bytes) -> Probabilities:
-        """The probabilities (one for each class) of a PNG or JPEG.
+        """Return the probabilities (one for each class) of a PNG or JPEG.
 
         Raises:
             CustomerError: it cannot be decoded.

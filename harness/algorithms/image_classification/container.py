@@ -37,7 +37,7 @@ class Container:
         return self.root / "output" / "failure"
 
     def channel(self, name: str) -> Path:
-        """The folder of input channel *name*, whether it was given or not."""
+        """Return the folder of input channel *name*, whether it was given or not."""
         return self.root / "input" / "data" / name
 
     def shown(self, path: Path) -> str:

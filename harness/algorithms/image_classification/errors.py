@@ -21,7 +21,7 @@ class ArtifactError(CustomerError):
 
 
 def failure_reason(error: Exception) -> str:
-    """What goes to ``/opt/ml/output/failure``, and from there to ``FailureReason``.
+    """Return what goes to ``/opt/ml/output/failure``, and from there to ``FailureReason``.
 
     An error nobody foresaw is the algorithm's, and names its class as AWS does: ``AlgorithmError: pos_cls_weights
     (caused by KeyError)``.

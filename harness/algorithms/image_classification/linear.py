@@ -33,7 +33,7 @@ _WEIGHT_DECAY = 0.05
 
 
 def describe() -> str:
-    """The recipe in one line, for the log."""
+    """Return the recipe in one line, for the log."""
     return (
         f"one linear layer on the pixels, NumPy alone; batches of {_BATCH}; SGD at "
         f"{_RATE:g}, weight decay {_WEIGHT_DECAY:g}; flips"
@@ -41,7 +41,7 @@ def describe() -> str:
 
 
 def build_linear_symbol(num_classes: int, multi_label: bool) -> Symbol:
-    """The network: normalized pixels, flattened, into one fully connected layer."""
+    """Return the network: normalized pixels, flattened, into one fully connected layer."""
     symbol = Symbol()
     body = symbol.add("_copy", "id", [symbol.variable("data")])
     norm = ("gamma", "beta", "moving_mean", "moving_var")

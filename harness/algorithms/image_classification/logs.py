@@ -10,7 +10,7 @@ TAB = "#011"
 
 
 def set_up_log() -> logging.Logger:
-    """The algorithm's logger, writing ``[09/23/2023 22:41:45 INFO 140428178859840] message`` to standard output."""
+    """Return the algorithm's logger, writing ``[09/23/2023 22:41:45 INFO 140428178859840] message`` to stdout."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         logging.Formatter("[%(asctime)s %(levelname)s %(thread)d] %(message)s", datefmt="%m/%d/%Y %H:%M:%S")

@@ -26,7 +26,7 @@ _CPU = (1, 0)
 
 
 def write_arrays(arrays: Mapping[str, Array]) -> bytes:
-    """The file's bytes, in the format that MXNet 1.0 to 1.9 read and write.
+    """Return the file's bytes, in the format that MXNet 1.0 to 1.9 read and write.
 
     Args:
         arrays: by name; MXNet's own are ``arg:<parameter>`` and ``aux:<auxiliary state>``.
@@ -47,7 +47,7 @@ def write_arrays(arrays: Mapping[str, Array]) -> bytes:
 
 
 def read_arrays(data: bytes) -> dict[str, Array]:
-    """The arrays of a file by name; they share *data*'s memory and cannot be written to.
+    """Return the arrays of a file by name; they share *data*'s memory and cannot be written to.
 
     Raises:
         ArtifactError: not such a file, cut short, or of a kind that networks do not use (sparse arrays).

@@ -18,7 +18,7 @@ _Attributes = dict[str, Any]
 
 
 def to_onnx(artifact: Artifact) -> bytes:
-    """The model's bytes.
+    """Return the model's bytes.
 
     Its input ``data`` is batch x channels x height x width, float32, 0 to 255; its output ``probabilities`` is
     batch x classes.

@@ -30,7 +30,7 @@ class Progress:
         self._done += 1
 
     def remaining(self) -> str:
-        """The time that is left at the pace so far, ``1:02:03``, and the share that is done."""
+        """Return the time that is left at the pace so far, ``1:02:03``, and the share that is done."""
         elapsed = time.monotonic() - self._start
         left = elapsed / max(1, self._done) * (self.total - self._done)
         return f"{timedelta(seconds=round(left))} ({self._done / self.total:.0%} done)"
@@ -44,7 +44,7 @@ class Progress:
         return True
 
     def told(self) -> None:
-        """A line has told of progress."""
+        """Take it that a line has told of progress."""
         self._news = time.monotonic()
 
     def speed(self, batch: int) -> float:

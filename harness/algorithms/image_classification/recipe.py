@@ -72,14 +72,14 @@ def quieten(module: SymbolModule) -> None:
 
 
 def one_cycle(progress: float) -> float:
-    """The learning rate at *progress* (0 to 1): up in a line, then down along a cosine."""
+    """Return the learning rate at *progress* (0 to 1): up in a line, then down along a cosine."""
     if progress < _WARM_UP:
         return _RATE * max(progress / _WARM_UP, 1e-4)
     return _RATE * max(0.5 * (1 + math.cos(math.pi * (progress - _WARM_UP) / (1 - _WARM_UP))), 1e-4)
 
 
 def describe() -> str:
-    """The recipe in one line, for the log."""
+    """Return the recipe in one line, for the log."""
     return (
         f"ResNet of {2 + 2 * sum(FAST_LAYOUT.units)} layers, widths {','.join(map(str, FAST_LAYOUT.widths))}; up to "
         f"{_MAX_EPOCHS} epochs in batches of {_BATCH}; Nesterov SGD, one cycle to {_RATE:g}, weight decay "

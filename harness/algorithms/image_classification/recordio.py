@@ -28,7 +28,7 @@ def _broken(detail: str) -> CustomerError:
 
 
 def read_records(file: IO[bytes], what: str) -> Iterator[bytes]:
-    """The payloads of a RecordIO stream, one after another; *file* may be a pipe.
+    """Yield the payloads of a RecordIO stream, one after another; *file* may be a pipe.
 
     Raises:
         CustomerError: the stream is no RecordIO or ends within a record; its detail names *what*.
@@ -58,7 +58,7 @@ def read_records(file: IO[bytes], what: str) -> Iterator[bytes]:
 
 
 def unpack_image(record: bytes, what: str) -> tuple[tuple[float, ...], bytes]:
-    """An image record's labels and encoded image."""
+    """Return an image record's labels and encoded image."""
     if len(record) < _HEADER.size:
         raise _broken(f"{what} holds a record that is too short for an image.")
     count, label, _, _ = _HEADER.unpack_from(record)

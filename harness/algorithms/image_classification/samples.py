@@ -37,7 +37,7 @@ class Sample:
     labels: tuple[int, ...]
 
     def encoded(self) -> bytes:
-        """The image's file, PNG or JPEG."""
+        """Return the image's file, PNG or JPEG."""
         return self.source if isinstance(self.source, bytes) else self.source.read_bytes()
 
 
@@ -56,7 +56,7 @@ class LabelFormat:
     class_id: bool = False
 
     def read(self, values: tuple[float, ...], name: str) -> tuple[int, ...]:
-        """The class ids that *values* mean.
+        """Return the class ids that *values* mean.
 
         Raises:
             CustomerError: naming the image: a label that is no class, or the wrong number of labels.
@@ -198,7 +198,7 @@ def _from_pipe(container: Container, channel: str, config: dict[str, Any], label
 
 
 def _manifest_records(records: Iterator[bytes], channel: str, labels: LabelFormat) -> Iterator[Sample]:
-    """An augmented manifest's samples: attributes in the order of ``AttributeNames``, the image before the label."""
+    """Yield an augmented manifest's samples: attributes ordered as in ``AttributeNames``, images first."""
     for index, image in enumerate(records):
         name = f"sample {index} of the {channel} channel"
         label = next(records, None)

@@ -134,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.OK, json.dumps(probabilities).encode(), JSON)
 
     def _body(self) -> bytes | None:
-        """The request's body; ``None`` when it was refused."""
+        """Return the request's body; ``None`` when it was refused."""
         length = self.headers.get("Content-Length", "")
         if not length.isascii() or not length.isdigit():
             # Without a length the next request's start is not to be found on this connection.

@@ -38,28 +38,28 @@ class Node:
     inputs: tuple[tuple[int, int], ...]
 
     def flag(self, name: str, default: bool = False) -> bool:
-        """A boolean attribute."""
+        """Return a boolean attribute."""
         text = self.attrs.get(name, str(default))
         if text not in ("True", "False", "1", "0", "true", "false"):
             raise self.wrong(name)
         return text in ("True", "1", "true")
 
     def integer(self, name: str, default: int | None = None) -> int:
-        """An integer attribute, from 0 to 2^31."""
+        """Return an integer attribute, from 0 to 2^31."""
         text = self.attrs.get(name, "" if default is None else str(default))
         if not text.isascii() or not text.isdigit() or len(text) > 10 or int(text) > 2**31:
             raise self.wrong(name)
         return int(text)
 
     def number(self, name: str, default: float) -> float:
-        """A float attribute."""
+        """Return a float attribute."""
         try:
             return float(self.attrs.get(name, default))
         except ValueError:
             raise self.wrong(name) from None
 
     def pair(self, name: str, default: tuple[int, int] | None = None) -> tuple[int, int]:
-        """An attribute of two sizes, height and width: ``(3, 3)``."""
+        """Return an attribute of two sizes, height and width: ``(3, 3)``."""
         text = self.attrs.get(name)
         if text is None or text == "()":
             if default is None:
@@ -121,7 +121,7 @@ class Symbol:
         return len(self.nodes) - 1
 
     def operators(self) -> set[str]:
-        """The operators in use, ``null`` (variables) included."""
+        """Return the operators in use, ``null`` (variables) included."""
         return {node.op for node in self.nodes}
 
     def auxiliary(self) -> set[str]:
@@ -134,7 +134,7 @@ class Symbol:
         return names
 
     def to_json(self) -> str:
-        """The text of ``symbol.json``, as MXNet 1.3 writes it."""
+        """Return the text of ``symbol.json``, as MXNet 1.3 writes it."""
         nodes = []
         rows = [0]
         auxiliary = self.auxiliary()

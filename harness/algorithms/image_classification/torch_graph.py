@@ -62,7 +62,7 @@ class SymbolModule(nn.Module):  # type: ignore[misc]
                 getattr(self, name).fill_(1.0)
 
     def weights(self) -> dict[str, np.ndarray[Any, Any]]:
-        """The weights and running statistics, as an artifact holds them: float32, contiguous."""
+        """Return the weights and running statistics, as an artifact holds them: float32, contiguous."""
         return {name: values.detach().float().cpu().contiguous().numpy() for name, values in self.state_dict().items()}
 
     def forward(self, data: Tensor) -> Tensor:

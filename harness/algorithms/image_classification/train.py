@@ -127,7 +127,7 @@ def _read_samples(
 def _parent_model(
     container: Container, hyperparameters: Hyperparameters, recipe: str, logger: logging.Logger
 ) -> Artifact | None:
-    """The model to go on from: the ``model`` channel's, where one is given."""
+    """Return the model to go on from: the ``model`` channel's, where one is given."""
     logger.info("use_pretrained_model: %d", hyperparameters.use_pretrained_model)
     logger.info("multi_label: %d", hyperparameters.multi_label)
     if "model" not in container.channels():

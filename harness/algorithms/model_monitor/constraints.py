@@ -21,7 +21,7 @@ _ROBUST = 1.8
 
 
 def suggested(statistics: Mapping[str, Any]) -> dict[str, Any]:
-    """The constraints that a baseline's statistics suggest."""
+    """Return the constraints that a baseline's statistics suggest."""
     features = []
     for feature in statistics["features"]:
         told = feature.get("numerical_statistics") or feature["string_statistics"]
@@ -63,7 +63,7 @@ def violations(
     constraints: Mapping[str, Any],
     baseline: Mapping[str, Any] | None,
 ) -> list[dict[str, str]]:
-    """What of the constraints a data set breaks.
+    """Return what of the constraints a data set breaks.
 
     Args:
         rows: the data set.
@@ -170,7 +170,7 @@ def _categories(feature: Mapping[str, Any]) -> dict[str, int]:
 
 
 def numeric_distance(one: Sequence[Sequence[float]], other: Sequence[Sequence[float]], robust: bool) -> float:
-    """The largest distance between two cumulative distributions, given as KLL sketches.
+    """Return the largest distance between two cumulative distributions, given as KLL sketches.
 
     Args:
         one: values by level.

@@ -19,7 +19,7 @@ class DatasetError(Exception):
 
 
 def read(folder: Path, given: Mapping[str, Any], within: tuple[datetime, datetime] | None = None) -> list[Row]:
-    """The records below *folder*.
+    """Return the records below *folder*.
 
     Args:
         folder: or a file.
@@ -83,7 +83,7 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str | None]]:
 
 
 def _captured(path: Path) -> Iterator[Row]:
-    """Records of Data Capture: the output's columns, then the input's. Images are left out."""
+    """Yield records of Data Capture: the output's columns, then the input's. Images are left out."""
     for line in path.read_text("utf-8").splitlines():
         data = json.loads(line)["captureData"]
         values: list[tuple[str, str | None]] = []

@@ -22,7 +22,7 @@ _MOST_CATEGORIES = 100
 
 
 def kind_of(value: str) -> str:
-    """The type of one value that is there."""
+    """Return the type of one value that is there."""
     if _INTEGER.fullmatch(value.strip()):
         return INTEGRAL
     try:
@@ -32,13 +32,13 @@ def kind_of(value: str) -> str:
 
 
 def columns_of(rows: Sequence[Row]) -> dict[str, list[str | None]]:
-    """The columns, in the order in which they first come."""
+    """Return the columns, in the order in which they first come."""
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name) for row in rows] for name in names}
 
 
 def statistics_of(rows: Sequence[Row]) -> dict[str, Any]:
-    """The document for a data set."""
+    """Return the document for a data set."""
     features = [_feature(name, values) for name, values in columns_of(rows).items()]
     return {"version": 0.0, "dataset": {"item_count": len(rows)}, "features": features}
 
@@ -86,7 +86,7 @@ def _numbers(values: list[float]) -> dict[str, Any]:
 
 
 def sketch_of(values: Sequence[float]) -> list[list[float]]:
-    """A KLL sketch: a value of level *n* stands for 2 to the power of *n* values."""
+    """Return a KLL sketch: a value of level *n* stands for 2 to the power of *n* values."""
     levels: list[list[float]] = [[]]
     for value in values:
         levels[0].append(value)

@@ -46,7 +46,7 @@ class Defaults:
         )
 
     def input_fn(self, body: Any, content_type: str) -> Any:
-        """An array out of a request's body. One row of CSV is no matrix: AWS's container squeezes it, too."""
+        """Return an array out of a request's body. One row of CSV is no matrix: AWS's container squeezes it, too."""
         import numpy
 
         if content_type == CSV:
@@ -63,7 +63,7 @@ class Defaults:
         return model.predict(data)
 
     def output_fn(self, prediction: Any, accept: str) -> str | bytes:
-        """A response's body out of a prediction."""
+        """Return a response's body out of a prediction."""
         import numpy
 
         if accept == JSON:
@@ -86,7 +86,7 @@ class XGBoost(Defaults):
     takes_context = True
 
     def input_fn(self, body: Any, content_type: str) -> Any:
-        """A DMatrix out of CSV or libsvm."""
+        """Return a DMatrix out of CSV or libsvm."""
         import numpy
         import xgboost
 
@@ -129,7 +129,7 @@ class PyTorch(Defaults):
             raise RuntimeError(f"Failed to load {path}. Please ensure model is saved using torchscript.") from error
 
     def input_fn(self, body: Any, content_type: str) -> Any:
-        """A tensor out of a request's body, of floats where it is a text."""
+        """Return a tensor out of a request's body, of floats where it is a text."""
         import numpy
         import torch
 
@@ -149,7 +149,7 @@ class PyTorch(Defaults):
             return model(data.to(_device()))
 
     def output_fn(self, prediction: Any, accept: str) -> str | bytes:
-        """A response's body out of a tensor, or of what a script's predict_fn gave."""
+        """Return a response's body out of a tensor, or of what a script's predict_fn gave."""
         import numpy
         import torch
 
@@ -180,7 +180,7 @@ class HuggingFace(Defaults):
         return transformers.pipeline(task=task, model=folder)
 
     def input_fn(self, body: Any, content_type: str) -> Any:
-        """What the JSON says."""
+        """Return what the JSON says."""
         if content_type != JSON:
             raise UnsupportedFormat(415, content_type)
         return json.loads(body)

@@ -19,14 +19,14 @@ CODE = BASE / "code"
 
 
 def read(name: str) -> dict[str, Any]:
-    """A configuration file; empty where there is none."""
+    """Return a configuration file; empty where there is none."""
     path = BASE / "input" / "config" / name
     found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
     return found
 
 
 def decoded(value: Any) -> Any:
-    """A hyperparameter as the SDK's ``json.dumps`` had it."""
+    """Return a hyperparameter as the SDK's ``json.dumps`` had it."""
     try:
         return json.loads(value)
     except (TypeError, ValueError):
@@ -34,7 +34,7 @@ def decoded(value: Any) -> Any:
 
 
 def text(value: Any) -> str:
-    """A value as an argument or a variable."""
+    """Return a value as an argument or a variable."""
     return value if isinstance(value, str) else json.dumps(value) if isinstance(value, (list, dict)) else str(value)
 
 
@@ -123,7 +123,7 @@ def variables(script: str, hyperparameters: dict[str, Any], given: list[str]) ->
 
 
 def framework_module() -> str:
-    """What AWS's container of this framework calls its entry: ``sagemaker_sklearn_container.training:main``."""
+    """Return what AWS's container of this framework calls its entry: ``sagemaker_sklearn_container.training:main``."""
     return sys.argv[1] if len(sys.argv) > 1 else ""
 
 

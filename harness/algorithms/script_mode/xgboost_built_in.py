@@ -70,7 +70,7 @@ def kind_of(content_type: str) -> str:
 
 
 def numbers(text: str) -> Any:
-    """The rows of CSV text; what is empty is missing."""
+    """Return the rows of CSV text; what is empty is missing."""
     import numpy
 
     found = numpy.genfromtxt(StringIO(text), delimiter=",", dtype=numpy.float32, ndmin=2)
@@ -117,7 +117,7 @@ def matrix(channel: str, content_type: str, weighted: bool) -> Any:
 
 
 def parquet(path: Path) -> Any:
-    """The rows of a parquet file, as a pandas frame."""
+    """Return the rows of a parquet file, as a pandas frame."""
     try:
         import pandas
 
@@ -199,7 +199,7 @@ def train() -> None:
 
 
 def artifact(raw: bytes) -> bytes:
-    """The model as the XGBoost of AWS's containers reads it too.
+    """Return the model as the XGBoost of AWS's containers reads it too.
 
     Since 3.1 ``base_score`` is a vector, which 1.7 reads as another number: its predictions would be others.
     """

@@ -92,7 +92,7 @@ _File = tuple[CaptureConfig, str, str, str, str, RoleSession]
 
 
 def record_of(captured: Captured) -> dict[str, Any]:
-    """The capture record of an invocation, its keys in AWS's order."""
+    """Return the capture record of an invocation, its keys in AWS's order."""
     data: dict[str, Any] = {}
     config = captured.config
     if "Input" in config.modes:

@@ -101,7 +101,7 @@ class ContainerProgram:
 
 
 def labels_of(image: str) -> Mapping[str, str] | None:
-    """The labels of an image that this machine's engine has; None where there is no engine, or it lacks the image.
+    """Return the labels of an image that this machine's engine has; None where it lacks it, or there is no engine.
 
     Args:
         image: its URI.

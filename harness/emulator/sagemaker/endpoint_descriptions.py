@@ -11,7 +11,7 @@ from harness.emulator.sagemaker.models import container_of_model
 
 
 def described(backend: Backend, endpoint: Endpoint, arn: str) -> Members:
-    """What DescribeEndpoint says.
+    """Return what DescribeEndpoint says.
 
     Args:
         backend: moto's, of the endpoint's region.

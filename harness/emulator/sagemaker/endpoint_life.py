@@ -84,7 +84,7 @@ class EndpointLife:
             self._settled[region, name].wait(PATIENCE)
 
     def forget(self, name: str, region: str) -> None:
-        """An endpoint is deleted: nobody waits for it any more."""
+        """Have nobody wait for an endpoint that is deleted."""
         self._settled.pop((region, name), None)
 
     def restore(self) -> None:

@@ -33,7 +33,7 @@ class EndpointRecords:
         return arn_of(kind, name, region, self.account_id)
 
     def require(self, name: str, region: str) -> Endpoint:
-        """The record of an endpoint.
+        """Return the record of an endpoint.
 
         Raises:
             AwsError: there is none.
@@ -44,7 +44,7 @@ class EndpointRecords:
         return endpoint
 
     def require_config(self, name: str, region: str) -> Members:
-        """An endpoint configuration as it was created.
+        """Return an endpoint configuration as it was created.
 
         Raises:
             AwsError: there is none.

@@ -55,11 +55,11 @@ class ExecutionRole:
         return f"SageMaker was unable to assume the role '{self._arn}'"
 
     def client(self, service: str, region: str) -> Any:
-        """A boto3 client that acts as the role."""
+        """Return a boto3 client that acts as the role."""
         return self._context.clients.get(service, region, self.session, own=True)
 
     def cannot_pull(self, image: str) -> str | None:
-        """The action that the role lacks to pull *image* from its registry; None where it may, or there is none."""
+        """Return the action that the role lacks to pull *image* from its registry; None where it may."""
         found = _IN_REGISTRY.match(image)
         if found is None:
             return None

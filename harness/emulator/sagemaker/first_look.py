@@ -38,7 +38,7 @@ class FirstLooks:
         self._begun[region, name] = (self._clock(), status)
 
     def status_for(self, name: str, region: str) -> str | None:
-        """The status that a first, late look finds; None for any other look, which finds what there is."""
+        """Return the status that a first, late look finds; None for any other look, which finds what there is."""
         began, status = self._begun.pop((region, name), (0.0, ""))
         waited = self._clock() - began
         return status if status and self._wanted and self._late <= waited <= self._late + _WITHIN else None

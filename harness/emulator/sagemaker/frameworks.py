@@ -45,7 +45,7 @@ _PROGRAMS = Path(__file__).parents[2] / "algorithms" / "script_mode"
 
 
 def framework_of(image: str) -> Framework | None:
-    """The framework whose container *image* is; None for any other image."""
+    """Return the framework whose container *image* is; None for any other image."""
     repository = re.sub(r"-(training|inference)$", "", repository_of(image))
     found = _REPOSITORIES.get(repository)
     if found is None:
@@ -77,7 +77,7 @@ class FrameworkEnvironments:
         self._versions: dict[tuple[Path, str], str | None] = {}
 
     def python_for(self, framework: Framework) -> tuple[Path, str]:
-        """The interpreter, and the framework's version that it has.
+        """Return the interpreter, and the framework's version that it has.
 
         Raises:
             MissingFrameworkError: there is none.
@@ -115,13 +115,13 @@ class FrameworkEnvironments:
 
 
 def framework_environments(settings: Settings) -> FrameworkEnvironments:
-    """The environments that *settings* name."""
+    """Return the environments that *settings* name."""
     chosen = Path(settings.sagemaker_env) if settings.sagemaker_env else None
     return FrameworkEnvironments(chosen, prepared_in(settings.cache))
 
 
 def prepared_in(cache: Path) -> Path:
-    """The folder of the environments that were prepared."""
+    """Return the folder of the environments that were prepared."""
     return cache / "sagemaker"
 
 

@@ -56,6 +56,6 @@ def kind_of(image: str) -> ImageKind:
 
 
 def not_emulated(image: str) -> str | None:
-    """The name of the built-in algorithm that *image* is, where it is one that nothing here runs."""
+    """Return the name of the built-in algorithm that *image* is, where it is one that nothing here runs."""
     repository = repository_of(image)
     return repository if repository in _NOT_HERE and ".dkr.ecr." in image else None

@@ -34,7 +34,7 @@ class InService:
         self.counts = InvocationCounts()
 
     def find(self, name: str, region: str) -> RunningEndpoint:
-        """The endpoint that answers an invocation.
+        """Return the endpoint that answers an invocation.
 
         Raises:
             AwsError: there is none, or none in service.
@@ -99,14 +99,14 @@ class InService:
         self._shifted.pop((fleet.region, fleet.name), None)
 
     def find_stub(self, name: str) -> StubServer | None:
-        """The stub behind an endpoint, None where there is none."""
+        """Return the stub behind an endpoint, None where there is none."""
         with self._lock:
             found = [endpoint for (_, running), endpoint in self._running.items() if running == name]
         stubs = (variant.server.stub for endpoint in found for variant in endpoint.variants)
         return next((stub for stub in stubs if stub is not None), None)
 
     def overview(self) -> list[dict[str, Any]]:
-        """What is in service, stubs marked, with the process numbers of model servers."""
+        """Return what is in service, stubs marked, with the process numbers of model servers."""
         with self._lock:
             endpoints = list(self._running.values())
         return [
@@ -130,7 +130,7 @@ class InService:
         ]
 
     def _scaling(self, endpoint: RunningEndpoint, variant: str) -> dict[str, Any] | None:
-        """The scale that Application Auto Scaling would go for, None without a policy."""
+        """Return the scale that Application Auto Scaling would go for, None without a policy."""
 
         def ask(service: str, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
             call = Call(service, operation, parameters, endpoint.region, endpoint.account_id)

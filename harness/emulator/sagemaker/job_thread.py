@@ -134,7 +134,7 @@ class JobThread(ABC):
 
 
 def reason_of(error: Exception) -> str:
-    """The failure reason that an error of a job becomes."""
+    """Return the failure reason that an error of a job becomes."""
     if isinstance(error, ClientError):
         said = error.response["Error"]
         return f"ClientError: {said.get('Code')}: {said.get('Message')}"

@@ -87,7 +87,7 @@ class Jobs:
         return {f"{self._kind}Arn": job.arn}
 
     def describe(self, call: Call) -> Members:
-        """A job as it stands, or as it stands :data:`PATIENCE` seconds later, whichever shows its end."""
+        """Return a job as it stands, or as it stands :data:`PATIENCE` seconds later, whichever shows its end."""
         job = self._find(call)
         job.await_end(PATIENCE)
         return self._describe(job)

@@ -87,7 +87,7 @@ class ModelPackages:
         return {**self._keep(call), "CreatedBy": {}}
 
     def served_container(self, call: Call, given: Members) -> Members:
-        """The container that serves a model: *given*, or that of the model package that it names.
+        """Return the container that serves a model: *given*, or that of the model package that it names.
 
         Args:
             call: CreateModel's.

@@ -46,7 +46,7 @@ class Streamed:
     parts: Iterator[bytes] = field(repr=False)
 
     def whole(self) -> ModelAnswer:
-        """The answer once all of it has come."""
+        """Return the answer once all of it has come."""
         return ModelAnswer(self.status, b"".join(self.parts), self.content_type, self.custom_attributes)
 
 

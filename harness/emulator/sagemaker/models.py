@@ -74,13 +74,13 @@ def create_model(
 
 
 def container_of(parameters: Members) -> Members | None:
-    """The one container of a model, from CreateModel's request."""
+    """Return the one container of a model, from CreateModel's request."""
     containers = structures(parameters, "Containers")
     return structure(parameters, "PrimaryContainer") or (containers[0] if containers else None)
 
 
 def container_of_model(model: Model) -> Members:
-    """The one container that serves a model: its own, or that of its model package."""
+    """Return the one container that serves a model: its own, or that of its model package."""
     return getattr(model, "served_container", None) or model.primary_container or (model.containers or [{}])[0]
 
 

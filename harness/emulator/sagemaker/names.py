@@ -18,5 +18,5 @@ def arn_of(kind: str, name: str, region: str, account_id: str) -> str:
 
 
 def refusal(message: str) -> AwsError:
-    """The error with which SageMaker's control plane refuses a request."""
+    """Return the error with which SageMaker's control plane refuses a request."""
     return AwsError("ValidationException", message)

@@ -61,7 +61,7 @@ class Programs:
     """Lead boto3 to the emulator."""
 
     def reach(self, session: RoleSession, region: str) -> dict[str, str]:
-        """The variables by which a program reaches the emulator, as *session*."""
+        """Return the variables by which a program reaches the emulator, as *session*."""
         acting = self.permissions.credentials(session)
         return {**self.variables, **acting, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
 

@@ -68,7 +68,7 @@ class RunningEndpoint:
     shadow: Shadow | None = None
 
     def choose(self, target: str | None) -> Variant:
-        """The variant for one request: the one asked for, or one at random by weight.
+        """Return the variant for one request: the one asked for, or one at random by weight.
 
         Raises:
             AwsError: the endpoint has no such variant.
@@ -86,7 +86,7 @@ class RunningEndpoint:
         return random.choices(self.variants, weights)[0]
 
     def weighted(self, weights: Mapping[str, float]) -> RunningEndpoint:
-        """The same endpoint, its variants of other weight; variants that *weights* does not name keep theirs."""
+        """Return the same endpoint, its variants of other weight; variants that *weights* does not name keep theirs."""
         variants = (replace(variant, weight=weights.get(variant.name, variant.weight)) for variant in self.variants)
         return replace(self, variants=tuple(variants))
 
@@ -196,7 +196,7 @@ class RunningEndpoint:
 
 
 def _struck(server: ModelServer, request: ModelRequest, strike: Strike) -> ModelAnswer:
-    """What a model answers with a fault applied: late, an error, or nothing since its process is killed."""
+    """Return what a model answers with a fault applied: late, an error, or nothing since its process is killed."""
     time.sleep(min(strike.latency, ENDPOINT_SECONDS.most))
     if strike.latency >= ENDPOINT_SECONDS.most or strike.error == "ModelTimeout":
         raise ModelTimeout

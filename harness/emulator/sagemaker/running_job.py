@@ -35,7 +35,7 @@ class RunningJob:
         self._changed = threading.Condition()
 
     def start(self) -> None:
-        """The instances are there."""
+        """Note that the instances are there."""
         self.started = self.modified = datetime.now(UTC)
 
     def stopping(self) -> bool:
@@ -60,13 +60,13 @@ class RunningJob:
             return self._changed.wait_for(lambda: self.status in ENDED, timeout)
 
     def record(self) -> dict[str, Any]:
-        """It as plain data."""
+        """Return it as plain data."""
         with self._changed:
             return {name: value for name, value in vars(self).items() if name != "_changed"}
 
     @classmethod
     def restored(cls, record: Mapping[str, Any]) -> RunningJob:
-        """The job of which *record* is the record; one that ran when the emulator stopped has failed of it."""
+        """Return the job of which *record* is the record; one that ran when the emulator stopped has failed of it."""
         job = cls(record["parameters"], record["name"], record["arn"], record["region"])
         vars(job).update(record)
         if job.status not in ENDED:

@@ -140,7 +140,7 @@ class Runtime(Stateless):
         return {"InferenceId": inference_id, "OutputLocation": output, "FailureLocation": failure}
 
     def _check(self, call: Call) -> str:
-        """The endpoint's name; refuses who may not ask it, and what is asked in a way that is not emulated."""
+        """Return the endpoint's name; refuses who may not ask it, and what is asked in a way that is not emulated."""
         name = text(call.parameters, "EndpointName")
         arn = f"arn:aws:sagemaker:{call.region}:{self._context.account_id}:endpoint/{name.lower()}"
         self._context.permissions.check(call.caller, f"sagemaker:{call.operation}", arn)
@@ -168,7 +168,7 @@ class Runtime(Stateless):
 
     @contextmanager
     def _variant(self, name: str, region: str, target: str | None) -> Iterator[tuple[RunningEndpoint, Variant]]:
-        """The variant for one request, which is not closed before the request is over."""
+        """Choose the variant for one request, which is not closed before the request is over."""
         while True:
             endpoint = self._endpoints.find(name, region)
             variant = endpoint.choose(target)
@@ -182,7 +182,7 @@ class Runtime(Stateless):
 
 
 def _request(given: Members) -> ModelRequest:
-    """What the model is asked."""
+    """Return what the model is asked."""
     body = blob(given, "Body")
     if len(body) > ENDPOINT_BODY.most:
         raise ENDPOINT_BODY.refusal()

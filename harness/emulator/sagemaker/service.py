@@ -131,7 +131,7 @@ class SageMaker:
         return ()
 
     def kept(self) -> Iterable[tuple[str, str, Members]]:
-        """What is to be kept beside moto's records: see :class:`~harness.emulator.services.Service`."""
+        """Yield what is to be kept beside moto's records: see :class:`~harness.emulator.services.Service`."""
         for kind, jobs in self._keepers().items():
             for job in jobs.jobs():
                 yield kind, f"{job.region}/{job.name}", job.record()

@@ -32,7 +32,7 @@ def model_server(
     variables: Mapping[str, str] | None = None,
     model_data: str | None = None,
 ) -> ModelServer:
-    """The server of *model*, not started.
+    """Return the server of *model*, not started.
 
     Args:
         variant: whose model it is.
@@ -83,7 +83,7 @@ def hosted(
     put_line: Callable[[str], None],
     frameworks: FrameworkEnvironments,
 ) -> ModelServer:
-    """The server of a variant, of the kind that its configuration and its model's container ask for, not started.
+    """Return a variant's server, of the kind that its configuration and its model's container ask for, not started.
 
     Args:
         variant: of an endpoint configuration.

@@ -42,7 +42,7 @@ class Script:
 
     @classmethod
     def read(cls, document: Any) -> Script:
-        """A script from its JSON form.
+        """Return a script from its JSON form.
 
         ``{"answers": [[0.98, 0.02], ...], "by_image": {"<sha256>": [...]},
         "error": {"status": 500, "message": "...", "times": 1}, "delay": 0.2}``; every member may be left out.
@@ -103,12 +103,12 @@ class StubServer:
             self._script = script
 
     def invocations(self) -> list[dict[str, Any]]:
-        """The last 1,000 requests: SHA-256 of the body, content type and what was answered."""
+        """Return the last 1,000 requests: SHA-256 of the body, content type and what was answered."""
         with self._lock:
             return list(self._seen)
 
     def invoke(self, request: ModelRequest) -> ModelAnswer:
-        """The scripted answer, or a pair of probabilities derived from the image."""
+        """Return the scripted answer, or a pair of probabilities derived from the image."""
         digest = hashlib.sha256(request.body).hexdigest()
         with self._lock:
             delay = self._script.delay
@@ -128,7 +128,7 @@ class StubServer:
         return answer
 
     def stream(self, request: ModelRequest) -> Streamed:
-        """The answer, in one part."""
+        """Return the answer, in one part."""
         answer = self.invoke(request)
         return Streamed(answer.status, answer.content_type, answer.custom_attributes, iter((answer.body,)))
 

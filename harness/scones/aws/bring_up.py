@@ -152,6 +152,6 @@ def sweep_aws(target: Target, console: Console, *, dry_run: bool = False) -> Non
 
 
 def describe_target(target: Target) -> str:
-    """The account, the region, and as whom: what every command on AWS says first."""
+    """Return the account, the region, and as whom: what every command on AWS says first."""
     stand_in = " (an emulator stands in for AWS: HARNESS_AWS_STAND_IN)" if target.stand_in else ""
     return f"account {target.account_id}, {target.region}, as {target.caller}{stand_in}"

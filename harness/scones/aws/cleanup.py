@@ -44,7 +44,7 @@ def find_deployment(target: Target, session: boto3.Session, settings: Settings) 
 
 
 def find_strangers(target: Target, session: boto3.Session, settings: Settings) -> list[Found]:
-    """What has a deployment's name and not its tag: it is not this project's to change or to remove.
+    """Return what has a deployment's name and not its tag: it is not this project's to change or to remove.
 
     Args:
         target: the account and region.
@@ -63,7 +63,7 @@ def _is_ours(item: Found) -> bool:
 
 
 def _named(target: Target, session: boto3.Session, settings: Settings) -> Iterator[Found]:
-    """What is there under the names of a deployment, with its tags."""
+    """Yield what is there under the names of a deployment, with its tags."""
     assert target.account_id is not None and target.region is not None
     account, region = target.account_id, target.region
     sagemaker = session.client("sagemaker")
@@ -118,7 +118,7 @@ def destroy_cloud(
 
 
 def _of_the_stack(target: Target, session: boto3.Session) -> list[Found]:
-    """What the stack has made, by name, whatever its tags say."""
+    """Return what the stack has made, by name, whatever its tags say."""
     assert target.account_id is not None and target.region is not None
     if find_stack(session.client("cloudformation"), STACK) is None:
         return []

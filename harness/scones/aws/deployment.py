@@ -48,7 +48,7 @@ def plan_actions(
     on_step: Step = lambda line: None,
     on_state: Callable[[str], None] = lambda line: None,
 ) -> list[Action]:
-    """What there is to do until all is as *plan* says; nothing is made by asking.
+    """Return what there is to do until all is as *plan* says; nothing is made by asking.
 
     Args:
         plan: what there is to be.
@@ -138,7 +138,7 @@ def deploy_cloud(
 
 
 def rehearse(plan: CloudPlan, actions: Sequence[Action]) -> dict[str, list[Request]]:
-    """What each action would send to change something, in its order, by the action's text; nothing is made.
+    """Return what each action would send to change something, in its order, by the action's text; nothing is made.
 
     Args:
         plan: what there is to be.

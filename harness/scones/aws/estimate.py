@@ -33,7 +33,7 @@ _OTHERS_AT_MOST = 4.0
 
 
 def estimate_run(session: boto3.Session, settings: Settings, region: str, *, trains: bool) -> Estimate:
-    """What deploying, running the suite and removing it all costs.
+    """Return what deploying, running the suite and removing it all costs.
 
     Args:
         session: for the Price List API.

@@ -73,7 +73,7 @@ class CloudPlan:
         return replace(self.tags, expiry=min(end, self.tags.expiry))
 
     def endpoint_plan(self, model_data: str) -> EndpointPlan:
-        """The endpoint that serves *model_data*."""
+        """Return the endpoint that serves *model_data*."""
         return EndpointPlan(
             name=self.endpoint,
             role_arn=self.role(SAGEMAKER_ROLE),
@@ -93,7 +93,7 @@ class CloudPlan:
 def plan_cloud(
     target: Target, session: boto3.Session, settings: Settings, root: Path, dataset: Dataset | None, model: str | None
 ) -> CloudPlan:
-    """The plan of the workflow that ``template.yaml`` below *root* declares.
+    """Return the plan of the workflow that ``template.yaml`` below *root* declares.
 
     Args:
         target: the account and region.
@@ -199,7 +199,7 @@ def plan_offered(
 
 
 def _tags(session: boto3.Session, settings: Settings, caller: str, region: str, training: TrainingPlan | None) -> Tags:
-    """The tags of what is there already, while they last for half the lifetime; else new ones."""
+    """Return the tags of what is there already, while they last for half the lifetime; else new ones."""
     before = timedelta() if training is None else _BEFORE_TRAINING + training.longest
     hours = settings.lifetime_hours + before / timedelta(hours=1)
     wanted = make_tags(settings.owner, caller, hours, region)

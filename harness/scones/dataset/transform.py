@@ -40,7 +40,7 @@ class Dataset:
     test: pd.DataFrame = field(repr=False)
 
     def part(self, name: str) -> pd.DataFrame:
-        """The frame of ``train`` or ``test``."""
+        """Return the frame of ``train`` or ``test``."""
         return {"train": self.train, "test": self.test}[name]
 
     def files(self) -> list[str]:
@@ -63,12 +63,12 @@ def transform(archive: Archive, folder: Path) -> Dataset:
 
 
 def image_of(row: np.ndarray) -> np.ndarray:
-    """A row of the archive as an image of shape (32, 32, 3)."""
+    """Return a row of the archive as an image of shape (32, 32, 3)."""
     return row.reshape(3, 32, 32).transpose(1, 2, 0)
 
 
 def from_folder(folder: Path) -> Dataset:
-    """The data set that lies in *folder* already.
+    """Return the data set that lies in *folder* already.
 
     Raises:
         DatasetError: a manifest is missing or malformed, or names an image that is not there.
@@ -78,7 +78,7 @@ def from_folder(folder: Path) -> Dataset:
 
 
 def manifest_of(frame: pd.DataFrame) -> str:
-    """A frame as a ``.lst`` manifest: row, class and path, separated by tabs."""
+    """Return a frame as a ``.lst`` manifest: row, class and path, separated by tabs."""
     lines = zip(frame["row"], frame["class"], frame["filename"], strict=True)
     return "".join(f"{row}\t{number}\t{filename}\n" for row, number, filename in lines)
 

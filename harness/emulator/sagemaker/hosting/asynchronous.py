@@ -213,5 +213,5 @@ def _stamp(seconds: float) -> str:
 
 
 def new_location(path: str, ending: str = ".out") -> str:
-    """A new object's address below *path*."""
+    """Return a new object's address below *path*."""
     return f"{path}/{uuid.uuid4()}{ending}"

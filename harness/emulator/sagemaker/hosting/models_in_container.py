@@ -74,7 +74,7 @@ class ContainerOfModels:
         self._server.start()
 
     def model(self, uri: str) -> ModelInContainer:
-        """The server of the model at an address, not started."""
+        """Return the server of the model at an address, not started."""
         assert self._server is not None
         return ModelInContainer(self._server, self._s3, uri, uri.removeprefix(self._prefix))
 

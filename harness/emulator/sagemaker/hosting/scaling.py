@@ -61,7 +61,7 @@ class InvocationCounts:
 
 
 def would_scale(ask: Ask, endpoint: str, variant: str, invocations: int) -> dict[str, Any] | None:
-    """The scale that target tracking would go for; None without a policy that tracks invocations.
+    """Return the scale that target tracking would go for; None without a policy that tracks invocations.
 
     Args:
         ask: carries out operations.

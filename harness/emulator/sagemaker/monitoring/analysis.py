@@ -21,7 +21,7 @@ _FORMAT = {"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput", "endp
 
 
 def definition_of(ask: Ask, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The job definition of a schedule, in the members of ``MonitoringJobDefinition``.
+    """Return the job definition of a schedule, in the members of ``MonitoringJobDefinition``.
 
     Raises:
         AwsError: there is none, or it asks for what is not emulated.
@@ -56,7 +56,7 @@ def definition_of(ask: Ask, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def endpoint_of(definition: Mapping[str, Any]) -> str:
-    """The endpoint that is monitored."""
+    """Return the endpoint that is monitored."""
     return str(definition["MonitoringInputs"][0]["EndpointInput"]["EndpointName"])
 
 

@@ -36,7 +36,7 @@ def check_schedule(config: Mapping[str, Any]) -> None:
 
 
 def window_of_now(config: Mapping[str, Any], now: datetime) -> tuple[datetime, datetime]:
-    """The hours that a schedule which runs once looks at; the last one is the one that goes on."""
+    """Return the hours that a schedule which runs once looks at; the last one is the one that goes on."""
     first, last = (now + _offset(config[f"DataAnalysis{name}Time"]) for name in ("Start", "End"))
     return _floor(first), _floor(last) + (_HOUR if last > _floor(last) else timedelta())
 

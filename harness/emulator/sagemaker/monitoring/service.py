@@ -148,11 +148,11 @@ class MonitoringSchedules:
         return part_of("MonitoringExecutionSummaries", found, asked)
 
     def with_arn(self, arn: str) -> dict[str, Any] | None:
-        """The schedule of an ARN, None where there is none."""
+        """Return the schedule of an ARN, None where there is none."""
         return next((each for each in self._schedules.values() if each["MonitoringScheduleArn"] == arn), None)
 
     def kept(self) -> Iterator[tuple[str, Members]]:
-        """The schedules, by region and name."""
+        """Yield the schedules, by region and name."""
         with self._lock:
             schedules = dict(self._schedules)
         for (region, name), schedule in schedules.items():
@@ -228,7 +228,7 @@ class MonitoringSchedules:
         schedule["executions"].append(execution)
 
     def _summary(self, region: str, execution: dict[str, Any]) -> dict[str, Any]:
-        """An execution as its processing job stands."""
+        """Return an execution as its processing job stands."""
         if execution["MonitoringExecutionStatus"] == "InProgress":
             name = execution["ProcessingJobArn"].rpartition("/")[2]
             job = next((job for job in self._processing.jobs() if (job.region, job.name) == (region, name)), None)

@@ -35,7 +35,7 @@ _UNREADABLE = "Unable to parse pipeline definition. "
 
 
 def parse(text: str) -> Mapping[str, Any]:
-    """A definition.
+    """Return a definition.
 
     Raises:
         AwsError: ``ValidationException``: it is none, or has a step that is not emulated.
@@ -85,7 +85,7 @@ def every(steps: Sequence[Step]) -> Iterator[Step]:
 
 
 def needs(step: Step) -> set[str]:
-    """The names of steps that *step* waits for."""
+    """Return the names of steps that *step* waits for."""
     looked_at: Any = step
     if step.get("Type") == "Condition":
         looked_at = {**step, "Arguments": step["Arguments"].get("Conditions")}
@@ -109,7 +109,7 @@ def _references(value: Any) -> Iterator[str]:
 
 
 def parameters_of(definition: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
-    """The parameters of an execution.
+    """Return the parameters of an execution.
 
     Raises:
         AwsError: ``ValidationException``: one is unknown, missing, or of another type.
@@ -165,7 +165,7 @@ def _text(value: Any) -> str:
 
 
 def at(value: Any, path: str) -> Any:
-    """What lies at ``a.b['c'][0]``; in a list of named things, ``['c']`` is the one of that name."""
+    """Return what lies at ``a.b['c'][0]``; in a list of named things, ``['c']`` is the one of that name."""
     place = value
     for match in _PART.finditer(path.removeprefix("$.")):
         name = next(group for group in match.groups() if group is not None)

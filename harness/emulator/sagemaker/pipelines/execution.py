@@ -248,7 +248,7 @@ class Execution:
         return {"OutputParameters": outputs}
 
     def _property_file(self, reference: str) -> Any:
-        """The content of ``Steps.NAME.PropertyFiles.FILE``."""
+        """Return the content of ``Steps.NAME.PropertyFiles.FILE``."""
         _, name, _, file = reference.split(".", 3)
         declared = next(
             (item for item in self._by_name[name].get("PropertyFiles") or [] if item["PropertyFileName"] == file), None

@@ -200,7 +200,7 @@ class Pipelines:
         return {name: value for name, value in answer.items() if value is not None}
 
     def describe_definition(self, call: Call) -> Members:
-        """The definition with which an execution began."""
+        """Return the definition with which an execution began."""
         execution = self._execution(call)
         return {"PipelineDefinition": json.dumps(execution.definition), "CreationTime": execution.created}
 
@@ -225,16 +225,16 @@ class Pipelines:
         return _listed("PipelineExecutionSteps", steps, "StartTime", call.parameters)
 
     def list_parameters(self, call: Call) -> Members:
-        """The parameters of an execution, as texts."""
+        """Return the parameters of an execution, as texts."""
         execution = self._execution(call)
         return {"PipelineParameters": [{"Name": k, "Value": str(v)} for k, v in execution.parameters.items()]}
 
     def with_arn(self, arn: str) -> dict[str, Any] | None:
-        """The pipeline of an ARN, None where there is none."""
+        """Return the pipeline of an ARN, None where there is none."""
         return next((each for each in self._pipelines.values() if each["PipelineArn"] == arn), None)
 
     def kept(self) -> Iterator[tuple[str, Members]]:
-        """The pipelines, by region and name; their executions end with the emulator."""
+        """Yield the pipelines, by region and name; their executions end with the emulator."""
         with self._lock:
             pipelines = dict(self._pipelines)
         for (region, name), pipeline in pipelines.items():
@@ -282,7 +282,7 @@ class Pipelines:
         return execution
 
     def _definition_of(self, call: Call) -> str:
-        """The definition, out of the request or from where in S3 it says, read as who asks."""
+        """Return the definition, out of the request or from where in S3 it says, read as who asks."""
         place = structure(call.parameters, "PipelineDefinitionS3Location")
         if place and "PipelineDefinition" in call.parameters:
             raise refusal("Both Pipeline Definition and Pipeline Definition S3 Location shouldn't be present")
@@ -311,7 +311,7 @@ def _values(given: Members, name: str) -> dict[str, str]:
 
 
 def _listed(member: str, found: list[dict[str, Any]], order: str, asked: Members) -> Members:
-    """What a List operation answers: all of it where no number is asked for, the latest first unless told otherwise."""
+    """Return what a List operation answers: all of it unless a number is asked for, the latest first unless told so."""
     after, before = optional_time(asked, "CreatedAfter"), optional_time(asked, "CreatedBefore")
     made = "CreationTime" if "CreationTime" in next(iter(found), ()) else "StartTime"
     wanted = [

@@ -45,7 +45,7 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 
 def find_objects(s3: Any, source: Mapping[str, Any]) -> list[S3Object]:
-    """The objects that an S3DataSource names, in the order of their keys.
+    """Return the objects that an S3DataSource names, in the order of their keys.
 
     Args:
         s3: boto3 client.

@@ -45,7 +45,7 @@ _SHOWN = (
 
 
 def now() -> datetime:
-    """The time, to the millisecond that AWS gives."""
+    """Return the time, to the millisecond that AWS gives."""
     return datetime.now(UTC)
 
 
@@ -191,20 +191,20 @@ class TrainingJob:
         return answer
 
     def record(self) -> dict[str, Any]:
-        """It as plain data."""
+        """Return it as plain data."""
         with self._changed:
             return {name: value for name, value in vars(self).items() if name != "_changed"}
 
     @classmethod
     def restored(cls, record: Mapping[str, Any]) -> TrainingJob:
-        """The job of which *record* is the record."""
+        """Return the job of which *record* is the record."""
         job = cls(record["parameters"], record["arn"], record["region"])
         vars(job).update(record)
         return job
 
 
 def while_it_trains(told: Mapping[str, Any]) -> dict[str, Any]:
-    """What DescribeTrainingJob told of a job before its program ended; *told* is what it tells of it now."""
+    """Return what DescribeTrainingJob told of a job before its program ended; *told* is what it tells of it now."""
     shown = [dict(each) for each in told["SecondaryStatusTransitions"] if each["Status"] in _BEFORE_THE_END]
     shown[-1].pop("EndTime", None)
     return {

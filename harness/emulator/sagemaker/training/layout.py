@@ -57,7 +57,7 @@ def checkpoint_folder(root: Path, config: Mapping[str, Any]) -> Path | None:
 
 
 def container_environment(job: TrainingJob, region: str) -> dict[str, str]:
-    """The variables that SageMaker gives a training container, and the job's own."""
+    """Return the variables that SageMaker gives a training container, and the job's own."""
     return {
         "TRAINING_JOB_NAME": job.name,
         "TRAINING_JOB_ARN": job.arn,

@@ -43,7 +43,7 @@ def _xgboost() -> list[dict[str, str]]:
 
 
 def definitions_for(image: str, given: Sequence[Mapping[str, str]] | None) -> Sequence[Mapping[str, str]]:
-    """The metric definitions that apply to a job."""
+    """Return the metric definitions that apply to a job."""
     if not given and repository_of(image) == "sagemaker-xgboost":
         return _xgboost()
     return BUILT_IN.get(repository_of(image)) or given or ()

@@ -121,7 +121,7 @@ def _content(s3: Any, bucket: str, key: str) -> bytes:
 
 
 def _as_record(data: bytes) -> bytes:
-    """*data* as a record of MXNet's RecordIO: magic, length, data, and zeros up to a multiple of four bytes."""
+    """Return *data* as a record of MXNet's RecordIO: magic, length, data, and zeros up to a multiple of four bytes."""
     if len(data) > _LONGEST_RECORD:
         raise ChannelError("ClientError: an object is too large for a RecordIO record.")
     return struct.pack("<II", _RECORD_MAGIC, len(data)) + data + b"\0" * (-len(data) % 4)

@@ -102,7 +102,7 @@ class TrainingJobs:
         return {"TrainingJobArn": arn}
 
     def describe(self, call: Call) -> Members:
-        """A job as it stands, or as it stands :data:`PATIENCE` seconds later, whichever shows its end.
+        """Return a job as it stands, or as it stands :data:`PATIENCE` seconds later, whichever shows its end.
 
         Raises:
             AwsError: there is no such job.
@@ -256,7 +256,7 @@ class TrainingJobs:
         self._show(job)
 
     def _publisher(self, call: Call) -> Callable[[Sequence[Mapping[str, object]]], object]:
-        """What puts metrics where AWS puts those of training jobs."""
+        """Return what puts metrics where AWS puts those of training jobs."""
 
         def publish(data: Sequence[Mapping[str, object]]) -> None:
             given = {"Namespace": "/aws/sagemaker/TrainingJobs", "MetricData": data}

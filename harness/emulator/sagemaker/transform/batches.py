@@ -36,7 +36,7 @@ class Batching:
     """``MaxPayloadInMB``; 0 for no limit."""
 
     def batches(self, path: Path) -> Iterator[list[bytes]]:
-        """The records of each request.
+        """Yield the records of each request.
 
         Raises:
             TransformError: a record is larger than a request may be.
@@ -101,11 +101,11 @@ class Processing:
         return found
 
     def request(self, record: bytes) -> bytes:
-        """What of a record the model gets."""
+        """Return what of a record the model gets."""
         return self._written(_at(self.input_filter, self._read(record)))
 
     def result(self, record: bytes, answer: bytes) -> bytes:
-        """What is written for a record and the model's answer to it."""
+        """Return what is written for a record and the model's answer to it."""
         value = self._read(answer)
         if self.joins:
             value = self._joined(self._read(record), value)
