@@ -94,9 +94,10 @@ def run_demo(options: DemoOptions, settings: Settings, console: Console) -> Demo
     def step(line: str) -> None:
         console.print(f"  {line}")
 
+    opened = open_target(settings)  # one that there is not is refused before anything is made
     console.rule("1  Images", align="left")
     dataset, kind = prepare_dataset(options, settings, console)
-    with open_target(settings) as target:
+    with opened as target:
         session = SharedClients()
         console.rule(f"2  Deploy to the {target.name} target", align="left")
         with deployed(session, settings, options.root, step, options.model) as scones:

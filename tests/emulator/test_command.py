@@ -191,22 +191,6 @@ def test_help_is_quick_to_import():
     assert not imported & {"boto3", "moto", "numpy", "pandas", "matplotlib", "rich"}
 
 
-def test_a_fault_of_what_does_not_exist_is_refused_unless_forced(tmp_path):
-    with emulator(tmp_path) as (_, url):
-        s3 = boto3.client(
-            "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
-        )
-        s3.create_bucket(Bucket="pictures")
-        refused = run("fault", "add", "--bucket", "picture", "--error", "SlowDown", cwd=tmp_path)
-        assert refused.returncode == 1
-        assert refused.stderr.startswith("Error: no bucket is called 'picture': there is pictures.")
-        forced = run("fault", "add", "--bucket", "picture", "--error", "SlowDown", "--force", cwd=tmp_path)
-        known = run("fault", "add", "--bucket", "pictures", "--error", "SlowDown", cwd=tmp_path)
-        listed = run("fault", "list", cwd=tmp_path)
-    assert (forced.stdout, known.stdout) == ("fault 1 is in force\n", "fault 2 is in force\n")
-    assert "bucket=pictures" in listed.stdout
-
-
 @pytest.mark.slow
 def test_evaluate_leaves_functions_as_they_are_and_refuses_before_it_deploys(tmp_path):
     for name in ("fixtures", "lambdas", "statemachine", "template.yaml"):

@@ -229,10 +229,12 @@ def test_a_fault_that_is_not_there_cannot_be_ended(faults):
         faults.remove(999)
 
 
-def test_the_command_adds_lists_and_clears(tmp_path):
+def test_the_command_refuses_what_does_not_exist_unless_forced_and_lists_and_clears(tmp_path):
     emulator = subprocess.Popen(harness("up", "--port", "0"), cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     try:
-        hear(emulator, "Ctrl-C")
+        url = hear(emulator, r"http://\S+").group()
+        key = {"region_name": "us-east-1", "aws_access_key_id": "x", "aws_secret_access_key": "x"}
+        boto3.client("s3", endpoint_url=url, **key).create_bucket(Bucket="pictures")
 
         def fault(*arguments):
             return subprocess.run(harness("fault", *arguments), cwd=tmp_path, capture_output=True, text=True)
@@ -241,7 +243,11 @@ def test_the_command_adds_lists_and_clears(tmp_path):
         assert (unknown.returncode, "no function is called 'f'" in unknown.stderr) == (1, True)
         forced = fault("add", "--function", "f", "--error", "ServiceException", "--force")
         assert forced.stdout == "fault 1 is in force\n"
-        assert fault("add", "--force", "--bucket", "b", "--latency", '{"exponential": 2}').returncode == 0
+        misspelt = fault("add", "--bucket", "picture", "--error", "SlowDown")
+        assert misspelt.returncode == 1
+        assert misspelt.stderr.startswith("Error: no bucket is called 'picture': there is pictures.")
+        known = fault("add", "--bucket", "pictures", "--latency", '{"exponential": 2}')
+        assert known.stdout == "fault 2 is in force\n"
         assert "function=f error=ServiceException struck=0" in fault("list").stdout
         refused = fault("add", "--function", "f", "--force")
         assert (refused.returncode, "a fault does something" in refused.stderr) == (1, True)

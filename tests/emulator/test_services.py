@@ -96,6 +96,7 @@ def test_the_variables_are_those_that_boto3_reads():
             assert endpoint_variable(name) == f"AWS_ENDPOINT_URL_{service_id.upper().replace(' ', '_')}"
 
 
+@pytest.mark.slow
 def test_a_function_reaches_the_other_services_where_they_are(tmp_path, elsewhere, role, bucket):
     with only_lambda(tmp_path, **elsewhere) as client:
         create(client("lambda"), role)

@@ -220,6 +220,7 @@ def test_what_could_not_be_saved_is_saved_once_it_can_be(tmp_path, monkeypatch):
     assert folder.load() == [Record("a", "b", 1)] and len(attempts) == 3
 
 
+@pytest.mark.slow
 def test_executions_outlive_a_restart_and_a_changed_byte_is_refused(tmp_path, refused):
     definition = json.dumps({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}})
     with emulator(tmp_path) as client:
@@ -279,6 +280,7 @@ def states_role(client):
     return client("iam").create_role(RoleName="states", AssumeRolePolicyDocument=document)["Role"]["Arn"]
 
 
+@pytest.mark.slow
 def test_stacks_outlive_a_restart_and_can_be_changed_after_it(tmp_path):
     def template(value):
         allow = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
