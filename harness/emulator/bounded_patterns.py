@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import regex
+if TYPE_CHECKING:
+    import regex
 
 SECONDS = 0.5
 """That one search may take."""
@@ -25,6 +27,8 @@ class BoundedPattern:
     """
 
     def __init__(self, expression: str) -> None:
+        import regex  # few need one
+
         self._expression = expression
         try:
             self._pattern = regex.compile(expression)

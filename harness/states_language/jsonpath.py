@@ -13,11 +13,14 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from harness.states_language.effects import Json
 from harness.states_language.errors import EvaluationError, SyntaxFault
-from harness.states_language.jsonpath_filters import Predicate, read_filter
 from harness.states_language.jsonpath_functions import FUNCTIONS
+
+if TYPE_CHECKING:
+    from harness.states_language.jsonpath_filters import Predicate
 
 MOST = 200_000
 """Places that a path may find."""
@@ -179,6 +182,8 @@ def _bracket(text: str, start: int) -> tuple[str | int | Step, int]:
     if match := re.compile(r"\s*\*\s*\]").match(text, inside):
         return Step("[*]", _members), match.end()
     if match := re.compile(r"\s*\?\s*\(").match(text, inside):
+        from harness.states_language.jsonpath_filters import read_filter  # most paths have none
+
         predicate, end = read_filter(text, match.end(), _compile_within)
         closing = re.compile(r"\s*\]").match(text, end)
         if closing is None:

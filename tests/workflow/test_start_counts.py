@@ -44,7 +44,19 @@ code = pytest.main(sys.argv[1:])
 told = {"code": code, "counts": found, "most_read": max(files.values()), "modules": sorted(sys.modules)}
 print(json.dumps(told))
 """
-HEAVY = {"antlr4", "cfnlint", "docker", "matplotlib", "numpy", "pandas", "sagemaker", "samtranslator", "torch"}
+HEAVY = {
+    "antlr4",
+    "cfnlint",
+    "docker",
+    "jsonata",
+    "matplotlib",
+    "numpy",
+    "pandas",
+    "regex",
+    "sagemaker",
+    "samtranslator",
+    "torch",
+}
 
 
 @pytest.fixture(scope="module")
