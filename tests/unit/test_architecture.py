@@ -26,7 +26,16 @@ FORBIDDEN = {
     "harness/states_language": ("harness.emulator", *(f"harness.{room}" for room in UPPER)),
     "harness/algorithms": ("harness.emulator", *(f"harness.{room}" for room in UPPER)),
     "harness/emulator": tuple(f"harness.{room}" for room in UPPER),
-    "harness/scones": ("harness.emulator.moto",),
+    "harness/scones": (
+        *("harness.emulator.moto", "harness.commands", "harness.dashboard"),
+        *("harness.evaluation", "harness.monitor"),
+    ),
+    "harness/evaluation": ("harness.emulator.moto", "harness.commands", "harness.dashboard", "harness.monitor"),
+    "harness/monitor": ("harness.emulator", "harness.commands", "harness.dashboard", "harness.evaluation"),
+    "harness/capture": (
+        *("harness.emulator", "harness.commands", "harness.dashboard", "harness.evaluation"),
+        *("harness.monitor", "harness.scones", "harness.cloud"),
+    ),
     "harness/targets": ("harness.commands", "harness.dashboard", "harness.scones", "harness.emulator.moto"),
     "harness/cloud": tuple(f"harness.{room}" for room in UPPER if room not in ("cloud", "project", "targets")),
     "harness/reporting": ("harness.emulator", *(f"harness.{room}" for room in UPPER)),
@@ -77,6 +86,15 @@ def test_nothing_imports_upwards(room):
         if any(within(name, package) for package in FORBIDDEN[room])
     ]
     assert upwards == []
+
+
+@pytest.mark.parametrize("inside", ["harness", "harness/emulator"])
+def test_the_picture_of_the_house_has_every_room(inside):
+    picture = (ROOT / "ARCHITECTURE.md").read_text().split("```")[1]
+    rooms = {path.parent.name for path in (ROOT / inside).glob("*/__init__.py")}
+    missing = {room for room in rooms if f"{'harness/' if inside == 'harness' else ''}{room}/" not in picture}
+    named = {path for path in re.findall(r"harness/[\w./]+", picture) if not (ROOT / path).exists()}
+    assert (missing, named) == (set(), set())
 
 
 def test_variables_of_the_harness_are_read_in_one_place():
