@@ -125,6 +125,22 @@ def test_mapping_templates(template, filled):
     assert Mapper('{"a": {"b": [1, "x"]}}', parameters, {"stage": "Prod"}, {}).fill(template) == filled
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        '#set($a = "ab")\n' + '#set($a = "$a$a")\n' * 60 + "$a",
+        '#set($a = "ab")\n' + "#set($a = $a.replaceAll('', $a))\n" * 60 + "$a",
+        "$util.base64Encode(" * 10_000 + "'a'" + ")" * 10_000,
+        "$context.stage " * 30_000,
+        "$util.parseJson('{')",
+        "$util.base64Decode('gA==')",
+    ],
+)
+def test_a_mapping_template_that_fails_or_never_ends_is_an_error_of_the_api(template):
+    with pytest.raises(AwsError, match="Internal server error"):
+        Mapper("{}", {"path": {}, "querystring": {}, "header": {}}, {}, {}).fill(template)
+
+
 def test_a_directive_of_mapping_templates_is_refused_by_name():
     with pytest.raises(AwsError, match="not emulated: #foreach in a mapping template"):
         Mapper("{}", {"path": {}, "querystring": {}, "header": {}}, {}, {}).fill("#foreach($x in $y)$x#end")

@@ -83,6 +83,8 @@ class FrontDoors:
         except AwsError as error:
             status = 501 if error.code == "NotImplemented" else 500
             return answer(status, {"message": error.message if status == 501 else "Internal server error"})
+        except ValueError:  # a mapped body that is no JSON
+            return answer(500, {"message": "Internal server error"})
 
     def _call(
         self, asked: Asked, service: str, operation: str, role: str | None = None, **parameters: Any

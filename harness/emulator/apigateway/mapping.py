@@ -15,6 +15,11 @@ from urllib.parse import quote_plus, unquote_plus
 from harness.emulator.door.errors import AwsError
 from harness.states_language import jsonpath
 
+_MOST = 10 << 20
+"""Characters that a template may make: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"""
+_LONGEST = 300 << 10
+"""Characters of a template."""
+_DEEPEST = 50
 _DIRECTIVE = re.compile(r"#(if|foreach|else|elseif|macro|end|define)\b")
 _SET = re.compile(r"^[ \t]*#set\s*\(\s*\$\{?(\w+)\}?\s*=\s*(.*)\)\s*$", re.MULTILINE)
 _NAME = re.compile(r"\$!?\{?([A-Za-z_]\w*)")
@@ -45,8 +50,16 @@ class Mapper:
         """*template* with all its references replaced.
 
         Raises:
-            AwsError: it has a directive that is not emulated.
+            AwsError: it has a directive that is not emulated, fails, or makes more than API Gateway answers.
         """
+        if len(template) > _LONGEST or _depth(template) > _DEEPEST:
+            raise _failure()
+        try:
+            return self._filled(template)
+        except (ValueError, TypeError, RecursionError):
+            raise _failure() from None
+
+    def _filled(self, template: str) -> str:
         directive = _DIRECTIVE.search(template)
         if directive is not None:
             raise AwsError("NotImplemented", f"not emulated: {directive[0]} in a mapping template", 501)
@@ -83,7 +96,7 @@ class Mapper:
                 continue
             value, position = self._reference(line, start)
             found.append(_text(value))
-        return "".join([*found, line[position:]])
+        return _held("".join([*found, line[position:]]))
 
     def _reference(self, text: str, start: int) -> tuple[Any, int]:
         """The value of the reference at *start*, and where the text goes on."""
@@ -140,7 +153,10 @@ class Mapper:
             case "util", "parseJson":
                 return json.loads(_text(first))
             case _, "replaceAll" | "replace" if len(arguments) == 2:
-                return _text(value).replace(_text(first), _text(arguments[1]))
+                whole, old, new = _text(value), _text(first), _text(arguments[1])
+                if whole.count(old) * len(new) > _MOST:
+                    raise _failure()
+                return whole.replace(old, new)
             case _, "get":
                 return value.get(first) if isinstance(value, Mapping) else None
             case _, "size" | "length":
@@ -155,6 +171,24 @@ class Mapper:
             return jsonpath.compile(path).evaluate(document, {}, {})
         except Exception:  # what is not there is nothing, as in API Gateway
             return "" if path != "$" else self._body
+
+
+def _depth(template: str) -> int:
+    depth = deepest = 0
+    for mark in re.findall(r"[()]", template):
+        depth += 1 if mark == "(" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _held(text: str) -> str:
+    if len(text) > _MOST:
+        raise _failure()
+    return text
+
+
+def _failure() -> AwsError:
+    return AwsError("InternalServerErrorException", "Internal server error", 500)
 
 
 def _closing(text: str, start: int) -> int:
