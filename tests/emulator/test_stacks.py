@@ -392,8 +392,37 @@ def test_nested_stacks_by_any_spelling_of_the_address(cfn, name, make, target):
     stack = make(resources, Outputs=found)
     assert stack["StackStatus"] == "CREATE_COMPLETE", cfn.describe_stack_events(StackName=name)
     assert len(set(outputs(stack).values())) == len(addresses)
+    inside = [each for each in cfn.list_stacks()["StackSummaries"] if each.get("ParentId") == stack["StackId"]]
+    assert len(inside) == len(addresses) and {each["RootId"] for each in inside} == {stack["StackId"]}
     s3.delete_object(Bucket=name, Key="inner.json")
     s3.delete_bucket(Bucket=name)
+
+
+@pytest.mark.timeout(120)
+def test_a_stack_that_has_itself_in_it_ends(cfn, name, make):
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=name)
+    address = f"https://{name}.s3.amazonaws.com/t.json"
+    again = {"Again": {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": address}}}
+    s3.put_object(Bucket=name, Key="t.json", Body=json.dumps({"Resources": again}).encode())
+    stack = make(again)
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert [each["StackName"] for each in cfn.describe_stacks()["Stacks"] if each.get("ParentId")] == []
+    s3.delete_object(Bucket=name, Key="t.json")
+    s3.delete_bucket(Bucket=name)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"Fn::Select": [0, {"Fn::Split": ["", "a"]}]}, "Fn::Split"),
+        ({"Fn::Select": [0, {"Fn::Cidr": ["10.0.0.0/8", 1_000_000_000, 2]}]}, "from 1 to 256"),
+    ],
+)
+def test_functions_that_would_make_too_much_or_nothing(cfn, name, make, value, words):
+    stack = make({"One": {**PARAMETER, "Properties": {"Type": "String", "Value": value}}})
+    told = [each.get("ResourceStatusReason", "") for each in cfn.describe_stack_events(StackName=name)["StackEvents"]]
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE" and any(words in each for each in told), told
 
 
 ROLE = {

@@ -51,10 +51,15 @@ def stack(of: Stack) -> dict[str, Any]:
         "Tags": tag_list(of.tags),
         "EnableTerminationProtection": of.protected,
         "DriftInformation": _NO_DRIFT,
+        **_family(of),
     }
     if not of.outputs:
         del found["Outputs"]
     return {key: value for key, value in found.items() if value is not None}
+
+
+def _family(of: Stack) -> dict[str, str]:
+    return {"RootId": of.parents[0], "ParentId": of.parents[-1]} if of.parents else {}
 
 
 def summary(of: Stack) -> dict[str, Any]:
@@ -69,6 +74,7 @@ def summary(of: Stack) -> dict[str, Any]:
         "StackStatus": of.status,
         "StackStatusReason": of.reason,
         "DriftInformation": _NO_DRIFT,
+        **_family(of),
     }
     return {key: value for key, value in found.items() if value is not None}
 

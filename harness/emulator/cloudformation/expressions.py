@@ -204,6 +204,8 @@ class Evaluator:
 
     def _split(self, argument: Any) -> list[str]:
         separator, text = argument[0], text_of(self._value(argument[1]))
+        if not isinstance(separator, str) or not separator:
+            raise invalid("Template error: every Fn::Split object requires a delimiter that is a text, and not empty")
         return [LATER] if LATER in text else text.split(separator)
 
     def _select(self, argument: Any) -> Any:
@@ -241,6 +243,8 @@ class Evaluator:
 
     def _cidr(self, argument: Any) -> list[str]:
         block, count, bits = (*(self._value(item) for item in argument), 8)[:3]
+        if not 1 <= int(count) <= _MOST_BLOCKS:
+            raise invalid(f"Template error: Fn::Cidr: the count must be from 1 to {_MOST_BLOCKS}")
         network = ipaddress.ip_network(block, strict=False)
         longest = 32 if network.version == 4 else 128
         found = network.subnets(new_prefix=longest - int(bits))
@@ -263,6 +267,8 @@ class Evaluator:
         return len(self._value(argument))
 
 
+_MOST_BLOCKS = 256
+"""https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-cidr.html"""
 _FUNCTIONS: dict[str, Callable[[Evaluator, Any], Any]] = {
     "Fn::GetAtt": Evaluator._get_att,
     "Fn::Sub": Evaluator._sub,

@@ -26,6 +26,7 @@ _FIELDS: dict[str, Any] = {
     "disable_rollback": bool,
     "on_failure": str,
     "protected": bool,
+    "parents": tuple[str, ...],
     "policy": str | None,
     "change_set_id": str | None,
     "created": datetime,
@@ -46,6 +47,7 @@ def stack_of(record: Mapping[str, Any]) -> Stack:
     Raises:
         ValueError: the record is none of a stack.
     """
+    record = {"parents": (), **record}  # which stacks had not until now
     try:
         stack = Stack(**{name: msgspec.convert(record[name], kind) for name, kind in _FIELDS.items()})
     except (KeyError, msgspec.ValidationError) as error:

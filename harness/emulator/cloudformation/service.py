@@ -21,6 +21,7 @@ from harness.emulator.cloudformation.deployment import Deployment
 from harness.emulator.cloudformation.documents import invalid
 from harness.emulator.cloudformation.expressions import is_true
 from harness.emulator.cloudformation.known_stacks import KnownStacks
+from harness.emulator.cloudformation.providers.custom import PARENT
 from harness.emulator.cloudformation.reader import StackReader
 from harness.emulator.cloudformation.records import record_of, stack_of
 from harness.emulator.cloudformation.requested_templates import RequestedTemplates
@@ -40,6 +41,7 @@ logger = logging.getLogger(__name__)
 
 _PATIENCE = 20.0
 """Seconds that an answer waits for what was asked for."""
+_DEEPEST = 20
 _NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
 _NO_UPDATES = "No updates are to be performed."
 _CHANGEABLE = frozenset(
@@ -182,12 +184,24 @@ class Stacks:
             stack.on_failure = text(given, "OnFailure", "ROLLBACK")
             stack.protected = is_true(given.get("EnableTerminationProtection"))
             stack.policy = optional_text(given, "StackPolicyBody")
+            stack.parents = self._parents(call)
             stack.tags, stack.wanted = wanted.tags, wanted
             self._act_as(stack, wanted, call)
             stack.tell("CREATE_IN_PROGRESS", "User Initiated")
             self._stacks.add(stack)
         self._begin(stack, deployment.create)
         return {"StackId": stack.id}
+
+    def _parents(self, call: Call) -> tuple[str, ...]:
+        """The stacks within which one is made: one that has itself in it would never end."""
+        parent = optional_text(call.parameters, PARENT)
+        if parent is None:
+            return ()
+        around = self._stacks.lookup(parent, call.region)
+        found = (*(around.parents if around is not None else ()), parent)
+        if len(found) > _DEEPEST:
+            raise AwsError("LimitExceededException", f"not emulated: stacks nested more than {_DEEPEST} deep")
+        return found
 
     def _update_stack(self, call: Call) -> Members:
         stack = self._stacks.find(call)

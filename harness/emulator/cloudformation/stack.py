@@ -103,6 +103,7 @@ class Stack:
         wanted: what it was last made to be; None before its first change set is carried out.
         caller: as whom its resources are made.
         imports: names of exports that it uses.
+        parents: ids of the stacks within which it was made, the root first.
     """
 
     name: str
@@ -122,6 +123,7 @@ class Stack:
     disable_rollback: bool = False
     on_failure: str = "ROLLBACK"
     protected: bool = False
+    parents: tuple[str, ...] = ()
     policy: str | None = None
     change_set_id: str | None = None
     created: datetime = field(default_factory=now)

@@ -126,15 +126,24 @@ def _texts(value: Any) -> Any:
     return [_texts(item) for item in value] if isinstance(value, list) else text_of(value)
 
 
+PARENT = "ParentId"
+"""Of CreateStack's parameters the one that no request has: the stack that makes one within it."""
+
+
 class NestedStack(Provider):
     """``AWS::CloudFormation::Stack``."""
 
     def create(self, work: Work) -> Made:
         """Make the stack and wait for it."""
         name = work.name(128, allowed="A-Za-z0-9-")
-        arn = work.call("cloudformation", "CreateStack", StackName=name, OnFailure="DELETE", **self._asked(work))[
-            "StackId"
-        ]
+        arn = work.call(
+            "cloudformation",
+            "CreateStack",
+            StackName=name,
+            OnFailure="DELETE",
+            **self._asked(work),
+            **{PARENT: work.stack_id},
+        )["StackId"]
         return self._await(work, arn, "CREATE_COMPLETE")
 
     def update(self, work: Work, made: Made) -> Made:
