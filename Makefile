@@ -11,6 +11,9 @@ BENCH_READY := $(BENCH_VENV)/.ready
 # The site of docs/.
 DOCS_VENV := .venv-docs
 DOCS_READY := $(DOCS_VENV)/.ready
+# Tools that deploy: SAM's, AWS's, the CDK's.
+DEPLOYERS := .venv-deployers
+DEPLOYERS_READY := $(DEPLOYERS)/.ready
 TORCH ?= torch==2.13.0
 ORACLE := $(HOME)/.cache/aws-ml-harness/mxnet-1.9.1
 ORACLE_READY := $(ORACLE)/.ready
@@ -18,7 +21,7 @@ ORACLE_READY := $(ORACLE)/.ready
 # Hundreds of processes import the harness in the tests: where compiled files are not kept, each compiles it anew.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: setup demo test test-train test-oracle test-long test-aws test-browser test-compose compose-check lint docs bench bench-captures bench-training clean
+.PHONY: setup demo test test-train test-oracle test-long test-deployers test-aws test-browser test-compose compose-check lint docs bench bench-captures bench-training clean
 
 setup: $(READY)
 
@@ -44,6 +47,12 @@ $(ORACLE_READY):
 	$(ORACLE)/bin/python -m pip install --quiet --disable-pip-version-check 'numpy<1.24' mxnet==1.9.1
 	touch $@
 
+$(DEPLOYERS_READY):
+	$(PYTHON) -m venv $(DEPLOYERS)
+	$(DEPLOYERS)/bin/python -m pip install --quiet --disable-pip-version-check aws-sam-cli awscli
+	npm install --silent --no-audit --no-fund --prefix $(DEPLOYERS) aws-cdk@2 aws-cdk-lib@2 constructs
+	touch $@
+
 $(DOCS_READY): pyproject.toml
 	$(PYTHON) -m venv $(DOCS_VENV)
 	$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
@@ -61,6 +70,12 @@ test-train: $(TRAIN_READY)
 
 test-oracle: $(READY) $(ORACLE_READY)
 	$(VENV)/bin/python -m pytest -m oracle $(ARGS)
+
+# The tools come last on PATH: they bring a Python of their own.
+test-deployers: $(READY) $(DEPLOYERS_READY)
+	NODE_PATH=$(CURDIR)/$(DEPLOYERS)/node_modules \
+	PATH="$(PATH):$(CURDIR)/$(DEPLOYERS)/bin:$(CURDIR)/$(DEPLOYERS)/node_modules/.bin" \
+	$(VENV)/bin/python -m pytest -m deployers $(ARGS)
 
 test-long: $(READY)
 	$(VENV)/bin/python -m pytest -m slow -n 2 $(ARGS)
@@ -99,4 +114,4 @@ bench-training: $(TRAIN_READY)
 	$(TRAIN_VENV)/bin/python -m benchmarks.training $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(TRAIN_VENV) $(BENCH_VENV) $(DOCS_VENV) .harness demo-output build *.egg-info
+	rm -rf $(VENV) $(DEPLOYERS) $(TRAIN_VENV) $(BENCH_VENV) $(DOCS_VENV) .harness demo-output build *.egg-info

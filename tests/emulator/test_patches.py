@@ -12,7 +12,7 @@ BEFORE_AND_AFTER = """
 import sys
 import moto.core.utils, moto.events.models, moto.sns.models, moto.sns.responses
 import moto.iam.responses, moto.logs.responses, moto.s3.responses
-import moto.sts.responses, moto.sagemaker.responses, moto.core.authorization
+import moto.sqs.models, moto.sts.responses, moto.sagemaker.responses, moto.core.authorization
 import moto.resourcegroupstaggingapi.models, moto.scheduler.models, moto.stepfunctions.responses
 
 def attributes():

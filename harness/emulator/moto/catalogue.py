@@ -12,6 +12,7 @@ from harness.emulator.moto.iam import iam_patches
 from harness.emulator.moto.log_searches import log_search_patches
 from harness.emulator.moto.messages import message_patches
 from harness.emulator.moto.patches import Patch
+from harness.emulator.moto.queues import queue_patches
 from harness.emulator.moto.s3_access import s3_access_patches
 from harness.emulator.moto.searches import search_patches
 
@@ -27,6 +28,7 @@ def all_patches(permissions: Permissions) -> tuple[Patch, ...]:
         *iam_patches(),
         *event_patches(),
         *message_patches(),
+        *queue_patches(),
         *log_search_patches(),
         *search_patches("sqs"),
         *search_patches("events"),
