@@ -155,6 +155,31 @@ def test_an_alias_takes_its_url_with_it(client, name):
     assert client.list_function_url_configs(FunctionName=name)["FunctionUrlConfigs"] == []
 
 
+def test_a_mapping_tells_what_is_under_way(client, name):
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    given = {"FunctionName": name, "EventSourceArn": f"arn:aws:sqs:us-east-1:123456789012:{name}"}
+    words = "Unsupported DestinationConfig parameter for given event source mapping type."
+    stream = f"arn:aws:kinesis:us-east-1:123456789012:stream/{name}"
+    onto = {"StartingPosition": "LATEST", "DestinationConfig": {"OnSuccess": {"Destination": given["EventSourceArn"]}}}
+    refused = refusal(client.create_event_source_mapping, **{**given, "EventSourceArn": stream, **onto})
+    assert refused[1] == words
+    number = client.create_event_source_mapping(**given)["UUID"]
+    again = refusal(client.create_event_source_mapping, **given)
+    source = f'SQS arn (" {given["EventSourceArn"]} ") and function (" {name} ") already exists.'
+    assert again == (
+        "ResourceConflictException",
+        f"An event source mapping with {source} Please update or delete the existing mapping with UUID {number}",
+        409,
+    )
+    asked = [{"Enabled": False}, {"Enabled": False}, {"Enabled": True}, {"BatchSize": 5}, {"FilterCriteria": {}}]
+    told = [client.update_event_source_mapping(UUID=number, **each) for each in asked]
+    assert [each["State"] for each in told] == ["Disabling", "Updating", "Enabling", "Updating", "Updating"]
+    assert "FilterCriteria" not in told[-1]
+    client.delete_event_source_mapping(UUID=number)
+    sqs.delete_queue(QueueUrl=url)
+
+
 def test_untagging_needs_keys(client, name):
     arn = f"arn:aws:lambda:us-east-1:123456789012:function:{name}"
     words = "1 validation error detected: Value null at 'tagKeys' failed to satisfy constraint: Member must not be null"

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harness.emulator.door.call import Call
+from harness.emulator.door.errors import AwsError
 from harness.emulator.door.members import Members, number, optional_text, structure, structures, text, text_map
 from harness.emulator.lambda_.control_plane import ControlPlane, table
 from harness.emulator.lambda_.paging import page
@@ -108,7 +109,8 @@ class EventMappings:
             raise invalid("Unrecognized event source.")
         if source is None and not given.get("SourceAccessConfigurations"):
             raise invalid("Required 'sourceAccessConfigurations' parameter is missing.")
-        if service == "sqs" and given.get("DestinationConfig"):
+        destinations = structure(given, "DestinationConfig")
+        if destinations.get("OnSuccess") or (service == "sqs" and destinations):
             raise invalid("Unsupported DestinationConfig parameter for given event source mapping type.")
         if service in ("kinesis", "dynamodb"):
             if not given.get("StartingPosition"):
@@ -126,10 +128,7 @@ class EventMappings:
         target = reference.arn
         for other in self._store.mappings.values():
             if other["FunctionArn"] == target and source and other.get("EventSourceArn") == source:
-                raise conflict(
-                    f'The event source arn (" {source} ") and function (" {function.name} ") provided mapping '
-                    f"already exists. Please update or delete the existing mapping with UUID {other['UUID']}"
-                )
+                raise _already_there(service, str(source), function.name, str(other["UUID"]))
         number = str(uuid.uuid4())
         mapping = {
             "UUID": number,
@@ -174,11 +173,15 @@ class EventMappings:
         if given.get("FunctionName"):
             mapping["FunctionArn"] = self._function(call)[0].arn
         mapping.update({member: given[member] for member in _TAKEN if given.get(member) is not None})
+        told = "Updating"
         if given.get("Enabled") is not None:
-            mapping["State"] = "Enabled" if given["Enabled"] else "Disabled"
+            state = "Enabled" if given["Enabled"] else "Disabled"
+            if state != mapping["State"]:
+                told = "Enabling" if given["Enabled"] else "Disabling"
+            mapping["State"] = state
         mapping["LastModified"] = datetime.now(UTC)
         self._read(mapping["UUID"])
-        return {**self._described(mapping), "State": "Updating"}
+        return {**self._described(mapping), "State": told}
 
     def delete(self, call: Call) -> Members:
         """Have the function get nothing any more."""
@@ -225,7 +228,8 @@ class EventMappings:
 
     @staticmethod
     def _described(mapping: Members) -> Members:
-        return {name: value for name, value in mapping.items() if name != "Tags"}
+        without = {"Tags"} if structure(mapping, "FilterCriteria").get("Filters") else {"Tags", "FilterCriteria"}
+        return {name: value for name, value in mapping.items() if name not in without}
 
     # Reading
 
@@ -249,6 +253,14 @@ class EventMappings:
             thread = threading.Thread(target=run, name="event-source", daemon=True)
             self._readers[number] = thread
             thread.start()
+
+
+def _already_there(service: str, source: str, function: str, number: str) -> AwsError:
+    """AWS tells of queues in words of their own."""
+    rest = f"already exists. Please update or delete the existing mapping with UUID {number}"
+    if service == "sqs":
+        return conflict(f'An event source mapping with SQS arn (" {source} ") and function (" {function} ") {rest}')
+    return conflict(f'The event source arn (" {source} ") and function (" {function} ") provided mapping {rest}')
 
 
 def _reason(service: str) -> str:
