@@ -291,3 +291,36 @@ def test_log_events_reach_a_function_that_logs_may_invoke(target, role):
     assert (told["logGroup"], told["logStream"], told["subscriptionFilters"]) == (name, "s", ["f"])
     functions.delete_function(FunctionName=name)
     logs.delete_log_group(logGroupName=name)
+
+
+def test_a_bus_hands_on_to_another_and_that_to_no_third(target):
+    """So a bus that is its own target receives an event twice, where it went round for ever."""
+    events, sqs = boto3.client("events"), boto3.client("sqs")
+    url = sqs.create_queue(QueueName="handed-on")["QueueUrl"]
+    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "*", "Resource": queue}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Statement": [policy]})})
+    buses = {name: events.create_event_bus(Name=name)["EventBusArn"] for name in ("first", "second", "third")}
+    onwards = {"first": ("second",), "second": ("third", "second", "first"), "third": ()}
+    for name, others in onwards.items():
+        events.put_rule(Name="on", EventBusName=name, EventPattern='{"source": ["test"]}')
+        targets = [{"Id": other, "Arn": buses[other]} for other in others]
+        targets.append({"Id": "queue", "Arn": queue, "Input": json.dumps(name)})
+        events.put_targets(Rule="on", EventBusName=name, Targets=targets)
+    entry = {"Source": "test", "DetailType": "d", "Detail": "{}", "EventBusName": "first"}
+    assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+    told = []
+
+    def all_told():
+        found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", ())
+        told.extend(each["Body"] for each in found)
+        return len(told) >= 2 and not found
+
+    until(all_told)
+    assert sorted(told) == ["first", "second"]
+    for name in buses:
+        ids = [*onwards[name], "queue"]
+        events.remove_targets(Rule="on", EventBusName=name, Ids=ids)
+        events.delete_rule(Name="on", EventBusName=name)
+        events.delete_event_bus(Name=name)
+    sqs.delete_queue(QueueUrl=url)

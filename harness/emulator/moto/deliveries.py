@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -142,18 +143,23 @@ def _publish(deliveries: Deliveries, original: Any) -> Any:
 
 
 def _to_targets(deliveries: Deliveries, original: Any) -> Any:
+    handed_on = threading.local()
+
     def send_to_targets(rule: Any, original_event: dict[str, Any], transform_input: bool = True) -> None:
         if rule.state == "DISABLED" or not rule.event_pattern.matches_event(original_event):
             return
         event = _event(original_event)
         others = [target for target in rule.targets if not rules.deliver(deliveries, rule.arn, event, target)]
+        from_a_bus = getattr(handed_on, "now", False)
+        if from_a_bus:  # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-bus-to-bus.html
+            others = [target for target in others if ":event-bus/" not in target["Arn"]]
         if not others:
             return
-        targets, rule.targets = rule.targets, others
+        targets, rule.targets, handed_on.now = rule.targets, others, True
         try:
             original(rule, original_event, transform_input)
         finally:
-            rule.targets = targets
+            rule.targets, handed_on.now = targets, from_a_bus
 
     return send_to_targets
 
