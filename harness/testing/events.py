@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from dataclasses import dataclass, field
@@ -35,8 +36,10 @@ class Events:
         Raises:
             RuntimeError: EventBridge refuses.
         """
+        states = self.stack.session.client("stepfunctions")
         for machine in self._machines():
-            self._known[machine] = self._executions(machine)
+            with contextlib.suppress(states.exceptions.StateMachineTypeNotSupported):  # Express ones are not listed
+                self._known[machine] = self._executions(machine)
         entry = {
             "Source": source,
             "DetailType": detail_type,
@@ -54,6 +57,7 @@ class Events:
 
         Raises:
             TimeoutError: none was started.
+            botocore.exceptions.ClientError: it is an Express one, whose executions Step Functions does not list.
         """
         arn = self.stack[machine].arn
         deadline = time.monotonic() + timeout

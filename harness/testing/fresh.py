@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 from harness.project.bucket import own_buckets
 
 if TYPE_CHECKING:
-    import boto3
-
     from harness.testing.stack import StackUnderTest
 
 
@@ -20,14 +18,21 @@ def fresh_stack(stack: StackUnderTest) -> Iterator[None]:
     with ExitStack() as undo:
         for logical in stack:
             resource = stack[logical]
-            keep = _KEEPERS.get(resource.type)
-            if keep is not None:
-                undo.callback(keep(stack.session, resource.physical_id))
+            found = _KEEPERS.get(resource.type)
+            if found is not None:
+                service, keep = found
+                undo.callback(keep(_client(stack, service), resource.physical_id))
         yield
 
 
-def _bucket(session: boto3.Session, bucket: str) -> Callable[[], None]:
-    s3 = own_buckets(session)
+def _client(stack: StackUnderTest, service: str) -> Any:
+    """A client, made once a stack: that takes longer than what it is asked here."""
+    if service not in stack.clients:
+        stack.clients[service] = own_buckets(stack.session) if service == "s3" else stack.session.client(service)
+    return stack.clients[service]
+
+
+def _bucket(s3: Any, bucket: str) -> Callable[[], None]:
 
     def read() -> dict[str, str]:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
@@ -47,8 +52,7 @@ def _bucket(session: boto3.Session, bucket: str) -> Callable[[], None]:
     return restore
 
 
-def _table(session: boto3.Session, table: str) -> Callable[[], None]:
-    dynamodb = session.client("dynamodb")
+def _table(dynamodb: Any, table: str) -> Callable[[], None]:
     names = [item["AttributeName"] for item in dynamodb.describe_table(TableName=table)["Table"]["KeySchema"]]
 
     def read() -> dict[str, Any]:
@@ -69,12 +73,25 @@ def _table(session: boto3.Session, table: str) -> Callable[[], None]:
     return restore
 
 
-def _queue(session: boto3.Session, url: str) -> Callable[[], None]:
-    return lambda: session.client("sqs").purge_queue(QueueUrl=url)
+def _queue(sqs: Any, url: str) -> Callable[[], None]:
+    def restore() -> None:
+        try:
+            sqs.purge_queue(QueueUrl=url)
+        except sqs.exceptions.ClientError as error:
+            if not error.response["Error"]["Code"].endswith("PurgeQueueInProgress"):
+                raise
+            _drain(sqs, url)  # once a minute, SQS says
+
+    return restore
 
 
-def _parameter(session: boto3.Session, name: str) -> Callable[[], None]:
-    ssm = session.client("ssm")
+def _drain(sqs: Any, url: str) -> None:
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        entries = [{"Id": str(at), "ReceiptHandle": item["ReceiptHandle"]} for at, item in enumerate(messages)]
+        sqs.delete_message_batch(QueueUrl=url, Entries=entries)
+
+
+def _parameter(ssm: Any, name: str) -> Callable[[], None]:
     before = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]
 
     def restore() -> None:
@@ -84,9 +101,9 @@ def _parameter(session: boto3.Session, name: str) -> Callable[[], None]:
     return restore
 
 
-_KEEPERS: dict[str, Callable[[Any, str], Callable[[], None]]] = {
-    "AWS::DynamoDB::Table": _table,
-    "AWS::S3::Bucket": _bucket,
-    "AWS::SQS::Queue": _queue,
-    "AWS::SSM::Parameter": _parameter,
+_KEEPERS: dict[str, tuple[str, Callable[[Any, str], Callable[[], None]]]] = {
+    "AWS::DynamoDB::Table": ("dynamodb", _table),
+    "AWS::S3::Bucket": ("s3", _bucket),
+    "AWS::SQS::Queue": ("sqs", _queue),
+    "AWS::SSM::Parameter": ("ssm", _parameter),
 }

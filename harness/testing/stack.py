@@ -78,12 +78,14 @@ class StackUnderTest:
         deployed: as CloudFormation tells of it.
         session: leads to where it is.
         flush: has buffered logs written.
+        clients: of *session*, by service, made once.
     """
 
     deployed: DeployedStack
     session: boto3.Session = field(repr=False)
     account: str
     flush: Callable[[], None] = field(default=lambda: None, repr=False)
+    clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
