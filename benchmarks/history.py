@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -32,8 +33,11 @@ def append(figures: Mapping[str, object], path: Path = HISTORY) -> None:
         figures: of one run, its ``machine`` and ``short`` among them.
         path: the history.
     """
-    described = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    line = {"at": f"{datetime.now(UTC):%Y-%m-%d}", "commit": described.stdout.strip(), **figures}
+    commit = ""
+    if shutil.which("git"):
+        asked = ["git", "rev-parse", "--short", "HEAD"]
+        commit = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+    line = {"at": f"{datetime.now(UTC):%Y-%m-%d}", "commit": commit, **figures}
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
 

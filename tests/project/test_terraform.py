@@ -13,7 +13,9 @@ from harness.project.template import TemplateError
 from harness.project.terraform import apply
 from harness.testing.stack import StackUnderTest
 
-STANDS_IN = """#!{python}
+STANDS_IN = """#!/bin/sh
+'''exec' "{python}" "$0" "$@"
+'''
 import json, pathlib, sys
 import boto3
 command = sys.argv[1]
