@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import resource
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
+
+import click
 
 from harness.emulator.door.boundary import PAGE_PREFIX, Boundary, is_loopback
 from harness.emulator.door.gateway import Page
@@ -33,6 +37,7 @@ HINT = """\
 {page}
 
 Stop it with Ctrl-C; {end}"""
+_STYLES: dict[str, dict[str, Any]] = {"bold": {"bold": True}, "cyan": {"fg": "cyan"}}
 _PAGE_HINT = """
   What runs in it, as a page: [cyan]{url}[/cyan]
 """
@@ -90,11 +95,8 @@ def run_in_foreground(
         RuntimeError: the state cannot be used, or could not be saved at the end.
         ValueError: there is no such service, a host or an origin is none, or a layer cannot be had.
     """
-    from rich.console import Console
-
     boundary = Boundary(host, hosts, origins, settings.control_token)
     leave_out_surroundings(os.environ)
-    console = Console(highlight=False, soft_wrap=True)
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(name) is not signal.SIG_IGN:  # as nohup has it for SIGHUP
@@ -105,23 +107,21 @@ def run_in_foreground(
     emulator = Emulator(options)
     allowed = _allow_open_files()
     if allowed < _FEW_FILES:
-        console.print(
-            f"This shell allows {allowed} open files (ulimit -n), too few for many functions and connections."
-        )
+        click.echo(f"This shell allows {allowed} open files (ulimit -n), too few for many functions and connections.")
     if live is not None and not live.is_dir():
-        console.print(f"--live {live}: there is no such folder, or it cannot be read: no function's code is live.")
+        click.echo(f"--live {live}: there is no such folder, or it cannot be read: no function's code is live.")
     if not is_loopback(host):
-        console.print(_OPEN.format(host=host), style="bold red")
+        click.secho(_OPEN.format(host=host), fg="red", bold=True)
     with contextlib.ExitStack() as stack:
         stack.enter_context(emulator)
         variables = emulator.environment() | emulator.control_variables()
         stack.enter_context(announced(settings.cache, emulator.url, variables))
         end = f"its state is kept in {state}." if state else "everything in it is gone then."
-        shown = "" if page is None else _PAGE_HINT.format(url=f"{emulator.url}{PAGE_PREFIX}/")
+        shown = "" if page is None else _styled(_PAGE_HINT).format(url=f"{emulator.url}{PAGE_PREFIX}/")
         if page is not None:
             emulator.mount(page(emulator.url, variables, host))
-        console.print(
-            HINT.format(
+        click.echo(
+            _styled(HINT).format(
                 url=settings.public_url or emulator.url,
                 region=settings.region,
                 account=settings.account_id,
@@ -131,12 +131,17 @@ def run_in_foreground(
         )
         while not stop.wait(1):
             pass
-        console.print("Stopping ...")
+        click.echo("Stopping ...")
         last_resort = threading.Timer(_LONGEST_STOP, _end_unstopped)
         last_resort.daemon = True
         last_resort.start()
     last_resort.cancel()
-    console.print("Stopped.")
+    click.echo("Stopped.")
+
+
+def _styled(text: str) -> str:
+    """*text* with its marks as a terminal shows them: click takes them out again where there is none."""
+    return re.sub(r"\[(bold|cyan)\](.*?)\[/\1\]", lambda mark: click.style(mark[2], **_STYLES[mark[1]]), text)
 
 
 def _end_unstopped() -> None:
