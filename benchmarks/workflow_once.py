@@ -15,10 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 from harness.project.bucket import ensure_bucket
 from harness.project.executions import run
+from harness.project.session import SharedClients
 from harness.scones.workflow import Scones, deployed
 from harness.settings import Settings
 from harness.targets import open_target
@@ -32,7 +31,7 @@ def deployed_workflow() -> Iterator[tuple[Scones, dict[str, Any]]]:
     """The workflow on the embedded target, every prediction sure enough, and the input of an execution."""
     settings = replace(Settings(), threshold=0.0)
     with open_target(settings):
-        session = boto3.Session()
+        session = SharedClients()  # as `harness demo` has it
         with deployed(session, settings, ROOT) as scones:
             s3 = session.client("s3")
             ensure_bucket(s3, scones.bucket)
