@@ -76,7 +76,6 @@ class ExecutionIndex:
         counts = dict.fromkeys(STATUSES, 0)
         for row in everything:
             counts[row.status] = counts.get(row.status, 0) + 1
-        reasons = [row.reason for row in everything if row.reason is not None]
         now = datetime.now(UTC)
         fitting = wanted.ordered([row for row in everything if wanted.fits(row, now)], now)
         pages = max(1, -(-len(fitting) // PAGE))
@@ -87,9 +86,10 @@ class ExecutionIndex:
             pages=pages,
             found=len(fitting),
             counts=counts,
-            reasons=in_words(reasons),
+            reasons=in_words(row.reason for row in everything if row.reason is not None and row.status != "ABORTED"),
+            stops=in_words(row.reason for row in everything if row.reason is not None and row.status == "ABORTED"),
             unread=sum(row.failed and row.reason is None for row in everything),
-            errors=sorted({reason.error for reason in reasons if reason.error}),
+            errors=sorted({row.reason.error for row in everything if row.reason is not None and row.reason.error}),
             older=bool(self._older),
         )
 

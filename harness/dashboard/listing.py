@@ -123,8 +123,10 @@ class Listing:
     """By status, of those of the machine that is asked for, whatever else is filtered."""
     reasons: list[tuple[int, Reason]]
     """Of the same: how many failed why."""
+    stops: list[tuple[int, Reason]]
+    """Of the same: how many somebody stopped, and why."""
     unread: int
-    """Failures whose reasons are not known yet."""
+    """Those that failed or were stopped and whose reasons are not known yet."""
     errors: list[str]
     """Names of errors to filter by."""
     older: bool = False

@@ -1,6 +1,7 @@
 """What can be done about an execution from its page."""
 
 import json
+import re
 import subprocess
 import sys
 import uuid
@@ -17,6 +18,7 @@ from harness.parity.export import read_export
 from harness.parity.replay import replay
 from harness.project.executions import run, start, wait
 from tests.conftest import harness
+from tests.waiting import until
 
 DEFINITION = {
     "StartAt": "Look",
@@ -86,6 +88,25 @@ def clerk(target):
     iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
     iam.delete_user_policy(UserName=name, PolicyName="stop")
     iam.delete_user(UserName=name)
+
+
+def test_stopped_ones_are_not_counted_among_the_failed(dashboard_of, role):
+    page, states, name = dashboard_of(), boto3.client("stepfunctions"), f"stopped-{uuid.uuid4().hex[:8]}"
+    machine = states.create_state_machine(name=name, definition=json.dumps(DEFINITION), roleArn=role)["stateMachineArn"]
+    try:
+        run(states, machine, {"fail": True})
+        for number, them in enumerate(("it", "them"), 1):
+            states.stop_execution(executionArn=start(states, machine, {"fail": False, "wait": True}), cause="too slow")
+            title = f"{number + 1} executions: 0 succeeded, 1 failed, {number} stopped"
+            until(lambda title=title: title in page.get(f"/?machine={machine}").text)
+            shown = page.get(f"/?machine={machine}").text
+            text = " ".join(re.sub("<[^>]+>", "", shown).split())
+            who = "AmazonSageMaker-ExecutionRole/SageMaker"
+            assert f"{number} did not finish because {who} stopped {them}: too slow." in text
+            assert "1 failed with AsDesigned" in text and "failed because" not in text
+            assert 'class="FAILED" x="0" width="1"' in shown and f'class="ABORTED" x="1" width="{number}"' in shown
+    finally:
+        states.delete_state_machine(stateMachineArn=machine)
 
 
 def test_a_stopped_one_says_who_stopped_it_until_it_is_redriven(dashboard_of, machine, clerk):
