@@ -8,6 +8,7 @@ import boto3
 import pytest
 from playwright.sync_api import expect
 
+from harness.project.executions import run
 from tests.emulator.pictures import load, request
 from tests.waiting import training_ended
 
@@ -45,8 +46,6 @@ READY = {
 @pytest.fixture(scope="module")
 def failed(scones, pictures):
     """ARN of an execution that has failed."""
-    from harness.project.executions import run
-
     states = scones.session.client("stepfunctions")
     return run(states, scones.state_machine_arn, scones.event(min(pictures, key=pictures.get))).arn
 
@@ -71,8 +70,38 @@ def axe():
     return (files("axe_playwright_python") / "axe.min.js").read_text()
 
 
-def looks(open_page, failed, scheme, width):
-    for name, path in PAGES.items():
+@pytest.fixture
+def map_run(machine_of):
+    """Address of a Map Run's page; one of its children failed."""
+    definition = {
+        "StartAt": "Each",
+        "States": {
+            "Each": {
+                "Type": "Map",
+                "ItemProcessor": {
+                    "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                    "StartAt": "Sure",
+                    "States": {
+                        "Sure": {
+                            "Type": "Choice",
+                            "Choices": [{"Variable": "$", "NumericEquals": 2, "Next": "Unsure"}],
+                            "Default": "Good",
+                        },
+                        "Unsure": {"Type": "Fail", "Error": "Unsure"},
+                        "Good": {"Type": "Succeed"},
+                    },
+                },
+                "End": True,
+            }
+        },
+    }
+    states = boto3.client("stepfunctions")
+    ran = run(states, machine_of(definition), [1, 2, 3])
+    return f"/map-runs/{states.list_map_runs(executionArn=ran.arn)['mapRuns'][0]['mapRunArn']}"
+
+
+def looks(open_page, failed, map_run, scheme, width):
+    for name, path in {**PAGES, "map-run": map_run}.items():
         page = open_page(path, scheme=scheme, width=width)
         page.wait_for_selector(READY.get(name, "h1"))
         yield f"{name}-{scheme}-{width}", page
@@ -87,10 +116,12 @@ def looks(open_page, failed, scheme, width):
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.expects("status of 404")
-def test_each_page_fits_and_shuts_nobody_out(open_page, failed, deployed_more, control, shoot, axe, scheme, width):
+def test_each_page_fits_and_shuts_nobody_out(
+    open_page, failed, map_run, deployed_more, control, shoot, axe, scheme, width
+):
     control.flush()
     found = {}
-    for name, page in looks(open_page, failed, scheme, width):
+    for name, page in looks(open_page, failed, map_run, scheme, width):
         wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         assert wide[0] <= wide[1], name
         shoot(page, name, full=True)
