@@ -67,6 +67,8 @@ class Settings:
     pending: str = "run"
     """A new function that is invoked before anybody has waited for it: ``refuse``, as AWS does, or ``run``, which the
     log tells."""
+    past_schedules: str = "run"
+    """A schedule ``at()`` a time in the past: ``run`` carries it out at once, as AWS was recorded to, or ``refuse``."""
     unsupported: str = "fail"
     """What stacks do with types of resources that are not emulated: ``fail``, or ``skip`` them with a note."""
     http_hosts: str = ""
@@ -153,6 +155,8 @@ class Settings:
             raise SettingsError(f"HARNESS_ENDED_RUNTIMES={settings.ended_runtimes!r}: expected refuse or take.")
         if settings.pending not in ("refuse", "run"):
             raise SettingsError(f"HARNESS_PENDING={settings.pending!r}: expected refuse or run.")
+        if settings.past_schedules not in ("refuse", "run"):
+            raise SettingsError(f"HARNESS_PAST_SCHEDULES={settings.past_schedules!r}: expected refuse or run.")
         for name, value in (("CONSENT", settings.consent), ("SPOT", settings.spot)):
             if value not in ("", "yes"):
                 raise SettingsError(f"HARNESS_{name}={value!r}: expected yes, or nothing.")

@@ -49,6 +49,7 @@ class EmulatorOptions:
         enforce_policies: whether functions and state machines may do only what the policies of their roles allow.
         http_hosts: that ``http:invoke`` may call beside this machine's own.
         skip_unsupported: whether stacks leave out, with a note, types of resources that are not emulated.
+        refuse_past_schedules: whether a schedule ``at()`` a time in the past is refused, not carried out at once.
         live: folder below which functions may run from the folders that are edited, or None.
         provided: what the user has named for functions: Pythons, folders of layers; None for nothing.
         boundary: says who may ask; programs on this machine alone unless given.
@@ -74,6 +75,7 @@ class EmulatorOptions:
     frameworks: FrameworkEnvironments | None = None
     enforce_policies: bool = True
     skip_unsupported: bool = False
+    refuse_past_schedules: bool = False
     http_hosts: frozenset[str] = frozenset()
     live: Path | None = None
     provided: Provided | None = None
@@ -156,6 +158,7 @@ def options_of(
         frameworks=framework_environments(settings),
         enforce_policies=settings.iam == "enforced",
         skip_unsupported=settings.unsupported == "skip",
+        refuse_past_schedules=settings.past_schedules == "refuse",
         http_hosts=frozenset(filter(None, map(str.strip, settings.http_hosts.split(",")))),
         live=live,
         provided=provided(settings, layers),

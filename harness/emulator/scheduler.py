@@ -43,10 +43,14 @@ class Schedules:
         context: the emulator's surroundings.
         deliveries: hand events over to the targets of rules.
         now: the time by the emulator's clock.
+        refuse_past: whether ``at()`` a time in the past is refused.
     """
 
-    def __init__(self, context: EmulatorContext, deliveries: Deliveries, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, context: EmulatorContext, deliveries: Deliveries, now: Callable[[], datetime], refuse_past: bool = False
+    ) -> None:
         self._context = context
+        self._refuse_past = refuse_past
         self._deliveries = deliveries
         self._now = now
         self._closed = threading.Event()
@@ -75,15 +79,23 @@ class Schedules:
     def _check(self, call: Call) -> None:
         """Refuse a schedule that cannot be read, that began long ago, or whose role cannot be taken on.
 
-        A time in the past is none of these: AWS takes ``at()`` of years ago, and carries it out at once.
+        A time in the past is none of these, unless that is asked for: AWS was recorded to take ``at()`` of years ago,
+        and is said to refuse it.
 
         https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html
         """
         asked = call.parameters
         when, start = text(asked, "ScheduleExpression"), optional_time(asked, "StartDate")
-        expression = read_expression(when)
+        zone = text(asked, "ScheduleExpressionTimezone", "UTC")
+        try:
+            expression = read_expression(when, zone)
+        except (LookupError, ValueError, OSError):
+            raise _invalid(f"Invalid Schedule Expression Timezone {zone}.") from None
         if expression is None:
             raise _invalid(f"Invalid Schedule Expression {when}.")
+        long_ago = datetime.min.replace(tzinfo=UTC)
+        if self._refuse_past and expression.once and expression.is_due(long_ago, long_ago, self._now()):
+            raise _invalid(f"Invalid Schedule Expression {when}. It is in the past.")
         if not expression.once and start is not None and start < self._now() - _LATE_START:
             raise _invalid("The StartDate you specify cannot be earlier than 5 minutes ago.")
         group = f"schedule-group/{asked.get('GroupName') or 'default'}"

@@ -168,7 +168,7 @@ def assemble(options: EmulatorOptions, stack: ExitStack) -> Parts:
     deliveries = Deliveries(services, permissions, account_id)
     stack.callback(deliveries.close)
     patches.apply([tagged_elsewhere(services.tagged), *delivery_patches(deliveries), *subscription_patches(deliveries)])
-    schedules = Schedules(context, deliveries, clock.now)
+    schedules = Schedules(context, deliveries, clock.now, options.refuse_past_schedules)
     stack.callback(schedules.close)
     stack.callback(clock.close)
 

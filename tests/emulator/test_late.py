@@ -1,6 +1,9 @@
 """What is late on AWS can be made late here: roles come into force, listings show changes, after a while."""
 
 import json
+import os
+import subprocess
+import sys
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -208,6 +211,41 @@ def test_a_time_in_the_past_is_taken_and_a_start_in_the_past_is_not(actors, name
     given = {"scheduler": scheduler, "name": name, "role": role}
     code, words = refused(make_schedule, **given, expression="rate(5 minutes)", StartDate="2022-12-31T23:59:59Z")
     assert (code, words) == ("ValidationException", "The StartDate you specify cannot be earlier than 5 minutes ago.")
+
+
+_IN_THE_PAST = """
+import boto3, botocore.exceptions
+
+scheduler = boto3.client("scheduler")
+for when in ("at(2022-12-31T23:59:59)", "at(2199-12-31T23:59:59)"):
+    try:
+        scheduler.create_schedule(
+            Name="once",
+            ScheduleExpression=when,
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={"Arn": "arn:aws:sqs:us-east-1:123456789012:none", "RoleArn": "arn:aws:iam::123456789012:role/none"},
+        )
+    except botocore.exceptions.ClientError as error:
+        print(error)
+"""
+
+
+def test_a_time_in_the_past_is_refused_where_that_is_asked_for(tmp_path):
+    (tmp_path / "script.py").write_text(_IN_THE_PAST)
+    given = {**os.environ, "HARNESS_PAST_SCHEDULES": "refuse"}
+    command = [sys.executable, "-m", "harness", "run", "script.py"]
+    told = subprocess.run(command, cwd=tmp_path, env=given, capture_output=True, text=True, timeout=120).stdout
+    past, future = told.splitlines()
+    assert "ValidationException" in past
+    assert "Invalid Schedule Expression at(2022-12-31T23:59:59). It is in the past." in past
+    assert "must allow AWS EventBridge Scheduler to assume the role" in future
+
+
+def test_an_unknown_time_zone_is_refused(actors, name):
+    role = actors.role(trust=trust_of({"Service": SERVICES}))
+    given = {"scheduler": boto3.client("scheduler"), "name": name, "role": role, "expression": "rate(5 minutes)"}
+    code, words = refused(make_schedule, **given, ScheduleExpressionTimezone="Mars/Olympus")
+    assert (code, words) == ("ValidationException", "Invalid Schedule Expression Timezone Mars/Olympus.")
 
 
 def test_a_schedule_that_began_a_moment_ago_is_due_at_once(actors, name):
