@@ -25,7 +25,7 @@ hypothesis.settings.register_profile("many", max_examples=100, **calm)
 hypothesis.settings.load_profile("few")
 
 _CHECKED = ("sagemaker", "sagemaker-runtime")
-NOT_LOCAL = ("slow", "browser", "compose", "train", "oracle", "workflow")
+NOT_LOCAL = ("slow", "browser", "compose", "train", "oracle", "deployers", "workflow")
 """Markers of tests that `pytest -m local` leaves out; the plugin says what a workflow's tests are."""
 
 
