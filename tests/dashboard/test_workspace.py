@@ -119,8 +119,9 @@ def test_a_stopped_one_says_who_stopped_it_until_it_is_redriven(dashboard_of, ma
         assert f"ser/{name} stopped it" in shown and "Late: too slow" in shown
     states.redrive_execution(executionArn=arn)
     states.stop_execution(executionArn=arn)
-    shown = page.get(f"/executions/{arn}").text
-    assert "AmazonSageMaker-ExecutionRole/SageMaker stopped it, without a reason" in shown
+    words = "AmazonSageMaker-ExecutionRole/SageMaker stopped it, without a reason"
+    # The page may be some moments old.
+    shown = until(lambda: page.get(f"/executions/{arn}").text, enough=lambda text: words in text)
     assert "Redriven once." in shown
 
 
