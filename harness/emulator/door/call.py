@@ -21,6 +21,7 @@ from harness.emulator.aws_models import models_loader, service_model
 from harness.emulator.door.errors import AwsError
 from harness.emulator.door.members import Members, of_another_type, unexpected
 from harness.emulator.door.regions import not_emulated
+from harness.emulator.moto.made_up import refuse_made_up
 from harness.emulator.moto.requests import UnreadableError, read_request
 
 if TYPE_CHECKING:
@@ -125,7 +126,8 @@ def refuse_unknown(service: str, request: Request) -> None:
     """Refuse a request to *service* that asks for none of its operations, in a protocol that names them.
 
     Raises:
-        AwsError: UnknownOperationException, or InvalidAction of services that speak XML.
+        AwsError: UnknownOperationException, or InvalidAction of services that speak XML; it is not emulated, where
+            another service's requests are signed for as its own are.
     """
     match protocol_of(service):
         case "json":
@@ -134,6 +136,9 @@ def refuse_unknown(service: str, request: Request) -> None:
         case "query" | "ec2":
             action, version = request.values.get("Action", ""), request.values.get("Version", "NO_VERSION_SPECIFIED")
             raise AwsError("InvalidAction", f"Could not find operation {action} for version {version}")
+    for name in _siblings(service):
+        with contextlib.suppress(UnreadableError):
+            refuse_made_up(name, read_request(name, request)[0])
 
 
 def refuse_sibling(service: str, request: Request) -> None:

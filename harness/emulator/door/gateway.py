@@ -41,6 +41,7 @@ from harness.emulator.in_process import OWN
 from harness.emulator.moto.app import access_key_of, region_of, service_of
 from harness.emulator.moto.bucket_faults import under_faults
 from harness.emulator.moto.crashes import refusal
+from harness.emulator.moto.made_up import refuse_made_up
 from harness.emulator.moto.missing_checks import complete_object, refuse_overlooked
 from harness.emulator.moto.s3_cors import cors_rules
 from harness.emulator.services import Services
@@ -234,6 +235,7 @@ class Gateway:
                 return answer(call.service, call.operation, self._services.call(call), request_id)
         if call is not None:
             self._services.check(call)
+            refuse_made_up(call.service, call.operation)
             refuse_overlooked(call)
             self._services.prepare(call)
         elif is_known(service):
