@@ -46,12 +46,12 @@ class Section:
     rows: list[list[str]] = field(default_factory=list)
 
     def as_markdown(self) -> str:
-        """The table as the page shows it."""
+        """Write the table as the page shows it."""
         lines = [f"| {' | '.join(self.columns)} |", "|---" + "|---:" * (len(self.columns) - 1) + "|"]
         return "\n".join([f"**{self.title}**", "", *lines, *(f"| {' | '.join(row)} |" for row in self.rows)])
 
     def show(self, console: Console) -> None:
-        """The table in a terminal."""
+        """Print the table in a terminal."""
         table = Table(title=self.title, title_justify="left")
         for number, column in enumerate(self.columns):
             table.add_column(column, justify="right" if number else "left")
@@ -115,7 +115,7 @@ def put_between(text: str, tables: str) -> str:
 
 
 def machine_facts() -> dict[str, object]:
-    """What the figures depend on."""
+    """Return what the figures depend on."""
     return {
         "python": platform.python_version(),
         "system": platform.system(),
@@ -193,7 +193,7 @@ def at_once(short: bool, _: str | None) -> tuple[Section, object]:
 
 
 def maps(short: bool, _: str | None) -> tuple[Section, object]:
-    """A Distributed Map over images: an execution for each, and the functions called by the batch itself."""
+    """Measure a Distributed Map over images: an execution for each, and the functions called by the batch itself."""
     images, rounds = (100, 1) if short else (2000, 3)
     section = Section(f"A Distributed Map of {images:,} images", ["", "images a second", "share of the floor"])
     values = {}
@@ -204,7 +204,7 @@ def maps(short: bool, _: str | None) -> tuple[Section, object]:
 
 
 def endpoint(short: bool, _: str | None) -> tuple[Section, object]:
-    """What an invocation adds to the model's own forward pass."""
+    """Measure what an invocation adds to the model's own forward pass."""
     values = _program("benchmarks.endpoint", 200 if short else 1000)
     section = Section("The shipped model behind an endpoint", ["", "median"])
     section.rows.append(["forward pass alone, image decoded", f"{values['forward']:.2f} ms"])
@@ -215,7 +215,7 @@ def endpoint(short: bool, _: str | None) -> tuple[Section, object]:
 
 
 def start(short: bool, _: str | None) -> tuple[Section, object]:
-    """What starting costs: commands, plugin, memory."""
+    """Measure what starting costs: commands, plugin, memory."""
     rounds = 3 if short else 9
     harness = str(Path(sys.executable).with_name("harness"))
     bare = _seconds([sys.executable, "-c", "pass"], rounds)

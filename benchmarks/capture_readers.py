@@ -21,7 +21,7 @@ Reader = Callable[[list[Path]], tuple[int, float]]
 
 
 def harness(processes: int) -> Reader:
-    """This project's, batch by batch."""
+    """Return this project's reader, batch by batch."""
     from harness.capture.batches import read_batches
     from harness.capture.places import FolderPlace
 
@@ -35,7 +35,7 @@ def harness(processes: int) -> Reader:
 
 
 def from_objects(loads: Callable[[Any], Any], objects: Callable[[Path], Iterable[Any]]) -> Reader:
-    """A library that makes Python objects of a line: columns are made of them, file by file."""
+    """Return the reader of a library that makes Python objects of a line: columns are made of them, file by file."""
 
     def read(files: list[Path]) -> tuple[int, float]:
         count, total = 0, 0.0
@@ -62,7 +62,7 @@ def from_objects(loads: Callable[[Any], Any], objects: Callable[[Path], Iterable
 
 
 def json_reader() -> Reader:
-    """The standard library."""
+    """Return the standard library's reader."""
     return from_objects(json.loads, lambda file: map(json.loads, file.open("rb")))
 
 

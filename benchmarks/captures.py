@@ -124,7 +124,7 @@ _END = '"},"eventVersion":"0"}\n'
 
 
 def _shapes(generator: random.Random) -> list[tuple[str, str, str]]:
-    """What stands around probabilities, id and time in a record."""
+    """Return what stands around probabilities, id and time in a record."""
     images = []
     for file in sorted(REAL.glob("*.jsonl")) if REAL.is_dir() else []:
         images += [json.loads(line)["captureData"]["endpointInput"]["data"] for line in file.open()]

@@ -21,7 +21,7 @@ Chain = Callable[[dict[str, Any]], Any]
 
 
 def load_chain() -> Chain:
-    """The handlers, one after the other."""
+    """Load the handlers, one after the other."""
     handlers = []
     for folder in FOLDERS:
         path = ROOT / "lambdas" / folder / "lambda_function.py"

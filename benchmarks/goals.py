@@ -33,7 +33,7 @@ class Goal:
     more: bool = False
 
     def row(self, figures: Figures) -> list[str]:
-        """The line: what, now, goal, and whether it is met."""
+        """Write the line: what, now, goal, and whether it is met."""
         found = self.found(figures)
         goal = f"{self.wanted:g} {self.unit}"
         if found is None:

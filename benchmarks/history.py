@@ -18,7 +18,7 @@ _TOLD = 1.25
 
 
 def flat(figures: Mapping[str, object], before: str = "") -> Iterator[tuple[str, float]]:
-    """The numbers in *figures*, each named by its way there: ``at_once/executions_per_second``."""
+    """Yield the numbers in *figures*, each named by its way there: ``at_once/executions_per_second``."""
     for name, value in figures.items():
         if isinstance(value, Mapping):
             yield from flat(value, f"{before}{name}/")
@@ -43,7 +43,7 @@ def append(figures: Mapping[str, object], path: Path = HISTORY) -> None:
 
 
 def last(figures: Mapping[str, object], path: Path = HISTORY) -> Mapping[str, object] | None:
-    """The newest recorded run that can be compared: as short, on as many processors of the same kind."""
+    """Return the newest recorded run that can be compared: as short, on as many processors of the same kind."""
     if not path.exists():
         return None
     for line in reversed(path.read_text(encoding="utf-8").splitlines()):

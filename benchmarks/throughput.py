@@ -56,7 +56,7 @@ def main(at_once: int, in_a_row: int) -> None:
 
 
 def _drive(to: Connection, arn: str, given: str, at_once: int, in_a_row: int) -> None:
-    """The client: sends executions a second of three rounds, the figures of each tenth of the row, and None."""
+    """Act as the client: send executions a second of three rounds, the figures of each tenth of the row, and None."""
     states = boto3.client("stepfunctions", config=Config(max_pool_connections=at_once))
 
     def once(_: int, every: float = 0.02) -> float:

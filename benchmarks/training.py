@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def read_list(folder: Path, name: str) -> Listed:
-    """The images of ``<name>.lst``, with their labels."""
+    """Read the images of ``<name>.lst``, with their labels."""
     lines = (folder / f"{name}.lst").read_text().splitlines()
     rows = [line.split("\t") for line in lines]
     return [(int(float(row[1])), folder / name / row[2]) for row in rows]
@@ -138,7 +138,7 @@ def straight_loop(train: Listed) -> float:
 
 
 def _resnet() -> Any:
-    """The recipe's network, written down by hand."""
+    """Return the recipe's network, written down by hand."""
     from torch import Tensor, nn
 
     class Unit(nn.Module):  # type: ignore[misc]
@@ -161,7 +161,7 @@ def _resnet() -> Any:
 
 
 def summarize(straight: Sequence[float], runs: Sequence[Outcome], folds: Sequence[Outcome]) -> dict[str, str]:
-    """The figures in words."""
+    """Put the figures in words."""
     best = [outcome.best for outcome in runs]
     ours, theirs = statistics.median(outcome.images_a_second for outcome in runs), statistics.median(straight)
     figures = {

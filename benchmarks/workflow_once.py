@@ -28,7 +28,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 @contextlib.contextmanager
 def deployed_workflow() -> Iterator[tuple[Scones, dict[str, Any]]]:
-    """The workflow on the embedded target, every prediction sure enough, and the input of an execution."""
+    """Yield the workflow on the embedded target, every prediction sure enough, and the input of an execution."""
     settings = replace(Settings(), threshold=0.0)
     with open_target(settings):
         session = SharedClients()  # as `harness demo` has it

@@ -180,17 +180,17 @@ def _pythons(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def surrounding_proxy(environ: Mapping[str, str]) -> str | None:
-    """The HTTP proxy by which this machine reaches others, from the variables that every HTTP client reads."""
+    """Return the HTTP proxy by which this machine reaches others, from the variables that every HTTP client reads."""
     return environ.get("https_proxy") or environ.get("HTTPS_PROXY") or None
 
 
 def surrounding_authorities(environ: Mapping[str, str]) -> Path | None:
-    """The file of certificate authorities that this machine was told to trust, where it was."""
+    """Return the file of certificate authorities that this machine was told to trust, where it was."""
     path = environ.get("REQUESTS_CA_BUNDLE")
     return Path(path) if path and Path(path).is_file() else None
 
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """The settings of this process, read once."""
+    """Return the settings of this process, read once."""
     return Settings.from_environment(os.environ)

@@ -79,7 +79,7 @@ def query(
     selection: Selection = Selection(),  # noqa: B008
     limit: int = 50,
 ) -> str:
-    """A question to the table.
+    """Write a question to the table.
 
     Args:
         name: one of :data:`QUERIES`: ``hours`` (predictions, and the share of them not above the threshold, by variant
@@ -154,7 +154,7 @@ LIMIT {limit};
 
 
 def _predictions(table: str, selection: Selection) -> str:
-    """Records with the class and confidence that their output gives.
+    """Select records with the class and confidence that their output gives.
 
     An output is a JSON list of numbers, as it stands or in base64. Its elements are cut out with a regular expression:
     what reads JSON differs between the engines. One that is no number makes the output none, as it does in

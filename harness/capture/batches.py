@@ -71,7 +71,7 @@ class Batch:
         return len(self.line)
 
     def keep(self, chosen: NDArray[np.bool_]) -> Batch:
-        """The records for which *chosen* is true."""
+        """Return the records for which *chosen* is true."""
         if chosen.all():
             return self
         where = np.flatnonzero(chosen).tolist()
@@ -94,7 +94,7 @@ class Batch:
         )
 
     def to_frame(self, threshold: float) -> pd.DataFrame:
-        """A line a record, with the columns of :func:`harness.capture.records.to_frame` and ``variant``.
+        """Return a line a record, with the columns of :func:`harness.capture.records.to_frame` and ``variant``.
 
         What was not read is None in every line.
         """
@@ -323,7 +323,7 @@ def _probabilities(side: Any) -> list[float] | None:
 
 
 def select(batch: Batch, selection: Selection) -> Batch:
-    """The wanted records of a batch, with all of its skipped lines."""
+    """Return the wanted records of a batch, with all of its skipped lines."""
     chosen = np.ones(len(batch), dtype=bool)
     if selection.since is not None:
         chosen &= batch.time >= _moment(selection.since)

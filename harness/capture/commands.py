@@ -27,7 +27,7 @@ _SHOWN = 10
 
 @contextlib.contextmanager
 def opened(location: str, settings: Settings) -> Iterator[tuple[Place, EndpointCapture | None]]:
-    """The place that a person names; a target is opened where it has to be looked up.
+    """Yield the place that a person names; a target is opened where it has to be looked up.
 
     Raises:
         RuntimeError: there is no target to look it up on.

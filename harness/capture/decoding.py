@@ -61,14 +61,14 @@ class Line(msgspec.Struct, Generic[InputT], gc=False):
 
 @lru_cache(maxsize=2)
 def decoder(*, with_input: bool = True) -> msgspec.json.Decoder[Line[Any]]:
-    """What decodes a line, with or without the data that went into the model."""
+    """Return what decodes a line, with or without the data that went into the model."""
     return msgspec.json.Decoder(Line[Side] if with_input else Line[SideWithoutData])
 
 
 def decode_lines(
     block: bytes | memoryview, *, with_input: bool = True
 ) -> tuple[list[Line[Any]], list[int] | range, list[tuple[int, str]]]:
-    """The records of whole lines.
+    """Read the records of whole lines.
 
     Args:
         block: lines; the last may lack its end.
@@ -111,7 +111,7 @@ def count_lines(block: bytes | memoryview) -> int:
 
 
 def read_blocks(stream: BinaryIO, size: int = BLOCK) -> Iterator[tuple[memoryview, str | None]]:
-    """A file in blocks of whole lines, decompressed where it is compressed.
+    """Read a file in blocks of whole lines, decompressed where it is compressed.
 
     Args:
         stream: the file, at its beginning; one in which to seek.

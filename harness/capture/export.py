@@ -30,7 +30,7 @@ class Exported:
 
 
 def format_of(path: Path, named: str | None) -> str:
-    """The format that was named, or the one that a file's name ends in.
+    """Return the format that was named, or the one that a file's name ends in.
 
     Raises:
         ValueError: neither says.
@@ -82,7 +82,7 @@ def columns(batch: Batch, threshold: float, images: bool) -> pd.DataFrame:
 
 
 def as_jsonl(frame: pd.DataFrame) -> str:
-    """A JSON object a line; times as in the capture files."""
+    """Write a JSON object a line; times as in the capture files."""
     shown = frame.assign(time=_times(frame)).astype(object)
     shown = shown.where(shown.notna(), None)
     names = list(shown.columns)
@@ -92,7 +92,7 @@ def as_jsonl(frame: pd.DataFrame) -> str:
 
 @contextmanager
 def unfinished(path: Path) -> Iterator[Path]:
-    """A name beside *path* to write to, which becomes *path* when the block ends well, and else is gone."""
+    """Yield a name beside *path* to write to, which becomes *path* when the block ends well, and else is gone."""
     scratch = path.with_name(path.name + ".part")
     try:
         yield scratch

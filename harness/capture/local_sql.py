@@ -21,7 +21,7 @@ _COLUMNS = {
 
 
 def run_query(sql: str, folder: Path, table: str = "captures") -> pd.DataFrame:
-    """What a query answers over the captures in *folder*.
+    """Run a query over the captures in *folder*, and return what it answers.
 
     The text runs as it is. For DuckDB to take it there is a view in place of Athena's table, with the same columns and
     partitions, and one macro, ``from_utf8``, which DuckDB calls ``decode``.

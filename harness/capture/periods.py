@@ -39,7 +39,7 @@ class Periods:
         return duration_name(self.seconds).removeprefix("1 ")
 
     def count(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Records for which *chosen* is true, by period."""
+        """Count the records for which *chosen* is true, by period."""
         return np.bincount(self.number[chosen], minlength=len(self.start))
 
 
@@ -60,7 +60,7 @@ def periods_of(times: pd.Series, most: int = _PERIODS) -> Periods:
 
 
 def duration_name(seconds: float) -> str:
-    """A length of time in the largest unit that fits."""
+    """Write a length of time in the largest unit that fits."""
     for name, length in (("month", _MONTH), ("week", 604800), ("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= length:
             count = seconds / length

@@ -49,10 +49,10 @@ class Place(Protocol):
         """What to call it."""
 
     def files(self, selection: Selection = Selection()) -> Iterator[CaptureFile]:  # noqa: B008
-        """The files that can hold wanted records, variant by variant, in order of time."""
+        """Yield the files that can hold wanted records, variant by variant, in order of time."""
 
     def open(self, file: CaptureFile) -> BinaryIO:
-        """A file, from its beginning."""
+        """Open a file, from its beginning."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ class EndpointCapture:
 
 
 def bucket_place(s3: Any, uri: str) -> BucketPlace:
-    """The place that an S3 URI names.
+    """Return the place that an S3 URI names.
 
     Raises:
         ValueError: *uri* is no S3 URI.
@@ -190,7 +190,7 @@ def bucket_place(s3: Any, uri: str) -> BucketPlace:
 
 
 def find_place(text: str, session: boto3.Session | None) -> tuple[Place, EndpointCapture | None]:
-    """The place that a person names, and the endpoint if that is what was named.
+    """Return the place that a person names, and the endpoint if that is what was named.
 
     Args:
         text: a folder, ``s3://bucket/prefix``, or the name of an endpoint.
@@ -272,7 +272,7 @@ def _described(source: str, path: str, size: int) -> CaptureFile:
 
 
 def _period(folder: str) -> tuple[datetime, datetime] | None:
-    """The years, months, days or hours that a folder is of."""
+    """Return when the years, months, days or hours that a folder is of begin and end."""
     found = _PERIOD.search(folder)
     if not found:
         return None

@@ -103,7 +103,7 @@ def predictions_by_class(frame: pd.DataFrame, *, threshold: float | None = None,
 
 
 def known_answers(frame: pd.DataFrame) -> pd.DataFrame:
-    """The lines whose output was probabilities."""
+    """Return the lines whose output was probabilities."""
     return frame[frame["confidence"].notna()]
 
 

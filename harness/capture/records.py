@@ -49,7 +49,7 @@ class Payload:
     data: str = field(repr=False)
 
     def content(self) -> bytes:
-        """The bytes as they went over the wire.
+        """Return the bytes as they went over the wire.
 
         Raises:
             ValueError: the data is not base64 though it says so.
@@ -78,7 +78,7 @@ class CaptureRecord:
     """Line of that file, from 1."""
 
     def probabilities(self) -> list[float] | None:
-        """The output as a list of numbers, or None where it is not one."""
+        """Return the output as a list of numbers, or None where it is not one."""
         return None if self.output is None else probabilities_of(self.output)
 
 
@@ -101,7 +101,7 @@ class Captures:
 
 
 def probabilities_of(output: Payload) -> list[float] | None:
-    """A model's answer as a list of numbers, or None where it is not one."""
+    """Read a model's answer as a list of numbers; None where it is not one."""
     try:
         values = json.loads(output.content())
     except (ValueError, RecursionError):
@@ -190,7 +190,7 @@ def await_s3(
 
 
 def parse_file(source: str, data: bytes) -> Iterator[CaptureRecord | Skipped]:
-    """The records of one file, compressed or not, and the lines that hold none.
+    """Yield the records of one file, compressed or not, and the lines that hold none.
 
     A file that was being written when it was read ends in a broken line, and a gzip file perhaps in a broken block:
     what comes before is read all the same.
@@ -208,7 +208,7 @@ def parse_file(source: str, data: bytes) -> Iterator[CaptureRecord | Skipped]:
 
 
 def to_frame(records: Iterable[CaptureRecord], threshold: float | None = None) -> pd.DataFrame:
-    """A line a record.
+    """Return a line a record.
 
     Columns: ``time`` (UTC), ``event_id``, ``inference_id``, ``content_type`` (of the input), ``predicted`` (number of
     the likeliest class), ``confidence`` (its probability), ``passed`` (whether that exceeds the threshold),

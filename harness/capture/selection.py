@@ -43,7 +43,7 @@ class Selection:
 
 
 def read_time(text: str, now: datetime | None = None) -> datetime:
-    """A time as people give it: ``2h`` (so long ago; s, m, h, d, w), or ISO 8601, UTC unless it says otherwise.
+    """Read a time as people give it: ``2h`` (so long ago; s, m, h, d, w), or ISO 8601, UTC unless it says otherwise.
 
     Raises:
         ValueError: it is neither.

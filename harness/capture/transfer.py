@@ -82,7 +82,7 @@ def follow(
     stop: Callable[[], bool] = lambda: False,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Batch]:
-    """The wanted records that are there, then those that appear, until *stop* says so.
+    """Yield the wanted records that are there, then those that appear, until *stop* says so.
 
     A file that grows, as one in a folder may, is read on from where it ended. Its last line, where that is broken, is
     taken to be unfinished until the file no longer grows.

@@ -83,7 +83,7 @@ class Dashboard:
         self.watch.close()
 
     def reader(self, uri: str) -> CaptureReader:
-        """What reads the captures below *uri*."""
+        """Return what reads the captures below *uri*."""
         if uri not in self.readers:
             while len(self.readers) >= 4:
                 del self.readers[next(iter(self.readers))]

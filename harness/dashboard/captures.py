@@ -83,7 +83,7 @@ class CaptureReader:
         self._labelled = -1
 
     def read(self, now: bool = False) -> Reading:
-        """What there is.
+        """Read what there is.
 
         Raises:
             botocore.exceptions.ClientError: S3 refuses.
@@ -122,7 +122,7 @@ class CaptureReader:
             return self._reading
 
     def labels(self) -> dict[str, int]:
-        """True classes by images' MD5, as the names of the pictures in the captures' bucket say them.
+        """Return the true classes by images' MD5, as the names of the pictures in the captures' bucket say them.
 
         Raises:
             botocore.exceptions.ClientError: S3 refuses.
@@ -168,7 +168,7 @@ class CaptureReader:
 
 
 def least_sure(points: list[Point], most: int = LEAST_SURE) -> list[tuple[Point, int]]:
-    """The points of the lowest confidence, the lowest first; each image once, with how often it came."""
+    """Return the points of the lowest confidence, the lowest first; each image once, with how often it came."""
     times = Counter(point.digest for point in points if point.digest)
     found: dict[str, Point] = {}
     for point in sorted(points, key=lambda point: point.confidence):

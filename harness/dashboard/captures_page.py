@@ -86,7 +86,7 @@ def _chosen(capturing: list[Endpoint]) -> Endpoint | None:
 
 
 def _threshold(clients: Clients) -> tuple[str, float]:
-    """The function that applies a threshold, and which; without such a function, none and the setting."""
+    """Find the function that applies a threshold, and which; without such a function, none and the setting."""
     for described in clients.functions.get_paginator("list_functions").paginate():
         for function in described["Functions"]:
             text = function.get("Environment", {}).get("Variables", {}).get("THRESHOLD")

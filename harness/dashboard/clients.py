@@ -50,7 +50,7 @@ def clients_of(
     environment: Mapping[str, str] | None = None,
     token: str = "",
 ) -> Clients:
-    """The clients that *session* makes.
+    """Return the clients that *session* makes.
 
     Args:
         session: leads to the target.

@@ -64,7 +64,7 @@ class DataFlow:
 
 
 def data_flow(view: ExecutionView, step: Step) -> DataFlow:
-    """What became of a step's data, piece by piece.
+    """Tell what became of a step's data, piece by piece.
 
     Args:
         view: the execution.
@@ -122,7 +122,7 @@ def _inside(step: Step, state: dict[str, Any], view: ExecutionView) -> Iterator[
 
 
 def _marked(stages: list[Stage]) -> list[Stage]:
-    """The stages, each marked whether it is as the one before that has a value."""
+    """Return the stages, each marked whether it is as the one before that has a value."""
     marked: list[Stage] = []
     for stage in stages:
         before = next((each for each in reversed(marked) if each.value is not None and ":" not in each.name), None)
@@ -143,7 +143,7 @@ def _equal(one: str, other: str) -> bool:
 
 
 def _repeated(view: ExecutionView, step: Step, state: dict[str, Any], language: str) -> Execution:
-    """The state alone, run again on what the history says that it was given and answered."""
+    """Run the state alone again, on what the history says that it was given and answered."""
     states = {target: {"Type": "Succeed"} for target in _targets(state)} | {step.name: state}
     whole = {"StartAt": step.name, "QueryLanguage": language, "States": states}
     mock = None
@@ -188,7 +188,7 @@ def _targets(state: dict[str, Any]) -> Iterator[str]:
 
 
 def _context(view: ExecutionView, step: Step) -> dict[str, Any]:
-    """The context object as the history lets it be known."""
+    """Return the context object as the history lets it be known."""
     row = view.row
     context: dict[str, Any] = {
         "Execution": {
@@ -217,7 +217,7 @@ def _context(view: ExecutionView, step: Step) -> dict[str, Any]:
 
 
 def _variables(view: ExecutionView, step: Step) -> dict[str, str]:
-    """What the steps before it assigned that it sees: in its own branch or item, and around that."""
+    """Return what the steps before it assigned that it sees: in its own branch or item, and around that."""
     found: dict[str, str] = {}
     scopes, around = [step], step.parent
     while around is not None:
@@ -234,7 +234,7 @@ def _variables(view: ExecutionView, step: Step) -> dict[str, str]:
 
 
 def _result_of(view: ExecutionView, step: Step) -> list[Any] | None:
-    """What the branches or items of a Parallel or Map came to; None where one did not end well, or it is not known."""
+    """Return what the branches or items of a Parallel or Map came to; None where one ended badly, or it is unknown."""
     if step.map_run or not step.output:
         return None
     inside = [other for other in view.steps if other.parent is step]

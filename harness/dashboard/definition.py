@@ -90,7 +90,7 @@ def elsewhere(graph: Mapping[str, Any], reached: Mapping[str, Any]) -> dict[str,
 
 
 def state_in(definition: str, name: str) -> tuple[dict[str, Any], str] | None:
-    """A state of a definition, however deep, and the query language that it is written in; None where it is not."""
+    """Find a state of a definition, however deep, and the query language it is written in; None where it is not."""
 
     def found(flow: Mapping[str, Any], language: str) -> tuple[dict[str, Any], str] | None:
         language = flow.get("QueryLanguage", language)
@@ -214,7 +214,7 @@ def _edge(start: str, end: str, label: str = "", kind: str = "next") -> dict[str
 
 
 def choice_in_words(rule: Mapping[str, Any]) -> str:
-    """What a rule of a Choice asks: ``$.confidence > 0.9``, ``a and b``, or a JSONata expression."""
+    """Say what a rule of a Choice asks: ``$.confidence > 0.9``, ``a and b``, or a JSONata expression."""
     if "Condition" in rule:
         return str(rule["Condition"]).removeprefix("{%").removesuffix("%}").strip()
     for member, word in (("And", " and "), ("Or", " or ")):

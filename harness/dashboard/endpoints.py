@@ -144,7 +144,7 @@ def _variant(sagemaker: Any, variant: dict[str, Any], configured: dict[str, Any]
 
 
 def shown(clients: Clients) -> dict[str, Any]:
-    """What the page of endpoints shows."""
+    """Return what the page of endpoints shows."""
     found = endpoints(clients.sagemaker)
     metrics = {
         (endpoint.name, variant.name): metrics_of(clients.metrics, endpoint.name, variant.name)

@@ -84,7 +84,7 @@ def add_execution(app: Flask, clients: Clients, view_of: Callable[[str], Executi
 
 
 def _answer(view: ExecutionView) -> str:
-    """What the endpoint said, where a state passed its probabilities on: ``bicycle, confidence 0.97``."""
+    """Return what the endpoint said, where a state passed its probabilities on: ``bicycle, confidence 0.97``."""
     for step in view.steps:
         try:
             body = json.loads(step.output)["body"]

@@ -66,7 +66,7 @@ class FaultBoard:
 
 
 def board(clients: Clients) -> FaultBoard | None:
-    """The faults that can be switched, and those in force; None where the target has no emulator to ask.
+    """Return the faults that can be switched, and those in force; None where the target has no emulator to ask.
 
     Raises:
         OSError: it does not answer.

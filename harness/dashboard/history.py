@@ -19,7 +19,7 @@ _BEGUN = ("TaskScheduled", "LambdaFunctionScheduled", "ActivityScheduled")
 
 
 def steps_of(events: Iterable[Mapping[str, Any]], fails: Mapping[str, tuple[str, str]] | None = None) -> list[Step]:
-    """The states that a history tells of: in the order in which they were entered, branches and items apart.
+    """Return the states that a history tells of: in the order in which they were entered, branches and items apart.
 
     Args:
         events: by number, from the first; the last may be missing as yet.
@@ -88,7 +88,7 @@ class _Reader:
         return step
 
     def _container(self, kind: str, details: Mapping[str, Any], at: _Place) -> Step | None:
-        """The Parallel or Map that an event is about; notes what it failed of."""
+        """Return the Parallel or Map that an event is about; note what it failed of."""
         kinds = tuple(name for name in CONTAINERS if kind.startswith(name))
         failed = kind.endswith("Failed")
         for step in _ancestors(at.step):
@@ -117,7 +117,7 @@ class _Reader:
         return _Place(step, step.iteration)
 
     def _break_inside(self, container: Step | None, time: datetime) -> None:
-        """Ends what goes on in *container*, or everywhere: innermost first, for a failure in it is its own."""
+        """End what goes on in *container*, or everywhere: innermost first, for a failure in it is its own."""
         for step in sorted(self.steps, key=lambda step: -step.depth):
             if step.left is not None or (container is not None and not _inside(step, container)):
                 continue

@@ -47,7 +47,7 @@ class Offer:
 
 
 def offer(s3: Any, newest_input: str | None) -> Offer:
-    """What the next execution of a state machine can be started with.
+    """Return what the next execution of a state machine can be started with.
 
     Args:
         s3: an S3 client.

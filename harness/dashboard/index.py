@@ -66,7 +66,7 @@ class ExecutionIndex:
         return self._machines
 
     def listing(self, wanted: Wanted) -> Listing:
-        """The page of executions that *wanted* asks for, the newest first."""
+        """Return the page of executions that *wanted* asks for, the newest first."""
         self.refresh()
         with self._lock:
             groups = [rows for arn, rows in self._rows.items() if wanted.machine in ("", arn)]
@@ -103,7 +103,7 @@ class ExecutionIndex:
         return whole
 
     def newest(self, machine_arn: str) -> Execution | None:
-        """The newest execution of a state machine."""
+        """Return the newest execution of a state machine."""
         with self._lock:
             return next(iter(self._rows.get(machine_arn, {}).values()), None)
 
@@ -257,7 +257,7 @@ class ExecutionIndex:
 def with_details(
     row: Execution, described: Mapping[str, Any], who: Callable[[str, datetime | None], str] | None = None
 ) -> Execution:
-    """The row with what DescribeExecution tells beyond the list: why it failed, the picture that its input names.
+    """Return the row with what DescribeExecution tells beyond the list: why it failed, the picture its input names.
 
     Args:
         row: the execution.

@@ -30,7 +30,7 @@ class Picker:
 
 
 def picked(steps: list[Step], asked: Mapping[str, str]) -> tuple[list[Step], list[Picker]]:
-    """The steps to be shown, and a picker for each Map among them that had more than one item.
+    """Return the steps to be shown, and a picker for each Map among them that had more than one item.
 
     Without a choice all are shown while they are few; else the first item that failed, or the first of all.
 

@@ -94,7 +94,7 @@ class Wanted:
         )
 
     def ordered(self, rows: list[Execution], now: datetime) -> list[Execution]:
-        """The executions, which come with the newest first, in the order that is asked for."""
+        """Return the executions, which come with the newest first, in the order that is asked for."""
         key = SORTS.get(self.sort.removeprefix("-"))
         if key is None:
             return rows
@@ -134,7 +134,7 @@ class Listing:
 
 
 def row_of(item: Mapping[str, Any]) -> Execution:
-    """An execution as ListExecutions or DescribeExecution tells of it."""
+    """Return an execution as ListExecutions or DescribeExecution tells of it."""
     return Execution(
         item["executionArn"],
         item["name"],

@@ -37,7 +37,7 @@ class Log:
 
 
 def log_of(logs: Any, functions: Any, attempt: Attempt) -> Log:
-    """The lines of one try of a Lambda function.
+    """Read the lines of one try of a Lambda function.
 
     Those between START and REPORT of its request, where the history tells which that is; else all of that time.
 
@@ -85,7 +85,7 @@ def _group(functions: Any, name: str) -> str:
 
 
 def _of_request(events: list[dict[str, Any]], request_id: str) -> list[dict[str, Any]]:
-    """What one environment printed from the request's START to its REPORT."""
+    """Return what one environment printed from the request's START to its REPORT."""
     streams: dict[str, list[dict[str, Any]]] = {}
     for event in events:
         streams.setdefault(event.get("logStreamName", ""), []).append(event)

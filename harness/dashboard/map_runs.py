@@ -50,7 +50,7 @@ def map_run(states: Any, arn: str) -> MapRun:
 
 
 def version_of(states: Any, arn: str) -> Hashable:
-    """What differs once a Map Run has come further."""
+    """Return what differs once a Map Run has come further."""
     described = states.describe_map_run(mapRunArn=arn)
     return described["status"], repr(described["executionCounts"])
 

@@ -101,7 +101,7 @@ def add_overview(app: Flask, clients: Clients, index: ExecutionIndex, views: Exe
 
 
 def _liveliest(index: ExecutionIndex, machines: list[Any]) -> Any:
-    """The state machine whose newest execution is the newest of all; else the first."""
+    """Return the state machine whose newest execution is the newest of all; else the first."""
     newest = [(index.newest(machine.arn), machine) for machine in machines]
     started = [(row.started, machine.arn, machine) for row, machine in newest if row is not None]
     return max(started)[2] if started else next(iter(machines), None)

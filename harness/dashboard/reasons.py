@@ -61,7 +61,7 @@ class Reason:
 
 
 def message_of(cause: str) -> str:
-    """What a cause says: the message in a Lambda function's JSON, else all of it.
+    """Return what a cause says: the message in a Lambda function's JSON, else all of it.
 
     https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html
     """
@@ -140,7 +140,7 @@ def _common(details: list[str]) -> str:
 
 
 def _shown(confidence: str, threshold: str) -> str:
-    """A confidence to four places, or to as many as it takes to tell it from the threshold that it does not reach."""
+    """Write a confidence to four places, or to as many as tell it from the threshold that it does not reach."""
     number, limit = Decimal(confidence), Decimal(threshold)
     for places in range(4, 20):
         short = number.quantize(Decimal(1).scaleb(-places), ROUND_DOWN).normalize()

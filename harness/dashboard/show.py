@@ -46,7 +46,7 @@ def moment(value: datetime) -> str:
 
 
 def shortened(text: str) -> str:
-    """A text that may be long, in a line."""
+    """Shorten a text that may be long, to fit in a line."""
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
@@ -72,7 +72,7 @@ def editable(text: str) -> str:
 
 
 def pictures_in(text: str) -> list[str]:
-    """The pictures that are written in JSON as base64, as ``data:`` addresses."""
+    """Return the pictures that are written in JSON as base64, as ``data:`` addresses."""
     try:
         document = json.loads(text)
     except ValueError:
@@ -119,5 +119,5 @@ def _shortened(value: Any) -> Any:
 
 
 def class_name(number: int, classes: int) -> str:
-    """What a class is called, where the model has as many as the data set."""
+    """Say what a class is called, where the model has as many as the data set."""
     return CLASS_NAMES[number] if classes == len(CLASS_NAMES) else f"class {number}"

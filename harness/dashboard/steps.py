@@ -108,7 +108,7 @@ def states_of(steps: Iterable[Step]) -> dict[str, dict[str, Any]]:
 
 
 def status_of(steps: Iterable[Step]) -> str:
-    """What steps come to together: what runs counts before what failed, and that before what went well."""
+    """Say what steps come to together: what runs counts before what failed, and that before what went well."""
     statuses = {step.status for step in steps}
     return next(status for status in ("RUNNING", "FAILED", "ABORTED", "CAUGHT", "SUCCEEDED") if status in statuses)
 

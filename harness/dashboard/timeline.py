@@ -42,7 +42,7 @@ class Timeline:
 
 
 def timeline_of(view: ExecutionView) -> Timeline:
-    """What took how long, in the order of the steps; of a running execution, up to now."""
+    """Return what took how long, in the order of the steps; of a running execution, up to now."""
     began = view.row.started
     last = [time for step in view.steps for time in (step.left or step.entered,)]
     ended = view.row.stopped or max([datetime.now(UTC), *last])

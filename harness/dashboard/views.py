@@ -58,7 +58,7 @@ class ExecutionView:
             return ""
 
     def step(self, number: int) -> Step | None:
-        """The step that the event *number* entered."""
+        """Return the step that the event *number* entered."""
         return next((step for step in self.steps if step.number == number), None)
 
 
@@ -79,7 +79,7 @@ class ExecutionViews:
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
     def get(self, arn: str, now: bool = False) -> ExecutionView:
-        """The execution as it is, *now* or some moments ago.
+        """Return the execution as it is, *now* or some moments ago.
 
         Raises:
             botocore.exceptions.ClientError: there is no such execution.

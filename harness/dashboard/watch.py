@@ -64,7 +64,7 @@ class Watch:
             return sum(len(topic.streams) for topic in self._topics.values())
 
     def stream(self, name: Hashable, make: Callable[[], Topic]) -> Iterator[bytes]:
-        """The events of a topic, until whoever reads them closes the iterator.
+        """Return the events of a topic, until whoever reads them closes the iterator.
 
         Args:
             name: two streams of the same name share a topic.

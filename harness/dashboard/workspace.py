@@ -131,7 +131,7 @@ def add_workspace(
 
 
 def _tell(call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The answer of *call*; what AWS refuses is told in its words."""
+    """Return the answer of *call*; what AWS refuses is told in its words."""
     try:
         return call()
     except ClientError as error:
@@ -139,7 +139,7 @@ def _tell(call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def _logical_id(states: Any, machine_arn: str) -> str:
-    """What the template calls a state machine, where a stack made it; else its ARN."""
+    """Return what the template calls a state machine, where a stack made it; else its ARN."""
     try:
         tags = states.list_tags_for_resource(resourceArn=machine_arn)["tags"]
     except ClientError:

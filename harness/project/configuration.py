@@ -140,7 +140,7 @@ def _table(path: Path) -> dict[str, Any]:
 
 
 def _sam(path: Path) -> dict[str, Any]:
-    """The parameters of ``sam deploy`` in the environment ``default``."""
+    """Read the parameters of ``sam deploy`` in the environment ``default``."""
     default = _table(path).get("default", {})
     found: dict[str, Any] = {}
     for command in ("global", "deploy"):
@@ -166,6 +166,6 @@ def _texts(given: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _stack_name(folder: Path) -> str:
-    """A stack's name out of a folder's."""
+    """Make a stack's name out of a folder's."""
     name = re.sub(r"[^A-Za-z0-9-]+", "-", folder.resolve().name).strip("-")
     return name if name[:1].isalpha() else f"stack-{name}".strip("-")

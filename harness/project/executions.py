@@ -132,7 +132,7 @@ def failed_state(events: list[dict[str, Any]]) -> str | None:
 
 
 def inferences_of(events: list[dict[str, Any]]) -> list[str]:
-    """The endpoint's answers, as text, that the states of an execution passed on in ``body``."""
+    """Return the endpoint's answers, as text, that the states of an execution passed on in ``body``."""
     found = []
     for event in events:
         details = event.get("stateExitedEventDetails")

@@ -68,7 +68,7 @@ def recent_visits(
     *,
     progress: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> tuple[list[StateVisit], int]:
-    """The states that the latest executions went through, and how many executions those were.
+    """Read the states that the latest executions went through, and how many executions those were.
 
     Args:
         states: a Step Functions client.
@@ -93,7 +93,7 @@ def recent_visits(
 
 
 def find_state_machine(states: Any, name: str) -> str | None:
-    """The ARN of the state machine of that name, or None where there is none; an ARN is given back as it is."""
+    """Find the ARN of the state machine of that name; None where there is none; an ARN is given back as it is."""
     if name.startswith("arn:"):
         return name
     for page in states.get_paginator("list_state_machines").paginate():

@@ -82,7 +82,7 @@ def package(
     install: Callable[[Path], bytes] | None = None,
     live: Path | None = None,
 ) -> Packaged:
-    """The template for a stack whose files are in *bucket*.
+    """Return the template for a stack whose files are in *bucket*.
 
     Args:
         template: paths in it are relative to its folder.
@@ -101,7 +101,7 @@ def package(
 
 
 def with_requirements(folder: Path) -> bytes:
-    """A function's folder as a ZIP file, with what its ``requirements.txt`` names beside it.
+    """Pack a function's folder as a ZIP file, with what its ``requirements.txt`` names beside it.
 
     Raises:
         TemplateError: pip cannot install them.
@@ -141,7 +141,7 @@ class _Packager:
         self._folders: dict[Path, str] = {}
 
     def document(self, template: Path) -> str:
-        """A template's text, with its files named where they will be."""
+        """Return a template's text, with its files named where they will be."""
         document = attributes_as_lists(load_template(template))
         folder = template.parent
         code = ((document.get("Globals") or {}).get("Function") or {}).get("CodeUri")
@@ -214,7 +214,7 @@ class _Packager:
 
 
 def _includes(part: Any) -> Iterator[dict[str, Any]]:
-    """The parameters of all ``AWS::Include`` in *part*."""
+    """Yield the parameters of all ``AWS::Include`` in *part*."""
     if isinstance(part, list):
         for item in part:
             yield from _includes(item)

@@ -56,12 +56,12 @@ class ProjectPlan:
     is_cdk: bool = False
 
     def lines(self) -> Iterable[str]:
-        """What will be done, for people."""
+        """Say what will be done, for people."""
         for stack in self.stacks:
             yield from stack.lines()
 
     def by_the_hour(self) -> list[str]:
-        """What costs money for as long as it is there: type and logical id."""
+        """List what costs money for as long as it is there: type and logical id."""
         return [
             f"{kind} {name}" for stack in self.stacks for name, kind in stack.resources.items() if kind in _BY_THE_HOUR
         ]
@@ -70,7 +70,7 @@ class ProjectPlan:
 def plan_project(
     configuration: Configuration, session: boto3.Session, *, is_local: bool = True, live: Path | None = None
 ) -> ProjectPlan:
-    """What it takes to deploy a project where *session* leads; nothing is made.
+    """Plan what it takes to deploy a project where *session* leads; nothing is made.
 
     Args:
         configuration: the project.
@@ -106,7 +106,7 @@ def plan_stack(
     expanded: bool = False,
     live: Path | None = None,
 ) -> StackPlan:
-    """The one stack of a template.
+    """Plan the one stack of a template.
 
     Args:
         configuration: the project: template, stack's name, parameters.

@@ -131,7 +131,7 @@ def _require_bucket(session: boto3.Session, found: Found) -> None:
 
 
 def resources_of(stack: DeployedStack, account: str, region: str) -> list[Found]:
-    """The resources of a stack, of the kinds that can be asked for here.
+    """Return the resources of a stack, of the kinds that can be asked for here.
 
     Args:
         stack: as CloudFormation tells of it.

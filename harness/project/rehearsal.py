@@ -58,7 +58,7 @@ class Request:
 
 
 def lines_of(requests: Iterable[Request]) -> Iterator[str]:
-    """Requests in their order, a line each; more than a few of the same operation by the first and the last.
+    """Yield requests in their order, a line each; more than a few of the same operation by the first and the last.
 
     Args:
         requests: which would be sent.
@@ -134,7 +134,7 @@ class Rehearsal(SharedClients):
         return _answered({})
 
     def _told(self, operation: str, given: Mapping[str, Any]) -> Answer | None:
-        """What a request is answered about what would be there by then; None where that is asked for."""
+        """Answer a request about what would be there by then; None where that is asked for."""
         there = self._there
         stack = str(given.get("StackName", ""))
         stack = stack.split("/")[1] if "/" in stack else stack
@@ -167,7 +167,7 @@ class Rehearsal(SharedClients):
 
 
 def rehearse_project(plan: ProjectPlan, session: Any, *, is_local: bool = True) -> list[Request]:
-    """What :func:`~harness.project.plan.deploy_project` would send to change something, in its order.
+    """Return what :func:`~harness.project.plan.deploy_project` would send to change something, in its order.
 
     Of a stack that is there a change set is made, and deleted again, to learn what would change.
 
@@ -202,7 +202,7 @@ def _be_done(parsed: dict[str, Any], **_: Any) -> None:
 
 
 def _done(job: Mapping[str, Any]) -> dict[str, Any]:
-    """A training job that has ended with a model, which SageMaker puts where it always does."""
+    """Describe a training job that has ended with a model, which SageMaker puts where it always does."""
     name = job["TrainingJobName"]
     model = f"{str(job['OutputDataConfig']['S3OutputPath']).rstrip('/')}/{name}/output/model.tar.gz"
     return {

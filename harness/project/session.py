@@ -17,7 +17,7 @@ class SharedClients(boto3.session.Session):  # type: ignore[misc]
         self._making = threading.RLock()
 
     def client(self, service_name: str, *arguments: Any, **options: Any) -> Any:
-        """The client for *service_name*."""
+        """Return the client for *service_name*."""
         if arguments or options:
             return super().client(service_name, *arguments, **options)
         with self._making:

@@ -61,7 +61,7 @@ class StackPlan:
         return {name: str(item.get("Type")) for name, item in json.loads(self.body).get("Resources", {}).items()}
 
     def lines(self) -> Iterable[str]:
-        """What will be done, for people."""
+        """Say what will be done, for people."""
         for (bucket, key), content in self.files.items():
             yield f"upload s3://{bucket}/{key}, {len(content)} bytes"
         yield f"stack {self.name}"
@@ -90,7 +90,7 @@ class StackChange:
 
 
 def find_stack(cfn: Any, name: str) -> dict[str, Any] | None:
-    """The stack *name*, None where there is none."""
+    """Find the stack *name*; None where there is none."""
     try:
         return dict(cfn.describe_stacks(StackName=name)["Stacks"][0])
     except cfn.exceptions.ClientError as error:
@@ -100,7 +100,7 @@ def find_stack(cfn: Any, name: str) -> dict[str, Any] | None:
 
 
 def settle(cfn: Any, name: str) -> dict[str, Any] | None:
-    """The stack *name* once nothing is under way, as after a deployment that broke off; None where there is none."""
+    """Return the stack *name* once nothing is under way, as after a deployment broken off; None where there is none."""
     from botocore.exceptions import WaiterError
 
     stack = find_stack(cfn, name)
@@ -219,7 +219,7 @@ class DeployedStack:
 
 
 def read_stack(name: str, session: boto3.Session) -> DeployedStack:
-    """The stack *name* where *session* leads.
+    """Read the stack *name* where *session* leads.
 
     Raises:
         botocore.exceptions.ClientError: there is none.

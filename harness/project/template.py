@@ -14,7 +14,7 @@ class TemplateError(ValueError):
 
 
 def load_template(path: Path) -> dict[str, Any]:
-    """A template as written, with CloudFormation's short forms as their long ones.
+    """Read a template as written, with CloudFormation's short forms as their long ones.
 
     Raises:
         TemplateError: it is not YAML, or no template.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def zip_folder(folder: Path, beneath: Path | None = None) -> bytes:
-    """A function's folder as a ZIP file.
+    """Pack a function's folder as a ZIP file.
 
     Args:
         folder: the function's code.
@@ -25,7 +25,7 @@ def zip_folder(folder: Path, beneath: Path | None = None) -> bytes:
 
 
 def zip_files(files: Mapping[str, Path]) -> bytes:
-    """A ZIP file of *files*, by their names in it."""
+    """Make a ZIP file of *files*, by their names in it."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, path in sorted(files.items()):

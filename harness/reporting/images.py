@@ -60,7 +60,7 @@ def features_of(contents: Iterable[bytes]) -> Features:
 
 
 def read_image(content: bytes) -> Image | None:
-    """An image in RGB, or None where the bytes are none that can be read."""
+    """Read an image in RGB; None where the bytes are none that can be read."""
     from PIL import Image
 
     try:
@@ -73,5 +73,5 @@ def read_image(content: bytes) -> Image | None:
 
 
 def digest_of(content: bytes) -> bytes:
-    """What identifies an image: the SHA-256 of its file's bytes."""
+    """Return what identifies an image: the SHA-256 of its file's bytes."""
     return hashlib.sha256(content).digest()

@@ -14,14 +14,14 @@ _FAMILIES = (
 
 
 def class_name(number: int | None) -> str:
-    """A class as people call it; nothing where there is none."""
+    """Name a class as people call it; nothing where there is none."""
     if number is None:
         return ""
     return CLASS_NAMES[number] if 0 <= number < len(CLASS_NAMES) else f"class {number}"
 
 
 def label_from_name(key: str) -> int | None:
-    """The class that the name of an image says: ``test/minibike_s_000010.png`` is a motorcycle.
+    """Return the class that the name of an image says: ``test/minibike_s_000010.png`` is a motorcycle.
 
     A plain ``bike`` says nothing: of CIFAR-100's, 121 are bicycles and 7 are motorcycles.
     """
@@ -34,7 +34,7 @@ def label_from_name(key: str) -> int | None:
 
 
 def read_lst(text: str, where: str) -> dict[str, int]:
-    """The labels in a ``.lst`` manifest, by path: row, label and path between tabs.
+    """Read the labels in a ``.lst`` manifest, by path: row, label and path between tabs.
 
     Raises:
         ValueError: naming the line that is malformed.

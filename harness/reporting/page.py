@@ -41,7 +41,7 @@ class Tile:
 
 
 def begin(title: str, made: datetime, about: str = "", verdict: Verdict | None = None, style: str = "") -> str:
-    """The page up to its verdict.
+    """Write the page up to its verdict.
 
     Args:
         title: heading.
@@ -65,12 +65,12 @@ def begin(title: str, made: datetime, about: str = "", verdict: Verdict | None =
 
 
 def end() -> str:
-    """What closes the page."""
+    """Write what closes the page."""
     return "</main></body></html>\n"
 
 
 def verdict_box(verdict: Verdict) -> str:
-    """The verdict, with its reason, what else was found, and the rule."""
+    """Write the verdict, with its reason, what else was found, and the rule."""
     others = "".join(
         f'<li class="{each.level}"><b>{each.level}</b>{html.escape(each.reason)}</li>' for each in verdict.findings[1:]
     )
@@ -91,7 +91,7 @@ def totals(cells: Sequence[tuple[str, str, str]]) -> str:
 
 
 def notes(heading: str, lines: Sequence[str]) -> str:
-    """A box that is not overlooked; nothing where there are no lines."""
+    """Write a box that is not overlooked; nothing where there are no lines."""
     if not lines:
         return ""
     items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
@@ -99,7 +99,7 @@ def notes(heading: str, lines: Sequence[str]) -> str:
 
 
 def figure(description: str, axes: Axes) -> str:
-    """A chart with the text that says what it shows; the figure is used up by that."""
+    """Write a chart with the text that says what it shows; the figure is used up by that."""
     text = html.escape(description)
     return f"<figure>{picture(axes, text)}<figcaption>{text}</figcaption></figure>"
 
@@ -111,7 +111,7 @@ def table(
     numbers: Sequence[int] = (),
     caption: str = "",
 ) -> str:
-    """A table that becomes a list of cards where the screen is narrow.
+    """Write a table that becomes a list of cards where the screen is narrow.
 
     Args:
         columns: headings.
@@ -150,13 +150,13 @@ def gallery(tiles: Sequence[Tile]) -> str:
 
 
 def image(content: bytes) -> str:
-    """A picture, given as its file's bytes, which the words beside it name."""
+    """Write a picture, given as its file's bytes, which the words beside it name."""
     kind = "jpeg" if content.startswith(b"\xff\xd8") else "png"
     return f'<img src="data:image/{kind};base64,{base64.b64encode(content).decode()}" alt="">'
 
 
 def facts(rows: Sequence[tuple[str, str]]) -> str:
-    """A table of names and values."""
+    """Write a table of names and values."""
     lines = [f'<tr><th scope="row">{html.escape(name)}</th><td>{html.escape(value)}</td></tr>' for name, value in rows]
     return "\n".join(['<table class="facts">', *lines, "</table>"])
 
@@ -170,7 +170,7 @@ def _css(classes: str) -> str:
 
 
 def png(axes: Axes) -> bytes:
-    """The figure of *axes*."""
+    """Draw the figure of *axes*."""
     buffer = io.BytesIO()
     drawn: Any = axes.figure
     drawn.savefig(buffer, format="png", dpi=120)

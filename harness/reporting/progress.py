@@ -32,7 +32,7 @@ class Update(Protocol):
 
 @contextlib.contextmanager
 def progress_bar(console: Console, description: str) -> Iterator[Update]:
-    """A bar while the block lasts, gone afterwards; nothing in a log."""
+    """Show a bar while the block lasts, gone afterwards; nothing in a log."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
@@ -106,7 +106,7 @@ class _Counted:
         return f"{self.done:,} of {self.total:,} {self.noun}, {self.failed:,} failed, {rate:.1f} a second"
 
     def drawn(self, width: int) -> RenderableType:
-        """The bar, as wide as the words leave room for, and the latest failures below it."""
+        """Draw the bar, as wide as the words leave room for, and the latest failures below it."""
         from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table

@@ -58,7 +58,7 @@ class Calibration:
     """Expected calibration error: the mean distance between the two, weighted by count."""
 
     def rows(self) -> list[dict[str, float | int]]:
-        """A line for each bin that holds predictions: ``low``, ``high``, ``count``, ``confidence``, ``accuracy``."""
+        """Return a line for each bin with predictions: ``low``, ``high``, ``count``, ``confidence``, ``accuracy``."""
         numbers = np.clip(np.searchsorted(self.edges, np.round(self.confidence, 9)) - 1, 0, len(self.edges) - 2)
         return [
             {

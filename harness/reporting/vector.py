@@ -51,7 +51,7 @@ _MANY = 600
 
 
 def picture(axes: Axes, description: str) -> str:
-    """The figure of *axes* as a ``<picture>``: by the page's width, one of two drawings. It is used up by that.
+    """Draw the figure of *axes* as a ``<picture>``: by the page's width, one of two drawings. It is used up by that.
 
     Args:
         axes: as a plot gives them.

@@ -51,7 +51,7 @@ def show(verdict: Verdict, console: Console) -> None:
 
 
 def judge(findings: Sequence[Finding], rule: str) -> Verdict:
-    """The verdict that several findings make: the worst of them."""
+    """Return the verdict that several findings make: the worst of them."""
     ordered = sorted(findings, key=lambda finding: -_ORDER.index(finding.level))
     return Verdict(ordered[0].level, tuple(ordered), rule)
 

@@ -8,7 +8,7 @@ _DECIMALS = 3
 
 
 def probability(value: float, threshold: float | None = None) -> str:
-    """A probability in three decimals, or in as many more as it takes to stay on its side of *threshold*.
+    """Write a probability in three decimals, or in as many more as it takes to stay on its side of *threshold*.
 
     What is shown as the threshold would seem not to exceed it: 0.9303 is not written 0.930 beside 0.93.
     """
@@ -20,12 +20,12 @@ def probability(value: float, threshold: float | None = None) -> str:
 
 
 def limit(threshold: float) -> str:
-    """A threshold, never rounded: in three decimals, or in as many as it has."""
+    """Write a threshold, never rounded: in three decimals, or in as many as it has."""
     return f"{threshold:.{_DECIMALS}f}" if round(threshold, _DECIMALS) == threshold else repr(threshold)
 
 
 def percent(share: float) -> str:
-    """A share of 1 in percent, one decimal; what is not all is not written 100, nor what is not nothing 0."""
+    """Write a share of 1 in percent, one decimal; what is not all is not written 100, nor what is not nothing 0."""
     text = f"{100 * share:.1f}"
     if (text == "100.0") != (share == 1) or (text == "0.0") != (share == 0):
         text = f"{100 * share:.3f}".rstrip("0") if 0 < share < 1 else text
@@ -33,7 +33,7 @@ def percent(share: float) -> str:
 
 
 def share(count: int, total: int) -> str:
-    """A share with what it is of: ``59.9 % (106 of 177)``."""
+    """Write a share with what it is of: ``59.9 % (106 of 177)``."""
     return f"{percent(count / total)} ({count:,} of {total:,})" if total else "none of 0"
 
 

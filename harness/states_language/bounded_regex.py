@@ -30,7 +30,7 @@ class BoundedPattern:
         self.flags: int = pattern.flags
 
     def search(self, string: str) -> Any:
-        """The first match, or None."""
+        """Return the first match, or None."""
         return self._pattern.search(string, timeout=SECONDS)
 
     def finditer(self, string: str) -> Iterator[Any]:
@@ -53,6 +53,6 @@ class BoundedPattern:
         return replaced
 
     def split(self, string: str, maxsplit: int = 0) -> list[str]:
-        """What is between the matches."""
+        """Return what is between the matches."""
         parts: list[str] = self._pattern.split(string, maxsplit, timeout=SECONDS)
         return parts

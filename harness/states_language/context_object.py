@@ -26,7 +26,7 @@ class Identity:
     alias_arn: str | None = None
 
     def as_context(self, given: Json, now: float) -> dict[str, Json]:
-        """``Execution`` of the context object.
+        """Return ``Execution`` of the context object.
 
         Args:
             given: the execution's input.
@@ -70,7 +70,7 @@ def about(name: str, entered_at: float, retries: int | None) -> dict[str, Json]:
 def context_object(
     identity: Identity, execution: Mapping[str, Json], item: Mapping[str, Json] | None, state: Mapping[str, Json]
 ) -> dict[str, Json]:
-    """The context object as a state sees it.
+    """Return the context object as a state sees it.
 
     Args:
         identity: who the execution is.

@@ -180,7 +180,7 @@ def _hold(size: float, most: int = MOST_BYTES) -> None:
 
 
 def _pictured(function: Callable[..., Any], picture: int, count: int) -> Callable[..., Any]:
-    """*function* of the library, of *count* arguments: the picture and what is read by it are held to a length."""
+    """Wrap *function* of the library, of *count* arguments: the picture and what is read by it are held to a length."""
 
     def call(*given: Any) -> Any:
         for argument in given[: picture + 1]:
@@ -234,7 +234,7 @@ def _base64_decode(text: str | None = None) -> Any:
 
 
 def _or(function: Callable[..., Any], code: str) -> Callable[..., Any]:
-    """*function* of the library, with the code that its own errors of Python have in the language."""
+    """Wrap *function* of the library, with the code that its own errors of Python have in the language."""
 
     def call(*given: Any) -> Any:
         try:

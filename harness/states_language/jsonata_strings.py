@@ -68,5 +68,5 @@ def _written(value: Any, line: str) -> str:
 
 
 def _within(value: Any, line: str) -> str:
-    """A member: a function in it is an empty text."""
+    """Write a member: a function in it is an empty text."""
     return '""' if isinstance(value, (Jsonata.JFunction, Parser.Symbol)) else _written(value, line)

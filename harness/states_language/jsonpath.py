@@ -177,7 +177,7 @@ def compile(text: str) -> Path:
 
 
 def _bracket(text: str, start: int) -> tuple[str | int | Step, int]:
-    """The step in brackets that begin at *start*, and where the text goes on."""
+    """Read the step in brackets that begin at *start*, and say where the text goes on."""
     inside = start + 1
     if match := re.compile(r"\s*\*\s*\]").match(text, inside):
         return Step("[*]", _members), match.end()
@@ -211,7 +211,7 @@ def _bracket(text: str, start: int) -> tuple[str | int | Step, int]:
 
 
 def _compile_within(text: str, start: int) -> tuple[Path, int]:
-    """The path that begins at *start*, inside a filter, and where it ends; ``@`` stands for ``$``."""
+    """Compile the path that begins at *start*, inside a filter, and say where it ends; ``@`` stands for ``$``."""
     position, depth, quote = start + 1, 0, ""
     while position < len(text):
         char = text[position]
@@ -286,7 +286,7 @@ def _named(names: list[str]) -> Find:
 
 
 def _anywhere(step: str | int | Step) -> Step:
-    """A step at any depth."""
+    """Return a step at any depth."""
 
     def here(value: Json, top: Json) -> Iterator[Json]:
         if isinstance(step, Step):

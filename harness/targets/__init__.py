@@ -11,7 +11,7 @@ from harness.targets.target import Target, environment_of
 
 
 def open_target(settings: Settings) -> AbstractContextManager[Target]:
-    """The target that *settings* names, as a context manager.
+    """Return the target that *settings* names, as a context manager.
 
     Raises:
         ValueError: there is no such target.
@@ -33,7 +33,7 @@ def open_target(settings: Settings) -> AbstractContextManager[Target]:
 
 @contextlib.contextmanager
 def open_standing_target(settings: Settings) -> Iterator[Target]:
-    """A target that outlives the block: instead of the embedded one, the emulator that runs for this folder.
+    """Yield a target that outlives the block: instead of the embedded one, the emulator that runs for this folder.
 
     Raises:
         RuntimeError: none runs.

@@ -133,7 +133,7 @@ def refuse_elsewhere(session: boto3.Session) -> None:
 
 
 def _own_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """What the shell says of the account, once nothing in it leads elsewhere."""
+    """Return what the shell says of the account, once nothing in it leads elsewhere."""
     ignored = environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
     leading = sorted(name for name in environ if name.startswith(ROUTING_PREFIXES) and environ[name])
     if leading and not ignored:
@@ -146,7 +146,7 @@ def _own_variables(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _stand_in(url: str, role: str) -> dict[str, str]:
-    """The variables of an emulator that stands in for AWS, once it has said that it is one; as *role*, if any."""
+    """Return the variables of an emulator that stands in for AWS, once it has said it is one; as *role*, if any."""
     parts = urlsplit(url)
     if parts.scheme != "http" or parts.hostname not in _LOOPBACK or parts.port is None:
         raise TargetError(
@@ -163,7 +163,7 @@ def _stand_in(url: str, role: str) -> dict[str, str]:
 
 
 def _as_role(environment: Mapping[str, str], role: str) -> dict[str, str]:
-    """The variables with which to act as *role* on an emulator."""
+    """Return the variables with which to act as *role* on an emulator."""
     from botocore.exceptions import ClientError, ParamValidationError
 
     with environment_of(Target("aws", environment, is_local=False, stand_in=True)):
@@ -179,7 +179,7 @@ def _as_role(environment: Mapping[str, str], role: str) -> dict[str, str]:
 
 
 def _health(url: str) -> Any | None:
-    """What an emulator at *url* says of itself; None where there is none."""
+    """Return what an emulator at *url* says of itself; None where there is none."""
     try:
         said = _ask(url, "health")
     except (OSError, ValueError, HTTPException):
@@ -201,7 +201,7 @@ def _session() -> boto3.Session:
 
 
 def _region_in(environment: Mapping[str, str]) -> str:
-    """The region that the shell or the profile says, of the partition that is known here."""
+    """Return the region that the shell or the profile says, of the partition that is known here."""
     with environment_of(Target("aws", environment, is_local=False, stand_in=True)):
         session = _session()
         # boto3 reads AWS_DEFAULT_REGION and the profile; AWS's other SDKs read AWS_REGION.

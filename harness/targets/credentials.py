@@ -105,12 +105,12 @@ def refuse_other_keys(identity: Mapping[str, str], environ: Mapping[str, str]) -
 
 
 def profile_of(environ: Mapping[str, str]) -> str:
-    """The profile that boto3 takes."""
+    """Return the profile that boto3 takes."""
     return environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE") or "default"
 
 
 def _words(error: Exception, environ: Mapping[str, str]) -> str:
-    """What *error* is about, and what helps."""
+    """Say what *error* is about, and what helps."""
     from botocore import exceptions
 
     name = profile_of(environ)
@@ -132,7 +132,7 @@ def _words(error: Exception, environ: Mapping[str, str]) -> str:
 
 
 def _remedy(error: Exception, name: str) -> str:
-    """What helps against *error*, where the credentials are those of profile *name*."""
+    """Say what helps against *error*, where the credentials are those of profile *name*."""
     from botocore import exceptions
 
     chain = list(_chain(name))
@@ -169,7 +169,7 @@ def _remedy(error: Exception, name: str) -> str:
 
 
 def _link(chain: list[tuple[str, dict[str, Any]]], *settings: str) -> str:
-    """The first profile of *chain* that has one of *settings*; the first of all where none has."""
+    """Return the first profile of *chain* that has one of *settings*; the first of all where none has."""
     return next((name for name, found in chain if any(key in found for key in settings)), chain[0][0])
 
 

@@ -90,7 +90,7 @@ class Recording:
             moment += not answer.is_read
 
     def left(self) -> list[str]:
-        """Requests that were recorded and not made, those that only read left out."""
+        """List requests that were recorded and not made, those that only read left out."""
         return [
             f"{answer.service} {answer.operation} {answer.asked}"
             for answers in self._answers.values()
@@ -147,7 +147,7 @@ class _Raw(io.BytesIO):
     """A body as urllib3 has it."""
 
     def stream(self, amt: int = 1 << 16, decode_content: bool | None = None) -> Iterator[bytes]:
-        """What is left, in parts."""
+        """Yield what is left, in parts."""
         while part := self.read(amt):
             yield part
 

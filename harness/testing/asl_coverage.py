@@ -109,7 +109,7 @@ class MachineCoverage:
 
 
 def measure(traces: Iterable[Mapping[str, Any]]) -> list[MachineCoverage]:
-    """The coverage of each state machine that *traces* are of; a machine that was changed is another."""
+    """Measure the coverage of each state machine that *traces* are of; a machine that was changed is another."""
     found: dict[tuple[str, str], MachineCoverage] = {}
     for trace in traces:
         key = trace["machine"], trace["definition"]
@@ -120,7 +120,7 @@ def measure(traces: Iterable[Mapping[str, Any]]) -> list[MachineCoverage]:
 
 
 def all_states(definition: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The states of a machine, also those within Map and Parallel states, with their names."""
+    """Yield the states of a machine, also those within Map and Parallel states, with their names."""
     for name, state in definition.get("States", {}).items():
         yield name, state
         inner = [*state.get("Branches", ()), state.get("ItemProcessor"), state.get("Iterator")]
@@ -162,7 +162,7 @@ def _matches(expected: list[str], error: str) -> bool:
 
 
 def _error_of(event: Mapping[str, Any], events: Mapping[int, Any]) -> str | None:
-    """The error of a failure; a Map or Parallel state's is that of what failed in it."""
+    """Return the error of a failure; a Map or Parallel state's is that of what failed in it."""
     if event["error"] is not None:
         return str(event["error"])
     if event["type"].endswith("TimedOut"):
@@ -172,7 +172,7 @@ def _error_of(event: Mapping[str, Any], events: Mapping[int, Any]) -> str | None
 
 
 def _state_of(event: Mapping[str, Any], events: Mapping[int, Any]) -> str | None:
-    """The state that an event belongs to: the one entered last on the way to it, and not left."""
+    """Return the state that an event belongs to: the one entered last on the way to it, and not left."""
     left: set[str] = set()
     current: Mapping[str, Any] | None = event
     while current is not None:

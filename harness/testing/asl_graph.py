@@ -27,7 +27,7 @@ class Edge:
 
 
 def graphs(coverage: MachineCoverage) -> Iterator[tuple[str, str]]:
-    """A drawing of the machine, and one of what each of its Map and Parallel states has within: title and SVG."""
+    """Yield a drawing of the machine, and one of what each of its Map and Parallel states has within: title and SVG."""
     yield from _level(coverage, coverage.definition, coverage.machine)
 
 

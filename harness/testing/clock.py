@@ -24,7 +24,7 @@ class TestClock:
     control: ControlApi
 
     def now(self) -> datetime:
-        """The time for Step Functions, in UTC."""
+        """Return the time for Step Functions, in UTC."""
         return datetime.fromisoformat(self.control.get("clock")["now"])
 
     def advance(self, seconds: float) -> None:

@@ -28,7 +28,7 @@ class ControlApi:
     token: str = ""
 
     def get(self, path: str) -> Any:
-        """What ``GET /_harness/<path>`` answers, read from JSON."""
+        """Return what ``GET /_harness/<path>`` answers, read from JSON."""
         return self._call("GET", path, None)
 
     def post(self, path: str, body: object = None) -> Any:

@@ -53,7 +53,7 @@ class Events:
         return str(answer["Entries"][0]["EventId"])
 
     def caused(self, machine: str, timeout: float = 30) -> Execution:
-        """The execution of *machine*, a logical id, that was started since the last :meth:`put`, once it has ended.
+        """Return the execution of *machine*, a logical id, started since the last :meth:`put`, once it has ended.
 
         Raises:
             TimeoutError: none was started.

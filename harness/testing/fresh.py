@@ -26,7 +26,7 @@ def fresh_stack(stack: StackUnderTest) -> Iterator[None]:
 
 
 def _client(stack: StackUnderTest, service: str) -> Any:
-    """A client, made once a stack: that takes longer than what it is asked here."""
+    """Return a client, made once a stack: that takes longer than what it is asked here."""
     if service not in stack.clients:
         stack.clients[service] = own_buckets(stack.session) if service == "s3" else stack.session.client(service)
     return stack.clients[service]

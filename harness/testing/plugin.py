@@ -90,7 +90,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def harness_settings(pytestconfig: pytest.Config) -> Settings:
-    """The settings, with the options of the command line."""
+    """Return the settings, with the options of the command line."""
     from dataclasses import replace
 
     from harness.settings import get_settings
@@ -108,7 +108,7 @@ def harness_settings(pytestconfig: pytest.Config) -> Settings:
 
 @pytest.fixture(scope="session")
 def tell(pytestconfig: pytest.Config) -> Callable[[str], None]:
-    """Prints a line at once, through pytest's capture."""
+    """Return what prints a line at once, through pytest's capture."""
 
     def print_line(line: str) -> None:
         capture = pytestconfig.pluginmanager.getplugin("capturemanager")
@@ -120,7 +120,7 @@ def tell(pytestconfig: pytest.Config) -> Callable[[str], None]:
 
 @pytest.fixture(scope="session")
 def target(pytestconfig: pytest.Config, harness_settings: Settings, tell: Callable[[str], None]) -> Iterator[Target]:
-    """The place where AWS answers for this session, with boto3 led there; what AWS is asked is recorded.
+    """Yield the place where AWS answers for this session, with boto3 led there; what AWS is asked is recorded.
 
     Args:
         pytestconfig: says the target.
@@ -152,7 +152,7 @@ def target(pytestconfig: pytest.Config, harness_settings: Settings, tell: Callab
 
 @pytest.fixture(scope="session")
 def control(target: Target) -> ControlApi:
-    """The emulator's own API."""
+    """Return the emulator's own API."""
     from harness.testing.control import ControlApi
 
     if target.control_url is None:

@@ -103,7 +103,7 @@ def run(stack: StackUnderTest) -> Callable[..., Execution]:
 
 @pytest.fixture
 def fresh(stack: StackUnderTest) -> Iterator[None]:
-    """What the stack's buckets, tables, queues and parameters hold is after the test what it was before."""
+    """Put back after the test what the stack's buckets, tables, queues and parameters held before it."""
     from harness.testing.fresh import fresh_stack
 
     with fresh_stack(stack):

@@ -110,7 +110,7 @@ class StackUnderTest:
         return iter(self.deployed.resources)
 
     def named(self, name: str) -> str:
-        """The name of a resource by its logical id; another name is its own."""
+        """Return the name of a resource by its logical id; another name is its own."""
         return self[name].name if name in self else name
 
     def start(self, machine: str, event: Any = None, timeout: float = 60) -> Execution:
@@ -129,7 +129,7 @@ class StackUnderTest:
         return self.execution(start(states, arn, {} if event is None else event), timeout)
 
     def execution(self, arn: str, timeout: float = 60) -> Execution:
-        """The execution *arn* once it has ended."""
+        """Return the execution *arn* once it has ended."""
         return Execution(wait(self.session.client("stepfunctions"), arn, timeout), self.session, self.flush)
 
 
@@ -221,7 +221,7 @@ class Execution:
         return lines + [f"log:    {line}" for line in self._log_lines()]
 
     def _log_lines(self) -> list[str]:
-        """The last lines that the last function called has logged."""
+        """Return the last lines that the last function called has logged."""
         function = None
         for event in self.events:
             details = event.get("lambdaFunctionScheduledEventDetails")
@@ -247,7 +247,7 @@ class Execution:
 
 
 def _message(cause: str | None) -> str:
-    """A cause in short: the message of a function's error."""
+    """Say a cause in short: the message of a function's error."""
     try:
         said = json.loads(cause or "")
         return str(said["errorMessage"])

@@ -19,7 +19,7 @@ def runtime_client() -> Any:
 
 
 def image_of(event: Any) -> bytes:
-    """The image that *event* carries: below ``body`` in the state machine, at the top in a direct test event.
+    """Return the image that *event* carries: below ``body`` in the state machine, at the top in a direct test event.
 
     Raises:
         ValueError: naming the field and what is wrong with it.

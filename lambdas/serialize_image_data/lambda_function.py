@@ -14,7 +14,7 @@ def s3_client() -> Any:
 
 
 def required_text(event: Any, field: str) -> str:
-    """The non-empty text in *field* of *event*.
+    """Return the non-empty text in *field* of *event*.
 
     Raises:
         ValueError: naming the field and what is wrong with it.

@@ -17,7 +17,7 @@ def s3_client() -> Any:
 
 
 def lines_of(bucket: str, key: str) -> Iterator[Any]:
-    """The JSON values of an object, a line each; the object is never in memory whole."""
+    """Yield the JSON values of an object, a line each; the object is never in memory whole."""
     for line in s3_client().get_object(Bucket=bucket, Key=key)["Body"].iter_lines():
         if line:
             yield json.loads(line)

@@ -13,7 +13,7 @@ class ThresholdConfidenceNotMet(Exception):
 
 
 def threshold() -> float:
-    """The confidence that a prediction must exceed, from the environment.
+    """Return the confidence that a prediction must exceed, from the environment.
 
     Raises:
         ValueError: the variable is no number from 0 to 1.
@@ -29,7 +29,7 @@ def threshold() -> float:
 
 
 def inferences_of(event: Any) -> list[float]:
-    """The probabilities in the event's ``body``, a JSON list as text.
+    """Return the probabilities in the event's ``body``, a JSON list as text.
 
     Raises:
         ValueError: naming the field and what is wrong with it.

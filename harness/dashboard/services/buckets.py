@@ -38,7 +38,7 @@ def buckets(s3: Any) -> list[dict[str, Any]]:
 
 
 def folder(s3: Any, bucket: str, prefix: str, after: str = "") -> Folder:
-    """What lies below *prefix* in a bucket.
+    """List what lies below *prefix* in a bucket.
 
     Args:
         s3: an S3 client.
@@ -54,7 +54,7 @@ def folder(s3: Any, bucket: str, prefix: str, after: str = "") -> Folder:
 
 
 def text_of(data: bytes) -> str | None:
-    """What an object's beginning says, where it is text; else None."""
+    """Return what an object's beginning says, where it is text; else None."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -65,7 +65,7 @@ def text_of(data: bytes) -> str | None:
 
 
 def crumbs(prefix: str) -> list[tuple[str, str]]:
-    """The folders that a prefix leads through: name and prefix of each."""
+    """Return the folders that a prefix leads through: name and prefix of each."""
     parts = prefix.rstrip("/").split("/") if prefix else []
     return [(part, "/".join(parts[: number + 1]) + "/") for number, part in enumerate(parts)]
 

@@ -22,7 +22,7 @@ def functions(client: Any) -> list[dict[str, Any]]:
 
 
 def environments(logs: Any, group: str) -> list[dict[str, Any]]:
-    """The execution environments of a function: each writes a log stream of its own.
+    """List the execution environments of a function: each writes a log stream of its own.
 
     https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html
     """
@@ -60,7 +60,7 @@ def _time(milliseconds: int) -> datetime:
 
 
 def shown(clients: Clients, name: str) -> dict[str, Any]:
-    """What the page of a function shows.
+    """Return what the page of a function shows.
 
     Args:
         clients: lead to the target.

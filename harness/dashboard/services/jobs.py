@@ -105,7 +105,7 @@ def jobs(sagemaker: Any) -> list[Job]:
 
 
 def version_of(clients: Clients, job: str) -> Hashable:
-    """What differs once a job has come further, or once there is another.
+    """Return what differs once a job has come further, or once there is another.
 
     Args:
         clients: lead to the target.
@@ -120,7 +120,7 @@ def version_of(clients: Clients, job: str) -> Hashable:
 
 
 def curves(lines: Iterable[LogLine], definitions: Iterable[Mapping[str, str]]) -> list[Curve]:
-    """The metrics that a log tells of, each with its values in their order.
+    """Return the metrics that a log tells of, each with its values in their order.
 
     Args:
         lines: of the log.
@@ -138,7 +138,7 @@ def curves(lines: Iterable[LogLine], definitions: Iterable[Mapping[str, str]]) -
 
 
 def artifacts(described: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What a job read and wrote in buckets: in words, and as ``s3://...``."""
+    """Return what a job read and wrote in buckets: in words, and as ``s3://...``."""
     found = [("Model", (described.get("ModelArtifacts") or {}).get("S3ModelArtifacts"))]
     found.append(("Output", (described.get("TransformOutput") or {}).get("S3OutputPath")))
     for output in (described.get("ProcessingOutputConfig") or {}).get("Outputs", []):

@@ -29,7 +29,7 @@ class Told:
 
 
 def told(clients: Clients) -> Told | None:
-    """What the emulator has noted; None where the target has none to ask."""
+    """Return what the emulator has noted; None where the target has none to ask."""
     if clients.control is None:
         return None
     answer = clients.control.get(POLICIES)
@@ -50,7 +50,7 @@ def _many(value: Any) -> list[str]:
 
 
 def policies_of(iam: Any, name: str) -> list[tuple[str, str]]:
-    """The policies of a role: name and document of each, inline ones and attached ones."""
+    """Read the policies of a role: name and document of each, inline ones and attached ones."""
     found = []
     for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
         found.append((policy, iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]))
@@ -69,7 +69,7 @@ def _of(role: str, refused: Iterable[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def listed(clients: Clients) -> dict[str, Any]:
-    """What the list of roles shows."""
+    """Return what the list of roles shows."""
     pages = clients.iam.get_paginator("list_roles").paginate()
     found = sorted((each for page in pages for each in page["Roles"]), key=lambda each: str(each["RoleName"]))
     known = told(clients)
@@ -82,7 +82,7 @@ def listed(clients: Clients) -> dict[str, Any]:
 
 
 def shown(clients: Clients, name: str) -> dict[str, Any]:
-    """What the page of a role shows.
+    """Return what the page of a role shows.
 
     Args:
         clients: lead to the target.

@@ -13,7 +13,7 @@ MOST_EVENTS = 100
 
 
 def sign_of(status: str) -> str:
-    """The sign that the page shows for a stack's or resource's status."""
+    """Return the sign that the page shows for a stack's or resource's status."""
     if status.endswith("_IN_PROGRESS"):
         return "RUNNING"
     return "FAILED" if "FAILED" in status or "ROLLBACK" in status else "SUCCEEDED"
@@ -44,7 +44,7 @@ def stacks(client: Any) -> list[dict[str, Any]]:
 
 
 def shown(client: Any, name: str) -> dict[str, Any]:
-    """What the page of a stack shows.
+    """Return what the page of a stack shows.
 
     Args:
         client: of CloudFormation.

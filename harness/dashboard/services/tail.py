@@ -13,7 +13,7 @@ MOST = 300
 
 
 def tail(logs: Any, group: str, prefix: str = "") -> list[LogLine]:
-    """The newest lines, the oldest of them first; none where there is no such group.
+    """Read the newest lines, the oldest of them first; none where there is no such group.
 
     Args:
         logs: a CloudWatch Logs client.
@@ -29,7 +29,7 @@ def tail(logs: Any, group: str, prefix: str = "") -> list[LogLine]:
 
 
 def streams(logs: Any, group: str, prefix: str = "") -> list[dict[str, Any]]:
-    """The streams of a log group, the one that was written to last first; none where there is no such group.
+    """List the streams of a log group, the one that was written to last first; none where there is no such group.
 
     Args:
         logs: a CloudWatch Logs client.
