@@ -39,7 +39,7 @@ class Loader(Protocol):
         """
 
     def list_available_services(self, type_name: str) -> Sequence[str]:
-        """The names of all services.
+        """List the names of all services.
 
         Args:
             type_name: of the part of the model that they have.
@@ -51,7 +51,7 @@ class Loader(Protocol):
 
 @lru_cache(1)
 def models_loader() -> Loader:
-    """The loader of service models, made once, as botocore's sessions and moto take it."""
+    """Return the loader of service models, made once, as botocore's sessions and moto take it."""
     from botocore.session import Session
 
     from harness.emulator.model_files import ModelFiles
@@ -96,7 +96,7 @@ class ClientsLoader:
 
 @lru_cache(128)
 def service_model(service: str) -> ServiceModel:
-    """The model of boto3 service *service*, read once.
+    """Return the model of boto3 service *service*, read once.
 
     Raises:
         botocore.exceptions.UnknownServiceError: botocore has none.
@@ -119,7 +119,7 @@ def modelled_errors(service: str, operation: str) -> Mapping[str, int]:
 
 @lru_cache(256)
 def message_member(service: str, code: str) -> str | None:
-    """What the message of error *code* is called in the service's model, None where it does not say."""
+    """Say what the message of error *code* is called in the service's model, None where it does not say."""
     try:
         shape = service_model(service).shape_for_error_code(code)
     except Exception:  # a signing name without a model

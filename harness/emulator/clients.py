@@ -33,7 +33,7 @@ _SERVICE_IDS = {"stepfunctions": "SFN", "logs": "CLOUDWATCH_LOGS"}
 
 
 def endpoint_variable(service: str) -> str:
-    """The variable from which boto3 reads where *service*, a client's name, answers.
+    """Name the variable from which boto3 reads where *service*, a client's name, answers.
 
     https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
     """

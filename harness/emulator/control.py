@@ -168,7 +168,7 @@ class Control:
 
 
 def _objects(request: Request, member: str) -> list[Members]:
-    """The objects of a list that a request brings."""
+    """Read the objects of a list that a request brings."""
     given = json_members(request).get(member, [])
     if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
         raise BadRequest(f"{member} is no list of objects")

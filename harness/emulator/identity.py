@@ -99,7 +99,7 @@ class Identity:
             self._context.permissions.adopt(key[1], session)
 
     def _session_policies(self, call: Call) -> tuple[str, ...]:
-        """The documents that a session is limited to.
+        """Return the documents that a session is limited to.
 
         https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session
         """

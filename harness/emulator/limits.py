@@ -39,7 +39,7 @@ class Limit:
     kind: str | None = None
 
     def refusal(self, **values: object) -> AwsError:
-        """What AWS answers past the limit; *values* fill what else the message names."""
+        """Make what AWS answers past the limit; *values* fill what else the message names."""
         members = {"Type": self.kind} if self.kind else {}
         return AwsError(self.error, self.message.format(most=self.most, **values), self.status, **members)
 

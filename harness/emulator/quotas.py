@@ -69,7 +69,7 @@ class Quotas(Stateless):
         }
 
     def values(self) -> dict[str, float]:
-        """Applied values by quota name."""
+        """Return the applied values by quota name."""
         return dict(self._values)
 
     def change(self, values: Members) -> None:

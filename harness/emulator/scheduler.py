@@ -176,7 +176,7 @@ def _invalid(words: str) -> AwsError:
 
 
 def _call_of(target: Mapping[str, Any]) -> tuple[str, str, Mapping[str, Any]]:
-    """The call that a schedule's target is: service, operation, parameters.
+    """Return the call that a schedule's target is: service, operation, parameters.
 
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html
     """

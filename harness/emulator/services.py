@@ -33,7 +33,7 @@ class Keeper(Protocol):
     """What has something that outlives a restart."""
 
     def kept(self) -> Iterable[tuple[str, str, Members]]:
-        """What outlives a restart: kind, key and JSON-like members of each record (bytes and datetimes allowed)."""
+        """Yield what outlives a restart: kind, key and JSON-like members of each record (with bytes and datetimes)."""
 
     def restore(self, kind: str, key: str, record: Members) -> None:
         """Take back what :meth:`kept` gave.
@@ -144,7 +144,7 @@ class Services:
         return service in self._here
 
     def all(self) -> tuple[Service, ...]:
-        """The services that are ours, in the order in which they were added."""
+        """Return the services that are ours, in the order in which they were added."""
         return tuple(self._services.values())
 
     def close(self) -> None:

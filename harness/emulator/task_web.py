@@ -18,7 +18,7 @@ from harness.emulator.stepfunctions.integrations.web import Web, WebAnswer, WebR
 
 
 def web_of(apis: FrontDoors, permissions: Permissions, hosts: frozenset[str]) -> Web:
-    """What tasks reach by HTTP.
+    """Make what tasks reach by HTTP.
 
     Args:
         apis: those of API Gateway.

@@ -38,7 +38,7 @@ def are_met(conditions: Members, values: KeyValues) -> bool:
 
 
 def fill_in(text: str, values: KeyValues) -> re.Pattern[str] | None:
-    """A pattern of a policy, its variables replaced by what a request has; None where the request lacks one.
+    """Turn a policy's pattern into an expression, its variables filled in; None where the request lacks one.
 
     What a variable stands for, and ``${*}``, are taken literally.
     """
@@ -50,7 +50,7 @@ def fill_in(text: str, values: KeyValues) -> re.Pattern[str] | None:
 
 @lru_cache(2048)
 def glob(text: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
-    """A pattern of a policy without variables, in which ``*`` and ``?`` stand for any characters."""
+    """Turn a policy's pattern without variables, where ``*`` and ``?`` stand for any characters, into an expression."""
     return re.compile(_without_backtracking(_expression(text)), flags | re.DOTALL)
 
 

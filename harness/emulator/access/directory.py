@@ -22,31 +22,31 @@ class Directory(Protocol):
         """Whether anybody has asked IAM for anything yet."""
 
     def role(self, name: str) -> Role | None:
-        """A role by its name, without the path."""
+        """Find a role by its name, without the path."""
 
     def user_with(self, access_key_id: str) -> User | None:
-        """The user that an access key belongs to."""
+        """Find the user that an access key belongs to."""
 
     def entity(self, actor: Actor) -> object | None:
-        """The role or user, as it is kept."""
+        """Find the role or user, as it is kept."""
 
     def policies_of(self, entity: object | None) -> list[str]:
-        """The documents of the policies that are attached to it."""
+        """Return the documents of the policies that are attached to it."""
 
     def boundary_arn(self, entity: object | None) -> str | None:
-        """The ARN of its permissions boundary; None where there is none."""
+        """Return the ARN of its permissions boundary; None where there is none."""
 
     def boundary_of(self, entity: object | None) -> list[str] | None:
-        """The document of its permissions boundary; None where there is none."""
+        """Return the document of its permissions boundary; None where there is none."""
 
     def tags_of(self, entity: object | None) -> Mapping[str, str]:
         """Its tags, their keys in small letters."""
 
     def trust_of(self, role: Role) -> str:
-        """The document that says who may take the role on."""
+        """Return the document that says who may take the role on."""
 
     def managed_policies(self, arns: Sequence[str]) -> list[str]:
-        """The documents of managed policies."""
+        """Return the documents of managed policies."""
 
     def introduce(self, access_key_id: str, session: RoleSession) -> None:
         """Have STS know a session."""

@@ -62,7 +62,7 @@ class Gate:
         return self._directory.boundary_arn(self._directory.role(name))
 
     def _tags_of(self, arn: str) -> Mapping[str, str]:
-        """A resource's tags, their keys in small letters."""
+        """Return a resource's tags, their keys in small letters."""
         parts = arn.split(":")
         if arn.startswith(f"arn:aws:iam::{self._account_id}:role/"):
             return self._directory.tags_of(self._directory.role(arn.rpartition("/")[2]))

@@ -10,7 +10,7 @@ from harness.emulator.access.policies import ANY
 
 
 def smallest_policy(calls: Mapping[str, set[str]]) -> dict[str, Any]:
-    """A policy document that allows *calls*, resources by action, and nothing else.
+    """Write a policy document that allows *calls*, resources by action, and nothing else.
 
     Objects of one folder of a bucket are put together as that folder, streams of one log group as that group's.
     """

@@ -226,7 +226,7 @@ class Permissions:
             return {role: smallest_policy(calls) for role, calls in sorted(self._observed.items())}
 
     def refused(self) -> list[dict[str, str]]:
-        """What roles were refused, the oldest first: ``at``, ``role``, ``action``, ``resource`` and ``why``."""
+        """Tell what roles were refused, the oldest first: ``at``, ``role``, ``action``, ``resource`` and ``why``."""
         with self._lock:
             return list(self._refused)
 
@@ -266,7 +266,7 @@ def _key_values(
     tags: Callable[[], Mapping[str, str]],
     own_tags: Callable[[], Mapping[str, str]],
 ) -> KeyValues:
-    """What a request of *session* has for condition keys: those of the request, and those that each has.
+    """Tell what a request of *session* has for condition keys: those of the request, and those that each has.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
     """

@@ -40,7 +40,7 @@ class Asked:
 
 @lru_cache(512)
 def read(document: str) -> tuple[Statement, ...]:
-    """The statements of a policy document; none of one that has none."""
+    """Read the statements of a policy document; none of one that has none."""
     found = json.loads(document).get("Statement", [])
     return tuple(Statement(statement) for statement in (found if isinstance(found, list) else [found]))
 
@@ -73,7 +73,7 @@ class Statement:
         )
 
     def names_principal(self, principals: Sequence[str], kind: str = "AWS") -> str | None:
-        """The first of *principals*, ``*`` included, that the statement's Principal names; None where it names none."""
+        """Find the first of *principals*, or ``*``, that the statement's Principal names; None where it names none."""
         element = "Principal" if "Principal" in self._statement else "NotPrincipal"
         named = self._statement.get(element) or {}
         named = named if isinstance(named, dict) else {"AWS": named}

@@ -49,7 +49,7 @@ class Operation:
 
     @classmethod
     def of(cls, call: Call) -> Operation:
-        """The operation that *call* asks for."""
+        """Make the operation that *call* asks for."""
         return cls(_PREFIXES.get(call.service, call.service), call.operation, call.parameters)
 
 
@@ -81,7 +81,7 @@ class Place:
 
 
 def permissions_for(operation: Operation, place: Place) -> list[Wanted]:
-    """The permissions that a request needs, roles that it hands to services among them."""
+    """List the permissions that a request needs, roles that it hands to services among them."""
     action = f"{operation.prefix}:{_ACTIONS.get((operation.prefix, operation.name), operation.name)}"
     if action in _ELSEWHERE:
         return []
@@ -366,7 +366,7 @@ def _passed_roles(operation: Operation) -> Iterator[tuple[str, str]]:
 
 
 def _request_values(operation: Operation, place: Place) -> dict[str, list[str]]:
-    """What a request has for the condition keys that come of its parameters.
+    """Tell what a request has for the condition keys that come of its parameters.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-requesttag
     """

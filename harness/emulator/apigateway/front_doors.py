@@ -68,7 +68,7 @@ class FrontDoors:
         self._permissions = permissions
 
     def answer(self, request: Request, actor: Actor | None = None) -> Response | None:
-        """The answer to *request*; None where it is for no API.
+        """Answer *request*; None where it is for no API.
 
         Args:
             request: to whichever API.
@@ -172,7 +172,7 @@ class FrontDoors:
         return any(key.get("value") == given and key.get("enabled", True) for key in keys)
 
     def _integrated(self, asked: Asked, kind: str, uri: str, body: str, role: str | None) -> tuple[str, str]:
-        """What an integration answers, and what responses are chosen by: a status, or the message of an error."""
+        """Return an integration's answer, and what responses are chosen by: a status, or the message of an error."""
         if kind == "MOCK":
             return "", str((json.loads(body or "{}") or {}).get("statusCode", 200))
         function = _FUNCTION.search(uri)
@@ -194,7 +194,7 @@ class FrontDoors:
     def _mapped(
         self, asked: Asked, integration: Mapping[str, Any], variables: Mapping[str, str], said: str, told: str
     ) -> Response:
-        """The response by the integration's responses: the first whose pattern fits, else the one without."""
+        """Make the response by the integration's responses: the first whose pattern fits, else the one without."""
         chosen = None
         for response in (integration.get("integrationResponses") or {}).values():
             pattern = response.get("selectionPattern")

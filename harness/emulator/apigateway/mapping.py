@@ -99,7 +99,7 @@ class Mapper:
         return _held("".join([*found, line[position:]]))
 
     def _reference(self, text: str, start: int) -> tuple[Any, int]:
-        """The value of the reference at *start*, and where the text goes on."""
+        """Return the value of the reference at *start*, and where the text goes on."""
         named = _NAME.match(text, start)
         assert named is not None
         braced = "{" in named[0]

@@ -23,7 +23,7 @@ _MALFORMED = {"message": "Internal server error"}
 
 
 def _body(asked: Asked) -> tuple[str | None, bool]:
-    """The body as a text, and whether it is in base64."""
+    """Return the body as a text, and whether it is in base64."""
     if not asked.body:
         return None, False
     try:
@@ -124,7 +124,7 @@ def event_v2(asked: Asked, account: str, route: str, variables: Mapping[str, str
 
 
 def response_of(outcome: Members, *, simple: bool) -> Response:
-    """What a function's answer makes of a request.
+    """Make a response of what a function answered.
 
     Args:
         outcome: of Invoke.

@@ -138,7 +138,7 @@ def rank(template: str) -> tuple[int, ...]:
 
 
 def route_of(routes: list[Members], method: str, path: str) -> tuple[Members, dict[str, str]] | None:
-    """The most exact route for a request, and what its path has for its parameters.
+    """Find the most exact route for a request, and what its path has for its parameters.
 
     Args:
         routes: of an HTTP API.
@@ -163,7 +163,7 @@ def route_of(routes: list[Members], method: str, path: str) -> tuple[Members, di
 
 
 def request_value(asked: Asked, template: str) -> str:
-    """A value of an integration's parameters: ``$request.body.name``, or a text."""
+    """Return a value of an integration's parameters: ``$request.body.name``, or a text."""
 
     def find(path: str) -> object:
         place, _, name = path.partition(".")

@@ -85,7 +85,7 @@ class Deployment:
     # What would be done
 
     def changes(self) -> list[dict[str, Any]]:
-        """The changes as a change set tells them; nothing is made.
+        """List the changes as a change set tells them; nothing is made.
 
         Raises:
             AwsError: ValidationError, the template cannot be evaluated.
@@ -469,7 +469,7 @@ def evaluator_for(
 
 
 def reason_of(error: AwsError, kind: str) -> str:
-    """What an event says of a service's refusal."""
+    """Say what an event says of a service's refusal."""
     if error.code in ("ValidationError", "NotImplemented", "FAILED", "NoResponse", "InvalidResponse"):
         return error.message
     code = next((found for words, found in _HANDLER_CODES if words in error.code), "GeneralServiceException")

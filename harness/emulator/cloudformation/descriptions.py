@@ -161,7 +161,7 @@ def change_set_summary(of: Stack, item: ChangeSet) -> dict[str, Any]:
 
 
 def parameters(template: Document) -> list[dict[str, Any]]:
-    """A template's parameters, as GetTemplateSummary tells of them."""
+    """Describe a template's parameters, as GetTemplateSummary tells of them."""
     found = []
     for name, declared in (template.get("Parameters") or {}).items():
         item: dict[str, Any] = {

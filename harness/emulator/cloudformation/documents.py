@@ -63,7 +63,7 @@ class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoa
     """YAML as CloudFormation reads it: dates and the like stay texts, ``!Sub`` is ``Fn::Sub``."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """A mapping; its keys are texts, and none comes twice."""
+        """Make a mapping; its keys are texts, and none comes twice."""
         self.flatten_mapping(node)
         found: dict[Any, Any] = {}
         for key_node, value_node in node.value:
@@ -91,12 +91,12 @@ _Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: load
 
 
 def invalid(message: str) -> AwsError:
-    """The error for a template or request that cannot be used."""
+    """Make the error for a template or request that cannot be used."""
     return AwsError("ValidationError", message)
 
 
 def parse(text: str) -> Any:
-    """The value that a JSON or YAML text with short forms stands for.
+    """Read the value that a JSON or YAML text with short forms stands for.
 
     Raises:
         AwsError: ValidationError, it is neither, or stands for more than a template may hold.
@@ -149,7 +149,7 @@ def _events(text: str) -> Iterator[yaml.Event]:
 
 
 def read(text: str) -> Document:
-    """The template in *text*.
+    """Read the template in *text*.
 
     Raises:
         AwsError: ValidationError, it is not well-formed or not a template.

@@ -61,7 +61,7 @@ class Evaluator:
         self._under_way: set[str] = set()
 
     def evaluate(self, part: Any) -> Any:
-        """The value of *part*; what has no value is left out.
+        """Return the value of *part*; what has no value is left out.
 
         Raises:
             AwsError: ValidationError.
@@ -287,7 +287,7 @@ _FUNCTIONS: dict[str, Callable[[Evaluator, Any], Any]] = {
 
 
 def text_of(value: Any) -> str:
-    """A value as CloudFormation writes it into a text."""
+    """Write a value as CloudFormation writes it into a text."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (Mapping, list)):

@@ -61,7 +61,7 @@ def read(
     before: Mapping[str, Parameter],
     from_store: Callable[[str], str],
 ) -> dict[str, Parameter]:
-    """The values of all *declared* parameters.
+    """Read the values of all *declared* parameters.
 
     Args:
         declared: the template's ``Parameters``.
@@ -149,7 +149,7 @@ def _check(name: str, declaration: Mapping[str, Any], kind: str, value: str) -> 
 
 
 def _text(value: Any) -> str:
-    """A value of a template as CloudFormation has it: all are texts."""
+    """Write a value of a template as CloudFormation has it: all are texts."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value)

@@ -42,7 +42,7 @@ def record_of(stack: Stack) -> dict[str, Any]:
 
 
 def stack_of(record: Mapping[str, Any]) -> Stack:
-    """The stack that :func:`record_of` made *record* of; what was under way has failed.
+    """Restore the stack that :func:`record_of` made *record* of; what was under way has failed.
 
     Raises:
         ValueError: the record is none of a stack.

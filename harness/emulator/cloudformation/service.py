@@ -193,7 +193,7 @@ class Stacks:
         return {"StackId": stack.id}
 
     def _parents(self, call: Call) -> tuple[str, ...]:
-        """The stacks within which one is made: one that has itself in it would never end."""
+        """List the stacks within which one is made: one that has itself in it would never end."""
         parent = optional_text(call.parameters, PARENT)
         if parent is None:
             return ()

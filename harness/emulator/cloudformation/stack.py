@@ -15,7 +15,7 @@ from harness.emulator.cloudformation.providers.base import Made
 
 
 def now() -> datetime:
-    """The time, as CloudFormation dates things."""
+    """Return the time, as CloudFormation dates things."""
     return datetime.now(UTC)
 
 
@@ -47,7 +47,7 @@ class Resource:
         return self.made.physical_id if self.made.ref is None else self.made.ref
 
     def copy(self) -> Resource:
-        """The resource as it is now."""
+        """Copy the resource as it is now."""
         return replace(self, made=replace(self.made))
 
 
@@ -169,7 +169,7 @@ class Stack:
         self.events.append(replace(event, id=f"{resource.logical_id}-{status}-{stamp}"))
 
     def _next_time(self) -> datetime:
-        """The time of another event: tools sort them by their milliseconds, so no two share one."""
+        """Return the time of another event: tools sort them by their milliseconds, so no two share one."""
         time = now()
         return max(time, self.events[-1].time + timedelta(milliseconds=1)) if self.events else time
 

@@ -93,7 +93,7 @@ class StackSurroundings:
         return self._skip or tags.get(SKIP_TAG) == "skip"
 
     def caller(self, stack: Stack) -> Caller:
-        """Calls services for *stack*, as whoever it acts for."""
+        """Make what calls services for *stack*, as whoever it acts for."""
 
         def call(service: str, operation: str, parameters: Members) -> Members:
             asked = Call(service, operation, parameters, stack.region, stack.account, stack.caller)
@@ -120,7 +120,7 @@ class StackSurroundings:
             self._closed.wait(_OFTEN)
 
     def imported(self, stack: Stack, name: str) -> str:
-        """The value of an export, which *stack* uses from now on."""
+        """Return the value of an export, which *stack* uses from now on."""
         for other in self._stacks.in_region(stack.region):
             if name in other.exports:
                 stack.imports.add(name)
@@ -181,6 +181,6 @@ def _secret_parts(key: str) -> list[str]:
 
 
 def _versioned(parameters: Members) -> str | None:
-    """A policy that lacks a version, as SAM's do, with one: AWS takes it as it is, LocalStack's IAM does not."""
+    """Give a policy that lacks a version, as SAM's do, one: AWS takes it as it is, LocalStack's IAM does not."""
     document = json.loads(text(parameters, "PolicyDocument", "") or "{}")
     return None if not document or "Version" in document else json.dumps({"Version": "2012-10-17", **document})

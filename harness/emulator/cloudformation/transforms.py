@@ -28,7 +28,7 @@ Translate = Callable[[Document, Mapping[str, Any], str], Document]
 
 
 def names_of(template: Mapping[str, Any]) -> list[str]:
-    """The transforms that a template declares as a whole."""
+    """List the transforms that a template declares as a whole."""
     declared = template.get("Transform") or []
     listed = declared if isinstance(declared, list) else [declared]
     return [item["Name"] if isinstance(item, Mapping) else str(item) for item in listed]

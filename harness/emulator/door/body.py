@@ -32,7 +32,7 @@ class BodyError(Exception):
 
 
 def read_body(stream: BinaryIO | BufferedIOBase, headers: Message) -> bytes:
-    """The body of a request whose head has been read.
+    """Read the body of a request whose head has been read.
 
     Raises:
         BodyError: its length is said in no way or in two, it is too long, or it ends too early.

@@ -110,7 +110,7 @@ class Boundary:
         return None
 
     def allowed_origin(self, environ: Mapping[str, object]) -> str | None:
-        """The origin of the page that asks, where it is allowed by name.
+        """Return the origin of the page that asks, where it is allowed by name.
 
         A picture or a link carries no ``Origin``; there the browser's ``Referer`` says whose page it is.
         """
@@ -151,7 +151,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _name(authority: str) -> str | None:
-    """The name or address in a Host header, in small letters; None for what is none, two of them for one."""
+    """Read the name or address in a Host header, in small letters; None for what is none, two of them for one."""
     match = _AUTHORITY.fullmatch(authority)
     if match is None or int(match["port"] or 0) > 65535:
         return None
@@ -188,7 +188,7 @@ def _told_origin(text: str) -> str:
 
 
 def _said(environ: Mapping[str, object], name: str) -> str:
-    """What a request says by a variable of WSGI; empty where it says nothing."""
+    """Return what a request says by a variable of WSGI; empty where it says nothing."""
     value = environ.get(name)
     return value if isinstance(value, str) else ""
 

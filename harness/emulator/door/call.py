@@ -76,7 +76,7 @@ def boto3_name(signing_name: str, path: str = "", target: str = "") -> str:
 
 
 def protocol_of(service: str) -> str:
-    """The protocol of boto3 service *service*, e.g. ``query``; ``json`` for a service without a model."""
+    """Name the protocol of boto3 service *service*, e.g. ``query``; ``json`` for a service without a model."""
     return str(service_model(service).metadata["protocol"]) if is_known(service) else "json"
 
 
@@ -203,7 +203,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
 
 @lru_cache(4096)
 def _converter(service: str, name: str) -> _Convert:
-    """Makes what JSON has into what botocore's shape says, refusing another type."""
+    """Return what makes of JSON's values what botocore's shape says, refusing another type."""
     shape = service_model(service).shape_for(name)
     return _convert_shape(service, shape)
 

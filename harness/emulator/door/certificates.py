@@ -52,7 +52,7 @@ class CertificateAuthority:
         self.wide_bundle.write_bytes(Path(others or certifi.where()).read_bytes() + b"\n" + own)
 
     def context_for(self, host: str) -> ssl.SSLContext:
-        """What a server needs to speak TLS as *host*."""
+        """Return what a server needs to speak TLS as *host*."""
         with self._lock:
             context = self._contexts.get(host)
             if context is None:

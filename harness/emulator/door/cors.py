@@ -43,7 +43,7 @@ def answer_page(
     rules_of: Callable[[str], Sequence[CorsRule] | None],
     own: Sequence[CorsRule] | None = None,
 ) -> Response:
-    """The answer to a page that is allowed to ask, with the headers that let it read that, where its bucket says so.
+    """Answer a page that is allowed to ask, with the headers that let it read that, where its bucket says so.
 
     Args:
         request: what the page asks for, with an ``Origin``.
@@ -79,7 +79,7 @@ def _bucket_of(request: Request) -> str:
 def permission(
     rules: Iterable[CorsRule], origin: str, method: str, asked: Sequence[str] = ()
 ) -> list[tuple[str, str]] | None:
-    """The headers by which the first rule that fits allows a request; None where none does.
+    """Return the headers by which the first rule that fits allows a request; None where none does.
 
     Args:
         rules: in their order.

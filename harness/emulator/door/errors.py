@@ -31,7 +31,7 @@ class AwsError(Exception):
 
 
 def explained(error: Exception) -> AwsError:
-    """What is said where *error* has kept the emulator from answering."""
+    """Make the error that is answered where *error* has kept the emulator from answering."""
     if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
         words = "The emulator may open no more files: start it where `ulimit -n` is higher."
         return AwsError("ServiceUnavailable", words, 503)
@@ -39,7 +39,7 @@ def explained(error: Exception) -> AwsError:
 
 
 def error_response(error: AwsError, request_id: str, message_key: str = "message") -> Response:
-    """The HTTP answer for *error* in AWS's REST-JSON and JSON protocols.
+    """Make the HTTP answer for *error* in AWS's REST-JSON and JSON protocols.
 
     Both read the code from ``X-Amzn-ErrorType`` (or ``__type`` in the body) and the message from the body.
 
@@ -72,7 +72,7 @@ def s3_error_response(error: AwsError, resource: str, request_id: str) -> Respon
 
 
 def xml_error_response(error: AwsError, request_id: str) -> Response:
-    """The HTTP answer for *error* in AWS's query protocol, which IAM, STS and CloudFormation speak.
+    """Make the HTTP answer for *error* in AWS's query protocol, which IAM, STS and CloudFormation speak.
 
     https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#operation-error-serialization
     """

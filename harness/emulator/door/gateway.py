@@ -72,7 +72,7 @@ class Page(Protocol):
         """Answer a request, as a WSGI application."""
 
     def close(self) -> None:
-        """The emulator stops."""
+        """End what is under way: the emulator stops."""
 
 
 def _no_rules(request: Request) -> None:
@@ -164,7 +164,7 @@ class Gateway:
         return response(environ, start_response)
 
     def answer(self, request: Request) -> Response:
-        """The answer to a request that has passed the door."""
+        """Answer a request that has passed the door."""
         if request.path.startswith(CONTROL_PREFIX):
             return self._control(request)
         if is_front_door(request.host, request.path) and self.front_doors is not None:
@@ -278,7 +278,7 @@ def _check_size(service: str, request: Request) -> None:
 
 
 def _refused(error: AwsError, service: str, request_id: str) -> Response:
-    """An error in the protocol of *service*."""
+    """Answer with an error in the protocol of *service*."""
     if protocol_of(service) in _XML:
         return xml_error_response(error, request_id)
     return error_response(error, request_id, message_member(service, error.code) or _message_of(service))
@@ -289,7 +289,7 @@ def _message_of(service: str) -> str:
 
 
 def json_members(request: Request) -> Members:
-    """The members of the JSON object that a request to the emulator's own API brings; none where it has no body.
+    """Read the members of the JSON object that a request to the emulator's own API brings; none where it has no body.
 
     Raises:
         werkzeug.exceptions.BadRequest: it brings something else.
@@ -304,5 +304,5 @@ def json_members(request: Request) -> Members:
 
 
 def json_response(body: object, status: int = 200) -> Response:
-    """An answer of the emulator's own API."""
+    """Make an answer of the emulator's own API."""
     return Response(json.dumps(body), status, content_type="application/json")

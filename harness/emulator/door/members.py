@@ -27,7 +27,7 @@ _GIVEN = {
 
 
 def text(members: Members, name: str, default: str | None = None) -> str:
-    """The text, *default* where none is given.
+    """Return the text, *default* where none is given.
 
     Args:
         members: of the structure.
@@ -41,7 +41,7 @@ def text(members: Members, name: str, default: str | None = None) -> str:
 
 
 def optional_text(members: Members, name: str) -> str | None:
-    """The text, None where none is given."""
+    """Return the text, None where none is given."""
     return _read(members.get(name), str, "String")
 
 
@@ -58,7 +58,7 @@ def flag(members: Members, name: str, default: bool = False) -> bool:
 
 
 def number(members: Members, name: str, default: int | None = None) -> int:
-    """The integer, *default* where none is given.
+    """Return the integer, *default* where none is given.
 
     Args:
         members: of the structure.
@@ -72,13 +72,13 @@ def number(members: Members, name: str, default: int | None = None) -> int:
 
 
 def optional_number(members: Members, name: str) -> int | None:
-    """The integer, None where none is given."""
+    """Return the integer, None where none is given."""
     value = optional_decimal(members, name)
     return None if value is None else int(value)
 
 
 def optional_decimal(members: Members, name: str) -> float | None:
-    """The number that need not be whole, None where none is given."""
+    """Return the number that need not be whole, None where none is given."""
     value = members.get(name)
     if isinstance(value, bool):
         raise of_another_type(value, "Number")
@@ -86,33 +86,33 @@ def optional_decimal(members: Members, name: str) -> float | None:
 
 
 def optional_time(members: Members, name: str) -> datetime | None:
-    """The moment, in UTC where it says no zone; None where none is given."""
+    """Return the moment, in UTC where it says no zone; None where none is given."""
     value = _read(members.get(name), datetime, "Date")
     return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
 def blob(members: Members, name: str) -> bytes:
-    """The bytes, none where they are not given."""
+    """Return the bytes, none where they are not given."""
     return bytes(_read(members.get(name), (bytes, bytearray), "ByteBuffer") or b"")
 
 
 def structure(members: Members, name: str) -> Members:
-    """The structure, an empty one where none is given."""
+    """Return the structure, an empty one where none is given."""
     return _structure(members.get(name))
 
 
 def structures(members: Members, name: str) -> list[Members]:
-    """The structures of a list, none where it is not given."""
+    """Return the structures of a list, none where it is not given."""
     return [_structure(value) for value in _list(members, name)]
 
 
 def texts(members: Members, name: str) -> list[str]:
-    """The texts of a list, none where it is not given."""
+    """Return the texts of a list, none where it is not given."""
     return [_text(value) for value in _list(members, name)]
 
 
 def text_map(members: Members, name: str) -> dict[str, str]:
-    """The texts of a map by their keys, none where it is not given."""
+    """Return the texts of a map by their keys, none where it is not given."""
     return {key: _text(value) for key, value in structure(members, name).items()}
 
 
@@ -122,7 +122,7 @@ def unexpected(words: str) -> AwsError:
 
 
 def of_another_type(value: object, kind: str) -> AwsError:
-    """The same of a *value* that is none of Java's *kind*, ``String``."""
+    """Make AWS's refusal of a *value* that is none of Java's *kind*, ``String``."""
     given = f"{str(value).upper()}_VALUE" if isinstance(value, bool) else _GIVEN.get(type(value), "EMBEDDED_OBJECT")
     return unexpected(f"{given} can not be converted to {kind}")
 

@@ -26,7 +26,7 @@ def check_region(region: str, protocol: str) -> None:
 
 
 def not_emulated(service: str, operation: str = "") -> AwsError:
-    """What is said of a service, or of an operation of one, that nothing answers here."""
+    """Make the error for a service, or for an operation of one, that nothing answers here."""
     return AwsError("NotImplemented", f"not emulated: {service}{f'.{operation}' if operation else ''}", 501)
 
 

@@ -44,7 +44,7 @@ class Relay:
         return self.answer(Request(environ))(environ, start_response)
 
     def answer(self, request: Request) -> Response:
-        """What the service that *request* is for answers; 501 where that service is nowhere, 502 where it is silent."""
+        """Return what the service that *request* is for answers; 501 where it is nowhere, 502 where it is silent."""
         import urllib3
 
         # Without a signature it is S3's: public objects and presigned addresses.

@@ -67,7 +67,7 @@ def _asked(request: Request) -> str:
 
 
 def _stumbled(request: Request) -> AwsError:
-    """What S3 says of a request over which moto fails, where it is known over what; else that it is not emulated."""
+    """Say what S3 says of a request over which moto fails, where known over what; else that it is not emulated."""
     query = request.args
     if _documents(request):
         return _malformed()
@@ -84,7 +84,7 @@ def _stumbled(request: Request) -> AwsError:
 
 
 def _documents(request: Request) -> set[str]:
-    """The parts of the query that say that the body is a document."""
+    """Return the parts of the query that say that the body is a document."""
     return _XML_BODIES.get(request.method, set()) & request.args.keys()
 
 

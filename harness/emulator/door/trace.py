@@ -23,7 +23,7 @@ _CURRENT: ContextVar[str] = ContextVar("trace", default="")
 
 
 def current() -> str:
-    """The trace of the request that is being answered; empty where it has none."""
+    """Return the trace of the request that is being answered; empty where it has none."""
     return _CURRENT.get()
 
 
@@ -38,7 +38,7 @@ def traced(header: str) -> Iterator[None]:
 
 
 def next_trace(before: str, arn: str) -> tuple[str, int]:
-    """The trace of an invocation, not sampled, and how often the function was invoked in it before.
+    """Return the trace of an invocation, not sampled, and how often the function was invoked in it before.
 
     Args:
         before: that of the request; empty for none.

@@ -47,7 +47,7 @@ def deliver(deliveries: Deliveries, rule: str, event: Members, target: Members) 
 
 
 def input_of(target: Members, event: Members) -> object:
-    """What *target* gets of *event*: all, a constant, a part, or what a template makes of it.
+    """Return what *target* gets of *event*: all, a constant, a part, or what a template makes of it.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
     """

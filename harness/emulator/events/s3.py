@@ -99,7 +99,7 @@ def deliver(deliveries: Deliveries, event: ObjectEvent, destinations: Iterable[D
 
 
 def bridge_event(event: ObjectEvent, account: str) -> Mapping[str, object]:
-    """An event as EventBridge has it.
+    """Write an event as EventBridge has it.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
 

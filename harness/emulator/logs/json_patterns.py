@@ -62,7 +62,7 @@ def _comparison(reader: Reader) -> Condition:
 
 
 def _values(event: Any, steps: Sequence[tuple[str | None, str | None]]) -> list[Any]:
-    """What a selector leads to; one value, or as many as ``[*]`` has."""
+    """Find what a selector leads to; one value, or as many as ``[*]`` has."""
     found = [event]
     for name, place in steps:
         if name is not None:

@@ -128,7 +128,7 @@ def regular_expression(text: str) -> RegularExpression:
 
 
 def number_of(text: str) -> float | None:
-    """The number that *text* is; None where it is none."""
+    """Return the number that *text* is; None where it is none."""
     return float(text) if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text) else None
 
 
@@ -163,7 +163,7 @@ class Reader:
         return self.has_ended or (self._symbols[self._at].kind == "sign" and self._symbols[self._at].text in signs)
 
     def take(self, kind: str, *texts: str) -> str | None:
-        """The next symbol's text, where it is of *kind* and one of *texts*; None, and nothing is taken, where not."""
+        """Take the next symbol's text, where it is of *kind* and one of *texts*; else take nothing and return None."""
         if self.has_ended or self._symbols[self._at].kind != kind:
             return None
         text = self._symbols[self._at].text
@@ -173,7 +173,7 @@ class Reader:
         return text
 
     def need(self, kind: str, *texts: str) -> str:
-        """The next symbol's text.
+        """Take the next symbol's text, which must be there.
 
         Raises:
             InvalidPatternError: it is something else.

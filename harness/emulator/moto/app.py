@@ -28,7 +28,7 @@ def loader_patches() -> tuple[Patch, ...]:
 
 
 def _session(session: Callable[..., Any]) -> Any:
-    """What moto asks for the regions of each service."""
+    """Make what moto asks for the regions of each service."""
     import botocore.session
 
     with_models = botocore.session.Session()

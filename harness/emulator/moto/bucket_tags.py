@@ -35,7 +35,7 @@ def bucket_tag_patches() -> tuple[Patch, ...]:
 
 
 def _tags(body: bytes) -> dict[str, str]:
-    """The tags in the body of a request for a bucket.
+    """Read the tags in the body of a request for a bucket.
 
     Raises:
         moto.s3.exceptions.S3ClientError: it is not XML, or there is a key twice, or one of AWS's own.

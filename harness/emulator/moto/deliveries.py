@@ -165,7 +165,7 @@ def _to_targets(deliveries: Deliveries, original: Any) -> Any:
 
 
 def _event(given: dict[str, Any]) -> dict[str, Any]:
-    """An event as targets get it."""
+    """Write an event as targets get it."""
     stamp = given.get("time") or time.time()
     if isinstance(stamp, int | float) or str(stamp).replace(".", "", 1).isdigit():
         stamp = datetime.fromtimestamp(float(stamp), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

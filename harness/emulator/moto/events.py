@@ -9,7 +9,7 @@ from harness.states_language.wildcards import wildcard_pattern
 
 
 def event_patches() -> tuple[Patch, ...]:
-    """The patches, for :class:`~harness.emulator.moto.patches.Patches`."""
+    """Return the patches, for :class:`~harness.emulator.moto.patches.Patches`."""
     source = '"source": "<source>"'
     return (
         Patch(

@@ -52,7 +52,7 @@ class MotoIam:
         return list(self._iam.roles.values()) if self.is_loaded else []
 
     def user_with(self, access_key_id: str) -> User | None:
-        """The user of IAM that an access key belongs to."""
+        """Find the user of IAM that an access key belongs to."""
         if not self.is_loaded:
             return None
         key = self._iam.access_keys.get(access_key_id)
@@ -67,7 +67,7 @@ class MotoIam:
         return user
 
     def policies_of(self, entity: object | None) -> list[str]:
-        """The documents of the policies that are attached to a role or user, those of the user's groups among them."""
+        """Return the documents of the policies attached to a role or user, those of the user's groups among them."""
         if entity is None:
             return []
         found = _attached(entity)
@@ -78,11 +78,11 @@ class MotoIam:
         return found
 
     def boundary_arn(self, entity: object | None) -> str | None:
-        """The ARN of the permissions boundary; None where there is none."""
+        """Return the ARN of the permissions boundary; None where there is none."""
         return getattr(entity, "permissions_boundary_arn", None) or None
 
     def boundary_of(self, entity: object | None) -> list[str] | None:
-        """The document of the permissions boundary; None where there is none."""
+        """Return the document of the permissions boundary; None where there is none."""
         arn = self.boundary_arn(entity)
         if arn is None:
             return None
@@ -96,11 +96,11 @@ class MotoIam:
         return {tag["Key"].lower(): tag["Value"] for tag in listed}
 
     def trust_of(self, role: Role) -> str:
-        """The document that says who may take *role* on."""
+        """Return the document that says who may take *role* on."""
         return _as_text(role.assume_role_policy_document) if is_role(role) else _NOTHING
 
     def managed_policies(self, arns: Sequence[str]) -> list[str]:
-        """The documents of managed policies; of those that are not there, one that allows nothing."""
+        """Return the documents of managed policies; of those that are not there, one that allows nothing."""
         known = self._iam.managed_policies
         return [_default_version(known[arn]) if arn in known else _NOTHING for arn in arns]
 
@@ -175,7 +175,7 @@ class MotoIam:
 
 
 def _as_text(document: Any) -> str:
-    """A policy document, which moto keeps as it was given or read."""
+    """Write a policy document, which moto keeps as it was given or read, as a text."""
     return document if isinstance(document, str) else json.dumps(document)
 
 
@@ -191,7 +191,7 @@ def _default_version(policy: Any) -> str:
 
 
 def iam_patches() -> tuple[Patch, ...]:
-    """What moto's IAM refuses and AWS's accepts."""
+    """Have moto's IAM accept what it refuses and AWS's accepts."""
 
     def replace(original: Any) -> Any:
         def validate_version(validator: Any) -> None:

@@ -40,12 +40,12 @@ class Past(Generic[State]):
         self._states = [(float("-inf"), state)]
 
     def note(self, state: State) -> None:
-        """It is *state* from now on."""
+        """Note that it is *state* from now on."""
         if state != self._states[-1][1]:
             self._states.append((time.monotonic(), state))
 
     def before(self, seconds: float) -> State:
-        """What it was *seconds* ago."""
+        """Return what it was *seconds* ago."""
         limit = time.monotonic() - seconds
         return next(state for since, state in reversed(self._states) if since <= limit)
 
@@ -129,7 +129,7 @@ class Late:
         return past.before(self.roles) if past is not None else self._state(role)
 
     def listed(self, kind: str, region: str = "") -> object:
-        """What a listing shows: ``buckets`` and ``roles`` as moto keeps them, or tagged ``resources`` of a region."""
+        """List what a listing shows: ``buckets``, ``roles`` as moto keeps them, or tagged ``resources`` of a region."""
         present = self._present(kind, region)
         if not self._seconds["listings"]:
             return present
@@ -171,13 +171,13 @@ class LateIam(MotoIam):
         self._late = late
 
     def policies_of(self, entity: object | None) -> list[str]:
-        """The documents of the policies of a role or user that are in force."""
+        """Return the documents of the policies of a role or user that are in force."""
         if not is_role(entity):
             return super().policies_of(entity)
         return list(self._late.role_state(entity)[1])
 
     def trust_of(self, role: Role) -> str:
-        """The document that says who may take *role* on."""
+        """Return the document that says who may take *role* on."""
         return self._late.role_state(role)[0] if is_role(role) else super().trust_of(role)
 
 

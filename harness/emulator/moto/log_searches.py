@@ -15,7 +15,7 @@ from harness.emulator.moto.patches import Patch
 
 
 def log_search_patches() -> tuple[Patch, ...]:
-    """The patches, for :class:`~harness.emulator.moto.patches.Patches`."""
+    """Return the patches, for :class:`~harness.emulator.moto.patches.Patches`."""
     return (
         Patch(
             "moto.logs.responses",

@@ -35,7 +35,7 @@ def message_patches() -> tuple[Patch, ...]:
 
 
 def signing_certificate(name: str) -> Response:
-    """The certificate with which SNS has signed a message, by the last part of its ``SigningCertURL``."""
+    """Answer with the certificate with which SNS has signed a message, by the last part of its ``SigningCertURL``."""
     from moto.core import DEFAULT_ACCOUNT_ID
     from moto.sns.models import sns_backends
 
@@ -89,7 +89,7 @@ def _publish(original: Any) -> Any:
 
 
 def _number(backend: Any, arn: str | None, message_id: str) -> dict[str, str]:
-    """The number of a message that was published just now, as an answer has it."""
+    """Return the number of a message that was published just now, as an answer has it."""
     number = getattr(backend.topics.get(arn), "numbers", {}).pop(message_id, None)
     return {} if number is None else {"SequenceNumber": number}
 

@@ -43,7 +43,7 @@ _ATTEMPTS = 5
 
 
 def moto_records(account_id: str) -> Iterable[Record]:
-    """A record for each service and region."""
+    """Yield a record for each service and region."""
     for service in _SERVICES:
         for region, backend in dict(_backends(service)[account_id]).items():
             for attempt in range(_ATTEMPTS):
@@ -94,7 +94,7 @@ class _Nodes:
         self._waiting: list[tuple[int, Any]] = []
 
     def of(self, root: Any) -> list[list[Any]]:
-        """The nodes that *root* leads to, itself first."""
+        """Return the nodes that *root* leads to, itself first."""
         self._value(root)
         while self._waiting:
             number, one = self._waiting.pop()
@@ -152,7 +152,7 @@ class _Objects:
         self._made: dict[int, Any] = {}
 
     def get(self, number: int) -> Any:
-        """What the node of this number is."""
+        """Return what the node of this number is."""
         if number in self._made:
             return self._made[number]
         kind, *rest = self._nodes[number]
@@ -213,7 +213,7 @@ class _Objects:
 
 
 def _class(name: str) -> type:
-    """A class of moto's that is loaded.
+    """Find a class of moto's that is loaded.
 
     Raises:
         TypeError: there is none of that name among the modules of the services that are kept.

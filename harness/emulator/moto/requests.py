@@ -26,7 +26,7 @@ class UnreadableError(Exception):
 
 
 def read_request(service: str, request: Request) -> tuple[str, Members]:
-    """The operation that *request* asks of boto3 service *service*, and its parameters.
+    """Read the operation that *request* asks of boto3 service *service*, and its parameters.
 
     Raises:
         UnreadableError: that cannot be told.
@@ -85,7 +85,7 @@ def read_request(service: str, request: Request) -> tuple[str, Members]:
 
 
 def _missing(model: Any, request: Request) -> Mapping[str, str]:
-    """What *request*'s query lacks of what an operation at its path requires: names there, and members."""
+    """Find what *request*'s query lacks of what an operation at its path requires: names there, and members."""
     for name in model.operation_names:
         operation = model.operation_model(name)
         shape, method = operation.input_shape, operation.http["method"]

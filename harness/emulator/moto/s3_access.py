@@ -107,7 +107,7 @@ def s3_access_patches(permissions: Permissions) -> tuple[Patch, ...]:
 
 
 def _of_anybody(bucket: Any, action: str, resource: str) -> Any:
-    """What a bucket's policy allows to requests without a signature: moto looks at this only for those."""
+    """Say what a bucket's policy allows to requests without a signature: moto looks at this only for those."""
     from moto.iam.access_control import PermissionResult
 
     allowed = effects_for_all(bucket, action, resource) == {"Allow"}
@@ -192,7 +192,7 @@ class _Request:
         return self._permissions.refusal(self._session, action, resource, values, documents, quoted=True)
 
     def _values(self) -> dict[str, list[str]]:
-        """What the request has for S3's condition keys.
+        """Return what the request has for S3's condition keys.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html
         """
@@ -208,7 +208,7 @@ class _Request:
 
 
 def _presigned_by(query: Mapping[str, Any]) -> str | None:
-    """The access key of an address that was signed beforehand.
+    """Return the access key of an address that was signed beforehand.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
     """

@@ -79,7 +79,7 @@ def _each(value: object) -> list[object]:
 
 
 def _check_new(headers: Mapping[str, str]) -> None:
-    """A bucket's first ACL."""
+    """Check a bucket's first ACL."""
     from moto.s3.exceptions import S3ClientError
 
     acl = headers.get("x-amz-acl", "private")

@@ -8,7 +8,7 @@ from harness.emulator.door.cors import CorsRule
 
 
 def cors_rules(account_id: str, bucket: str) -> list[CorsRule] | None:
-    """The rules of *bucket*, none where it has no configuration; None where there is no such bucket."""
+    """Return the rules of *bucket*, none where it has no configuration; None where there is no such bucket."""
     from moto.s3.models import s3_backends
 
     found: Any = s3_backends[account_id]["aws"].buckets.get(bucket)

@@ -57,7 +57,7 @@ def _fault(form: Mapping[str, str], bucket: str) -> str | None:
 
 
 def _condition(condition: Any) -> tuple[str, str, str]:
-    """A condition as its kind, the field that it is about, and what that is held against."""
+    """Read a condition as its kind, the field that it is about, and what that is held against."""
     if isinstance(condition, dict):
         ((name, wanted),) = condition.items()
         return "eq", str(name).lower(), str(wanted)

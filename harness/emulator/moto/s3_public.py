@@ -55,7 +55,7 @@ def effects_for_all(bucket: Any, action: str, resource: str) -> set[str]:
 
 
 def _acl_allows(bucket: Any, action: str, resource: str) -> bool:
-    """What the ACL of the object, or of the bucket, grants to everybody.
+    """Say whether the ACL of the object, or of the bucket, grants *action* to everybody.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#permissions
     """

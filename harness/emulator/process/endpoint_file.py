@@ -35,7 +35,7 @@ def announced(cache: Path, url: str, environment: Mapping[str, str]) -> Iterator
 
 
 def find_announced(cache: Path) -> dict[str, str] | None:
-    """The environment of the emulator that runs for this folder, or None when there is none."""
+    """Return the environment of the emulator that runs for this folder, or None when there is none."""
     said = _read(cache / _FILE)
     if said is None:
         return None

@@ -63,7 +63,7 @@ def write_records(path: Path, header: Mapping[str, str], records: Iterable[Recor
 
 
 def read_header(path: Path) -> dict[str, object]:
-    """The first line.
+    """Read the first line.
 
     Raises:
         OSError: there is no such file, or it cannot be read.
@@ -74,7 +74,7 @@ def read_header(path: Path) -> dict[str, object]:
 
 
 def read_records(path: Path) -> list[Record]:
-    """The records at *path*.
+    """Read the records at *path*.
 
     Raises:
         OSError: they cannot be read.

@@ -31,7 +31,7 @@ class StateError(RuntimeError):
 
 
 def private_file(folder: Path, name: str) -> Path:
-    """A file in a folder of state, both nobody else's to read; made when it is missing.
+    """Return a file in a folder of state, both nobody else's to read; made when it is missing.
 
     Raises:
         StateError: the folder cannot be used, or has a link or a pipe where the file or one beside it would be: what is
@@ -82,7 +82,7 @@ class StateFolder:
         self._thread: threading.Thread | None = None
 
     def load(self) -> list[Record]:
-        """What was saved, nothing when nothing was.
+        """Read what was saved, nothing when nothing was.
 
         Raises:
             StateError: the file is of another version, or damaged.
@@ -110,7 +110,7 @@ class StateFolder:
         )
 
     def damaged(self, error: Exception) -> StateError:
-        """What is said of a file that cannot be taken back because of *error*."""
+        """Make the error for a file that cannot be taken back because of *error*."""
         return StateError(f"{self._path} is damaged ({error}); remove it to start afresh")
 
     def save(self, records: Iterable[Record]) -> None:

@@ -52,7 +52,7 @@ def leave_out_surroundings(environ: MutableMapping[str, str]) -> None:
 
 @contextlib.contextmanager
 def without_surroundings(environ: MutableMapping[str, str]) -> Iterator[None]:
-    """The same while the block lasts."""
+    """Do as :func:`leave_out_surroundings` does while the block lasts."""
     before = dict(environ)
     leave_out_surroundings(environ)
     try:
@@ -63,7 +63,7 @@ def without_surroundings(environ: MutableMapping[str, str]) -> Iterator[None]:
 
 
 def program_variables(environ: Mapping[str, str], home: str) -> dict[str, str]:
-    """The variables with which a training or serving program starts, before those of its container.
+    """Return the variables with which a training or serving program starts, before those of its container.
 
     No credentials and no tokens are among them, nor the way to files with such: it has a home of its own.
     """

@@ -22,7 +22,7 @@ class Caller(Protocol):
     """Calls an operation of a service for a stack."""
 
     def __call__(self, service: str, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The operation's output.
+        """Carry out the operation and return its output.
 
         Raises:
             AwsError: the service refuses.
@@ -77,7 +77,7 @@ class Work:
     token: str
 
     def call(self, service: str, operation: str, **parameters: Any) -> Mapping[str, Any]:
-        """The output of an operation; members without a value are left out.
+        """Call an operation and return its output; members without a value are left out.
 
         Raises:
             AwsError: the service refuses.
@@ -180,7 +180,7 @@ _GONE = re.compile(r"NoSuch|NotFound|NonExistent|DoesNotExist|Unknown.*Exception
 
 @contextlib.contextmanager
 def gone_is_fine() -> Iterator[None]:
-    """What is not there any more need not be removed."""
+    """Pass over the refusal to remove what is not there any more."""
     try:
         yield
     except AwsError as error:
@@ -189,7 +189,7 @@ def gone_is_fine() -> Iterator[None]:
 
 
 def required(work: Work, name: str) -> Any:
-    """A property that must be there.
+    """Return a property that must be there.
 
     Raises:
         AwsError: it is not.

@@ -23,7 +23,7 @@ from harness.emulator.cloudformation.providers.declared import Declared, called
 
 
 def _registered(service: str, noun: str, arn: str, name: Mapping[str, Any]) -> Declared:
-    """A definition of which there are revisions: registered, known by its ARN, deregistered."""
+    """Declare a definition of which there are revisions: registered, known by its ARN, deregistered."""
     by, known = {f"{noun[0].lower()}{noun[1:]}": "{id}"}, {f"{noun}Arn": arn}
     return Declared(service, f"Register{noun}", arn, f"Deregister{noun}", by, **name, attributes=known)
 
@@ -142,7 +142,7 @@ _EVENTS: dict[str, Provider] = {
 
 
 def _database(noun: str, told: Mapping[str, str], renamed: Mapping[str, str] | None = None) -> Declared:
-    """A cluster or an instance of RDS, known by its ``NounIdentifier``; *told*: its attributes beside the ARN."""
+    """Declare RDS's cluster or instance, known by its ``NounIdentifier``; *told*: its attributes beside the ARN."""
     key = f"{noun}Identifier"
     arn = {f"{noun}Arn": f"{{{noun}.{noun}Arn}}"}
     return Declared.made(
@@ -452,7 +452,7 @@ _KEPT: dict[str, Provider] = {
 
 
 def _ec2(noun: str, attribute: str = "") -> Declared:
-    """A resource of EC2 that is made as ``CreateNoun`` says, and known by its ``NounId``."""
+    """Declare a resource of EC2 that is made as ``CreateNoun`` says, and known by its ``NounId``."""
     key = f"{noun}Id"
     attributes = {attribute or key: "{id}"}
     return Declared("ec2", f"Create{noun}", f"{{{noun}.{key}}}", f"Delete{noun}", {key: "{id}"}, attributes=attributes)

@@ -15,7 +15,7 @@ _HOOKS = ("BeforeAllowTrafficHook", "AfterAllowTrafficHook")
 
 
 def hooks_of(update_policy: Mapping[str, Any]) -> list[str]:
-    """The functions that an alias's ``UpdatePolicy`` has CodeDeploy call around a change of its version."""
+    """List the functions that an alias's ``UpdatePolicy`` has CodeDeploy call around a change of its version."""
     asked = update_policy.get("CodeDeployLambdaAliasUpdate") or {}
     return [str(asked[hook]) for hook in _HOOKS if asked.get(hook)]
 

@@ -98,7 +98,7 @@ class CustomResource(Provider):
 
     @staticmethod
     def _answer(work: Work, bucket: str, request: str, outcome: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What the function, or what it has charged with that, has answered."""
+        """Wait for what the function, or what it has charged with that, answers."""
         deadline = time.monotonic() + min(float(work.properties.get("ServiceTimeout", _LONGEST)), _LONGEST)
         pause = _FIRST_LOOK
         while True:

@@ -17,7 +17,7 @@ _FIRST_LOOK, _SLOWEST_LOOK = 0.01, 0.5
 
 
 def called(name: str, named: str, longest: int = 64) -> dict[str, Any]:
-    """The arguments of a type whose name is made up where it is not given.
+    """Return the arguments of a type whose name is made up where it is not given.
 
     Args:
         name: the property with the name.
@@ -90,7 +90,7 @@ class Declared(Provider):
     def made(
         cls, service: str, noun: str, physical_id: str, by: Mapping[str, str], change: str | None = None, **more: Any
     ) -> Declared:
-        """A type that ``CreateNoun`` makes and ``DeleteNoun`` removes.
+        """Declare a type that ``CreateNoun`` makes and ``DeleteNoun`` removes.
 
         Args:
             service: boto3's name of the service.

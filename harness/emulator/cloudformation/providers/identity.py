@@ -13,7 +13,7 @@ from harness.emulator.cloudformation.providers.base import Made, Provider, Work,
 
 
 def _tags(work: Work) -> list[dict[str, str]]:
-    """The stack's tags and its own, without CloudFormation's, which resources of IAM do not get.
+    """Return the stack's tags and its own, without CloudFormation's, which resources of IAM do not get.
 
     https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1966
     """

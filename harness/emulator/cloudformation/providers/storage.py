@@ -138,7 +138,7 @@ def _exists(work: Work, bucket: str) -> bool:
 
 
 def notification(given: Mapping[str, Any]) -> dict[str, Any]:
-    """A bucket's notifications as S3 takes them."""
+    """Write a bucket's notifications as S3 takes them."""
     kinds = (
         ("LambdaConfigurations", "Function", "LambdaFunctionConfigurations", "LambdaFunctionArn"),
         ("QueueConfigurations", "Queue", "QueueConfigurations", "QueueArn"),
@@ -159,7 +159,7 @@ def notification(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _lifecycle_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
-    """A rule of a bucket's lifecycle as S3 takes it."""
+    """Write a rule of a bucket's lifecycle as S3 takes it."""
     found = {
         key: rule[key]
         for key in ("Status", "AbortIncompleteMultipartUpload", "NoncurrentVersionExpiration")
