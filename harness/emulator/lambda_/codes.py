@@ -60,7 +60,7 @@ class Codes:
 
     @staticmethod
     def code_sha256(digest: str) -> str:
-        """A digest as Lambda writes it."""
+        """Write a digest as Lambda does."""
         return base64.b64encode(bytes.fromhex(digest)).decode()
 
     def take(self, given: Members, region: str, caller: Actor | None) -> Package:
@@ -109,7 +109,7 @@ class Codes:
                     path.unlink(missing_ok=True)
 
     def kept(self, used: set[str]) -> Iterator[tuple[str, str, Members]]:
-        """Packages as records."""
+        """Yield packages as records."""
         for digest in sorted(used):
             if self.path(digest).is_file():
                 yield "code", digest, {"zip": self.path(digest).read_bytes()}

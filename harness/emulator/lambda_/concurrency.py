@@ -56,7 +56,7 @@ class Concurrency(PlaneOperations):
 
     @answers("GetFunctionConcurrency")
     def get_reserved(self, call: Call) -> Members:
-        """What is reserved for a function."""
+        """Return what is reserved for a function."""
         function = self._store.function(self._unqualified(call))
         return {} if function.reserved is None else {"ReservedConcurrentExecutions": function.reserved}
 
@@ -115,7 +115,7 @@ class Concurrency(PlaneOperations):
 
     @answers("GetProvisionedConcurrencyConfig")
     def get_provisioned(self, call: Call) -> Members:
-        """What is kept ready of a version."""
+        """Return what is kept ready of a version."""
         reference = reference_of(call)
         if reference.qualifier == LATEST:
             raise invalid("The function resource provided must be an alias or a published version.")
@@ -143,7 +143,7 @@ class Concurrency(PlaneOperations):
 
     @answers("ListProvisionedConcurrencyConfigs")
     def list_provisioned(self, call: Call) -> Members:
-        """What is kept ready of a function."""
+        """List what is kept ready of a function."""
         function = self._store.function(self._unqualified(call))
         found = [
             {"FunctionArn": f"{function.arn}:{qualifier}", **self._described(function, qualifier)}
@@ -153,7 +153,7 @@ class Concurrency(PlaneOperations):
 
     @answers("GetAccountSettings")
     def account(self, call: Call) -> Members:
-        """The account's limits, and what it uses."""
+        """Return the account's limits, and what it uses."""
         functions = list(self._store.in_region(call.region))
         sizes = sum(int(each["CodeSize"]) for function in functions for each in function.versions.values())
         layers = [layer for layer in self._store.layers.values() if layer.region == call.region]

@@ -236,5 +236,5 @@ def _logging(configuration: Configuration, given: Members) -> Members:
 
 
 def listed(configuration: Configuration) -> Configuration:
-    """A configuration as lists have it."""
+    """Return a configuration as lists have it."""
     return {name: value for name, value in configuration.items() if name not in ONLY_IN_FULL}

@@ -63,7 +63,7 @@ class ControlPlane:
     readiness: Callable[[Function, str], tuple[int, str]] = _ready
 
     def function(self, call: Call) -> tuple[Reference, Function]:
-        """The function that *call* is about, which has the qualifier that it names.
+        """Return the function that *call* is about, which has the qualifier that it names.
 
         Raises:
             AwsError: no such function or qualifier.
@@ -80,7 +80,7 @@ class ControlPlane:
 
 
 def under_way(configuration: Configuration, **status: str) -> Configuration:
-    """A configuration as the answer to the request that changes it has it."""
+    """Return a configuration as the answer to the request that changes it has it."""
     return {**copy.deepcopy(configuration), **status}
 
 

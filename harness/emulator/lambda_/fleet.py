@@ -45,7 +45,7 @@ class Fleet:
 
     @contextmanager
     def environment(self, function: FunctionVersion) -> Iterator[ExecutionEnvironment]:
-        """An environment for one invocation, provisioned where one is free, else on demand.
+        """Have an environment for one invocation, provisioned where one is free, else on demand.
 
         Raises:
             AwsError: too many of the function's invocations run, or nothing here runs it.
@@ -121,7 +121,7 @@ class Fleet:
 
 
 def throttled() -> AwsError:
-    """What is answered where no more may run at once."""
+    """Return what is answered where no more may run at once."""
     return AwsError(
         "TooManyRequestsException",
         "Rate Exceeded.",

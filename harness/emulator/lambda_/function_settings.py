@@ -160,7 +160,7 @@ class FunctionSettings(PlaneOperations):
 
     @answers("GetFunctionUrlConfig")
     def get_url(self, call: Call) -> Members:
-        """A function's address."""
+        """Return a function's address."""
         return self._known_url(call)[2]
 
     @answers("UpdateFunctionUrlConfig")
@@ -183,7 +183,7 @@ class FunctionSettings(PlaneOperations):
 
     @answers("ListFunctionUrlConfigs")
     def list_urls(self, call: Call) -> Members:
-        """A function's addresses."""
+        """List a function's addresses."""
         function = self._store.find(reference_of(call))
         if function is None:
             raise not_found("Function does not exist")

@@ -66,7 +66,7 @@ class FunctionUrls:
         self._caller = caller
 
     def cors(self, request: Request) -> Sequence[CorsRule] | None:
-        """What pages may ask of the function that *request* is to; empty where its URL does not say.
+        """Return what pages may ask of the function that *request* is to; empty where its URL does not say.
 
         https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html#urls-cors
         """
@@ -90,7 +90,7 @@ class FunctionUrls:
         )
 
     def answer(self, request: Request) -> Response | None:
-        """The answer to *request*; None where it is to no function's URL."""
+        """Answer *request*; None where it is to no function's URL."""
         by_host = _HOST.fullmatch(str(request.host).partition(":")[0].lower())
         match = by_host or _PATH.fullmatch(request.path)
         if match is None:
@@ -147,7 +147,7 @@ class FunctionUrls:
 
 
 def _headers(given: Members, domain: str) -> dict[str, object]:
-    """The headers that a function sees: those of the way to AWS's front end are not among them, its own are."""
+    """Return the headers that a function sees: none of the way to AWS's front end are among them, its own are."""
     seen = {name: value for name, value in given.items() if name != "connection"}
     return {
         **seen,
@@ -159,7 +159,7 @@ def _headers(given: Members, domain: str) -> dict[str, object]:
 
 
 def _streamed(payload: bytes) -> Response:
-    """An answer of a URL whose ``InvokeMode`` is ``RESPONSE_STREAM``: a prelude with status and headers, then the body.
+    """Make the answer of a URL whose ``InvokeMode`` is ``RESPONSE_STREAM``: a prelude with status and headers, a body.
 
     https://docs.aws.amazon.com/lambda/latest/dg/response-streaming-tutorial.html
     """

@@ -215,7 +215,7 @@ class Functions:
         return self.described(function, reference)
 
     def described(self, function: Function, reference: Reference) -> Members:
-        """The configuration of a version, under the ARN by which it was asked for."""
+        """Return the configuration of a version, under the ARN by which it was asked for."""
         found = function.versions[function.version_of(reference.qualifier)]
         answer = {**found, "FunctionArn": reference.arn if reference.qualifier else function.arn}
         remark = self._plane.remark(str(found.get("Runtime") or ""))

@@ -96,6 +96,6 @@ class ImageRuntime:
 
 
 def _with_path(given: Mapping[str, str]) -> dict[str, str]:
-    """What Docker's command needs of this machine's variables, besides the container's."""
+    """Add what Docker's command needs of this machine's variables to the container's."""
     own = {key: value for key, value in os.environ.items() if key in ("PATH", "HOME") or key.startswith("DOCKER_")}
     return {**own, **given}

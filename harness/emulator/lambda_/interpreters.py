@@ -55,7 +55,7 @@ class Interpreters:
         self._lock = threading.Lock()
 
     def python(self, runtime: str) -> Interpreter:
-        """The Python that runs functions of *runtime*: one of that version, or the emulator's own where none is here.
+        """Return the Python that runs functions of *runtime*: one of that version, else the emulator's own.
 
         Raises:
             ValueError: the program that the user has named is not of that version.
@@ -66,7 +66,7 @@ class Interpreters:
             return self._found[runtime]
 
     def remark(self, runtime: str) -> str | None:
-        """What is to be said of a function of *runtime*; None where it runs as on AWS."""
+        """Return what is to be said of a function of *runtime*; None where it runs as on AWS."""
         if not runtime.startswith("python"):
             return None
         try:
@@ -94,7 +94,7 @@ class Interpreters:
 
 
 def variable(runtime: str) -> str:
-    """The environment variable that names the program for *runtime*."""
+    """Return the environment variable that names the program for *runtime*."""
     return "HARNESS_" + runtime.replace("python", "python_").replace(".", "_").upper()
 
 
@@ -118,7 +118,7 @@ def _candidates(runtime: str) -> Iterator[str]:
 
 
 def _version(program: str) -> str | None:
-    """What *program* says that it is, as Lambda would call it; a shim of pyenv may say nothing."""
+    """Ask *program* which version it is, as Lambda would call it; a shim of pyenv may say nothing."""
     asked = "import sys; print('python%d.%d' % sys.version_info[:2])"
     try:
         said = subprocess.run(

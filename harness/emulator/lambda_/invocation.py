@@ -112,6 +112,6 @@ class Outcome:
 
     @classmethod
     def platform_error(cls, error_type: str, message: str) -> Outcome:
-        """An error that Lambda itself reports, not the handler: a time-out, a crash, a result too large."""
+        """Return an error that Lambda itself reports, not the handler: a time-out, a crash, a result too large."""
         text = json.dumps({"errorType": error_type, "errorMessage": message}, separators=(",", ":"))
         return cls(text.encode(), error=True)

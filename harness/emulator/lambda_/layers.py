@@ -91,7 +91,7 @@ def check_size(plane: ControlPlane, function: Function) -> None:
 
 
 def content_of(plane: ControlPlane, arn: str) -> Path | None:
-    """The package of a layer's version, or the folder that stands for it; None once it is deleted."""
+    """Return the package of a layer's version, or the folder that stands for it; None once it is deleted."""
     match = _ARN.fullmatch(arn)
     version = _version(plane, match[1], match[2], match[3], int(match[4])) if match and match[4] else None
     return plane.codes.path(version.digest) if version is not None else plane.provided.layer(arn)

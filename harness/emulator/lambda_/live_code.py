@@ -31,7 +31,7 @@ class LiveCode:
         self._root = root.resolve() if root else None
 
     def folder_of(self, code: Members) -> Path | None:
-        """The folder that *code* (``S3Bucket``, ``S3Key``) names, None where it names none.
+        """Return the folder that *code* (``S3Bucket``, ``S3Key``) names, None where it names none.
 
         Raises:
             AwsError: ``InvalidParameterValueException``: there is no such folder below the root.
@@ -49,7 +49,7 @@ class LiveCode:
 
 
 def fingerprint(folder: Path) -> str:
-    """Changes whenever a file of *folder* does."""
+    """Return a digest that changes whenever a file of *folder* does."""
     digest = hashlib.sha256()
     for path in _files(folder):
         seen = path.stat()
@@ -58,7 +58,7 @@ def fingerprint(folder: Path) -> str:
 
 
 def package(folder: Path) -> bytes:
-    """The folder as it is now, as a deployment package."""
+    """Pack the folder as it is now, as a deployment package."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for path in _files(folder):

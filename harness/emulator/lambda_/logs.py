@@ -76,7 +76,7 @@ class LogStream:
             self.line(line)
 
     def start(self, request_id: str) -> None:
-        """An invocation begins."""
+        """Begin an invocation."""
         self.look()
         if not self._has_begun and self._runtime:
             self._has_begun = True
@@ -87,7 +87,7 @@ class LogStream:
             self.line(line)
 
     def end(self, report: Report) -> bytes:
-        """An invocation is over; gives the last 4 KB of its log, as ``LogType=Tail`` answers it."""
+        """End an invocation; gives the last 4 KB of its log, as ``LogType=Tail`` answers it."""
         for line in self._lines.end(report):
             self.line(line)
         return self._tail.removesuffix("\n").encode()[-_TAIL:]

@@ -39,7 +39,7 @@ class NodeRuntime:
 
     @classmethod
     def find(cls) -> NodeRuntime | None:
-        """What is on ``PATH``; None where node or the client is not."""
+        """Find what is on ``PATH``; None where node or the client is not."""
         node, client = shutil.which("node"), shutil.which(CLIENT)
         if node is None or client is None:
             return None

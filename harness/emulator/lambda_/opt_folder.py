@@ -54,7 +54,7 @@ def mount(layers: str, scratch: str, program: str = "") -> None:
 
 
 def _needed(program: str) -> set[str]:
-    """What of this machine's ``/opt`` the process goes on to need."""
+    """Return what of this machine's ``/opt`` the process goes on to need."""
     places = [program, sys.executable, sys.prefix, sys.base_prefix, *sys.path]
     for value in os.environ.values():
         places += value.split(os.pathsep)

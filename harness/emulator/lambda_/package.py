@@ -123,7 +123,7 @@ def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, root: Path) -> No
 
 
 def make_runtime_folder(folder: Path, own: bool = True) -> Path:
-    """A folder with links to just those packages that AWS's Python runtime has, for ``PYTHONPATH``.
+    """Make a folder with links to just those packages that AWS's Python runtime has, for ``PYTHONPATH``.
 
     Args:
         folder: where.
@@ -155,7 +155,7 @@ def make_runtime_folder(folder: Path, own: bool = True) -> Path:
 
 
 def compiled_folder(runtime: Path, folder: Path, cache: Path) -> Path:
-    """A folder for ``sys.pycache_prefix`` that leads what is compiled of *runtime* into the *cache*.
+    """Make a folder for ``sys.pycache_prefix`` that leads what is compiled of *runtime* into the *cache*.
 
     Python keeps a compiled file below the whole path of its source, and *runtime* lies somewhere else each time.
 

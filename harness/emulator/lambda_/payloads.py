@@ -13,7 +13,7 @@ from harness.emulator.door.errors import AwsError
 
 
 def checked_payload(payload: bytes) -> bytes:
-    """An event, ``{}`` where there is none.
+    """Return an event that is JSON, ``{}`` where there is none.
 
     Raises:
         AwsError: it is no JSON.

@@ -21,13 +21,13 @@ _NO_POLICY = "No policy is associated with the given resource."
 
 
 def policy_document(policy: Policy) -> str:
-    """A policy as GetPolicy answers it."""
+    """Write a policy as GetPolicy answers it."""
     document = {"Version": "2012-10-17", "Id": "default", "Statement": policy.statements}
     return json.dumps(document, separators=(",", ":"))
 
 
 def policies_about(function: Function, qualifier: str | None) -> tuple[str, ...]:
-    """The documents that say who may invoke a version, alias or function."""
+    """Return the documents that say who may invoke a version, alias or function."""
     policy = function.policies.get("" if qualifier in (None, LATEST) else str(qualifier))
     return (policy_document(policy),) if policy is not None and policy.statements else ()
 

@@ -81,7 +81,7 @@ class EnvironmentPool:
 
     @contextlib.contextmanager
     def environment(self, function: FunctionVersion) -> Iterator[ExecutionEnvironment]:
-        """An environment of *function*'s present revision, for one invocation."""
+        """Have an environment of *function*'s present revision, for one invocation."""
         environment = self._take(function)
         try:
             yield environment

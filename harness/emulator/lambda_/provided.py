@@ -36,7 +36,7 @@ class Provided:
     refuses_pending: bool = False
 
     def layer(self, arn: str) -> Path | None:
-        """The folder that stands for a layer's version; None where the user named none."""
+        """Return the folder that stands for a layer's version; None where the user named none."""
         unversioned = arn.rpartition(":")[0]
         for name in (arn, unversioned, unversioned.rpartition(":")[2]):
             if name in self.layers:
@@ -88,7 +88,7 @@ def _installed(requirement: str, name: str, cache: Path) -> Path:
 
 
 def _python_of(name: str) -> str | None:
-    """The version of Python that a public layer's name tells: ``AWSSDKPandas-Python311`` is for 3.11."""
+    """Return the version of Python that a public layer's name tells: ``AWSSDKPandas-Python311`` is for 3.11."""
     match = re.search(r"[Pp]ython3(\d{1,2})(?!\d)", name)
     return f"3.{match[1]}" if match else None
 

@@ -78,7 +78,7 @@ class Provisioning:
             return kept is not None and bool(kept.idle)
 
     def take(self, arn: str, version: str) -> ExecutionEnvironment | None:
-        """An environment that waits for an event; None where there is none, and one on demand is to be had."""
+        """Take an environment that waits for an event; None where there is none, and one on demand is to be had."""
         with self._lock:
             kept = self._kept.get((arn, version))
             while kept is not None and kept.idle:

@@ -26,7 +26,7 @@ Configuration = dict[str, Any]
 
 
 def new_revision() -> str:
-    """A RevisionId."""
+    """Make a RevisionId."""
     return str(uuid.uuid4())
 
 
@@ -98,7 +98,7 @@ class Function:
             raise (alias_not_found if can_be_alias else function_not_found)(reference.arn)
 
     def version_of(self, qualifier: str | None) -> str:
-        """The version that a qualifier names; an alias's own one, without its routing."""
+        """Return the version that a qualifier names; an alias's own one, without its routing."""
         if qualifier in self.aliases:
             return str(self.aliases[qualifier]["FunctionVersion"])
         return qualifier or LATEST
@@ -174,12 +174,12 @@ class Store:
         """By ARN, botocore's ``CodeSigningConfig`` with ``Tags``."""
 
     def find(self, reference: Reference) -> Function | None:
-        """The function, None where there is none."""
+        """Find the function, None where there is none."""
         found = self.functions.get((reference.region, reference.name))
         return found if found is not None and found.account == reference.account else None
 
     def function(self, reference: Reference) -> Function:
-        """The function, whether or not it has the qualifier.
+        """Return the function, whether or not it has the qualifier.
 
         Raises:
             AwsError: ``ResourceNotFoundException``, naming the qualifier as well.
@@ -190,7 +190,7 @@ class Store:
         return found
 
     def in_region(self, region: str) -> Iterator[Function]:
-        """The region's functions, by name."""
+        """Yield the region's functions, by name."""
         for (place, _), function in sorted(self.functions.items()):
             if place == region:
                 yield function
@@ -234,7 +234,7 @@ class Store:
 
 
 def runtime_version_arn(region: str, runtime: str) -> str:
-    """The ARN of the runtime's version; the same for a runtime wherever it runs."""
+    """Return the ARN of the runtime's version; the same for a runtime wherever it runs."""
     return f"arn:aws:lambda:{region}::runtime:{hashlib.sha256(runtime.encode()).hexdigest()}"
 
 

@@ -54,7 +54,7 @@ class Reference:
 
 
 def reference_of(call: Call, qualifier: str | None = None) -> Reference:
-    """The function that *call* is about.
+    """Say which function *call* is about.
 
     Args:
         call: has ``FunctionName``, and ``Qualifier`` where its operation takes one.

@@ -14,12 +14,12 @@ def not_found(message: str) -> AwsError:
 
 
 def function_not_found(arn: str) -> AwsError:
-    """A function, or one of its versions, that is not there."""
+    """Return the refusal of a function, or one of its versions, that is not there."""
     return not_found(f"Function not found: {arn}")
 
 
 def alias_not_found(arn: str) -> AwsError:
-    """An alias that is not there, where a qualifier can only be one."""
+    """Return the refusal of an alias that is not there, where a qualifier can only be one."""
     return not_found(f"Cannot find alias arn: {arn}")
 
 
@@ -70,5 +70,5 @@ def stale_revision(operations: str) -> AwsError:
 
 
 def not_emulated(what: str) -> AwsError:
-    """What this emulator does not do, by name; no SDK tries it again."""
+    """Return the refusal of what this emulator does not do, by name; no SDK tries it again."""
     return AwsError("NotImplemented", f"not emulated: {what}", 501)

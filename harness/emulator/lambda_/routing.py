@@ -11,7 +11,7 @@ from harness.emulator.lambda_.records import Function
 
 
 def version_for(function: Function, qualifier: str | None) -> str:
-    """The version that this invocation of *qualifier* runs."""
+    """Choose the version that this invocation of *qualifier* runs."""
     alias = function.aliases.get(qualifier or "")
     if alias is not None:
         drawn = random.random()

@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 
 def recursive() -> AwsError:
-    """What is answered where an invocation would go on with a loop.
+    """Return what is answered where an invocation would go on with a loop.
 
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
     """

@@ -39,7 +39,7 @@ class Mount:
         return self.layers / path.relative_to(opt_folder.OPT)
 
     def command(self, command: list[str]) -> list[str]:
-        """A command that runs *command* with the layers at ``/opt``."""
+        """Return a command that runs *command* with the layers at ``/opt``."""
         return [sys.executable, "-I", "-S", str(_MOUNTING), str(self.layers), str(self.scratch), *command]
 
 
@@ -85,7 +85,7 @@ class Runtime(Protocol):
         """Whether what a process allocates is near what it uses; V8 reserves as it likes."""
 
     def folder_on_aws(self, function: FunctionVersion) -> str:
-        """What stack traces call that folder."""
+        """Return what stack traces call that folder."""
 
     def variables(self, function: FunctionVersion, task_root: Path, layers_root: Path | None) -> dict[str, str]:
         """Return the environment variables of this kind of runtime.

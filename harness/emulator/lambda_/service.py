@@ -115,7 +115,7 @@ class Lambda:
         self._fleet.close()
 
     def kept(self) -> Iterable[tuple[str, str, Members]]:
-        """What outlives a restart: all records, and the packages that they use."""
+        """Yield what outlives a restart: all records, and the packages that they use."""
         yield from self._plane.codes.kept(self._store.digests())
         yield from self._store.kept()
 
@@ -142,7 +142,7 @@ class Lambda:
             yield function.arn, "lambda:function", function.tags
 
     def urls(self) -> FunctionUrls:
-        """What answers requests to functions' URLs."""
+        """Return what answers requests to functions' URLs."""
         permissions = self._context.permissions
 
         def caller(request: Request) -> Actor | None:

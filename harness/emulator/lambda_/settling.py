@@ -64,11 +64,11 @@ class Settling:
                 self._changing.discard(key)
 
     def created(self, reference: Reference) -> None:
-        """A function was made just now."""
+        """Take note that a function was made just now."""
         self._began(reference, _PENDING)
 
     def updated(self, reference: Reference) -> None:
-        """A function was updated just now."""
+        """Take note that a function was updated just now."""
         self._began(reference, _updating(reference.function_arn))
 
     def _began(self, reference: Reference, reason: str) -> None:

@@ -196,7 +196,7 @@ class EnvironmentStarter:
     # What is unpacked
 
     def _unpacked(self, kind: str, *packages: Path) -> Path:
-        """The folder that *packages* lie in, one over the other, once for each content."""
+        """Return the folder that *packages* lie in, one over the other, once for each content."""
         names = (f"{each}{fingerprint(each)}" if each.is_dir() else each.name for each in packages)
         folder = self._folder / kind / hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
         with self._unpacking:
@@ -217,7 +217,7 @@ class EnvironmentStarter:
             return unfinished.rename(folder)
 
     def _log_stream(self, function: FunctionVersion, session: RoleSession) -> LogStream:
-        """The environment's log; a role that may not write there has none, as on AWS."""
+        """Return the environment's log; a role that may not write there has none, as on AWS."""
         region, group = function.region, function.log_group
         logs, permissions = self._context.logs, self._context.permissions
         is_there = False

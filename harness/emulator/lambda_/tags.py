@@ -63,7 +63,7 @@ class Tags:
         return table(tags, checked=False) | table(signing)
 
     def list(self, call: Call) -> Members:
-        """A resource's tags."""
+        """List a resource's tags."""
         return {"Tags": dict(self._of(call))}
 
     def tag(self, call: Call) -> Members:
@@ -182,7 +182,7 @@ class Tags:
         return {"CodeSigningConfigArn": arn, "FunctionName": reference.name}
 
     def get_of_function(self, call: Call) -> Members:
-        """The code signing configuration of a function."""
+        """Return the code signing configuration of a function."""
         reference = self._reference(call)
         found = self._store.function(reference).code_signing
         return {"CodeSigningConfigArn": found, "FunctionName": reference.name} if found else {}

@@ -47,7 +47,7 @@ class CopiedProcess:
         return self._status
 
     def end(self, status: int) -> None:
-        """It has ended."""
+        """Take note that it has ended."""
         self._status = status
         self._ended.set()
 
@@ -95,7 +95,7 @@ class RuntimeTemplate:
         descriptor: int,
         mount: tuple[str, str] | None = None,
     ) -> CopiedProcess | None:
-        """A process that runs *handler*, or None where one of its own is needed.
+        """Start a process that runs *handler*; None where one of its own is needed.
 
         That is: where no template can be had, where the package brings a module that the template has loaded (a boto3
         of its own, say), and where the function's variables say how Python starts.

@@ -190,7 +190,7 @@ class Activities:
         return arn in self._activities
 
     def tags(self, arn: str) -> dict[str, str] | None:
-        """The tags of an activity, None where there is none."""
+        """Return the tags of an activity, None where there is none."""
         found = self._activities.get(arn)
         return found.tags if found is not None else None
 

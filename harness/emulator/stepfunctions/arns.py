@@ -45,11 +45,11 @@ def invalid_arn(words: str) -> AwsError:
 
 
 def machine_of(arn: str) -> str:
-    """The ARN of a state machine, without the version or the alias."""
+    """Return the ARN of a state machine, without the version or the alias."""
     return ":".join(arn.split(":")[:7])
 
 
 def qualifier_of(arn: str) -> str | None:
-    """The version or the alias that an ARN of a state machine names."""
+    """Return the version or the alias that an ARN of a state machine names."""
     parts = arn.split(":")
     return parts[7] if len(parts) > 7 else None

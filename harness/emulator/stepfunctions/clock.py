@@ -44,7 +44,7 @@ class Clock:
         return time.monotonic() + self._offset + float(getattr(self._here, "offset", 0.0))
 
     def now(self) -> datetime:
-        """The time, in UTC."""
+        """Return the time, in UTC."""
         return datetime.fromtimestamp(self.time(), UTC)
 
     @property
@@ -57,7 +57,7 @@ class Clock:
         return self._begun + time.monotonic()
 
     def timeline(self) -> Timeline:
-        """The time of an execution that begins now."""
+        """Return the time of an execution that begins now."""
         return Timeline(self._begun, self._offset)
 
     def be_virtual(self, virtual: bool) -> None:
@@ -165,7 +165,7 @@ class Timeline:
         return timer
 
     def first(self) -> Timer | None:
-        """The timer that is due first."""
+        """Return the timer that is due first."""
         timers = self._timers
         while timers and timers[0][2].action is None:
             heappop(timers)

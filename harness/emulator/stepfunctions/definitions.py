@@ -35,7 +35,7 @@ class Definitions:
     check = parse
 
     def diagnostics(self, text: str, kind: str) -> list[dict[str, Any]]:
-        """What is wrong with a definition, as ValidateStateMachineDefinition answers it."""
+        """Say what is wrong with a definition, as ValidateStateMachineDefinition answers it."""
         found = language.diagnose(text, kind, known=self._known(kind))
         return [
             {"severity": each.severity, "code": each.code, "message": each.message}

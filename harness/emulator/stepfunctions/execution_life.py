@@ -78,11 +78,11 @@ class ExecutionLife:
         driver.finished, driver.left, driver.after_step = self.finished, self.left, self.after_step
 
     def running(self, arn: str) -> Run | None:
-        """An execution that runs."""
+        """Return an execution that runs; None where it does not."""
         return self._driver.running.get(arn)
 
     def find(self, arn: str) -> Kept:
-        """What is known of an execution.
+        """Return what is known of an execution.
 
         Raises:
             AwsError: ExecutionDoesNotExist.

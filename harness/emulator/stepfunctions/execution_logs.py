@@ -45,7 +45,7 @@ class ExecutionLogs:
         self._streams: dict[tuple[str, str], str] = {}
 
     def of(self, region: str, machine: str, arn: str, configuration: Mapping[str, Any]) -> ExecutionLog | None:
-        """The log of an execution, None where it has none.
+        """Return the log of an execution, None where it has none.
 
         Args:
             region: of the execution.

@@ -51,7 +51,7 @@ class Executions:
         return {"executionArn": kept.arn, "startDate": moment(kept.started)}
 
     def _start(self, call: Call, *, sync: bool = False) -> tuple[Kept, Run | None]:
-        """An execution that is asked for; without its run where it has begun before."""
+        """Start an execution that is asked for; returns it without its run where it has begun before."""
         given = call.parameters
         asked = text(given, "stateMachineArn")
         arn, _, case = asked.partition("#")  # machine#TestCase, as Step Functions Local has it

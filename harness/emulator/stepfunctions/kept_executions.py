@@ -52,7 +52,7 @@ class Kept:
 
 
 def row_of(kept: Kept, history: bytes) -> tuple[Any, ...]:
-    """The values of a row: those of ``COLUMNS``, the members, and the packed history."""
+    """Return the values of a row: those of ``COLUMNS``, the members, and the packed history."""
     return (
         kept.arn,
         kept.machine,
@@ -71,7 +71,7 @@ def row_of(kept: Kept, history: bytes) -> tuple[Any, ...]:
 
 
 def kept_of(row: Sequence[Any]) -> Kept:
-    """What a row has: ``COLUMNS`` and the members."""
+    """Return the execution that a row keeps, which has ``COLUMNS`` and the members."""
     kept = Kept(*row[:-1])
     kept.members = unpacked(row[-1]) if row[-1] else {}
     return kept

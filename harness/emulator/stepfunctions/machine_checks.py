@@ -79,7 +79,7 @@ class MachineChecks:
                 raise AwsError("AccessDeniedException", f"'{role}' is not authorized to create managed-rule.")
 
     def log_delivery(self, logging: Members, role: str) -> None:
-        """Logs are delivered for the state machine's role, which must be allowed to set that up; to end it is no part.
+        """Refuse logs where the state machine's role may not set up their delivery; it need not be allowed to end it.
 
         https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy
         """
@@ -93,7 +93,7 @@ class MachineChecks:
             )
 
     def logging(self, call: Call, given: Members) -> Members:
-        """A loggingConfiguration as it is described."""
+        """Return a loggingConfiguration as it is described."""
         level, destinations = text(given, "level", "OFF"), structures(given, "destinations")
         if len(destinations) > 1 or (level != "OFF" and not destinations):
             raise _invalid_logging("Must specify exactly one Log Destination.")

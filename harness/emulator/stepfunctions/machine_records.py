@@ -45,7 +45,7 @@ class Revision:
         return self.machine.split(":")[6]
 
     def describe(self) -> Members:
-        """What DescribeStateMachine and DescribeStateMachineForExecution both say of it."""
+        """Return what DescribeStateMachine and DescribeStateMachineForExecution both say of it."""
         answer: dict[str, object] = {
             "name": self.name,
             "definition": self.definition,
@@ -106,7 +106,7 @@ class Machine:
     deleting: bool = False
 
     def version(self, number: str) -> Version | None:
-        """The version *number*, or None."""
+        """Return the version *number*, or None."""
         return next((version for version in self.versions if str(version.number) == number), None)
 
     def as_record(self) -> dict[str, Any]:
@@ -115,7 +115,7 @@ class Machine:
 
 
 def machine_from(record: Mapping[str, Any]) -> Machine:
-    """A state machine as the store has kept it."""
+    """Make a state machine of what the store has kept of it."""
     return Machine(
         **{
             **record,

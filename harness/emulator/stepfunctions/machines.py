@@ -58,7 +58,7 @@ class Machines:
     # For others
 
     def find(self, arn: str, *, deleting: bool = True) -> Machine:
-        """The state machine of *arn*, which may name a version or an alias.
+        """Return the state machine of *arn*, which may name a version or an alias.
 
         Raises:
             AwsError: StateMachineDoesNotExist, or StateMachineDeleting where it must not be.
@@ -71,17 +71,17 @@ class Machines:
         return machine
 
     def peek(self, arn: str) -> Machine | None:
-        """The state machine of *arn*, or None."""
+        """Return the state machine of *arn*, or None."""
         return self._machines.get(arn)
 
     def revision(self, number: str) -> Revision:
-        """The revision *number*."""
+        """Return the revision *number*."""
         found = self._store.revision(number)
         assert found is not None
         return Revision(**found)
 
     def of(self, region: str, account: str) -> list[Machine]:
-        """The state machines of a region of an account."""
+        """Return the state machines of a region of an account."""
         prefix = f"arn:aws:states:{region}:{account}:"
         with self.lock:
             return [machine for arn, machine in self._machines.items() if arn.startswith(prefix)]
@@ -192,14 +192,14 @@ class Machines:
             return {**answer, **self._published(machine, given)}
 
     def _published(self, machine: Machine, given: Members) -> Members:
-        """What is answered of the version that is asked for, where one is."""
+        """Publish the version that is asked for, where one is; returns what is answered of it."""
         if not flag(given, "publish"):
             return {}
         version = self.publish_revision(machine, optional_text(given, "versionDescription"))
         return {"stateMachineVersionArn": f"{machine.arn}:{version.number}"}
 
     def publish_revision(self, machine: Machine, description: str | None) -> Version:
-        """The version that is the revision of now; a new one where there is none."""
+        """Publish the revision of now; returns the version that it is, a new one where there is none."""
         for version in machine.versions:
             if version.revision == machine.revision.number:
                 return version

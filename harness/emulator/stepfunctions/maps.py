@@ -79,7 +79,7 @@ class MapRuns:
         return driver.cancel
 
     def _to_redrive(self, parent: Run, effect: RunMap) -> MapRun | None:
-        """The Map Run of the state that failed, where its execution was redriven since."""
+        """Return the Map Run of the state that failed, where its execution was redriven since."""
         if parent.kept.redriven is None:
             return None
         for run in reversed(list(self._runs.values())):

@@ -41,7 +41,7 @@ def check_mock(resource: str, result: Json, mode: str) -> None:
 
 
 def _output_of(resource: str) -> tuple[Shape, Callable[[str], str]] | None:
-    """The shape of what the service answers, and how it is spelled; None where there is no model of it."""
+    """Return the shape of what the service answers, and how it is spelled; None where there is no model of it."""
     named = parse_resource(resource)
     if named is None or named.service in ("function", "activity", "http", "apigateway"):
         return None

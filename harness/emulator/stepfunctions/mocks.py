@@ -50,7 +50,7 @@ class _Answers:
         return cls(tries, mode)
 
     def of(self, number: int) -> Reply:
-        """The answer to a try; where there is none for it, that to the last one."""
+        """Return the answer to a try; where there is none for it, that to the last one."""
         return self.tries.get(number, self.tries[max(self.tries)])
 
 
@@ -144,7 +144,7 @@ class Mocks:
             self._standing = standing
 
     def __call__(self, run: Run, effect: CallResource) -> Intercepted | None:
-        """What answers *effect*, None where it is not mocked."""
+        """Return what answers *effect*, None where it is not mocked."""
         machine = run.kept.machine.split(":")[6].partition("/")[0]
         answers = None
         if run.test_case is not None:

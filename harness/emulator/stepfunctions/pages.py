@@ -37,7 +37,7 @@ def position_of(parameters: Members) -> int | None:
 
 
 def token_of(position: int) -> str:
-    """What asks for the page that begins at *position*."""
+    """Return what asks for the page that begins at *position*."""
     return base64.urlsafe_b64encode(json.dumps([position]).encode()).decode()
 
 

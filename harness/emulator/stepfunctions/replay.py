@@ -33,7 +33,7 @@ class TaskScript:
             self._answers = deque(answers)
 
     def __call__(self, run: Run, effect: CallResource) -> Intercepted | None:
-        """The next answer for *effect*; None while there is no script."""
+        """Take the next answer for *effect*; None while there is no script."""
         with self._lock:
             if not self._answers:
                 return None
@@ -68,7 +68,7 @@ def _intercepted(answer: Members, effect: CallResource) -> Intercepted:
 
 
 def _output(answer: Members, effect: CallResource) -> Json:
-    """What the service answers: an answer for a function is its payload, unless it is the whole."""
+    """Return what the service answers: an answer for a function is its payload, unless it is the whole."""
     output = answer.get("output")
     if not effect.resource.startswith("arn:aws:states:::lambda:invoke"):
         return output if output is not None else {}

@@ -17,7 +17,7 @@ _REFERENCES = ("Next", "Default")
 
 
 def single_machine(definition: str, name: str | None) -> tuple[str, str]:
-    """A state machine of one state, and the name of it; what the state leads to is there, and does nothing.
+    """Make a state machine of one state, and return its name too; what the state leads to is there, and does nothing.
 
     Raises:
         AwsError: ValidationException: which state it is has to be said, or there is none of that name.
@@ -47,7 +47,7 @@ def single_machine(definition: str, name: str | None) -> tuple[str, str]:
 
 
 def _find(flow: Mapping[str, Any], name: str, language: str | None = None) -> tuple[Any, str | None] | None:
-    """The state *name*, wherever it lies, and the query language around it."""
+    """Find the state *name*, wherever it lies, and the query language around it."""
     language = flow.get("QueryLanguage", language)
     states = flow.get("States")
     for key, state in (states if isinstance(states, Mapping) else {}).items():

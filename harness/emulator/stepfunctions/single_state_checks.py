@@ -25,7 +25,7 @@ _CONTEXT = {
 
 
 def mock_of(given: Members, state: State) -> Result | Failure | None:
-    """What answers in place of the state's services, None where they do themselves.
+    """Return what answers in place of the state's services, None where they do themselves.
 
     Raises:
         AwsError: ValidationException: it does not fit the state.
@@ -92,7 +92,7 @@ def waits(resource: str) -> bool:
 
 
 def object_of(told: str | None, what: str) -> dict[str, Json]:
-    """The object that a member of the request is the text of; an empty one where there is none.
+    """Read the object that a member of the request is the text of; an empty one where there is none.
 
     Args:
         told: the text.
@@ -113,7 +113,7 @@ def object_of(told: str | None, what: str) -> dict[str, Json]:
 
 
 def context_of(told: str | None, state: State) -> dict[str, Json] | None:
-    """The context object that is given, None where there is none.
+    """Read the context object that is given, None where there is none.
 
     Raises:
         AwsError: ValidationException: it has what no context object has.

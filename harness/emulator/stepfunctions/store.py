@@ -103,7 +103,7 @@ class Store:
         self._do("DELETE FROM resources WHERE arn = ?", (arn,))
 
     def resources(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The resources of a kind, by ARN, in the order in which they were made."""
+        """Yield the resources of a kind, by ARN, in the order in which they were made."""
         for arn, body in self._all("SELECT arn, body FROM resources WHERE kind = ? ORDER BY rowid", (kind,)):
             yield arn, json.loads(body)
 
@@ -122,7 +122,7 @@ class Store:
         self._put("REPLACE", "revisions", (number, machine, json.dumps(body)))
 
     def revision(self, number: str) -> dict[str, Any] | None:
-        """What a state machine was."""
+        """Return what a state machine was."""
         found = self._all("SELECT body FROM revisions WHERE id = ?", (number,))
         return json.loads(found[0][0]) if found else None
 
@@ -146,12 +146,12 @@ class Store:
             )
 
     def execution(self, arn: str) -> Kept | None:
-        """An execution without its history."""
+        """Return an execution without its history."""
         found = self._all(f"SELECT {COLUMNS}, record FROM executions WHERE arn = ?", (arn,))
         return kept_of(found[0]) if found else None
 
     def history(self, arn: str) -> list[dict[str, Any]]:
-        """The events of an execution that has ended."""
+        """Return the events of an execution that has ended."""
         found = self._all("SELECT history FROM executions WHERE arn = ?", (arn,))
         events: list[dict[str, Any]] = unpacked(found[0][0]) if found and found[0][0] else []
         return events
@@ -166,7 +166,7 @@ class Store:
         status: str | None = None,
         redriven: bool | None = None,
     ) -> tuple[list[Kept], int | None]:
-        """Executions, the youngest first, without their members; and where the next page begins.
+        """List executions, the youngest first, without their members; and say where the next page begins.
 
         Args:
             column: ``machine``, ``version``, ``alias`` or ``map_run``.

@@ -15,7 +15,7 @@ _MOST_TAGS = 50
 
 
 def tags_of(call: Call) -> dict[str, str]:
-    """The tags that are asked for."""
+    """Return the tags that are asked for."""
     return {text(tag, "key"): text(tag, "value") for tag in structures(call.parameters, "tags")}
 
 

@@ -34,7 +34,7 @@ class Versions:
         self._random = random.Random()
 
     def route(self, arn: str) -> tuple[Machine, Revision, str | None, str | None]:
-        """What StartExecution on *arn* runs: the machine, its revision, ARNs of version and alias where there are any.
+        """Return what StartExecution on *arn* runs: the machine, its revision, ARNs of version and alias if there are.
 
         Raises:
             AwsError: StateMachineDoesNotExist, StateMachineDeleting.
@@ -196,7 +196,7 @@ class Versions:
         return machine, alias
 
     def _routed(self, routing: Sequence[Route]) -> Machine:
-        """The machine whose versions an alias is to lead to."""
+        """Return the machine whose versions an alias is to lead to."""
         arns = _arns(routing)
         shown = f"[{', '.join(arns)}]"
         if len(set(arns)) < len(arns):

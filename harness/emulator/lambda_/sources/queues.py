@@ -153,7 +153,7 @@ def _record(message: Mapping[str, Any], mapping: EventSourceMapping) -> dict[str
 
 
 def _read(record: dict[str, Any]) -> dict[str, Any]:
-    """A record with its body as filters see it."""
+    """Return a record with its body as filters see it."""
     try:
         return {**record, "body": json.loads(record["body"])}
     except ValueError:

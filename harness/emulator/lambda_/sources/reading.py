@@ -60,7 +60,7 @@ class Reading:
     closed: threading.Event
 
     def mapping(self, number: str) -> EventSourceMapping | None:
-        """The mapping as it is now; None where it or its function is gone, it is disabled, or all is to end."""
+        """Return the mapping as it is now; None where it or its function is gone, it is disabled, or all is to end."""
         found = self.store.mappings.get(number)
         if found is None or found["State"] != "Enabled" or self.closed.is_set():
             return None
@@ -79,14 +79,14 @@ class Reading:
         return self.context.clients.get(service, str(mapping["EventSourceArn"]).split(":")[3], session)
 
     def session(self, mapping: EventSourceMapping) -> RoleSession:
-        """The function's role."""
+        """Return a session of the function's role."""
         parts = str(mapping["FunctionArn"]).split(":")
         function = self.store.functions[parts[3], parts[6]]
         return RoleSession(str(function.latest["Role"]), function.name)
 
 
 def as_event(records: list[dict[str, Any]]) -> bytes:
-    """The event that carries *records*."""
+    """Write the event that carries *records*."""
     return json.dumps({"Records": records}, separators=(",", ":"), ensure_ascii=False).encode()
 
 
@@ -97,7 +97,7 @@ def is_wanted(record: Mapping[str, Any], mapping: EventSourceMapping) -> bool:
 
 
 def failures(payload: bytes, mapping: EventSourceMapping) -> list[str] | None:
-    """What a function says that it failed with; None for everything, where its answer is not as it should be.
+    """Read what a function says that it failed with; None for everything, where its answer is not as it should be.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     """

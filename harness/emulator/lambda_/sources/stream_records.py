@@ -17,12 +17,12 @@ from harness.emulator.lambda_.sources.reading import EventSourceMapping
 
 
 def service_of(mapping: EventSourceMapping) -> str:
-    """The service that a mapping's stream is of: ``dynamodb`` or ``kinesis``."""
+    """Return the service that a mapping's stream is of: ``dynamodb`` or ``kinesis``."""
     return str(mapping["EventSourceArn"]).split(":")[2]
 
 
 def as_seen(found: Mapping[str, Any], mapping: EventSourceMapping, shard: str, role: str) -> dict[str, Any]:
-    """A record as a function gets it.
+    """Return a record as a function gets it.
 
     Args:
         found: as the stream gives it.
@@ -54,7 +54,7 @@ def as_seen(found: Mapping[str, Any], mapping: EventSourceMapping, shard: str, r
 
 
 def sequence_of(record: Mapping[str, Any]) -> str:
-    """A record's number in its shard."""
+    """Return a record's number in its shard."""
     inner = record.get("kinesis") or record["dynamodb"]
     return str(inner.get("sequenceNumber") or inner.get("SequenceNumber"))
 
@@ -66,7 +66,7 @@ def arrival_of(record: Mapping[str, Any]) -> float:
 
 
 def time_text(seconds: float, service: str, always: bool = False) -> str:
-    """A time as AWS writes it: DynamoDB knows no milliseconds.
+    """Write a time as AWS does: DynamoDB knows no milliseconds.
 
     Args:
         seconds: since 1970.
@@ -87,7 +87,7 @@ def _plain(value: Any) -> Any:
 
 
 def as_filtered(record: dict[str, Any]) -> dict[str, Any]:
-    """A record with its data as filters see it.
+    """Return a record with its data as filters see it.
 
     https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis-filtering.html
     """

@@ -258,7 +258,7 @@ class _ShardReader:
 
 
 def _rest(batch: list[dict[str, Any]], answer: SourceAnswer, mapping: EventSourceMapping) -> list[dict[str, Any]]:
-    """What of a batch is still to be done: from the first record on that the function has failed with."""
+    """Return what of a batch is still to be done: from the first record on that the function has failed with."""
     if answer.is_loop:
         return []
     failed = failures(answer.payload, mapping) if answer.payload is not None else None

@@ -45,7 +45,7 @@ class Window:
         return self.start + self.length
 
     def event(self, records: list[dict[str, Any]], *, is_final: bool = False, is_early: bool = False) -> bytes:
-        """What the function gets.
+        """Write what the function gets.
 
         Args:
             records: of this window.
@@ -79,7 +79,7 @@ class Window:
 def by_window(
     records: Iterable[dict[str, Any]], mapping: EventSourceMapping, shard: str
 ) -> Iterator[tuple[Window, list[dict[str, Any]]]]:
-    """Records in their order, and the window that each stretch of them is in.
+    """Yield records in their order, each stretch of them with the window that it is in.
 
     Args:
         records: of one shard.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @lru_cache(256)
 def operation_model(service: str, action: str) -> OperationModel | None:
-    """The operation that an SDK integration names, by Java's name of its service; None where there is none."""
+    """Return the operation that an SDK integration names, by Java's name of its service; None where there is none."""
     name = boto3_service(service)
     if name is None or not action[:1].islower():
         return None
@@ -66,7 +66,7 @@ def call(reach: Reach, service: str, action: str, arguments: Json, caller: Calle
 
 
 def sdk_cause(service: str, error: Refused) -> str:
-    """The words of AWS's SDK for Java 2 about *error*."""
+    """Return the words of AWS's SDK for Java 2 about *error*."""
     parts = [f"Service: {service}", f"Status Code: {error.status}", f"Request ID: {error.request_id}"]
     if error.extended_id is not None:
         parts.append(f"Extended Request ID: {error.extended_id}")
@@ -82,7 +82,7 @@ _QUERY_CODES = {"NonExistentQueue": "QueueDoesNotExist", "QueueAlreadyExists": "
 
 
 def _exception(model: OperationModel, code: str, service: str) -> str:
-    """The error's class, where the model of the service has one, else the class of all of the service's errors."""
+    """Name the error's class, where the service's model has one, else the class of all of the service's errors."""
     code = code.removeprefix("AWS.SimpleQueueService.")
     code = _QUERY_CODES.get(code, code)
     for shape in model.service_model.error_shapes:

@@ -95,7 +95,7 @@ def call(reach: Reach, web: Web, arguments: Json, context: Json, caller: Caller)
 
 
 def _connection_of(arguments: Mapping[str, Json]) -> str:
-    """The ARN of the connection, under either of its fields' names."""
+    """Return the ARN of the connection, under either of its fields' names."""
     for name in ("Authentication", "InvocationConfig"):
         found = arguments.get(name)
         if isinstance(found, dict) and found.get("ConnectionArn"):
@@ -104,7 +104,7 @@ def _connection_of(arguments: Mapping[str, Json]) -> str:
 
 
 def _secret_of(reach: Reach, web: Web, arn: str, caller: Caller) -> Mapping[str, Json]:
-    """What EventBridge has put into the connection's secret; the role has to be allowed to read that."""
+    """Read what EventBridge has put into the connection's secret; the role has to be allowed to read that."""
     denied = "Events.ConnectionResource.AccessDenied"
     words = web.refusal(caller, "events:RetrieveConnectionCredentials", arn)
     if words is not None:
@@ -127,7 +127,7 @@ def _secret_of(reach: Reach, web: Web, arn: str, caller: Caller) -> Mapping[str,
 
 
 def _request(arguments: Mapping[str, Json], secret: Mapping[str, Json], region: str) -> WebRequest:
-    """The request, with the connection's parameters in place of the task's where both have one."""
+    """Make the request, with the connection's parameters in place of the task's where both have one."""
     added = secret.get("invocation_http_parameters") or {}
     headers = {name: ",".join(texts(value)) for name, value in (arguments.get("Headers") or {}).items()}
     headers |= _parameters(added, "header_parameters")
@@ -174,7 +174,7 @@ def _body(arguments: Mapping[str, Json], added: Mapping[str, str]) -> bytes:
 
 
 def encoded_pairs(name: str, value: Json, how: str) -> Iterator[tuple[str, str]]:
-    """The pairs of a form that stand for a value.
+    """Yield the pairs of a form that stand for a value.
 
     Args:
         name: of the value, quoted.

@@ -74,13 +74,13 @@ def sdk_service_name(service_id: str) -> str:
 
 
 def sdk_exception(shape: str) -> str:
-    """The class of an error of version 2, by the name of its shape: ``NoSuchKeyException``."""
+    """Name the class of an error of version 2, by the name of its shape: ``NoSuchKeyException``."""
     name = pascal_case(shape.removesuffix("Fault"))
     return name if name.endswith("Exception") else name + "Exception"
 
 
 def exception(shape: str) -> str:
-    """The class of an error of version 1."""
+    """Name the class of an error of version 1."""
     if shape.endswith("Exception"):
         return shape
     return shape.removesuffix("Fault") + "Exception"
@@ -88,7 +88,7 @@ def exception(shape: str) -> str:
 
 @lru_cache(4096)
 def sdk_member(name: str) -> str:
-    """A member as SDK integrations spell it: version 2's getter, with a capital; ``DbInstanceIdentifier``."""
+    """Spell a member as SDK integrations do: version 2's getter, with a capital; ``DbInstanceIdentifier``."""
     head = name[0]
     index = 1
     while index < len(name) and name[index].isupper() and not name[index + 1 : index + 2].islower():
@@ -99,10 +99,10 @@ def sdk_member(name: str) -> str:
 
 @lru_cache(4096)
 def member(name: str) -> str:
-    """A member as optimized integrations spell it: the model's name, with a capital."""
+    """Spell a member as optimized integrations do: the model's name, with a capital."""
     return name[0].upper() + name[1:]
 
 
 def operation(action: str) -> str:
-    """The operation that *action* names: ``GetObject`` for ``getObject``."""
+    """Name the operation of *action*: ``GetObject`` for ``getObject``."""
     return action[0].upper() + action[1:]

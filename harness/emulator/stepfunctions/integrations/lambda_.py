@@ -88,7 +88,7 @@ class Lambda(Optimized):
 
 
 def _compact(failure: Failure) -> Failure:
-    """What ``lambda:invoke`` makes of a function's error: written anew, where the function's own ARN keeps its text."""
+    """Write a function's error anew, as ``lambda:invoke`` does, where the function's own ARN keeps its text."""
     try:
         return replace(failure, cause=as_text(json.loads(failure.cause or "")))
     except ValueError:
@@ -96,7 +96,7 @@ def _compact(failure: Failure) -> Failure:
 
 
 def _text(payload: Json) -> str:
-    """What the function is sent: a text that is JSON itself goes as it is, as with any SDK."""
+    """Return what the function is sent: a text that is JSON itself goes as it is, as with any SDK."""
     try:
         json.loads(payload)
     except (TypeError, ValueError):
@@ -113,7 +113,7 @@ def _function_failure(payload: str) -> Failure:
 
 
 def _read(payload: str) -> tuple[Json, str]:
-    """What *payload* says, and it as JSON: Lambda answers an asynchronous invocation with nothing at all."""
+    """Read *payload*; returns it as JSON too: Lambda answers an asynchronous invocation with nothing at all."""
     try:
         return json.loads(payload), payload
     except ValueError:

@@ -16,7 +16,7 @@ from harness.states_language.effects import Failure, Json, Result
 
 
 def _no_queue(arguments: Mapping[str, Json]) -> str | None:
-    """The SDK calls the queue's own address."""
+    """Say why the queue's own address, which the SDK calls, cannot be reached; None where it names a host."""
     url = arguments.get("QueueUrl")
     if not isinstance(url, str) or urlsplit(url).hostname:
         return None
@@ -40,7 +40,7 @@ def _with_execution(arguments: dict[str, Json], context: Context) -> dict[str, J
 
 
 def _detail(detail: Json) -> dict[str, Json]:
-    """What EventBridge refuses as malformed is an object's JSON for moto as long as it is JSON: it gets none."""
+    """Return what has moto refuse a detail that is no object's JSON, as EventBridge does: a text that is no JSON."""
     try:
         return {} if not isinstance(detail, str) or isinstance(json.loads(detail), dict) else {"Detail": "malformed"}
     except ValueError:

@@ -100,7 +100,7 @@ class Optimized:
     """Why a call with these arguments would find no service."""
 
     def model(self, action: str) -> OperationModel:
-        """The operation of *action*."""
+        """Return the operation of *action*."""
         return service_model(self.service).operation_model(operation(action))
 
     def request(self, action: str, arguments: Json, context: Context) -> dict[str, Any]:
@@ -158,11 +158,11 @@ class Optimized:
         return self.actions[action].finish(Result(value, as_text(value)))
 
     def not_emulated(self, action: str) -> Failure:
-        """The failure of a task that nothing here carries out."""
+        """Return the failure of a task that nothing here carries out."""
         return Failure(f"{self.prefix}.{self.base_error}", f"not emulated: {self.service}.{operation(action)}")
 
     def failure(self, error: Refused | Unreachable, model: OperationModel) -> Failure:
-        """A refusal in the words of the SDK for Java."""
+        """Return a refusal in the words of the SDK for Java."""
         if isinstance(error, Unreachable):
             return Failure(f"{self.prefix}.SdkClientException", str(error))
         name = self.base_error

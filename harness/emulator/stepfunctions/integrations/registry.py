@@ -79,7 +79,7 @@ class Integrations:
         return None
 
     def fault(self, resource: str, arguments: Json) -> str | None:
-        """What keeps a task from being started with *arguments*; None where nothing does.
+        """Say what keeps a task from being started with *arguments*; None where nothing does.
 
         The execution fails then with ``States.Runtime``: *The Parameters '...' could not be used to start the Task:
         [...]*, and nothing is scheduled.

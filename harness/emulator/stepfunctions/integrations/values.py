@@ -32,7 +32,7 @@ def as_text(value: Json) -> str:
 
 
 def to_request(shape: Shape | None, value: Json, spell: Spelling) -> dict[str, Any]:
-    """What to call an operation with.
+    """Return what to call an operation with.
 
     Args:
         shape: the operation's input, None where it has none.
@@ -130,7 +130,7 @@ def milliseconds(moment: datetime) -> int:
 
 
 def to_json(shape: Shape | None, value: Mapping[str, Any], spell: Spelling, dates: Dates) -> dict[str, Json]:
-    """A task's result, its members by the alphabet, a body behind them, as AWS writes them.
+    """Return a task's result, its members by the alphabet, a body behind them, as AWS writes them.
 
     Args:
         shape: the operation's output, None where it has none.

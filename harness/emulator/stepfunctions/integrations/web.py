@@ -147,7 +147,7 @@ def checked(arguments: object, allowed: frozenset[str], denied: frozenset[str], 
 
 
 def texts(value: object) -> list[str]:
-    """The values of a header or parameter, of which there may be several."""
+    """Return the values of a header or parameter, of which there may be several."""
     return [_plain(item) for item in value] if isinstance(value, list) else [_plain(value)]
 
 

@@ -26,7 +26,7 @@ class Host(Protocol):
     """What a Map Run needs of the service around it."""
 
     def now(self) -> float:
-        """The time, in seconds since the epoch."""
+        """Return the time, in seconds since the epoch."""
 
     def reply(self, reply: MapRunStarted | Result | Failure) -> None:
         """Tell the execution whose Distributed Map it is."""
@@ -201,7 +201,7 @@ def _selected(effect: RunMap, items: list[Json]) -> Iterator[Json]:
 
 
 def _source(effect: RunMap) -> str | None:
-    """What ``Map.Item.Source`` says of every item; None where each has its own object, which is not told here.
+    """Return what ``Map.Item.Source`` says of every item; None where each has its own object, which is not told here.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html
     """

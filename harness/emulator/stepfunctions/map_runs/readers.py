@@ -34,7 +34,7 @@ class ItemReaderError(Exception):
 
 
 def read_items(s3: S3, reader: Mapping[str, Json]) -> list[Json]:
-    """The items.
+    """Read the items.
 
     Args:
         s3: calls S3.
@@ -59,7 +59,7 @@ def read_items(s3: S3, reader: Mapping[str, Json]) -> list[Json]:
 
 
 def s3_cause(error: Refused | Unreachable) -> str:
-    """What went wrong with S3, in the words of AWS's SDK for Java."""
+    """Say what went wrong with S3, in the words of AWS's SDK for Java."""
     return sdk_cause("S3", error) if isinstance(error, Refused) else str(error)
 
 
@@ -162,7 +162,7 @@ def _rows(text: str, config: Mapping[str, Json]) -> Iterator[dict[str, str]]:
 
 
 def _as_java_has_them(names: list[str]) -> list[int]:
-    """The order in which AWS gives a row's columns: that of a Java HashMap, by the names' hash codes."""
+    """Return the order in which AWS gives a row's columns: that of a Java HashMap, by the names' hash codes."""
     size = 16
     while len(names) > size * 0.75:
         size *= 2
@@ -191,7 +191,7 @@ def _parquet(body: bytes) -> Iterator[Json]:
 
 
 def _inventory(s3: S3, body: bytes, parameters: Mapping[str, Json]) -> Iterator[dict[str, str]]:
-    """What an S3 inventory lists: the objects that its ``manifest.json`` names are gzipped CSV without headers.
+    """Yield what an S3 inventory lists: the objects that its ``manifest.json`` names are gzipped CSV without headers.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-location.html
     """
@@ -216,7 +216,7 @@ def _inventory(s3: S3, body: bytes, parameters: Mapping[str, Json]) -> Iterator[
 
 
 def _athena(s3: S3, body: bytes, config: Mapping[str, Json]) -> Iterator[Json]:
-    """What Athena's UNLOAD has written: its manifest names an object on every line.
+    """Yield what Athena's UNLOAD has written: its manifest names an object on every line.
 
     https://docs.aws.amazon.com/athena/latest/ug/unload.html
     """

@@ -25,7 +25,7 @@ class ResultWriterError(Exception):
 
 
 def results(s3: S3, run: MapRun, writer: Mapping[str, Json] | None) -> Json:
-    """The Map state's result.
+    """Return the Map state's result.
 
     Args:
         s3: calls S3.
@@ -95,7 +95,7 @@ def _records(run: MapRun) -> Iterator[dict[str, Json]]:
 
 
 def _record(run: MapRun, child: Child) -> dict[str, Json]:
-    """A child execution as the files of a ResultWriter have it."""
+    """Return a child execution as the files of a ResultWriter have it."""
     ended = child.ended
     if ended is None:
         return {"Input": child.input, "InputDetails": {"Included": True}, "Status": "PENDING"}

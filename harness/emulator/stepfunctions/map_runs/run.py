@@ -100,7 +100,7 @@ class MapRun:
             self._count("pending", items, 1)
 
     def next(self) -> Child | None:
-        """A child to be started, which counts as running from now on; None while there is none, or enough run."""
+        """Take a child to be started, which counts as running from now on; None while there is none, or enough run."""
         most = min(self.max_concurrency or MOST_AT_ONCE, MOST_AT_ONCE)
         if not self.pending or self.counts["running"][1] >= most:
             return None
