@@ -212,7 +212,7 @@ def test_a_deployment_is_made_used_and_removed_again_from_a_recording(
         scones = bring_up_on_aws(target, settings, root, dataset, console)
         key = f"test/{dataset.test['filename'].iloc[0]}"
         ended = run(scones.session.client("stepfunctions"), scones.state_machine_arn, scones.event(key))
-        take_down_on_aws(target, settings, root, console)
+        take_down_on_aws(target, settings, console)
         return told(file), ended.status
 
     with stand_in.session() as (target, session):
