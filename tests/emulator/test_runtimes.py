@@ -251,7 +251,8 @@ def test_a_custom_resource_in_nodejs_answers_to_the_name_of_the_host_alone(nodej
     cfn.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
 
 
-DOCKER = """#!{python}
+DOCKER = """#!/bin/sh
+"exec" "{python}" "$0" "$@"
 import json, os, sys
 if sys.argv[1] == "version":
     print("27.0")
