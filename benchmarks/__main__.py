@@ -250,7 +250,8 @@ def own_project(short: bool, _: str | None) -> tuple[Section, object]:
 def suite(short: bool, _: str | None) -> tuple[Section, object]:
     """`make test`, once."""
     began = time.perf_counter()
-    done = subprocess.run(["make", "test", "ARGS=-q"], cwd=RESULTS.parent.parent, capture_output=True, text=True)
+    command = ["make", "--no-print-directory", "test", "ARGS=-q"]
+    done = subprocess.run(command, cwd=RESULTS.parent.parent, capture_output=True, text=True)
     seconds = time.perf_counter() - began
     said = (done.stdout.strip().splitlines() or [""])[-1].strip("= ")
     section = Section("`make test`", ["", ""], [[said, f"{seconds:.0f} s"]])
