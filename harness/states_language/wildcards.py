@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 def wildcard_pattern(text: str) -> Callable[[str], bool]:
@@ -19,6 +19,11 @@ def wildcard_pattern(text: str) -> Callable[[str], bool]:
         else:
             parts[-1] += character
         position += 1
+    return pattern_of_parts(parts)
+
+
+def pattern_of_parts(parts: Sequence[str]) -> Callable[[str], bool]:
+    """Return what tests a text for *parts*, in their order, with any characters between two of them."""
     first, *middle = parts
     if not middle:
         return lambda value: value == first

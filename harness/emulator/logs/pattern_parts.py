@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.emulator.bounded_patterns import BoundedPattern, EndlessPatternError
+from harness.states_language.wildcards import pattern_of_parts
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Operand:
 
     def __init__(self, text: str, is_bare: bool = False) -> None:
         self._text = text
-        self._parts = text.split("*")
+        self._fits = pattern_of_parts(text.split("*"))
         self.number = number_of(text) if is_bare else None
 
     def is_in(self, message: str) -> bool:
@@ -75,21 +76,6 @@ class Operand:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return False
         return value == self.number if self.number is not None else self._fits(str(value))
-
-    def _fits(self, value: str) -> bool:
-        first, *middle = self._parts
-        if not middle:
-            return value == first
-        last = middle.pop()
-        if len(value) < len(first) + len(last) or not value.startswith(first) or not value.endswith(last):
-            return False
-        at, end = len(first), len(value) - len(last)
-        for part in middle:
-            at = value.find(part, at, end)
-            if at < 0:
-                return False
-            at += len(part)
-        return True
 
 
 class RegularExpression:
